@@ -1,0 +1,166 @@
+"""One execution of a state machine, read from its history as it goes."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import timezone
+
+from botocore.exceptions import ClientError
+
+#: Where each task leaves its result in the machine's document.
+RESULTS = {
+    "CreateLatestSnapshot": "SourceDBSnapshot",
+    "CopyEncryptedSnapshot": "targetDBSnapshot",
+    "ShareStatusWithTargetAccount": "share",
+    "NotifyToTargetAccount": "notification",
+    "CleanOlderSnapshots": "prune",
+    "CopySharedSnapshotInTargetAccount": "DBSnapshot",
+    "RestoreDBInstance": "DBInstance",
+    "UpdateSecretWithDBValue": "secret",
+    "CleanOlderDBInstances": "prune",
+}
+#: The states that only carry a failure to its end; the state that failed is the one before them.
+_FAILURE_STATES = {"NotifyFailure", "UnexpectedStatus"}
+_IDENTIFIER = re.compile(r"\d{8}t\d{6}z-[0-9a-f]{6}$")
+
+
+def replication_id(execution_arn, start):
+    """The name of a run: its start in UTC, and six digits that tell runs of the same second apart."""
+    digest = hashlib.sha256(execution_arn.encode()).hexdigest()[:6]
+    return f"{start.astimezone(timezone.utc):%Y%m%dt%H%M%Sz}-{digest}"
+
+
+@dataclass
+class Entered:
+    """A state that the machine has entered."""
+
+    name: str
+    kind: str
+    """Task, Choice, Wait, Pass, Succeed or Fail."""
+    at: object
+
+
+@dataclass
+class Execution:
+    """One execution, by ARN. `look` brings it up to date; everything else is what the last look saw."""
+
+    client: object
+    arn: str
+    status: str = "RUNNING"
+    error: str = ""
+    cause: str = ""
+    started: object = None
+    document: dict = field(default_factory=dict)
+    states: list = field(default_factory=list)
+    _seen: int = 0
+
+    def exists(self):
+        """Whether the execution has been started yet."""
+        try:
+            self.client.describe_execution(executionArn=self.arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
+                return False
+            raise
+        return True
+
+    def look(self):
+        """Reads what happened since the last look; answers with the states entered meanwhile."""
+        # The status first: an end that is seen here has all of its history behind it.
+        found = self.client.describe_execution(executionArn=self.arn)
+        entered = [self._take(event) for event in self._new_events()]
+        entered = [state for state in entered if state]
+        self.states.extend(entered)
+        self.started = found["startDate"]
+        self.status = found["status"]
+        self.error = found.get("error", "")
+        self.cause = readable_cause(found.get("cause", ""))
+        if found.get("output"):
+            self.document = json.loads(found["output"])
+        return entered
+
+    @property
+    def running(self):
+        """Whether the execution has not ended."""
+        return self.status == "RUNNING"
+
+    @property
+    def succeeded(self):
+        """Whether the execution ended well."""
+        return self.status == "SUCCEEDED"
+
+    @property
+    def stage(self):
+        """The task that the execution is about: the newest one that is not busy reporting a failure."""
+        for state in reversed(self.states):
+            if state.kind == "Task" and state.name not in _FAILURE_STATES:
+                return state.name
+        return ""
+
+    def result(self, stage=None):
+        """What the stage's task last reported."""
+        found = self.document.get(RESULTS.get(stage or self.stage, ""))
+        return found if isinstance(found, dict) else {}
+
+    def passed(self, stage):
+        """Whether the execution has gone past a task."""
+        names = [state.name for state in self.states]
+        return stage in names and (names[-1] != stage or self.succeeded)
+
+    def replication_id(self):
+        """The run's name: from the document once a task has used it, else computed as the tasks do."""
+        snapshot = self.result("CreateLatestSnapshot").get("SourceDBSnapshotIdentifier", "")
+        found = _IDENTIFIER.search(snapshot)
+        if found:
+            return found.group()
+        return replication_id(self.arn, self.started)
+
+    def stage_seconds(self, end):
+        """How long each task took, its waiting included; `end` closes the last one."""
+        tasks = [state for state in self.states if state.kind == "Task"]
+        seconds = {}
+        for state, following in zip(tasks, [*(task.at for task in tasks[1:]), end]):
+            seconds[state.name] = seconds.get(state.name, 0.0) + (following - state.at).total_seconds()
+        return {name: round(length, 1) for name, length in seconds.items()}
+
+    def _new_events(self):
+        """Events after the last one seen, oldest first. Newest first is how the service lets us stop early."""
+        events = []
+        pages = self.client.get_paginator("get_execution_history").paginate(
+            executionArn=self.arn, reverseOrder=True, PaginationConfig={"PageSize": 100}
+        )
+        for page in pages:
+            new = [event for event in page["events"] if event["id"] > self._seen]
+            events.extend(new)
+            if len(new) < len(page["events"]):
+                break
+        events.reverse()
+        if events:
+            self._seen = events[-1]["id"]
+        return events
+
+    def _take(self, event):
+        entered = event.get("stateEnteredEventDetails")
+        if entered:
+            self._read(entered.get("input"))
+            return Entered(entered["name"], event["type"].removesuffix("StateEntered"), event["timestamp"])
+        left = event.get("stateExitedEventDetails")
+        if left:
+            self._read(left.get("output"))
+        return None
+
+    def _read(self, text):
+        document = json.loads(text) if text else None
+        if isinstance(document, dict):
+            self.document = document
+
+
+def readable_cause(cause):
+    """The sentence inside a cause: a Lambda function's error comes wrapped in JSON."""
+    try:
+        wrapped = json.loads(cause)
+    except ValueError:
+        return cause
+    return wrapped.get("errorMessage", cause) if isinstance(wrapped, dict) else cause
+

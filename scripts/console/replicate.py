@@ -1,0 +1,259 @@
+"""Starts one replication and follows it through both accounts."""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .account import Account, use_local_cloud
+from .execution import Execution
+from .failure import Failure
+from .screen import Screen, duration
+
+SOURCE_STACK = "rds-replication-source"
+DESTINATION_STACK = "rds-replication-destination"
+
+#: The task after which the destination is expected to start.
+_ANNOUNCEMENT = "NotifyToTargetAccount"
+#: What is worth showing of a task's result while it is not done. The first one that is there is shown.
+_PROGRESS = ("percentProgress", "progress", "rdsStatus", "statusReason")
+
+
+@dataclass
+class Run:
+    """A replication that has been started: its name and its two executions."""
+
+    id: str
+    source: Execution
+    destination: Execution
+
+    def stages(self):
+        """Seconds of each task in each account, waiting included."""
+        now = datetime.now(timezone.utc)
+        found = {}
+        for role, execution in (("source", self.source), ("destination", self.destination)):
+            ended = execution.client.describe_execution(executionArn=execution.arn).get("stopDate", now)
+            found[role] = execution.stage_seconds(ended)
+        return found
+
+
+class Follower:
+    """Prints the states of one execution as they come."""
+
+    def __init__(self, role, execution, screen):
+        self.role = role
+        self.execution = execution
+        self._screen = screen
+        self._stage = ""
+        self._said = set()
+
+    def look(self):
+        """Prints what is new, one line for a state that has not been said in this stage."""
+        for state in self.execution.look():
+            if state.kind == "Task" and state.name != self._stage:
+                self._stage = state.name
+                self._said = set()
+            # A loop of looking and waiting is one piece of news; the live line tells how it goes.
+            if state.name in self._said or state.kind == "Choice":
+                continue
+            self._said.add(state.name)
+            self._screen.line(f"{self.role:<11}  {state.name}{self._remark(state)}")
+
+    def waiting_for(self):
+        """One line that says where the execution is."""
+        if not self.execution.states:
+            return f"{self.role}: starting"
+        state = self.execution.states[-1]
+        since = (datetime.now(timezone.utc) - _stage_start(self.execution)).total_seconds()
+        words = [f"{self.role}: {self.execution.stage or state.name}", *_progress(self.execution.result())]
+        if state.kind == "Wait":
+            words.append("waiting")
+        return ", ".join([*words, f"since {duration(max(since, 0))}"])
+
+    def _remark(self, state):
+        if state.kind != "Wait":
+            return ""
+        words = _progress(self.execution.result())
+        return f"  ({', '.join(words)})" if words else ""
+
+
+def _stage_start(execution):
+    stage = execution.stage
+    start = execution.states[-1].at
+    for state in reversed(execution.states):
+        if state.kind == "Task" and state.name != stage:
+            break
+        start = state.at
+    return start
+
+
+def _progress(result):
+    words = []
+    for name in _PROGRESS:
+        value = result.get(name)
+        if value not in (None, ""):
+            words.append(f"{value}%" if isinstance(value, (int, float)) else str(value))
+    if result.get("status") == "NotAvailable" and "waitSeconds" in result:
+        words.append(f"looks every {result['waitSeconds']} s")
+    return words
+
+
+def replicate(source, destination, screen, *, source_db=None, timeout=86400, arrival=600, poll=3.0):
+    """Runs one replication to its end.
+
+    `timeout` is how long all of it may take, `arrival` how long the destination may take to start after the source has
+    announced its snapshot, `poll` the time between two looks, all in seconds. Answers with the run; raises `Failure`,
+    with the machine, the state, the error and its cause, when either machine did not succeed.
+    """
+    source_machine = source.output("StateMachineArn")
+    destination_machine = destination.output("StateMachineArn")
+    document = {"SourceDBIdentifier": source_db} if source_db else {}
+    source_states, destination_states = source.client("stepfunctions"), destination.client("stepfunctions")
+
+    started = source_states.start_execution(stateMachineArn=source_machine, input=json.dumps(document))
+    first = Execution(source_states, started["executionArn"])
+    screen.line(f"source       started {first.arn}")
+    deadline = time.monotonic() + timeout
+    following = Follower("source", first, screen)
+    followers = [following]
+    second = None
+    announced_at = None
+
+    while True:
+        for follower in followers:
+            follower.look()
+        now = time.monotonic()
+
+        if second is None and not first.running and not first.succeeded and not first.passed(_ANNOUNCEMENT):
+            raise Failure(_ended_badly("source", first))
+        if second is None and first.passed(_ANNOUNCEMENT):
+            announced_at = announced_at or now
+            run_id = first.replication_id()
+            awaited = Execution(destination_states, execution_arn(destination_machine, run_id))
+            if awaited.exists():
+                second = awaited
+                screen.line(f"destination  started {second.arn}")
+                followers.append(Follower("destination", second, screen))
+                continue
+            if now - announced_at > arrival:
+                raise Failure(_never_arrived(destination, run_id, arrival))
+        if second is not None and not first.running and not second.running:
+            break
+        if now > deadline:
+            raise Failure(
+                f"the replication has not ended within {duration(timeout)}; it goes on by itself: "
+                + "; ".join(follower.waiting_for() for follower in followers if follower.execution.running)
+            )
+        waiting = [follower.waiting_for() for follower in followers if follower.execution.running]
+        if second is None and announced_at is not None:
+            waiting.append("destination: the message is on its way")
+        screen.waiting(" | ".join(waiting))
+        time.sleep(poll)
+
+    failures = [_ended_badly(role, one) for role, one in (("source", first), ("destination", second)) if not one.succeeded]
+    if failures:
+        raise Failure("\n\n".join(failures))
+    return Run(run_id, first, second)
+
+
+def execution_arn(machine_arn, name):
+    """The ARN of a machine's execution of that name."""
+    return machine_arn.replace(":stateMachine:", ":execution:", 1) + ":" + name
+
+
+def _ended_badly(role, execution):
+    lines = [
+        f"the {role} machine ended {execution.status} in {execution.stage or 'its first state'}",
+        f"  error      {execution.error or '(none given)'}",
+        f"  cause      {execution.cause or '(none given)'}",
+        f"  execution  {execution.arn}",
+    ]
+    return "\n".join(lines)
+
+
+def _never_arrived(destination, run_id, arrival):
+    outputs = destination.outputs()
+    lines = [
+        f"the source has sent its message, but no execution {run_id} started in the destination within {duration(arrival)}",
+        "check, in the destination account:",
+        f"  the subscription is confirmed     {outputs.get('SubscriptionArn', '(no such output)')}",
+        f"  the log of the launch function    /aws/lambda/{outputs.get('LaunchFunctionName', '(no such output)')}",
+        f"  the messages that were given up   {_dead_letters(destination, outputs)}",
+        "  the stack's parameters SourceTopicArn and SourceDBIdentifier (a message about another database is left alone)",
+    ]
+    return "\n".join(lines)
+
+
+def _dead_letters(destination, outputs):
+    queue = outputs.get("DeadLetterQueueUrl")
+    if not queue:
+        return "(no such output)"
+    try:
+        answer = destination.client("sqs").get_queue_attributes(
+            QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"]
+        )
+    except (BotoCoreError, ClientError) as error:
+        return f"{queue} (not readable: {error})"
+    return f"{queue} ({answer['Attributes']['ApproximateNumberOfMessages']} now)"
+
+
+def _arguments(arguments):
+    parser = argparse.ArgumentParser(
+        prog="scripts/replicate",
+        description="Starts one replication and follows it through both accounts. Exits with 0 only if both machines succeeded.",
+    )
+    parser.add_argument("--local", action="store_true", help="use the local cloud (scripts/local-cloud up)")
+    parser.add_argument("--source-profile", default="source", help="AWS profile of account A (default: %(default)s)")
+    parser.add_argument("--destination-profile", default="destination", help="AWS profile of account B (default: %(default)s)")
+    parser.add_argument("--source-stack", default=SOURCE_STACK, help="stack in account A (default: %(default)s)")
+    parser.add_argument("--destination-stack", default=DESTINATION_STACK, help="stack in account B (default: %(default)s)")
+    parser.add_argument("--source-db", metavar="NAME", help="database to replicate (default: the source stack's parameter)")
+    parser.add_argument("--timeout", type=float, default=86400, metavar="SECONDS", help="how long all of it may take (default: %(default)s)")
+    parser.add_argument(
+        "--arrival",
+        type=float,
+        default=600,
+        metavar="SECONDS",
+        help="how long the destination may take to start once the source has sent its message (default: %(default)s)",
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments=None):
+    """The command. Answers with its exit code."""
+    given = _arguments(arguments)
+    screen = Screen()
+    try:
+        if given.local:
+            use_local_cloud()
+        source = Account("source", given.source_profile, given.source_stack)
+        destination = Account("destination", given.destination_profile, given.destination_stack)
+        run = replicate(
+            source,
+            destination,
+            screen,
+            source_db=given.source_db,
+            timeout=given.timeout,
+            arrival=given.arrival,
+            poll=0.3 if given.local else 3.0,
+        )
+    except Failure as failure:
+        screen.plain(f"\nfailed: {failure}")
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        screen.plain(f"\nfailed: {error}")
+        return 1
+    except KeyboardInterrupt:
+        screen.plain("\nno longer following; the executions go on by themselves")
+        return 130
+    instance = run.destination.result("RestoreDBInstance").get("db_instance_identifier", "")
+    screen.line(f"done: replication {run.id}, new copy {instance}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
