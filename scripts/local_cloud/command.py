@@ -1,0 +1,121 @@
+"""The command scripts/local-cloud."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import sys
+from pathlib import Path
+from typing import Optional
+
+from local_cloud import supervisor
+from local_cloud.supervisor import Cloud, LocalCloudError
+
+DIRECTORY = supervisor.ROOT / "target" / "local-cloud"
+
+
+def main(arguments: Optional[list[str]] = None) -> int:
+    options = _parse(arguments)
+    try:
+        return {"up": _up, "down": _down, "status": _status, "env": _env}[options.command](options)
+    except LocalCloudError as error:
+        print(f"local-cloud: {error}", file=sys.stderr)
+        return 1
+
+
+def _parse(arguments: Optional[list[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/local-cloud", description="Two AWS accounts on this machine, on 127.0.0.1 only.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="start it; does nothing if it runs")
+    up.add_argument("--port", type=int, default=0, help="port of every service but RDS (default: a free one)")
+    up.add_argument("--rds-port", type=int, default=0, help="port of RDS (default: a free one)")
+    up.add_argument("--region", default="us-east-1")
+    up.add_argument("--wait-scale", type=float, default=0.1, help="factor on the waits of state machines (default: 0.1)")
+    up.add_argument("--no-rds", action="store_true", help="leave the RDS emulator out")
+    commands.add_parser("down", help="end it, with every process it started")
+    commands.add_parser("status", help="say what runs where; exit code 3 if nothing does")
+    env = commands.add_parser("env", help='print exports: eval "$(scripts/local-cloud env source)"')
+    env.add_argument("account", choices=sorted(supervisor.ACCOUNTS))
+    for command in commands.choices.values():
+        command.add_argument("--directory", type=Path, default=DIRECTORY, help="where it lives (default: target/local-cloud)")
+    return parser.parse_args(arguments)
+
+
+def _up(options: argparse.Namespace) -> int:
+    with _only_one(options.directory):
+        cloud = supervisor.find(options.directory)
+        if cloud is None:
+            cloud = supervisor.launch(
+                options.directory,
+                port=options.port,
+                rds_port=options.rds_port,
+                region=options.region,
+                wait_scale=options.wait_scale,
+                with_rds=not options.no_rds,
+            )
+        else:
+            _refuse_other_settings(cloud, options)
+    _print(cloud)
+    return 0
+
+
+def _refuse_other_settings(cloud: Cloud, options: argparse.Namespace) -> None:
+    wanted = {
+        "--port": options.port and f"http://127.0.0.1:{options.port}" != cloud.url,
+        "--rds-port": options.rds_port and f"http://127.0.0.1:{options.rds_port}" != cloud.rds_url,
+        "--region": options.region != cloud.region,
+        "--wait-scale": options.wait_scale != cloud.state["waitScale"],
+        "--no-rds": options.no_rds == bool(cloud.rds_url),
+    }
+    different = [name for name, differs in wanted.items() if differs]
+    if different:
+        raise LocalCloudError(f"it already runs with another {', '.join(different)}: run `scripts/local-cloud down` first")
+
+
+def _down(options: argparse.Namespace) -> int:
+    with _only_one(options.directory):
+        supervisor.stop(options.directory)
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    cloud = supervisor.find(options.directory)
+    if cloud is None:
+        print("the local cloud does not run; start it with scripts/local-cloud up")
+        return 3
+    _print(cloud)
+    return 0
+
+
+def _env(options: argparse.Namespace) -> int:
+    cloud = supervisor.find(options.directory)
+    if cloud is None:
+        raise LocalCloudError("it does not run: start it with scripts/local-cloud up")
+    print(supervisor.exports(cloud, options.account))
+    return 0
+
+
+def _print(cloud: Cloud) -> None:
+    rds = cloud.state["rds"]
+    print(f"accounts     source {supervisor.SOURCE_ACCOUNT}, destination {supervisor.DESTINATION_ACCOUNT}, in {cloud.region}")
+    print(f"services     {cloud.url}  process {cloud.state['cloud']['pid']}, log {cloud.state['cloud']['log']}")
+    print(f"rds          {cloud.rds_url}  process {rds['pid']}, log {rds['log']}" if rds else "rds          not started")
+    print('use it with  eval "$(scripts/local-cloud env source)"  or  env destination')
+
+
+class _only_one:
+    """Two commands that start or stop the same cloud wait for each other."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._lock = (directory / "lock").open("w")
+
+    def __enter__(self) -> None:
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

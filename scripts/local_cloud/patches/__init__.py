@@ -1,0 +1,22 @@
+"""What ministack lacks or does more laxly than AWS, one module a service.
+
+A patch replaces a function of ministack's with one that behaves as AWS does, and says in its docstring what AWS does.
+Each has a test in tests/local_cloud that fails without it (`pytest tests/local_cloud --stock` proves that).
+"""
+
+from __future__ import annotations
+
+from importlib import metadata, import_module
+
+VERSION = "1.5.33"
+
+MODULES = ("authorize",)
+
+
+def apply() -> None:
+    """Applies every patch to the ministack of this process."""
+    found = metadata.version("ministack")
+    if found != VERSION:
+        raise SystemExit(f"the patches are made for ministack {VERSION}, but {found} is installed: run scripts/setup")
+    for name in MODULES:
+        import_module(f"{__name__}.{name}").apply()

@@ -1,0 +1,147 @@
+"""POST /_local-cloud/authorize: who made this request, and may they do this? Asked by the RDS emulator.
+
+Request: {"request": {"method", "path", "query", "headers": {lower-case name: value}, "body"}, "service": "rds",
+          "checks": [{"action", "resource", "resourceTags": {}, "requestTags": {}}]}
+Answer:  {"account", "principalArn", "region", "allowed": true}
+      or {"account", "principalArn", "region", "allowed": false, "denied": {"action", "resource", "message"}}
+      or {"error": {"code", "message"}} when the signature or the key is not good.
+
+`resourceTags` and `requestTags` may be left out; the tags of a KMS key are looked up here. The checks are made in order
+and the first that fails is named.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+from typing import Any, Awaitable, Callable, Optional
+from urllib.parse import parse_qs
+
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator, responses, router
+from ministack.services import kms
+
+PATH = "/_local-cloud/authorize"
+
+
+def apply() -> None:
+    serve = app.app
+
+    async def serve_with_authorize(scope: dict, receive: Callable[[], Awaitable[dict]], send: Callable) -> None:
+        if scope["type"] != "http" or scope["path"] != PATH:
+            await serve(scope, receive, send)
+            return
+        body = b""
+        more = True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        try:
+            # The question sets request variables of ministack's; in a copy of the context they end with it.
+            status, answer = 200, contextvars.copy_context().run(authorize, json.loads(body))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            status, answer = 400, {"error": {"code": "MalformedQuestion", "message": repr(error)}}
+        content = json.dumps(answer).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    app.app = serve_with_authorize
+
+
+def authorize(question: dict) -> dict:
+    """The answer to a question of the form above."""
+    service = question["service"]
+    principal = _authenticate(question["request"], service)
+    if isinstance(principal, iam_evaluator.AuthError):
+        code, _, message = iam_actions._auth_failure(service, principal.code, principal.message, {})
+        return {"error": {"code": code, "message": message}}
+    region = responses.get_region()
+    answer = {"account": principal.account, "principalArn": principal.arn, "region": region, "allowed": True}
+    for check in question["checks"]:
+        message = _denial(principal, region, service, check)
+        if message:
+            denied = {"action": check["action"], "resource": check["resource"], "message": message}
+            return {**answer, "allowed": False, "denied": denied}
+    return answer
+
+
+def _authenticate(request: dict, service: str) -> Any:
+    headers = {name.lower(): value for name, value in request["headers"].items()}
+    query = parse_qs(request.get("query", ""), keep_blank_values=True)
+    raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    access_key = router.extract_access_key_id(headers, query)
+    iam_evaluator.pin_signed_request(request["method"], request["path"], query, raw_headers)
+    iam_evaluator.pin_signed_body(request.get("body", "").encode())
+    if not access_key or iam_evaluator._anonymous.get():
+        return iam_evaluator.AuthError("MissingAuthenticationToken", "Request is missing Authentication Token")
+    responses.set_request_account_id(app._request_account_scope(access_key))
+    responses.set_request_region(router.extract_region(headers, query))
+    account = responses.get_account_id()
+    checked = iam_evaluator.authenticate(access_key, account)
+    if isinstance(checked, iam_evaluator.AuthError):
+        return checked
+    return iam_evaluator.resolve_principal(access_key, account, checked)
+
+
+def _denial(principal: iam_evaluator.PrincipalInfo, region: str, service: str, check: dict) -> Optional[str]:
+    """Why AWS would refuse this action on this resource, in its words, or None if it would not."""
+    action, resource = check["action"], check["resource"]
+    request_tags = check.get("requestTags") or {}
+    keys: dict[str, Any] = {"aws:tagkeys": list(request_tags) or None}
+    keys.update({f"aws:requesttag/{name}".lower(): value for name, value in request_tags.items()})
+    keys.update({f"aws:resourcetag/{name}".lower(): value for name, value in (check.get("resourceTags") or {}).items()})
+    if action.startswith("kms:"):
+        # The service makes these calls with the caller's rights; a policy may ask for that.
+        keys["kms:viaservice"] = f"{service}.{region}.amazonaws.com"
+        keys["kms:grantisforawsresource"] = "true"
+    context = iam_evaluator.EvalContext(
+        principal_arn=principal.arn,
+        principal_type=principal.type,
+        principal_account=principal.account,
+        action=action,
+        resource_arn=resource,
+        region=region,
+        request_tags=request_tags,
+        tag_keys=list(request_tags),
+        service_context=keys,
+        principal_keys=principal.keys,
+    )
+    if principal.policies is None:
+        result = iam_evaluator.EvalResult("Allow", principal.arn)
+    else:
+        result = iam_evaluator.evaluate(context, principal.policies, *principal.limits)
+    identity = result
+    if action.startswith("kms:") and ":key/" in resource:
+        found = _key_policy(resource)
+        if found is None:
+            return f"Invalid keyId '{resource}'"
+        policy, owner, tags = found
+        for name, value in tags.items():
+            keys.setdefault(f"aws:resourcetag/{name}".lower(), value)
+        result = iam_evaluator.combine_resource_policy(identity, context, policy, owner, required=True, limits=principal.limits)
+    if result.decision == "Allow":
+        return None
+    return denial_message(principal.arn, action, resource, identity.decision, result)
+
+
+def denial_message(principal_arn: str, action: str, resource: str, identity: str, result: Any) -> str:
+    """AWS's sentence for a refusal: who, what, on which thing, and which kind of policy is the cause."""
+    if result.decision == "Deny":
+        kind = "a resource-based policy" if result.resource_policy_arn else "an identity-based policy"
+        reason = f"with an explicit deny in {kind}"
+    elif identity == "Allow":
+        reason = f"because no resource-based policy allows the {action} action"
+    else:
+        reason = f"because no identity-based policy allows the {action} action"
+    return f"User: {principal_arn} is not authorized to perform: {action} on resource: {resource} {reason}"
+
+
+def _key_policy(key_arn: str) -> Optional[tuple[str, str, dict]]:
+    _, _, _, region, account, name = key_arn.split(":", 5)
+    key = kms._keys.get_scoped(account, region, name.removeprefix("key/"))
+    if key is None:
+        return None
+    tags = {tag["TagKey"]: tag["TagValue"] for tag in key.get("Tags") or []}
+    return key.get("Policy") or "", account, tags

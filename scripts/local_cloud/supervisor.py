@@ -1,0 +1,297 @@
+"""Starts and stops the processes of a local cloud: ministack with our patches, and the RDS emulator."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any, Optional
+
+from local_cloud import processes
+
+SOURCE_ACCOUNT = "111111111111"
+DESTINATION_ACCOUNT = "222222222222"
+ACCOUNTS = {"source": SOURCE_ACCOUNT, "destination": DESTINATION_ACCOUNT}
+# Any secret is good for an access key id of twelve digits, which is the account's root.
+SECRET_ACCESS_KEY = "local-cloud"
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / "target" / "tools"
+START_DEADLINE_SECONDS = 60
+
+
+class LocalCloudError(Exception):
+    """Something that the person who started the local cloud has to know, in words for them."""
+
+
+class Cloud:
+    """A local cloud that runs, or ran, in a directory."""
+
+    def __init__(self, directory: Path, state: dict) -> None:
+        self.directory = directory
+        self.state = state
+        self.region: str = state["region"]
+        self.url: str = state["cloud"]["url"]
+        self.rds_url: Optional[str] = state["rds"]["url"] if state["rds"] else None
+
+    @property
+    def data_directory(self) -> Path:
+        """Where the RDS emulator keeps databases and snapshots."""
+        return self.directory / "rds"
+
+    def is_alive(self) -> bool:
+        """Whether every process that belongs to this cloud runs."""
+        return all(processes.is_alive(self.state[name]) for name in ("cloud", "rds") if self.state[name])
+
+    def environment(self, account: str) -> dict[str, str]:
+        """The variables that make aws, psql and boto3 work as the root of an account: 'source', 'destination' or its number."""
+        number = ACCOUNTS.get(account, account)
+        variables = {
+            "AWS_ACCESS_KEY_ID": number,
+            "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_PAGER": "",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            # Not every machine resolves names that end in .localhost, such as those of database instances.
+            "PGHOSTADDR": "127.0.0.1",
+        }
+        if self.rds_url:
+            variables["AWS_ENDPOINT_URL_RDS"] = self.rds_url
+        return variables
+
+    def client(self, service: str, account: str = "source", **options: Any) -> Any:
+        """A boto3 client for a service, as the root of the account."""
+        import boto3
+
+        number = ACCOUNTS.get(account, account)
+        endpoint = self.rds_url if service == "rds" else self.url
+        settings = {"aws_access_key_id": number, "aws_secret_access_key": SECRET_ACCESS_KEY, "region_name": self.region}
+        return boto3.client(service, **{"endpoint_url": endpoint, **settings, **options})
+
+    def stop(self) -> None:
+        """Ends every process of this cloud. Its logs stay."""
+        stop(self.directory)
+
+    def __enter__(self) -> "Cloud":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def launch(
+    directory: Path,
+    *,
+    port: int = 0,
+    rds_port: int = 0,
+    region: str = "us-east-1",
+    wait_scale: float = 0.1,
+    with_rds: bool = True,
+    emulator: Optional[Path] = None,
+    emulator_arguments: tuple[str, ...] = (),
+    stock: bool = False,
+) -> Cloud:
+    """Starts a cloud of its own in the directory, replacing what was there; returns when it answers.
+
+    A port of 0 means a free one. `wait_scale` multiplies the Wait states and retry delays of state machines. `emulator` is
+    the binary to run (default: the one that `emulator_binary` builds). `stock` leaves our patches out.
+    """
+    directory = directory.resolve()
+    stop(directory)
+    for name in ("rds", "tmp"):
+        shutil.rmtree(directory / name, ignore_errors=True)
+    (directory / "tmp").mkdir(parents=True)
+    port, rds_port = port or _free_port(), rds_port or _free_port()
+    url, rds_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{rds_port}"
+    state: dict = {"region": region, "waitScale": wait_scale, "cloud": None, "rds": None}
+    environment = {
+        processes.MARKER: str(directory),
+        "PATH": f"{TOOLS / 'bin'}:{os.environ.get('PATH', os.defpath)}",
+        "LANG": "C.UTF-8",
+    }
+    cloud_environment = {
+        **environment,
+        "AUTH": "true",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "TMPDIR": str(directory / "tmp"),
+        "S3_DATA_DIR": str(directory / "tmp" / "s3"),
+        "STATE_DIR": str(directory / "tmp" / "state"),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "LAMBDA_EXECUTOR": "local",
+        # A Docker daemon of this machine is none of our business.
+        "DOCKER_HOST": f"unix://{directory}/no-docker.sock",
+        "MINISTACK_REGION": region,
+        # Functions inherit these, and so talk to this cloud and to nothing else.
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ENDPOINT_URL_RDS": rds_url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SFN_WAIT_SCALE": str(wait_scale),
+        "LAMBDA_ASYNC_RETRY_BASE_SECONDS": str(60 * wait_scale),
+        "PYTHONPATH": str(ROOT / "scripts"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LOCAL_CLOUD_STOCK": "1" if stock else "0",
+    }
+    try:
+        state["cloud"] = _start(
+            directory, "cloud", [str(TOOLS / "bin" / "python"), "-m", "local_cloud.cloud"], cloud_environment, url
+        )
+        _write_state(directory, state)
+        _wait_until_healthy(state["cloud"], "/_ministack/health")
+        if with_rds:
+            command = [str(emulator or emulator_binary()), "--listen", f"127.0.0.1:{rds_port}"]
+            command += ["--data-dir", str(directory / "rds"), "--cloud-url", url]
+            command += ["--postgres-bin", postgres_bin(), *emulator_arguments]
+            state["rds"] = _start(directory, "rds", command, environment, rds_url)
+            _write_state(directory, state)
+            _wait_until_healthy(state["rds"], "/_emulator/health")
+    except BaseException:
+        stop(directory)
+        raise
+    cloud = Cloud(directory, state)
+    _write_profiles(cloud)
+    return cloud
+
+
+def find(directory: Path) -> Optional[Cloud]:
+    """The cloud whose processes all run in this directory, or None."""
+    directory = directory.resolve()
+    try:
+        cloud = Cloud(directory, json.loads((directory / "state.json").read_text()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return cloud if cloud.is_alive() else None
+
+
+def stop(directory: Path) -> None:
+    """Ends every process of the cloud in this directory, and whatever they started. Does nothing if there is none."""
+    directory = directory.resolve()
+    try:
+        state = json.loads((directory / "state.json").read_text())
+    except (OSError, ValueError):
+        state = {}
+    # The emulator first, and patiently: it stops its PostgreSQL servers in good order.
+    if processes.is_alive(state.get("rds")):
+        processes.end([state["rds"]["pid"]], patience_seconds=15)
+    # Nothing that ministack holds outlives it, and its own way to end can hang.
+    if processes.is_alive(state.get("cloud")):
+        processes.end([state["cloud"]["pid"]], patience_seconds=1)
+    processes.end(processes.marked(directory), patience_seconds=2)
+    processes.end(processes.postgres_servers(directory / "rds"), patience_seconds=5)
+    (directory / "state.json").unlink(missing_ok=True)
+
+
+def emulator_binary() -> Path:
+    """Builds the RDS emulator if cargo finds it missing or out of date, and says where it is."""
+    target = "x86_64-unknown-linux-gnu"
+    binary = ROOT / "target" / target / "release" / "rds-emulator"
+    command = ["cargo", "zigbuild", "--quiet", "--release", "--target", f"{target}.2.34", "--package", "rds-emulator"]
+    path = f"{TOOLS / 'bin'}:{os.environ.get('PATH', os.defpath)}"
+    if not binary.exists():
+        print("local-cloud: building the RDS emulator", file=sys.stderr)
+    try:
+        subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path}, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise LocalCloudError(f"the RDS emulator could not be built: {error}") from error
+    return binary
+
+
+def postgres_bin() -> str:
+    """The directory of PostgreSQL's programs that scripts/setup found or installed."""
+    try:
+        return (TOOLS / "postgres-bin").read_text().strip()
+    except OSError as error:
+        raise LocalCloudError("target/tools is incomplete: run scripts/setup") from error
+
+
+def exports(cloud: Cloud, account: str) -> str:
+    """Shell commands that make a terminal work in the account."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in cloud.environment(account).items()]
+    # What the system has comes before the wheel's psql.
+    path = f'{shlex.quote(str(TOOLS / "bin"))}:"$PATH":{shlex.quote(postgres_bin())}'
+    return "\n".join([*lines, f"export PATH={path}", "unset AWS_PROFILE AWS_SESSION_TOKEN AWS_CONFIG_FILE"])
+
+
+def _start(directory: Path, name: str, command: list[str], environment: dict[str, str], url: str) -> dict:
+    log = directory / f"{name}.log"
+    with log.open("wb") as output:
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=directory,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise LocalCloudError(f"{command[0]} could not be started: {error}") from error
+    return {"pid": process.pid, "startedAt": processes.started_at(process.pid), "url": url, "log": str(log)}
+
+
+def _wait_until_healthy(process: dict, path: str) -> None:
+    deadline = time.monotonic() + START_DEADLINE_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(process["url"] + path, timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            pass
+        if not processes.is_alive(process):
+            raise LocalCloudError(f"the process ended while starting; its log is {process['log']}{_end_of(process['log'])}")
+        if time.monotonic() > deadline:
+            raise LocalCloudError(
+                f"{process['url']}{path} did not answer within {START_DEADLINE_SECONDS} s; "
+                f"the log is {process['log']}{_end_of(process['log'])}"
+            )
+        time.sleep(0.05)
+
+
+def _end_of(log: str) -> str:
+    lines = Path(log).read_text(errors="replace").splitlines()[-10:]
+    return "".join(f"\n  | {line}" for line in lines)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _write_state(directory: Path, state: dict) -> None:
+    # Renamed into place, so that nobody ever reads half of it.
+    new = directory / "state.json.new"
+    new.write_text(json.dumps(state, indent=2) + "\n")
+    new.rename(directory / "state.json")
+
+
+def _write_profiles(cloud: Cloud) -> None:
+    lines: list[str] = []
+    for name, number in ACCOUNTS.items():
+        lines += [
+            f"[profile {name}]",
+            f"aws_access_key_id = {number}",
+            f"aws_secret_access_key = {SECRET_ACCESS_KEY}",
+            f"region = {cloud.region}",
+            f"endpoint_url = {cloud.url}",
+            "cli_pager =",
+            "services = local-cloud",
+            "",
+        ]
+    lines += ["[services local-cloud]"]
+    if cloud.rds_url:
+        lines += ["rds =", f"  endpoint_url = {cloud.rds_url}"]
+    (cloud.directory / "aws-config").write_text("\n".join(lines) + "\n")
