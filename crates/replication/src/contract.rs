@@ -1,0 +1,334 @@
+//! What goes into a task, what comes out of it, and the one message that crosses accounts.
+//!
+//! Field names are those of the original where it has them (`SourceDBSnapshot`, `targetDBSnapshot`, `DBSnapshot`,
+//! `DBInstance` and what is in them), so that either account can be moved to this project first.
+//! Unknown fields are ignored on the way in: a schedule's event, or a message of the original, carries more.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::copying::Expectation;
+use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier, Version};
+use crate::pacing::Stage;
+
+/// What every task of a state machine receives.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Envelope<State> {
+    /// The execution that calls, from the context object.
+    pub execution: Execution,
+    /// The machine's whole document.
+    pub state: State,
+}
+
+/// The execution that calls a task.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Execution {
+    /// The ARN of the execution.
+    pub id: String,
+    /// The name of the execution.
+    pub name: String,
+    /// When the execution started.
+    #[serde(rename = "startTime", with = "time::serde::rfc3339")]
+    pub started_at: OffsetDateTime,
+}
+
+impl Execution {
+    /// The id of the replication that this execution of the source machine makes.
+    #[must_use]
+    pub fn replication_id(&self) -> ReplicationId {
+        ReplicationId::new(self.started_at, &self.id)
+    }
+}
+
+/// Whether the machine goes on or waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// Ready: the machine goes on.
+    Available,
+    /// Not yet: the machine waits `waitSeconds` and asks the same task again.
+    NotAvailable,
+}
+
+/// How far a stage is. Part of the result of every task that is asked again until it is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageReport {
+    /// What the machine's Choice looks at.
+    pub status: Status,
+    /// Seconds until the next look.
+    pub wait_seconds: u32,
+    /// When the stage was first attempted: what waits and the deadline are measured from.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started_at: OffsetDateTime,
+    /// The status word of RDS itself.
+    pub rds_status: String,
+    /// How far RDS says it is, in percent, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent_progress: Option<i32>,
+}
+
+impl StageReport {
+    /// The report of a stage that is done.
+    #[must_use]
+    pub fn available(stage: &Stage, rds_status: &str) -> Self {
+        Self { status: Status::Available, percent_progress: None, ..Self::pending(stage, rds_status, None) }
+    }
+
+    /// The report of a stage that is to be looked at again.
+    #[must_use]
+    pub fn pending(stage: &Stage, rds_status: &str, percent_progress: Option<i32>) -> Self {
+        Self {
+            status: Status::NotAvailable,
+            wait_seconds: stage.wait_seconds(),
+            started_at: stage.started_at,
+            rds_status: rds_status.to_owned(),
+            percent_progress,
+        }
+    }
+}
+
+/// The document of the source machine.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct SourceState {
+    /// Overrides the stack's source database for this execution.
+    #[serde(rename = "SourceDBIdentifier")]
+    pub source_db_identifier: Option<InstanceIdentifier>,
+    /// The result of `CreateLatestSnapshot`.
+    #[serde(rename = "SourceDBSnapshot")]
+    pub source_db_snapshot: Option<SourceDbSnapshot>,
+    /// The result of `CopyEncryptedSnapshot`.
+    #[serde(rename = "targetDBSnapshot")]
+    pub target_db_snapshot: Option<TargetDbSnapshot>,
+}
+
+/// The snapshot of the source database that this run makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceDbSnapshot {
+    /// Its identifier, known from the start.
+    #[serde(rename = "SourceDBSnapshotIdentifier")]
+    pub identifier: SnapshotIdentifier,
+    /// Its ARN, once it exists.
+    #[serde(rename = "SourceDBSnapshotArn", default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<SnapshotArn>,
+    /// The database it is of.
+    #[serde(rename = "sourceDBIdentifier")]
+    pub source_db_identifier: InstanceIdentifier,
+    /// How far it is.
+    #[serde(flatten)]
+    pub stage: StageReport,
+    /// Whether it is encrypted.
+    #[serde(default)]
+    pub encrypted: bool,
+    /// The ARN of the key it is encrypted under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+    /// The database engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// The version of the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_version: Option<String>,
+    /// Storage of the database in GiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocated_storage: Option<i32>,
+    /// The point in time of the data, which is older than the snapshot's end (`SnapshotDatabaseTime`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_database_time: Option<String>,
+}
+
+/// The encrypted snapshot that is shared: the source snapshot itself or a copy of it under the shared key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetDbSnapshot {
+    /// Its identifier.
+    #[serde(rename = "targetDBSnapshotIdentifier")]
+    pub identifier: SnapshotIdentifier,
+    /// Its ARN, once it exists.
+    #[serde(rename = "targetDBSnapshotArn", default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<SnapshotArn>,
+    /// How far it is.
+    #[serde(flatten)]
+    pub stage: StageReport,
+    /// What RDS was expected to move, and why.
+    pub copy: Expectation,
+}
+
+/// The message that crosses accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The original wraps its document in this field.
+    #[serde(rename = "Input")]
+    pub input: MessageInput,
+}
+
+/// What the message says, and what the destination machine keeps of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageInput {
+    /// The snapshot that is shared: exactly the three fields that the original exchanges.
+    #[serde(rename = "targetDBSnapshot")]
+    pub target_db_snapshot: SharedSnapshot,
+    /// Which replication it belongs to: ours, absent in a message of the original.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replication: Option<Replication>,
+}
+
+/// A snapshot that the source account has shared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedSnapshot {
+    /// Its identifier.
+    #[serde(rename = "targetDBSnapshotIdentifier")]
+    pub identifier: SnapshotIdentifier,
+    /// Its ARN, by which the other account names it.
+    #[serde(rename = "targetDBSnapshotArn")]
+    pub arn: SnapshotArn,
+    /// What the source machine saw last; the original writes it and nobody relies on it.
+    #[serde(default = "available")]
+    pub status: String,
+}
+
+fn available() -> String {
+    "Available".to_owned()
+}
+
+/// What the source knows of a replication and the destination wants to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replication {
+    /// Names the replication in both accounts.
+    pub id: ReplicationId,
+    /// The source database.
+    #[serde(rename = "sourceDBIdentifier", default, skip_serializing_if = "Option::is_none")]
+    pub source_db_identifier: Option<InstanceIdentifier>,
+    /// The snapshot of the source database that the shared one is, or is a copy of.
+    #[serde(rename = "sourceDBSnapshotArn", default, skip_serializing_if = "Option::is_none")]
+    pub source_db_snapshot_arn: Option<SnapshotArn>,
+    /// Whether the shared snapshot is itself a copy: then RDS never copies it incrementally.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_snapshot_is_copy: Option<bool>,
+    /// The point in time of the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_database_time: Option<String>,
+}
+
+/// The document of the destination machine.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DestinationState {
+    /// The message, with a replication id in any case.
+    #[serde(rename = "Input")]
+    pub input: DestinationInput,
+    /// The result of `CopySharedSnapshotInTargetAccount`.
+    #[serde(rename = "DBSnapshot")]
+    pub db_snapshot: Option<DbSnapshot>,
+    /// The result of `RestoreDBInstance`.
+    #[serde(rename = "DBInstance")]
+    pub db_instance: Option<DbInstance>,
+}
+
+/// What `launch` starts the destination machine with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestinationInput {
+    /// The snapshot that is shared.
+    #[serde(rename = "targetDBSnapshot")]
+    pub target_db_snapshot: SharedSnapshot,
+    /// The replication it belongs to.
+    pub replication: Replication,
+}
+
+/// The destination's own copy of the shared snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DbSnapshot {
+    /// Its identifier.
+    #[serde(rename = "TargetDBSnapshotIdentifier")]
+    pub identifier: SnapshotIdentifier,
+    /// Its ARN, once it exists.
+    #[serde(rename = "TargetDBSnapshotArn", default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<SnapshotArn>,
+    /// The source database, as RDS says it.
+    #[serde(rename = "sourceDBIdentifier")]
+    pub source_db_identifier: InstanceIdentifier,
+    /// How far it is.
+    #[serde(flatten)]
+    pub stage: StageReport,
+    /// What RDS was expected to move, and why.
+    pub copy: Expectation,
+    /// The point in time of the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_database_time: Option<String>,
+}
+
+/// The instance that is restored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbInstance {
+    /// Its identifier.
+    #[serde(rename = "db_instance_identifier")]
+    pub identifier: InstanceIdentifier,
+    /// Its version.
+    #[serde(rename = "db_version")]
+    pub version: Version,
+    /// Its endpoint address, once RDS has given it one.
+    #[serde(rename = "db_host", default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// How far it is.
+    #[serde(flatten)]
+    pub stage: StageReport,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use time::macros::datetime;
+
+    use super::*;
+
+    const ARN: &str = "arn:aws:rds:eu-west-1:123456789012:snapshot:nightly-copy-in";
+
+    #[test]
+    fn a_message_of_the_original_is_understood() {
+        let message: Message = serde_json::from_value(json!({"Input": {"targetDBSnapshot": {
+            "targetDBSnapshotIdentifier": "nightly-copy-in", "targetDBSnapshotArn": ARN, "status": "Available"}}}))
+        .unwrap();
+        assert_eq!(message.input.target_db_snapshot.arn.to_string(), ARN);
+        assert_eq!(message.input.replication, None);
+    }
+
+    #[test]
+    fn the_source_machine_starts_with_nothing_or_with_a_schedules_event() {
+        for input in [json!({}), json!({"source": "aws.events", "detail": {}})] {
+            let state: SourceState = serde_json::from_value(input).unwrap();
+            assert_eq!(state.source_db_identifier, None);
+        }
+        let state: SourceState = serde_json::from_value(json!({"SourceDBIdentifier": "Orders"})).unwrap();
+        assert_eq!(state.source_db_identifier.unwrap().as_str(), "orders");
+    }
+
+    #[test]
+    fn results_carry_the_names_of_the_original() {
+        let stage = Stage {
+            started_at: datetime!(2026-11-22 10:00 UTC),
+            now: datetime!(2026-11-22 10:00 UTC),
+            deadline_seconds: 60,
+        };
+        let instance = DbInstance {
+            identifier: "orders-7".parse().unwrap(),
+            version: 7,
+            host: None,
+            stage: StageReport::pending(&stage, "creating", None),
+        };
+        assert_eq!(
+            serde_json::to_value(&instance).unwrap(),
+            json!({"db_instance_identifier": "orders-7", "db_version": 7, "status": "NotAvailable",
+                   "waitSeconds": 15, "startedAt": "2026-11-22T10:00:00Z", "rdsStatus": "creating"})
+        );
+        let back: DbInstance = serde_json::from_value(serde_json::to_value(&instance).unwrap()).unwrap();
+        assert_eq!(back, instance);
+    }
+
+    #[test]
+    fn an_envelope_names_the_run() {
+        let envelope: Envelope<Value> = serde_json::from_value(json!({
+            "execution": {"id": "arn:x", "name": "n", "startTime": "2026-11-22T10:34:00.123Z"}, "state": {}}))
+        .unwrap();
+        assert_eq!(envelope.execution.replication_id(), ReplicationId::new(datetime!(2026-11-22 10:34 UTC), "arn:x"));
+    }
+}

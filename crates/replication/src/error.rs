@@ -1,0 +1,149 @@
+//! One error type for every task: a name that Step Functions matches on, and a text for a person.
+
+use std::fmt;
+
+use strum::{IntoStaticStr, VariantNames};
+
+/// The name of an error as Step Functions sees it (`Error` in a Catch, `errorType` of the function).
+///
+/// The variant's own name goes over the wire, so the two cannot drift. Names differ only where a machine or a
+/// person would act differently; `docs/errors.md` has one row for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantNames)]
+pub enum ErrorName {
+    /// The event does not have the form the task needs; the text names the field.
+    InvalidInput,
+    /// An environment variable of the function (a stack parameter) is missing or wrong.
+    InvalidConfiguration,
+    /// A database, snapshot or secret that must exist does not, or is not visible to this account.
+    NotFound,
+    /// Something with the name this run needs exists and was not made by this run.
+    NameTaken,
+    /// The source snapshot ended in a state that will not become available.
+    SnapshotFailed,
+    /// A snapshot copy ended in a state that will not become available.
+    CopyFailed,
+    /// The restored instance ended in a state that will not become available.
+    RestoreFailed,
+    /// An instance is in a state that only a person can end (for example `stopped`).
+    InstanceNotReady,
+    /// A stage took longer than its deadline.
+    DeadlineExceeded,
+    /// A KMS key is disabled, pending deletion, of the wrong kind, or managed by AWS where it must be shared.
+    KeyUnusable,
+    /// This account or role may not use a KMS key.
+    KeyNotAccessible,
+    /// RDS does not allow this snapshot to be shared.
+    NotShareable,
+    /// The role of the function may not make the call.
+    AccessDenied,
+    /// A service quota is used up.
+    QuotaExceeded,
+    /// The secret has no JSON object in text form, or our fields in it are not text.
+    SecretInvalid,
+    /// The secret was written but reading it back showed something else.
+    SecretNotMoved,
+    /// The snapshot belongs to another source database than the one this stack holds copies of.
+    SourceMismatch,
+    /// A message on the topic that this account does not accept.
+    MessageRefused,
+    /// Some of what was to be deleted could not be; the rest was.
+    PruneIncomplete,
+    /// A service refused the call for a reason that has no name of its own here.
+    Rejected,
+    /// A service asked to be called less often. Retried by the machine.
+    Throttled,
+    /// A service failed or could not be reached. Retried by the machine.
+    ServiceFault,
+}
+
+impl ErrorName {
+    /// The name as it goes over the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// Whether doing the same again may succeed without a person changing anything first.
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::Throttled | Self::ServiceFault)
+    }
+}
+
+/// What went wrong, in the order a person asks: what was being done, what the service said, what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    name: ErrorName,
+    doing: String,
+    said: Option<String>,
+    advice: Option<String>,
+}
+
+impl Error {
+    /// Every name an error can have, for the machines' Retry and Catch and for the documentation.
+    pub const NAMES: &'static [&'static str] = ErrorName::VARIANTS;
+
+    /// An error met while `doing` something to a named thing ("copying snapshot x to y").
+    pub fn new(name: ErrorName, doing: impl Into<String>) -> Self {
+        Self { name, doing: doing.into(), said: None, advice: None }
+    }
+
+    /// Adds what the service said, or what was found instead of what was needed.
+    #[must_use]
+    pub fn because(mut self, said: impl Into<String>) -> Self {
+        self.said = Some(said.into());
+        self
+    }
+
+    /// Adds what a person can do about it.
+    #[must_use]
+    pub fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    /// The name that Step Functions matches on.
+    #[must_use]
+    pub fn name(&self) -> ErrorName {
+        self.name
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.doing)?;
+        if let Some(said) = &self.said {
+            write!(f, ": {said}")?;
+        }
+        if let Some(advice) = &self.advice {
+            write!(f, "; to mend it: {advice}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_says_what_was_done_what_was_said_and_what_to_do() {
+        let error = Error::new(ErrorName::NotFound, "snapshotting database orders")
+            .because("DBInstanceNotFound")
+            .advise("check SourceDBIdentifier");
+        assert_eq!(
+            error.to_string(),
+            "snapshotting database orders: DBInstanceNotFound; to mend it: check SourceDBIdentifier"
+        );
+    }
+
+    #[test]
+    fn exactly_two_names_are_retryable() {
+        assert_eq!(ErrorName::Throttled.as_str(), "Throttled");
+        assert!(ErrorName::Throttled.is_retryable() && ErrorName::ServiceFault.is_retryable());
+        assert!(!ErrorName::Rejected.is_retryable() && !ErrorName::DeadlineExceeded.is_retryable());
+        assert_eq!(Error::NAMES.len(), 22);
+    }
+}

@@ -1,0 +1,28 @@
+//! The domain of cross-account RDS replication.
+//!
+//! Everything here is pure: observations and the time are arguments, a decision is a value that says why.
+//! The tasks (one crate each) look at AWS, ask this crate what to do, and do it.
+//!
+//! | module | question it answers |
+//! |---|---|
+//! | [`contract`] | what goes into a task and comes out of it, and what crosses accounts |
+//! | [`naming`] | what is it called, and is that a legal name |
+//! | [`progress`] | does this status word mean ready, wait, or never |
+//! | [`pacing`] | how long to wait before looking again, and when to give up |
+//! | [`lineage`] | is it ours, and which replication made it |
+//! | [`copying`] | will RDS copy everything or only what changed |
+//! | [`secret`] | how to move the secret without touching what is not ours |
+//! | [`retention`] | what stays, what is marked, what is deleted |
+//! | [`error`] | what went wrong, in words a person can act on |
+
+pub mod contract;
+pub mod copying;
+pub mod error;
+pub mod lineage;
+pub mod naming;
+pub mod pacing;
+pub mod progress;
+pub mod retention;
+pub mod secret;
+
+pub use error::{Error, ErrorName};

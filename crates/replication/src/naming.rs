@@ -1,0 +1,428 @@
+//! Names: what RDS allows, and how the names of what a run creates follow from the run.
+//!
+//! A name is computed from the run's execution, never from a clock or a random number inside a task, so that a
+//! task that runs twice meets its own work.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+use crate::{Error, ErrorName};
+
+/// Longest identifier of a DB instance (API model, `CreateDBInstance`).
+const INSTANCE_IDENTIFIER_LENGTH: usize = 63;
+/// Longest identifier of a DB snapshot (API model, `CreateDBSnapshot`).
+const SNAPSHOT_IDENTIFIER_LENGTH: usize = 255;
+/// Hex digits of the digest in a replication id.
+const DIGEST_LENGTH: usize = 6;
+
+const ID_TIME: &[BorrowedFormatItem<'_>] =
+    format_description!("[year][month][day]t[hour][minute][second]z");
+
+fn hex_digest(of: &str) -> String {
+    let digest = Sha256::digest(of.as_bytes());
+    digest.iter().take(DIGEST_LENGTH / 2).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Checks RDS's rule for identifiers: letters, digits and hyphens, first a letter, no hyphen at the end, no two
+/// hyphens in a row (API model). Stored in lower case by RDS, so it is lowered here.
+fn identifier(kind: &str, text: &str, longest: usize) -> Result<String, Error> {
+    let problem = if text.is_empty() {
+        Some("is empty".to_owned())
+    } else if text.len() > longest {
+        Some(format!("has {} characters, at most {longest} are allowed", text.len()))
+    } else if !text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        Some("does not start with a letter".to_owned())
+    } else if !text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        Some("has characters other than letters, digits and hyphens".to_owned())
+    } else if text.ends_with('-') || text.contains("--") {
+        Some("ends with a hyphen or has two in a row".to_owned())
+    } else {
+        None
+    };
+    match problem {
+        None => Ok(text.to_ascii_lowercase()),
+        Some(problem) => {
+            Err(Error::new(ErrorName::InvalidInput, format!("reading {kind} {text:?}")).because(problem))
+        }
+    }
+}
+
+macro_rules! identifier_type {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $longest:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The identifier as RDS stores it, in lower case.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                identifier($kind, text, $longest).map(Self)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Error;
+
+            fn try_from(text: String) -> Result<Self, Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+identifier_type!(
+    /// The identifier of a DB instance: at most 63 characters.
+    InstanceIdentifier,
+    "the database identifier",
+    INSTANCE_IDENTIFIER_LENGTH
+);
+identifier_type!(
+    /// The identifier of a DB snapshot: at most 255 characters.
+    SnapshotIdentifier,
+    "the snapshot identifier",
+    SNAPSHOT_IDENTIFIER_LENGTH
+);
+
+/// Names one replication, from the source's snapshot to the copy's instance: `20261122t103400z-1f2e3d`.
+///
+/// The time is first, so ids of one source sort by age.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ReplicationId(String);
+
+impl ReplicationId {
+    /// The id that follows from a start time and the text that tells runs of the same second apart
+    /// (the ARN of the source execution, or what stands in for it).
+    #[must_use]
+    pub fn new(started_at: OffsetDateTime, unique: &str) -> Self {
+        let utc = started_at.to_offset(time::UtcOffset::UTC);
+        // Formatting a time with a constant, complete description cannot fail.
+        let stamp = utc.format(ID_TIME).unwrap_or_default();
+        Self(format!("{stamp}-{}", hex_digest(unique)))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ReplicationId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let is_digits = |part: &str, length: usize| part.len() == length && part.bytes().all(|b| b.is_ascii_digit());
+        let is_hex = |part: &str| {
+            part.len() == DIGEST_LENGTH && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let well_formed = text.split_once('-').is_some_and(|(stamp, digest)| {
+            is_hex(digest)
+                && stamp
+                    .strip_suffix('z')
+                    .and_then(|stamp| stamp.split_once('t'))
+                    .is_some_and(|(day, second)| is_digits(day, 8) && is_digits(second, 6))
+        });
+        if well_formed {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Error::new(ErrorName::InvalidInput, format!("reading the replication id {text:?}"))
+                .because("it is not of the form 20261122t103400z-1f2e3d"))
+        }
+    }
+}
+
+impl TryFrom<String> for ReplicationId {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<ReplicationId> for String {
+    fn from(id: ReplicationId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for ReplicationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The source snapshot of a replication: `<base>-<id>`.
+///
+/// # Errors
+/// [`ErrorName::InvalidInput`] when the result is not a legal snapshot identifier.
+pub fn source_snapshot(base: &str, id: &ReplicationId) -> Result<SnapshotIdentifier, Error> {
+    format!("{base}-{id}").parse()
+}
+
+/// The copy of a source snapshot under the shared key: `<source snapshot>-copy-in`.
+///
+/// # Errors
+/// [`ErrorName::InvalidInput`] when the result is too long.
+pub fn encrypted_copy(of: &SnapshotIdentifier) -> Result<SnapshotIdentifier, Error> {
+    format!("{of}-copy-in").parse()
+}
+
+/// The destination's own copy: `<DatabaseName>-<id>`.
+///
+/// # Errors
+/// [`ErrorName::InvalidInput`] when the result is not a legal snapshot identifier.
+pub fn destination_copy(database_name: &str, id: &ReplicationId) -> Result<SnapshotIdentifier, Error> {
+    format!("{database_name}-{id}").parse()
+}
+
+/// The version number of a restored instance, from 1.
+pub type Version = u32;
+
+/// The restored instance of a version: `<prefix>-<version>`.
+///
+/// # Errors
+/// [`ErrorName::InvalidInput`] when the result is not a legal instance identifier.
+pub fn instance(prefix: &InstanceIdentifier, version: Version) -> Result<InstanceIdentifier, Error> {
+    format!("{prefix}-{version}").parse()
+}
+
+/// The version in an instance's name, if the name is `<prefix>-<version>`.
+///
+/// The prefix is cut off once, at the front, as text: digits are never searched for, so `app3` at version 3 has
+/// nothing to do with `app-1`.
+#[must_use]
+pub fn version_of(prefix: &str, instance: &str) -> Option<Version> {
+    let version = instance.strip_prefix(prefix)?.strip_prefix('-')?;
+    let canonical = version.bytes().all(|b| b.is_ascii_digit()) && !version.starts_with('0');
+    if canonical { version.parse().ok() } else { None }
+}
+
+/// The instance identifier at the front of an endpoint address (`orders-7.c1abc.us-west-2.rds...`).
+#[must_use]
+pub fn instance_of_endpoint(host: &str) -> &str {
+    host.split_once('.').map_or(host, |(first, _)| first)
+}
+
+/// The number of the next instance: one more than the largest seen, past names that others have taken.
+///
+/// `live_host` is what the secret names; `ours` are the versions of instances with our tags; `taken` are the
+/// identifiers of every instance in the account, so that a foreign `<prefix>-8` costs a number and not the run.
+#[must_use]
+pub fn next_version<'a>(
+    prefix: &InstanceIdentifier,
+    live_host: &str,
+    ours: impl IntoIterator<Item = Version>,
+    taken: impl IntoIterator<Item = &'a str>,
+) -> Version {
+    let live = version_of(prefix.as_str(), instance_of_endpoint(live_host)).unwrap_or(0);
+    let mut next = ours.into_iter().fold(live, Version::max).saturating_add(1);
+    let mut occupied: Vec<Version> =
+        taken.into_iter().filter_map(|name| version_of(prefix.as_str(), name)).collect();
+    occupied.sort_unstable();
+    for version in occupied {
+        if version == next {
+            next = next.saturating_add(1);
+        }
+    }
+    next
+}
+
+/// The parts of `arn:<partition>:rds:<region>:<account>:snapshot:<name>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SnapshotArn {
+    /// `aws`, `aws-cn`, `aws-us-gov`, ...
+    pub partition: String,
+    /// The Region the snapshot is in.
+    pub region: String,
+    /// The account that owns the snapshot, 12 digits.
+    pub account: String,
+    /// The snapshot's identifier; an automated snapshot's (`rds:...`) is not accepted, it cannot be shared.
+    pub identifier: SnapshotIdentifier,
+}
+
+impl FromStr for SnapshotArn {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = |what: &str| {
+            Error::new(ErrorName::InvalidInput, format!("reading the snapshot ARN {text:?}")).because(what)
+        };
+        let parts: Vec<&str> = text.splitn(7, ':').collect();
+        let &["arn", partition, "rds", region, account, "snapshot", name] = parts.as_slice() else {
+            return Err(wrong("it is not of the form arn:<partition>:rds:<region>:<account>:snapshot:<name>"));
+        };
+        if partition.is_empty() || region.is_empty() {
+            return Err(wrong("its partition or Region is empty"));
+        }
+        if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(wrong("its account is not 12 digits"));
+        }
+        Ok(Self {
+            partition: partition.to_owned(),
+            region: region.to_owned(),
+            account: account.to_owned(),
+            identifier: name.parse()?,
+        })
+    }
+}
+
+impl TryFrom<String> for SnapshotArn {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<SnapshotArn> for String {
+    fn from(arn: SnapshotArn) -> Self {
+        arn.to_string()
+    }
+}
+
+impl fmt::Display for SnapshotArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { partition, region, account, identifier } = self;
+        write!(f, "arn:{partition}:rds:{region}:{account}:snapshot:{identifier}")
+    }
+}
+
+/// The part of an ARN between two colons, counted from `arn` = 0.
+#[must_use]
+pub fn arn_part(arn: &str, index: usize) -> &str {
+    arn.splitn(6, ':').nth(index).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn prefix(text: &str) -> InstanceIdentifier {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn ids_follow_from_the_execution() {
+        let arn = "arn:aws:states:eu-west-1:123456789012:execution:source:nightly";
+        let id = ReplicationId::new(datetime!(2026-11-22 11:34:00.9 +01:00), arn);
+        assert!(id.as_str().starts_with("20261122t103400z-"), "{id}");
+        assert_eq!(id, ReplicationId::new(datetime!(2026-11-22 10:34:00 UTC), arn));
+        assert_ne!(id, ReplicationId::new(datetime!(2026-11-22 10:34:00 UTC), "another execution"));
+        assert_eq!(id.as_str().parse::<ReplicationId>().unwrap(), id);
+        for wrong in ["", "20261122t103400z", "20261122t103400z-1F2E3D", "x-abcdef", "20261122t10340z-abcdef"] {
+            assert!(wrong.parse::<ReplicationId>().is_err(), "{wrong}");
+        }
+        let snapshot = source_snapshot("source-database-snapshot", &id).unwrap();
+        assert_eq!(encrypted_copy(&snapshot).unwrap().as_str(), format!("source-database-snapshot-{id}-copy-in"));
+    }
+
+    #[test]
+    fn identifiers_follow_the_rule_of_rds() {
+        assert_eq!("Orders-2".parse::<InstanceIdentifier>().unwrap().as_str(), "orders-2");
+        for wrong in ["", "2orders", "orders-", "or--ders", "or_ders", "-orders", "örders"] {
+            let error = wrong.parse::<InstanceIdentifier>().unwrap_err();
+            assert_eq!(error.name(), ErrorName::InvalidInput, "{wrong}");
+        }
+        assert!("a".repeat(63).parse::<InstanceIdentifier>().is_ok());
+        assert!("a".repeat(64).parse::<InstanceIdentifier>().is_err());
+        assert!("a".repeat(255).parse::<SnapshotIdentifier>().is_ok());
+        assert!("a".repeat(256).parse::<SnapshotIdentifier>().is_err());
+    }
+
+    #[test]
+    fn a_prefix_is_cut_off_once_and_digits_are_never_searched_for() {
+        for (prefix, instance, version) in [
+            ("app", "app-3", Some(3)),
+            ("app3", "app3-3", Some(3)),
+            ("app3", "app-1", None),
+            ("app", "app3-3", None),
+            ("app", "app-3-3", None),
+            ("app-3", "app-3-3", Some(3)),
+            ("app", "app-03", None),
+            ("app", "app-", None),
+            ("app", "app", None),
+            ("app", "app-+3", None),
+            ("app", "app-99999999999999999999", None),
+        ] {
+            assert_eq!(version_of(prefix, instance), version, "{prefix} {instance}");
+        }
+    }
+
+    #[test]
+    fn the_next_version_passes_what_exists() {
+        let app = prefix("app");
+        assert_eq!(next_version(&app, "", [], []), 1);
+        assert_eq!(next_version(&app, "app-4.c1.eu-west-1.rds.example", [], []), 5);
+        assert_eq!(next_version(&app, "app-4.c1.eu-west-1.rds.example", [2, 6], []), 7);
+        assert_eq!(next_version(&app, "elsewhere.example", [2], ["app-3", "app-4", "app-9", "apples-5"]), 5);
+    }
+
+    #[test]
+    fn snapshot_arns_are_read_by_their_parts() {
+        let arn: SnapshotArn = "arn:aws-us-gov:rds:us-gov-west-1:123456789012:snapshot:Nightly".parse().unwrap();
+        assert_eq!(arn.to_string(), "arn:aws-us-gov:rds:us-gov-west-1:123456789012:snapshot:nightly");
+        for wrong in [
+            "arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:x",
+            "arn:aws:rds:eu-west-1:123456789012:snapshot:rds:nightly",
+            "arn:aws:rds:eu-west-1:12345678901:snapshot:x",
+            "arn:aws:s3:eu-west-1:123456789012:snapshot:x",
+            "arn:aws:rds::123456789012:snapshot:x",
+            "x",
+            "",
+        ] {
+            assert!(wrong.parse::<SnapshotArn>().is_err(), "{wrong}");
+        }
+        assert_eq!(arn_part("arn:aws:sns:eu-west-1:123456789012:topic", 4), "123456789012");
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_made_of_a_prefix_and_a_version_is_read_back(base in "[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,6}){0,4}", version in 1u32..) {
+            let prefix = prefix(&base);
+            let name = instance(&prefix, version).unwrap();
+            prop_assert_eq!(version_of(prefix.as_str(), name.as_str()), Some(version));
+        }
+
+        #[test]
+        fn the_next_name_is_free_and_newer(ours in proptest::collection::vec(1u32..40, 0..8), foreign in proptest::collection::vec(1u32..40, 0..8)) {
+            let app = prefix("app");
+            let names: Vec<String> = foreign.iter().map(|v| format!("app-{v}")).collect();
+            let next = next_version(&app, "", ours.iter().copied(), names.iter().map(String::as_str));
+            prop_assert!(ours.iter().all(|v| *v < next));
+            prop_assert!(!foreign.contains(&next));
+        }
+    }
+}

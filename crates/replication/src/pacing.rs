@@ -1,0 +1,83 @@
+//! How long a machine waits before it looks again, and when it gives up.
+
+use time::{Duration, OffsetDateTime};
+
+use crate::{Error, ErrorName};
+
+/// The shortest wait between two looks, in seconds.
+pub const SHORTEST_WAIT_SECONDS: i64 = 15;
+/// The longest wait between two looks, in seconds.
+pub const LONGEST_WAIT_SECONDS: i64 = 300;
+
+/// A stage of a run: when its first attempt was made, and how long it may take in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    /// The first attempt of the stage, carried from look to look in the stage's own result.
+    pub started_at: OffsetDateTime,
+    /// The time of this look.
+    pub now: OffsetDateTime,
+    /// How long the stage may take, in seconds.
+    pub deadline_seconds: u32,
+}
+
+impl Stage {
+    /// Seconds to wait before the next look: a twentieth of the time already spent, 15 to 300.
+    ///
+    /// So the lag behind RDS is at most 15 s or 5% of what the operation took, whichever is more, and the number
+    /// of looks grows with the logarithm of the time until the longest wait is reached.
+    #[must_use]
+    pub fn wait_seconds(&self) -> u32 {
+        let spent = (self.now - self.started_at).whole_seconds();
+        let wait = (spent / 20).clamp(SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS);
+        u32::try_from(wait).unwrap_or(u32::MAX)
+    }
+
+    /// Fails when the stage has used up its time.
+    ///
+    /// # Errors
+    /// [`ErrorName::DeadlineExceeded`], naming what was waited for and its last status.
+    pub fn check_deadline(&self, waiting_for: &str, last_status: &str) -> Result<(), Error> {
+        let deadline = self.started_at + Duration::seconds(self.deadline_seconds.into());
+        if self.now < deadline {
+            return Ok(());
+        }
+        Err(Error::new(ErrorName::DeadlineExceeded, format!("waiting for {waiting_for}"))
+            .because(format!("still {last_status} after {} s", self.deadline_seconds))
+            .advise("look at it in the RDS console; raise StageDeadlineSeconds if it only needs more time"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(seconds: i64) -> Stage {
+        let started_at = OffsetDateTime::UNIX_EPOCH;
+        Stage { started_at, now: started_at + Duration::seconds(seconds), deadline_seconds: 86_400 }
+    }
+
+    #[test]
+    fn waits_grow_with_the_time_spent() {
+        for (spent, wait) in [(0, 15), (299, 15), (320, 16), (1_000, 50), (6_000, 300), (80_000, 300), (-50, 15)] {
+            assert_eq!(after(spent).wait_seconds(), wait, "{spent} s");
+        }
+    }
+
+    #[test]
+    fn a_day_of_waiting_takes_few_looks() {
+        let (mut spent, mut looks) = (0, 0);
+        while spent < 7_200 {
+            spent += i64::from(after(spent).wait_seconds());
+            looks += 1;
+        }
+        assert!(looks < 100, "{looks} looks in two hours");
+    }
+
+    #[test]
+    fn the_deadline_names_the_thing_and_its_status() {
+        assert!(after(86_399).check_deadline("snapshot s", "creating").is_ok());
+        let error = after(86_400).check_deadline("snapshot s", "creating").unwrap_err();
+        assert_eq!(error.name(), ErrorName::DeadlineExceeded);
+        assert!(error.to_string().starts_with("waiting for snapshot s: still creating after 86400 s"));
+    }
+}
