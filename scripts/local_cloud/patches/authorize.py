@@ -17,6 +17,7 @@ import json
 from typing import Any, Awaitable, Callable, Optional
 from urllib.parse import parse_qs
 
+from local_cloud import permissions
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses, router
 from ministack.services import kms
@@ -123,19 +124,10 @@ def _denial(principal: iam_evaluator.PrincipalInfo, region: str, service: str, c
         result = iam_evaluator.combine_resource_policy(identity, context, policy, owner, required=True, limits=principal.limits)
     if result.decision == "Allow":
         return None
-    return denial_message(principal.arn, action, resource, identity.decision, result)
-
-
-def denial_message(principal_arn: str, action: str, resource: str, identity: str, result: Any) -> str:
-    """AWS's sentence for a refusal: who, what, on which thing, and which kind of policy is the cause."""
-    if result.decision == "Deny":
-        kind = "a resource-based policy" if result.resource_policy_arn else "an identity-based policy"
-        reason = f"with an explicit deny in {kind}"
-    elif identity == "Allow":
-        reason = f"because no resource-based policy allows the {action} action"
-    else:
-        reason = f"because no identity-based policy allows the {action} action"
-    return f"User: {principal_arn} is not authorized to perform: {action} on resource: {resource} {reason}"
+    explicit = result.decision == "Deny"
+    by_resource = result.resource_policy_arn if explicit else identity.decision == "Allow"
+    kind = "resource-based" if by_resource else "identity-based"
+    return permissions.refusal(principal.arn, action, resource, kind, explicit)
 
 
 def _key_policy(key_arn: str) -> Optional[tuple[str, str, dict]]:

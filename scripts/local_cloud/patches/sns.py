@@ -1,0 +1,108 @@
+"""Simple Notification Service: functions in other accounts, their policies, redrive, and subscriptions of a stack.
+
+AWS: a topic delivers to a function of any account whose policy lets the topic invoke it. The invocation is asynchronous:
+once Lambda has taken the event, it is Lambda that retries a function that fails (twice, then the function's own dead-letter
+queue or on-failure destination). What Lambda does not take, because the function is gone or its policy forbids it, is not
+retried and goes to the dead-letter queue of the subscription's RedrivePolicy.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from typing import Any, Optional
+
+from local_cloud import permissions
+from ministack.services import lambda_svc, sns
+from ministack.services.cloudformation import provisioners
+
+logger = logging.getLogger("sns")
+
+
+def apply() -> None:
+    sns._deliver_to_lambda = deliver_to_function
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::SNS::Subscription"]
+    handlers["delete"] = delete_subscription
+    handlers["create"] = create_subscription
+    # An update that replaces a subscription calls these by their names.
+    provisioners._sns_sub_create = create_subscription
+    provisioners._sns_sub_delete = delete_subscription
+    sns._list_subscriptions = list_subscriptions
+
+
+def deliver_to_function(
+    endpoint: str, envelope: str, topic_arn: str, sub_arn: str, msg_id: str, raw_message: str, message_attributes: dict
+) -> None:
+    """Delivers one message to a function of any account."""
+    function = permissions.find_function(endpoint)
+    if function is None:
+        refusal = "the function does not exist"
+    elif not permissions.service_may_invoke(endpoint, "sns.amazonaws.com", topic_arn):
+        refusal = "the function's policy does not let the topic invoke it"
+    else:
+        lambda_svc.invoke_async_with_retry(function, _event(envelope, sub_arn))
+        return
+    logger.warning("not delivered from %s to %s: %s", topic_arn, endpoint, refusal)
+    _redrive(topic_arn, sub_arn, envelope, message_attributes)
+
+
+def _event(envelope: str, subscription_arn: str) -> dict:
+    """The event of a function; it spells some names otherwise than the notification of a queue does."""
+    notification = {"Subject": None, "MessageAttributes": {}, **json.loads(envelope)}
+    for queue_name, function_name in (("SigningCertURL", "SigningCertUrl"), ("UnsubscribeURL", "UnsubscribeUrl")):
+        notification[function_name] = notification.pop(queue_name, "")
+    record = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription_arn, "Sns": notification}
+    return {"Records": [record]}
+
+
+def _redrive(topic_arn: str, subscription_arn: str, envelope: str, message_attributes: dict) -> None:
+    subscription = sns._find_subscription(topic_arn, subscription_arn)
+    policy = (subscription or {}).get("attributes", {}).get("RedrivePolicy")
+    queue = json.loads(policy).get("deadLetterTargetArn") if policy else None
+    if queue:
+        sns._deliver_to_sqs(queue, envelope, False, envelope, message_attributes=message_attributes, topic_arn=topic_arn)
+
+
+def create_subscription(logical_id: str, properties: dict, stack_name: str) -> tuple[str, dict]:
+    """AWS::SNS::Subscription: subscribes as the API does, to topics of other accounts too if their policy allows it."""
+    parameters = {name: properties.get(name, "") for name in ("TopicArn", "Protocol", "Endpoint")}
+    for number, (name, value) in enumerate(provisioners._sns_sub_attributes(properties).items(), start=1):
+        parameters[f"Attributes.entry.{number}.key"] = name
+        parameters[f"Attributes.entry.{number}.value"] = value
+    status, _, body = sns._subscribe(parameters)
+    text = body.decode() if isinstance(body, bytes) else body
+    if status >= 400:
+        raise ValueError(_element(text, "Message") or text)
+    arn = _element(text, "SubscriptionArn")
+    return arn, {"Arn": arn}
+
+
+def delete_subscription(physical_id: str, properties: dict) -> None:
+    """AWS::SNS::Subscription: takes the subscription out of its topic, whichever account that is in."""
+    sns._unsubscribe({"SubscriptionArn": physical_id})
+
+
+def list_subscriptions(parameters: dict) -> Any:
+    """ListSubscriptions: those that the caller owns, in its own topics and in those of others."""
+    from ministack.core.responses import get_account_id, get_region
+
+    members = ""
+    for (_, region, _), topic in list(sns._topics._data.items()):
+        for subscription in topic["subscriptions"] if region == get_region() else ():
+            if subscription.get("owner") == get_account_id():
+                fields = {
+                    "SubscriptionArn": subscription["arn"],
+                    "Owner": subscription["owner"],
+                    "TopicArn": topic["arn"],
+                    "Protocol": subscription["protocol"],
+                    "Endpoint": sns._xml_escape(subscription["endpoint"]),
+                }
+                members += "<member>" + "".join(f"<{name}>{value}</{name}>" for name, value in fields.items()) + "</member>"
+    content = f"<ListSubscriptionsResult><Subscriptions>{members}</Subscriptions></ListSubscriptionsResult>"
+    return sns._xml(200, "ListSubscriptionsResponse", content)
+
+
+def _element(xml: str, name: str) -> Optional[str]:
+    found = re.search(rf"<{name}>(.*?)</{name}>", xml, re.DOTALL)
+    return found.group(1) if found else None
