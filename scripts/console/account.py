@@ -11,14 +11,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from .failure import Failure
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCAL_CONFIG = ROOT / "target" / "local-cloud" / "aws-config"
+LOCAL_CLOUD = ROOT / "target" / "local-cloud"
 
 #: Following a run takes hours in a real account; one lost answer must not end it.
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=60)
 
 
-def use_local_cloud(config=LOCAL_CONFIG):
-    """Makes every session that follows speak to the local cloud and to nothing else."""
+def use_local_cloud(directory=LOCAL_CLOUD):
+    """Makes every session that follows speak to the local cloud that lives there, and to nothing else."""
+    config = directory / "aws-config"
     if not config.exists():
         raise Failure(f"the local cloud is not up: {config} does not exist; start it with scripts/local-cloud up")
     for variable in [name for name in os.environ if name.startswith("AWS_")]:

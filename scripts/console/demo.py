@@ -16,7 +16,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import database
-from .account import ROOT, Account, use_local_cloud
+from .account import LOCAL_CLOUD, ROOT, Account, use_local_cloud
 from .failure import Failure
 from .replicate import DESTINATION_STACK, SOURCE_STACK, replicate
 from .screen import Screen, duration, table
@@ -25,7 +25,7 @@ DIRECTORY = ROOT / "target" / "demo"
 SUMMARY = DIRECTORY / "summary.json"
 LOGS = DIRECTORY / "logs"
 #: Says that the local cloud that is up is one that `--keep` left behind.
-KEPT = ROOT / "target" / "local-cloud" / "kept-by-demo"
+KEPT = LOCAL_CLOUD / "kept-by-demo"
 
 SOURCE_DATABASE = "orders"
 COPY_PREFIX = "orders-copy"
@@ -128,7 +128,6 @@ class Demonstration:
             self._screen.line(f"the secret names {secret['db_host']}; it holds {_counts(received)}")
 
             tags = {tag["Key"]: tag["Value"] for tag in instance.get("TagList", [])}
-            copy = run.destination.result("CopySharedSnapshotInTargetAccount")
             self._contents.append((instance["DBInstanceIdentifier"], sent, received))
             self.runs.append(
                 {
@@ -144,7 +143,8 @@ class Demonstration:
                     "tables": {
                         name: {"sourceRows": sent.rows[name], "destinationRows": received.rows[name]} for name in sent.rows
                     },
-                    "copyInDestination": {name: copy[name] for name in ("copyKind", "copyReason") if name in copy},
+                    "copyInSource": run.source.result("CopyEncryptedSnapshot").get("copy"),
+                    "copyInDestination": run.destination.result("CopySharedSnapshotInTargetAccount").get("copy"),
                     "seconds": round(seconds, 1),
                     "stageSeconds": run.stages(),
                 }
@@ -300,7 +300,7 @@ def _take_down():
 
 def _save_logs():
     """The logs outlive the cloud that wrote them."""
-    for log in (ROOT / "target" / "local-cloud").glob("*.log"):
+    for log in LOCAL_CLOUD.glob("*.log"):
         shutil.copy(log, LOGS / log.name)
 
 
@@ -376,7 +376,7 @@ def main(arguments=None):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _write_summary(demonstration, screen, started_at, failure)
         if failure:
-            screen.plain(f"\nfailed: {failure}\nlogs: {LOGS} and {ROOT / 'target' / 'local-cloud'}")
+            screen.plain(f"\nfailed: {failure}\nlogs: {LOGS} and {LOCAL_CLOUD}")
         if cloud_is_ours:
             _end(given, screen, demonstration, kept=given.keep and not failure)
     screen.plain(f"\nsummary: {SUMMARY.relative_to(ROOT)}, {duration(screen.elapsed())} in all")

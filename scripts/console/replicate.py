@@ -6,10 +6,11 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .account import Account, use_local_cloud
+from .account import LOCAL_CLOUD, Account, use_local_cloud
 from .execution import Execution
 from .failure import Failure
 from .screen import Screen, duration
@@ -19,8 +20,6 @@ DESTINATION_STACK = "rds-replication-destination"
 
 #: The task after which the destination is expected to start.
 _ANNOUNCEMENT = "NotifyToTargetAccount"
-#: What is worth showing of a task's result while it is not done. The first one that is there is shown.
-_PROGRESS = ("percentProgress", "progress", "rdsStatus", "statusReason")
 
 
 @dataclass
@@ -77,8 +76,9 @@ class Follower:
     def _remark(self, state):
         if state.kind != "Wait":
             return ""
-        words = _progress(self.execution.result())
-        return f"  ({', '.join(words)})" if words else ""
+        result = self.execution.result()
+        words = [*_progress(result), *_copying(result)]
+        return f"  ({'; '.join(words)})" if words else ""
 
 
 def _stage_start(execution):
@@ -92,14 +92,19 @@ def _stage_start(execution):
 
 
 def _progress(result):
-    words = []
-    for name in _PROGRESS:
-        value = result.get(name)
-        if value not in (None, ""):
-            words.append(f"{value}%" if isinstance(value, (int, float)) else str(value))
-    if result.get("status") == "NotAvailable" and "waitSeconds" in result:
-        words.append(f"looks every {result['waitSeconds']} s")
+    """What RDS says of a thing that is not ready, and what moves."""
+    if result.get("status") != "NotAvailable":
+        return []
+    words = [str(result["rdsStatus"])] if result.get("rdsStatus") else []
+    if result.get("percentProgress") is not None:
+        words.append(f"{result['percentProgress']}%")
     return words
+
+
+def _copying(result):
+    """Whether the whole database is copied or only what changed, and why."""
+    copy = result.get("copy")
+    return [f"{copy['expected']} copy expected: {copy['reason']}"] if copy else []
 
 
 def replicate(source, destination, screen, *, source_db=None, timeout=86400, arrival=600, poll=3.0):
@@ -206,7 +211,14 @@ def _arguments(arguments):
         prog="scripts/replicate",
         description="Starts one replication and follows it through both accounts. Exits with 0 only if both machines succeeded.",
     )
-    parser.add_argument("--local", action="store_true", help="use the local cloud (scripts/local-cloud up)")
+    parser.add_argument(
+        "--local",
+        nargs="?",
+        const=LOCAL_CLOUD,
+        type=Path,
+        metavar="DIRECTORY",
+        help="use the local cloud, started with scripts/local-cloud up (there: --directory)",
+    )
     parser.add_argument("--source-profile", default="source", help="AWS profile of account A (default: %(default)s)")
     parser.add_argument("--destination-profile", default="destination", help="AWS profile of account B (default: %(default)s)")
     parser.add_argument("--source-stack", default=SOURCE_STACK, help="stack in account A (default: %(default)s)")
@@ -229,7 +241,7 @@ def main(arguments=None):
     screen = Screen()
     try:
         if given.local:
-            use_local_cloud()
+            use_local_cloud(given.local)
         source = Account("source", given.source_profile, given.source_stack)
         destination = Account("destination", given.destination_profile, given.destination_stack)
         run = replicate(

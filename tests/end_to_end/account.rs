@@ -1,0 +1,249 @@
+//! One account, used as a person uses it: with the exports that `scripts/local-cloud env` prints, and nothing else.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::cloud::{root, run, script};
+use crate::waiting::wait_for;
+
+/// One of the two accounts.
+pub struct Account {
+    role: String,
+    environment: BTreeMap<String, String>,
+}
+
+/// A database to connect to.
+pub struct Database {
+    /// The endpoint's name.
+    pub host: String,
+    /// The endpoint's port.
+    pub port: String,
+}
+
+/// How long any one thing may take here; a tenth of it is usual.
+pub const LIMIT: Duration = Duration::from_secs(90);
+
+impl Account {
+    /// The account that these exports are for. A shell evaluates them, because that is what they are for.
+    pub fn new(role: &str, exports: &str) -> Self {
+        let mut shell = Command::new("bash");
+        shell.env_clear().env("PATH", std::env::var("PATH").unwrap());
+        shell.args(["-c", &format!("{exports}\nenv --null")]);
+        let environment = String::from_utf8(run(shell).stdout).unwrap();
+        let environment = environment
+            .split('\0')
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Self { role: role.to_owned(), environment }
+    }
+
+    /// `source` or `destination`.
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
+    /// The account's number.
+    pub fn number(&self) -> String {
+        self.aws(&["sts", "get-caller-identity"])["Account"].as_str().unwrap().to_owned()
+    }
+
+    /// A variable of the exports.
+    pub fn variable(&self, name: &str) -> &str {
+        &self.environment[name]
+    }
+
+    /// A command in the account's environment.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        // Only these variables: what works here works for whoever pastes the exports.
+        command.env_clear().envs(&self.environment);
+        command
+    }
+
+    /// `aws`, without judging how it ends.
+    pub fn try_aws(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(&self.program("aws"));
+        command.args(arguments).args(["--output", "json"]);
+        command.output().unwrap()
+    }
+
+    /// `aws`, which must succeed; its answer, null where it has none.
+    pub fn aws(&self, arguments: &[&str]) -> Value {
+        let output = self.try_aws(arguments);
+        assert!(
+            output.status.success(),
+            "aws {} as {}: {}",
+            arguments.join(" "),
+            self.role,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    /// `scripts/deploy` in this account.
+    pub fn deploy(&self, stack: &str, parameters: &[(&str, &str)]) {
+        let mut command = script("deploy");
+        command.envs(&self.environment).arg(&self.role).args(["--stack-name", stack]);
+        for (name, value) in parameters {
+            command.arg("--parameter").arg(format!("{name}={value}"));
+        }
+        run(command);
+    }
+
+    /// The outputs of a stack.
+    pub fn outputs(&self, stack: &str) -> BTreeMap<String, String> {
+        let answer = self.aws(&["cloudformation", "describe-stacks", "--stack-name", stack]);
+        let outputs = answer["Stacks"][0]["Outputs"].as_array().unwrap();
+        outputs.iter().map(|output| (text(&output["OutputKey"]), text(&output["OutputValue"]))).collect()
+    }
+
+    /// Makes a database with these options and waits until it can be used.
+    pub fn create_database(&self, identifier: &str, password: &str, options: &[&str]) -> Database {
+        let usual = [
+            "rds", "create-db-instance", "--db-instance-identifier", identifier, "--engine", "postgres",
+            "--db-instance-class", "db.m6i.large", "--allocated-storage", "20", "--db-name", "shop",
+            "--master-username", "shop_owner", "--master-user-password", password,
+        ];
+        self.aws(&[&usual[..], options].concat());
+        self.available_database(identifier)
+    }
+
+    /// Waits until a database can be used.
+    pub fn available_database(&self, identifier: &str) -> Database {
+        let instance = wait_for(&format!("{identifier} is available"), LIMIT, || {
+            let instance = self.instance(identifier);
+            (instance["DBInstanceStatus"] == "available").then_some(instance)
+        });
+        Database { host: text(&instance["Endpoint"]["Address"]), port: instance["Endpoint"]["Port"].to_string() }
+    }
+
+    /// An instance, as RDS describes it.
+    pub fn instance(&self, identifier: &str) -> Value {
+        self.aws(&["rds", "describe-db-instances", "--db-instance-identifier", identifier])["DBInstances"][0].clone()
+    }
+
+    /// The identifiers of the account's instances that begin so.
+    pub fn instances(&self, prefix: &str) -> Vec<String> {
+        identifiers(&self.aws(&["rds", "describe-db-instances"])["DBInstances"], "DBInstanceIdentifier", prefix)
+    }
+
+    /// The identifiers of the account's own snapshots that begin so.
+    pub fn snapshots(&self, prefix: &str) -> Vec<String> {
+        let answer = self.aws(&["rds", "describe-db-snapshots", "--snapshot-type", "manual"]);
+        identifiers(&answer["DBSnapshots"], "DBSnapshotIdentifier", prefix)
+    }
+
+    /// Waits until a snapshot can be used; its description.
+    pub fn available_snapshot(&self, identifier: &str) -> Value {
+        wait_for(&format!("{identifier} is available"), LIMIT, || {
+            let answer = self.aws(&["rds", "describe-db-snapshots", "--db-snapshot-identifier", identifier]);
+            (answer["DBSnapshots"][0]["Status"] == "available").then(|| answer["DBSnapshots"][0].clone())
+        })
+    }
+
+    /// What `psql` prints for a statement, without decoration.
+    pub fn psql(&self, database: &Database, password: &str, statement: &str) -> String {
+        let directory = std::fs::read_to_string(root().join("target/tools/postgres-bin")).unwrap();
+        let mut command = self.command(&format!("{}/psql", directory.trim()));
+        command.env("PGPASSWORD", password).args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]);
+        command.args(["--set", "ON_ERROR_STOP=1", "--username", "shop_owner", "--dbname", "shop"]);
+        command.args(["--host", &database.host, "--port", &database.port, "--command", statement]);
+        String::from_utf8(run(command).stdout).unwrap().trim().to_owned()
+    }
+
+    /// A queue of this account that receives what a topic of this account publishes.
+    pub fn subscribe_queue(&self, name: &str, topic: &str) -> Queue<'_> {
+        let url = text(&self.aws(&["sqs", "create-queue", "--queue-name", name])["QueueUrl"]);
+        let attributes =
+            self.aws(&["sqs", "get-queue-attributes", "--queue-url", &url, "--attribute-names", "QueueArn"]);
+        let arn = text(&attributes["Attributes"]["QueueArn"]);
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
+            "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": topic}}}]});
+        let attributes = json!({"Policy": policy.to_string()}).to_string();
+        self.aws(&["sqs", "set-queue-attributes", "--queue-url", &url, "--attributes", &attributes]);
+        self.aws(&["sns", "subscribe", "--topic-arn", topic, "--protocol", "sqs", "--notification-endpoint", &arn]);
+        Queue { account: self, url }
+    }
+
+    /// An execution: its status, its input and output, its error.
+    pub fn execution(&self, arn: &str) -> Value {
+        self.aws(&["stepfunctions", "describe-execution", "--execution-arn", arn])
+    }
+
+    /// Everything that happened in an execution.
+    pub fn history(&self, arn: &str) -> Vec<Value> {
+        let answer = self.aws(&["stepfunctions", "get-execution-history", "--execution-arn", arn]);
+        answer["events"].as_array().unwrap().clone()
+    }
+
+    /// The executions of a machine, newest first.
+    pub fn executions(&self, machine: &str) -> Vec<Value> {
+        let answer = self.aws(&["stepfunctions", "list-executions", "--state-machine-arn", machine]);
+        answer["executions"].as_array().unwrap().clone()
+    }
+
+    /// Everything that the functions of a stack have logged.
+    pub fn logs(&self, stack: &str) -> String {
+        let prefix = format!("/aws/lambda/{stack}");
+        let groups = self.aws(&["logs", "describe-log-groups", "--log-group-name-prefix", &prefix]);
+        let mut lines = String::new();
+        for group in groups["logGroups"].as_array().unwrap() {
+            let events = self.aws(&["logs", "filter-log-events", "--log-group-name", &text(&group["logGroupName"])]);
+            for event in events["events"].as_array().unwrap() {
+                lines += &text(&event["message"]);
+                lines.push('\n');
+            }
+        }
+        lines
+    }
+
+    fn program(&self, name: &str) -> String {
+        // A program is looked for on this process's path, not on the one of its own environment.
+        let path = self.variable("PATH").split(':').map(|directory| format!("{directory}/{name}"));
+        path.into_iter().find(|path| std::path::Path::new(path).exists()).unwrap()
+    }
+}
+
+/// A queue that listens to a topic.
+pub struct Queue<'a> {
+    account: &'a Account,
+    url: String,
+}
+
+impl Queue<'_> {
+    /// The next message that was published.
+    pub fn next_message(&self) -> String {
+        let body = wait_for("a message in the queue", LIMIT, || {
+            let answer =
+                self.account.aws(&["sqs", "receive-message", "--queue-url", &self.url, "--wait-time-seconds", "2"]);
+            let message = &answer["Messages"][0];
+            let receipt = message["ReceiptHandle"].as_str()?;
+            self.account.aws(&["sqs", "delete-message", "--queue-url", &self.url, "--receipt-handle", receipt]);
+            Some(text(&message["Body"]))
+        });
+        let envelope: Value = serde_json::from_str(&body).unwrap();
+        text(&envelope["Message"])
+    }
+}
+
+/// The text of a value that must be text.
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("not a text: {value}")).to_owned()
+}
+
+fn identifiers(list: &Value, field: &str, prefix: &str) -> Vec<String> {
+    let mut found: Vec<String> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| text(&item[field]))
+        .filter(|identifier| identifier.starts_with(prefix))
+        .collect();
+    found.sort();
+    found
+}

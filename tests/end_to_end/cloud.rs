@@ -1,0 +1,94 @@
+//! The local cloud of these stories, started and ended with the command that a person uses.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::account::Account;
+
+/// A running local cloud; ends with its value.
+pub struct Cloud {
+    directory: PathBuf,
+    /// Account A.
+    pub source: Account,
+    /// Account B.
+    pub destination: Account,
+}
+
+impl Cloud {
+    /// Builds what ships, and starts a cloud of its own beside any other.
+    pub fn start() -> Self {
+        let directory = root().join("target").join("end-to-end");
+        run(Command::new(root().join("scripts/build")));
+        // What an interrupted run has left.
+        local_cloud(&["down"], &directory);
+        local_cloud(&["up", "--wait-scale", "0.03"], &directory);
+        let account = |role: &str| {
+            let exports = local_cloud(&["env", role], &directory);
+            Account::new(role, &String::from_utf8(exports.stdout).unwrap())
+        };
+        let (source, destination) = (account("source"), account("destination"));
+        Self { directory, source, destination }
+    }
+
+    /// Where the cloud keeps its state and its logs.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// What the RDS emulator measured of every snapshot: RDS itself does not tell.
+    pub fn measured_snapshots(&self) -> Value {
+        let url = self.source.variable("AWS_ENDPOINT_URL_RDS");
+        let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
+        let mut connection = TcpStream::connect(address).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        write!(connection, "GET /_emulator/snapshots HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        let ended = script("local-cloud").arg("down").arg("--directory").arg(&self.directory).status();
+        if !ended.is_ok_and(|status| status.success()) {
+            eprintln!("the local cloud in {} did not end", self.directory.display());
+        }
+    }
+}
+
+/// The repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// One of the repository's scripts.
+pub fn script(name: &str) -> Command {
+    Command::new(root().join("scripts").join(name))
+}
+
+fn local_cloud(arguments: &[&str], directory: &Path) -> Output {
+    let mut command = script("local-cloud");
+    command.args(arguments).arg("--directory").arg(directory);
+    run(command)
+}
+
+/// Runs a command that must succeed.
+pub fn run(mut command: Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{:?} ended with {}\n{}{}",
+        command.get_program(),
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}

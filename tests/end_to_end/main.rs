@@ -1,0 +1,97 @@
+//! Stories of the whole product: the shipped functions, machines and templates, in two accounts, over real databases.
+//!
+//! All stories share one local cloud of their own (`target/end-to-end`), which this program starts and ends; that is
+//! why it has a `main` instead of the usual test harness. Each story has its own stacks and databases, so they run
+//! side by side. `end-to-end NAME...` runs the stories whose name contains one of the words.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a story fails by panicking, and it watches a world that has its own clock"
+)]
+
+mod account;
+mod cloud;
+mod pair;
+mod stories;
+mod waiting;
+
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use cloud::Cloud;
+
+/// A story: its name, and what happens in it.
+type Story = (&'static str, fn(&Cloud));
+
+/// The longest first, so that the last one to end is not the one that began last.
+const STORIES: &[Story] = &[
+    ("what_is_older_goes_and_what_is_foreign_stays", stories::keeping::what_is_older_goes_and_what_is_foreign_stays),
+    ("rows_arrive_twice_and_secrets_stay_secret", stories::arriving::rows_arrive_twice_and_secrets_stay_secret),
+    ("an_encrypted_source_is_shared_as_it_is", stories::sharing::an_encrypted_source_is_shared_as_it_is),
+    ("the_message_of_the_original_is_replicated", stories::message::the_message_of_the_original_is_replicated),
+    ("without_the_key_nothing_half_made_is_left", stories::key::without_the_key_nothing_half_made_is_left),
+    ("plain_commands_work_with_the_printed_exports", stories::commands::plain_commands_work_with_the_printed_exports),
+];
+
+/// Two cores run this; a story mostly waits for its databases.
+const SIDE_BY_SIDE: usize = 3;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let chosen: VecDeque<Story> = STORIES
+        .iter()
+        .filter(|(name, _)| words.is_empty() || words.iter().any(|word| name.contains(word.as_str())))
+        .copied()
+        .collect();
+    println!("\nrunning {} tests", chosen.len());
+    let number = chosen.len();
+    let started = Instant::now();
+    let cloud = Cloud::start();
+    let queue = Mutex::new(chosen);
+    let failed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..SIDE_BY_SIDE {
+            scope.spawn(|| {
+                while let Some((name, story)) = { queue.lock().unwrap().pop_front() } {
+                    if !tell(name, story, &cloud) {
+                        failed.lock().unwrap().push(name);
+                    }
+                }
+            });
+        }
+    });
+    drop(cloud);
+    let failed = failed.into_inner().unwrap();
+    let word = if failed.is_empty() { "ok" } else { "FAILED" };
+    println!(
+        "\ntest result: {word}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s\n",
+        number - failed.len(),
+        failed.len(),
+        STORIES.len() - number,
+        started.elapsed().as_secs_f64()
+    );
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs one story to its end; answers whether it went as told.
+fn tell(name: &'static str, story: fn(&Cloud), cloud: &Cloud) -> bool {
+    let started = Instant::now();
+    let told = std::thread::scope(|scope| {
+        // A thread of its own gives the panic message the story's name.
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn_scoped(scope, || std::panic::catch_unwind(AssertUnwindSafe(|| story(cloud))).is_ok())
+            .unwrap()
+            .join()
+            .unwrap_or(false)
+    });
+    let word = if told { "ok" } else { "FAILED" };
+    println!("test {name} ... {word} ({:.1} s)", started.elapsed().as_secs_f64());
+    told
+}

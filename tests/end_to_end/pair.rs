@@ -1,0 +1,168 @@
+//! A pair of stacks, source and destination, and the replications between them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::account::{Account, Database, text};
+use crate::cloud::{Cloud, script};
+
+/// A source stack in account A and a destination stack in account B that listens to it.
+pub struct Pair<'a> {
+    cloud: &'a Cloud,
+    name: String,
+    /// Outputs of the source stack.
+    pub source: BTreeMap<String, String>,
+    /// Outputs of the destination stack.
+    pub destination: BTreeMap<String, String>,
+}
+
+/// A replication that has ended.
+pub struct Replication {
+    /// Whether `scripts/replicate` exited with 0.
+    pub succeeded: bool,
+    /// What it printed.
+    pub printed: String,
+    /// The ARN of the source machine's execution.
+    pub source: String,
+    /// The ARN of the destination machine's execution, if it started.
+    pub destination: Option<String>,
+}
+
+impl<'a> Pair<'a> {
+    /// Deploys both stacks for the database `<name>-db`, whose copies are called `<name>-copy-<version>`.
+    pub fn deploy(cloud: &'a Cloud, name: &str, for_source: &[(&str, &str)], for_destination: &[(&str, &str)]) -> Self {
+        let database = format!("{name}-db");
+        let account = cloud.destination.number();
+        let stack = format!("{name}-source");
+        let snapshot_name = format!("{name}-snapshot");
+        let usual = [
+            ("SourceDBIdentifier", database.as_str()),
+            ("SourceDBSnapshotName", snapshot_name.as_str()),
+            ("DestinationAccountNumber", account.as_str()),
+        ];
+        cloud.source.deploy(&stack, &[&usual[..], for_source].concat());
+        let source = cloud.source.outputs(&stack);
+
+        let stack = format!("{name}-destination");
+        let (copies, secret) = (format!("{name}-copy"), format!("{name}/db/read"));
+        let usual = [
+            ("SourceTopicArn", source["TopicArn"].as_str()),
+            ("SourceDBIdentifier", database.as_str()),
+            ("DatabaseName", copies.as_str()),
+            ("SecretName", secret.as_str()),
+        ];
+        cloud.destination.deploy(&stack, &[&usual[..], for_destination].concat());
+        let destination = cloud.destination.outputs(&stack);
+        Self { cloud, name: name.to_owned(), source, destination }
+    }
+
+    /// The source database's identifier.
+    pub fn database(&self) -> String {
+        format!("{}-db", self.name)
+    }
+
+    /// How the names of the copies in B begin, instances and snapshots alike.
+    pub fn copies(&self) -> String {
+        format!("{}-copy-", self.name)
+    }
+
+    /// How the names of the snapshots in A begin.
+    pub fn snapshots(&self) -> String {
+        format!("{}-snapshot-", self.name)
+    }
+
+    /// The name of the stack in an account.
+    pub fn stack(&self, account: &Account) -> String {
+        format!("{}-{}", self.name, account.role())
+    }
+
+    /// Runs `scripts/replicate`, however it ends.
+    pub fn try_replicate(&self) -> Replication {
+        let mut command = script("replicate");
+        command.arg("--local").arg(self.cloud.directory()).args(["--timeout", "180", "--arrival", "60"]);
+        command.args(["--source-stack", &self.stack(&self.cloud.source)]);
+        command.args(["--destination-stack", &self.stack(&self.cloud.destination)]);
+        let output = command.output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+        let started = |role: &str| {
+            printed.lines().find_map(|line| {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let &[_, who, "started", arn] = words.as_slice() else { return None };
+                (who == role).then(|| arn.to_owned())
+            })
+        };
+        let source = started("source").unwrap_or_else(|| panic!("the source machine did not start:\n{printed}"));
+        Replication { succeeded: output.status.success(), destination: started("destination"), source, printed }
+    }
+
+    /// Runs `scripts/replicate`, which must succeed.
+    pub fn replicate(&self) -> Replication {
+        let replication = self.try_replicate();
+        assert!(replication.succeeded, "{}", replication.printed);
+        replication
+    }
+
+    /// The output of the source machine.
+    pub fn source_document(&self, replication: &Replication) -> Value {
+        document(&self.cloud.source, &replication.source)
+    }
+
+    /// The output of the destination machine.
+    pub fn destination_document(&self, replication: &Replication) -> Value {
+        document(&self.cloud.destination, replication.destination.as_ref().unwrap())
+    }
+
+    /// The secret's text.
+    pub fn secret(&self) -> String {
+        let secret = &self.destination["SecretArn"];
+        text(&self.cloud.destination.aws(&["secretsmanager", "get-secret-value", "--secret-id", secret])["SecretString"])
+    }
+
+    /// Writes the secret's text, as an operator does.
+    pub fn put_secret(&self, value: &str) {
+        let secret = &self.destination["SecretArn"];
+        self.cloud.destination.aws(&[
+            "secretsmanager", "put-secret-value", "--secret-id", secret, "--secret-string", value,
+        ]);
+    }
+
+    /// The database that the secret names.
+    pub fn current_copy(&self) -> Database {
+        let secret: Value = serde_json::from_str(&self.secret()).unwrap();
+        let host = text(&secret["db_host"]);
+        let (identifier, _) = host.split_once('.').unwrap_or_else(|| panic!("no endpoint in the secret: {host:?}"));
+        let copy = self.cloud.destination.available_database(identifier);
+        assert_eq!(copy.host, host, "the secret names the endpoint as RDS describes it");
+        copy
+    }
+}
+
+fn document(account: &Account, execution: &str) -> Value {
+    serde_json::from_str(&text(&account.execution(execution)["output"])).unwrap()
+}
+
+/// A password for one story, known to nobody else.
+pub fn password() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    format!("Pw{:x}", since.as_nanos())
+}
+
+/// Makes a table of so many rows, the same every time.
+pub fn fill(account: &Account, database: &Database, password: &str, rows: u32) {
+    account.psql(
+        database,
+        password,
+        &format!(
+            "CREATE TABLE items (id bigint PRIMARY KEY, price numeric(12, 2), about jsonb, at timestamptz);
+             INSERT INTO items SELECT n, n * 1.07, jsonb_build_object('n', n, 'hash', md5(n::text)),
+               timestamptz '2026-01-01 00:00:00+00' + n * interval '1 minute' FROM generate_series(1, {rows}) AS n"
+        ),
+    );
+}
+
+/// A count and a checksum over every row and column.
+pub fn contents(account: &Account, database: &Database, password: &str) -> String {
+    let statement = "SET timezone = 'UTC'; SELECT count(*), md5(string_agg(items::text, ',' ORDER BY id)) FROM items";
+    account.psql(database, password, statement)
+}

@@ -1,0 +1,54 @@
+//! The source account takes its key back.
+
+use serde_json::{Value, json};
+
+use crate::account::text;
+use crate::cloud::Cloud;
+use crate::pair::{Pair, fill, password};
+
+/// A run without the right on A's key ends at its first look, says which key and which permission, tells a person, and
+/// leaves nothing half made.
+pub fn without_the_key_nothing_half_made_is_left(cloud: &Cloud) {
+    let (a, b) = (&cloud.source, &cloud.destination);
+    let pair = Pair::deploy(cloud, "key", &[], &[]);
+    let alerts = b.subscribe_queue("key-alerts", &pair.destination["AlertTopicArn"]);
+    let password = password();
+    let source = a.create_database(&pair.database(), &password, &[]);
+    fill(a, &source, &password, 10);
+    let secret = pair.secret();
+    let key = &pair.source["KMSKeyArn"];
+    remove_from_key_policy(cloud, key, &b.number());
+
+    let replication = pair.try_replicate();
+    assert!(!replication.succeeded, "{}", replication.printed);
+    let arn = replication.destination.unwrap_or_else(|| panic!("{}", replication.printed));
+    let execution = b.execution(&arn);
+    assert_eq!(execution["status"], "FAILED");
+    assert_eq!(execution["error"], "KeyNotAccessible");
+    let cause = text(&execution["cause"]);
+    assert!(cause.contains(key.as_str()), "the cause names the key: {cause}");
+    assert!(cause.contains("kms:"), "the cause names the missing permission: {cause}");
+    assert!(replication.printed.contains("KeyNotAccessible") && replication.printed.contains(key.as_str()));
+    assert!(replication.printed.contains("CopySharedSnapshotInTargetAccount"), "{}", replication.printed);
+    let waits = b.history(&arn).iter().filter(|event| event["type"] == "WaitStateEntered").count();
+    assert_eq!(waits, 0, "it ends without having waited");
+
+    assert_eq!(b.snapshots(&pair.copies()), [""; 0]);
+    assert_eq!(b.instances(&pair.copies()), [""; 0]);
+    assert_eq!(pair.secret(), secret, "the secret is as it was");
+    let alert = alerts.next_message();
+    assert!(alert.contains("KeyNotAccessible") && alert.contains(key.as_str()), "{alert}");
+}
+
+/// Takes every statement out of a key's policy that speaks of this account.
+fn remove_from_key_policy(cloud: &Cloud, key: &str, account: &str) {
+    let found = cloud.source.aws(&["kms", "get-key-policy", "--key-id", key, "--policy-name", "default"]);
+    let mut policy: Value = serde_json::from_str(&text(&found["Policy"])).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().clone();
+    let kept: Vec<Value> =
+        statements.iter().filter(|statement| !statement["Principal"].to_string().contains(account)).cloned().collect();
+    assert!(!kept.is_empty() && kept.len() < statements.len(), "{policy}");
+    policy["Statement"] = json!(kept);
+    let policy = policy.to_string();
+    cloud.source.aws(&["kms", "put-key-policy", "--key-id", key, "--policy-name", "default", "--policy", &policy]);
+}

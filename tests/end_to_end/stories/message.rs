@@ -1,0 +1,65 @@
+//! The message that crosses accounts, as the original writes it and as we do.
+
+use serde_json::{Value, json};
+
+use crate::account::text;
+use crate::cloud::Cloud;
+use crate::pair::{Pair, contents, fill, password};
+use crate::waiting::wait_for;
+
+/// What our source says has the original's three fields; what the original's source says is replicated; and a message
+/// that is delivered again starts nothing.
+pub fn the_message_of_the_original_is_replicated(cloud: &Cloud) {
+    let (a, b) = (&cloud.source, &cloud.destination);
+    let pair = Pair::deploy(cloud, "message", &[], &[]);
+    let (topic, machine) = (&pair.source["TopicArn"], &pair.destination["StateMachineArn"]);
+    let queue = a.subscribe_queue("message-copies", topic);
+    let password = password();
+    let source = a.create_database(&pair.database(), &password, &[]);
+    fill(a, &source, &password, 100);
+
+    let replication = pair.replicate();
+    let ours = queue.next_message();
+    let message: Value = serde_json::from_str(&ours).unwrap();
+    let shared = &message["Input"]["targetDBSnapshot"];
+    let sent = pair.source_document(&replication);
+    assert_eq!(
+        shared,
+        &json!({
+            "targetDBSnapshotIdentifier": sent["targetDBSnapshot"]["targetDBSnapshotIdentifier"],
+            "targetDBSnapshotArn": sent["targetDBSnapshot"]["targetDBSnapshotArn"],
+            "status": "Available"
+        })
+    );
+    let id = text(&message["Input"]["replication"]["id"]);
+    assert!(replication.destination.unwrap().ends_with(&format!(":{id}")), "the id names the execution");
+
+    // Delivered once more, a message is answered and starts nothing.
+    let event = json!({"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0",
+        "EventSubscriptionArn": pair.destination["SubscriptionArn"],
+        "Sns": {"Type": "Notification", "TopicArn": topic, "Message": ours, "Subject": null,
+                "MessageId": "5d1b7a3e-0f7d-4f4e-8a58-3f1f0f5f6a10", "Timestamp": "2026-11-22T10:34:00.000Z",
+                "MessageAttributes": {}}}]});
+    let answer = cloud.directory().join("launch-answer.json");
+    let function = &pair.destination["LaunchFunctionName"];
+    let invoked = b.aws(&[
+        "lambda", "invoke", "--function-name", function, "--payload", &event.to_string(), &answer.to_string_lossy(),
+    ]);
+    assert_eq!(invoked["FunctionError"], Value::Null, "{}", std::fs::read_to_string(answer).unwrap());
+    assert_eq!(b.executions(machine).len(), 1);
+
+    let first_copy = pair.current_copy();
+    let original = json!({"Input": {"targetDBSnapshot": shared}}).to_string();
+    a.aws(&["sns", "publish", "--topic-arn", topic, "--message", &original]);
+    let execution = wait_for("the second execution ends", crate::account::LIMIT, || {
+        let executions = b.executions(machine);
+        let newest = executions.first()?;
+        (executions.len() == 2 && newest["status"] != "RUNNING").then(|| newest.clone())
+    });
+    assert_eq!(execution["status"], "SUCCEEDED", "{}", b.execution(&text(&execution["executionArn"])));
+    let copy = pair.current_copy();
+    assert_ne!(copy.host, first_copy.host);
+    let held = contents(b, &copy, &password);
+    assert!(held.starts_with("100|"), "{held}");
+    assert_eq!(held, contents(a, &source, &password));
+}

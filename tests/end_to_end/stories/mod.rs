@@ -1,0 +1,8 @@
+//! One file a story.
+
+pub mod arriving;
+pub mod commands;
+pub mod keeping;
+pub mod key;
+pub mod message;
+pub mod sharing;
