@@ -186,11 +186,22 @@ def _never_arrived(destination, run_id, arrival):
         f"the source has sent its message, but no execution {run_id} started in the destination within {duration(arrival)}",
         "check, in the destination account:",
         f"  the subscription is confirmed     {outputs.get('SubscriptionArn', '(no such output)')}",
-        f"  the log of the launch function    /aws/lambda/{outputs.get('LaunchFunctionName', '(no such output)')}",
+        f"  the log of the launch function    {_log_group(destination, outputs)}",
         f"  the messages that were given up   {_dead_letters(destination, outputs)}",
         "  the stack's parameters SourceTopicArn and SourceDBIdentifier (a message about another database is left alone)",
     ]
     return "\n".join(lines)
+
+
+def _log_group(destination, outputs):
+    function = outputs.get("LaunchFunctionName")
+    if not function:
+        return "(no such output)"
+    try:
+        answer = destination.client("lambda").get_function_configuration(FunctionName=function)
+    except (BotoCoreError, ClientError) as error:
+        return f"(of {function}, not readable: {error})"
+    return answer.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{function}")
 
 
 def _dead_letters(destination, outputs):

@@ -189,11 +189,14 @@ impl Account {
 
     /// Everything that the functions of a stack have logged.
     pub fn logs(&self, stack: &str) -> String {
-        let prefix = format!("/aws/lambda/{stack}");
-        let groups = self.aws(&["logs", "describe-log-groups", "--log-group-name-prefix", &prefix]);
+        let resources = self.aws(&["cloudformation", "describe-stack-resources", "--stack-name", stack]);
         let mut lines = String::new();
-        for group in groups["logGroups"].as_array().unwrap() {
-            let events = self.aws(&["logs", "filter-log-events", "--log-group-name", &text(&group["logGroupName"])]);
+        for resource in resources["StackResources"].as_array().unwrap() {
+            if resource["ResourceType"] != "AWS::Logs::LogGroup" {
+                continue;
+            }
+            let group = text(&resource["PhysicalResourceId"]);
+            let events = self.aws(&["logs", "filter-log-events", "--log-group-name", &group]);
             for event in events["events"].as_array().unwrap() {
                 lines += &text(&event["message"]);
                 lines.push('\n');

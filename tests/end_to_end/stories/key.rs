@@ -1,6 +1,6 @@
 //! The source account takes its key back.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::account::text;
 use crate::cloud::Cloud;
@@ -40,15 +40,18 @@ pub fn without_the_key_nothing_half_made_is_left(cloud: &Cloud) {
     assert!(alert.contains("KeyNotAccessible") && alert.contains(key.as_str()), "{alert}");
 }
 
-/// Takes every statement out of a key's policy that speaks of this account.
+/// Takes an account out of a key's policy, wherever it is named.
 fn remove_from_key_policy(cloud: &Cloud, key: &str, account: &str) {
     let found = cloud.source.aws(&["kms", "get-key-policy", "--key-id", key, "--policy-name", "default"]);
     let mut policy: Value = serde_json::from_str(&text(&found["Policy"])).unwrap();
-    let statements = policy["Statement"].as_array().unwrap().clone();
-    let kept: Vec<Value> =
-        statements.iter().filter(|statement| !statement["Principal"].to_string().contains(account)).cloned().collect();
-    assert!(!kept.is_empty() && kept.len() < statements.len(), "{policy}");
-    policy["Statement"] = json!(kept);
+    let statements = policy["Statement"].as_array_mut().unwrap();
+    for statement in statements.iter_mut() {
+        if let Some(principals) = statement["Principal"]["AWS"].as_array_mut() {
+            principals.retain(|principal| !principal.to_string().contains(account));
+        }
+    }
+    statements.retain(|statement| !statement["Principal"].to_string().contains(account));
     let policy = policy.to_string();
+    assert!(text(&found["Policy"]).contains(account) && !policy.contains(account), "{policy}");
     cloud.source.aws(&["kms", "put-key-policy", "--key-id", key, "--policy-name", "default", "--policy", &policy]);
 }
