@@ -203,7 +203,7 @@ class Demonstration:
             self._screen.plain(f"  {line}")
 
     def _deploy(self, role, parameters):
-        arguments = [ROOT / "scripts" / "deploy", role]
+        arguments = [ROOT / "scripts" / "deploy", role, "--no-build"]
         for name, value in parameters.items():
             arguments += ["--parameter", f"{name}={value}"]
         self._command(f"deploy-{role}", f"deploying the {role} stack", arguments, self._environment[role])

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use crate::waiting::wait_for;
 pub struct Account {
     role: String,
     environment: BTreeMap<String, String>,
+    deploying: Mutex<()>,
 }
 
 /// A database to connect to.
@@ -38,7 +40,7 @@ impl Account {
             .filter_map(|line| line.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        Self { role: role.to_owned(), environment }
+        Self { role: role.to_owned(), environment, deploying: Mutex::new(()) }
     }
 
     /// `source` or `destination`.
@@ -87,10 +89,12 @@ impl Account {
     /// `scripts/deploy` in this account.
     pub fn deploy(&self, stack: &str, parameters: &[(&str, &str)]) {
         let mut command = script("deploy");
-        command.envs(&self.environment).arg(&self.role).args(["--stack-name", stack]);
+        command.envs(&self.environment).arg(&self.role).args(["--no-build", "--stack-name", stack]);
         for (name, value) in parameters {
             command.arg("--parameter").arg(format!("{name}={value}"));
         }
+        // Two deployments at once would both make the account's bucket.
+        let _alone = self.deploying.lock().unwrap_or_else(PoisonError::into_inner);
         run(command);
     }
 
@@ -104,9 +108,22 @@ impl Account {
     /// Makes a database with these options and waits until it can be used.
     pub fn create_database(&self, identifier: &str, password: &str, options: &[&str]) -> Database {
         let usual = [
-            "rds", "create-db-instance", "--db-instance-identifier", identifier, "--engine", "postgres",
-            "--db-instance-class", "db.m6i.large", "--allocated-storage", "20", "--db-name", "shop",
-            "--master-username", "shop_owner", "--master-user-password", password,
+            "rds",
+            "create-db-instance",
+            "--db-instance-identifier",
+            identifier,
+            "--engine",
+            "postgres",
+            "--db-instance-class",
+            "db.m6i.large",
+            "--allocated-storage",
+            "20",
+            "--db-name",
+            "shop",
+            "--master-username",
+            "shop_owner",
+            "--master-user-password",
+            password,
         ];
         self.aws(&[&usual[..], options].concat());
         self.available_database(identifier)
@@ -118,17 +135,25 @@ impl Account {
             let instance = self.instance(identifier);
             (instance["DBInstanceStatus"] == "available").then_some(instance)
         });
-        Database { host: text(&instance["Endpoint"]["Address"]), port: instance["Endpoint"]["Port"].to_string() }
+        Database {
+            host: text(&instance["Endpoint"]["Address"]),
+            port: instance["Endpoint"]["Port"].to_string(),
+        }
     }
 
     /// An instance, as RDS describes it.
     pub fn instance(&self, identifier: &str) -> Value {
-        self.aws(&["rds", "describe-db-instances", "--db-instance-identifier", identifier])["DBInstances"][0].clone()
+        self.aws(&["rds", "describe-db-instances", "--db-instance-identifier", identifier])["DBInstances"][0]
+            .clone()
     }
 
     /// The identifiers of the account's instances that begin so.
     pub fn instances(&self, prefix: &str) -> Vec<String> {
-        identifiers(&self.aws(&["rds", "describe-db-instances"])["DBInstances"], "DBInstanceIdentifier", prefix)
+        identifiers(
+            &self.aws(&["rds", "describe-db-instances"])["DBInstances"],
+            "DBInstanceIdentifier",
+            prefix,
+        )
     }
 
     /// The identifiers of the account's own snapshots that begin so.
@@ -166,7 +191,16 @@ impl Account {
             "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": topic}}}]});
         let attributes = json!({"Policy": policy.to_string()}).to_string();
         self.aws(&["sqs", "set-queue-attributes", "--queue-url", &url, "--attributes", &attributes]);
-        self.aws(&["sns", "subscribe", "--topic-arn", topic, "--protocol", "sqs", "--notification-endpoint", &arn]);
+        self.aws(&[
+            "sns",
+            "subscribe",
+            "--topic-arn",
+            topic,
+            "--protocol",
+            "sqs",
+            "--notification-endpoint",
+            &arn,
+        ]);
         Queue { account: self, url }
     }
 
@@ -222,11 +256,24 @@ impl Queue<'_> {
     /// The next message that was published.
     pub fn next_message(&self) -> String {
         let body = wait_for("a message in the queue", LIMIT, || {
-            let answer =
-                self.account.aws(&["sqs", "receive-message", "--queue-url", &self.url, "--wait-time-seconds", "2"]);
+            let answer = self.account.aws(&[
+                "sqs",
+                "receive-message",
+                "--queue-url",
+                &self.url,
+                "--wait-time-seconds",
+                "2",
+            ]);
             let message = &answer["Messages"][0];
             let receipt = message["ReceiptHandle"].as_str()?;
-            self.account.aws(&["sqs", "delete-message", "--queue-url", &self.url, "--receipt-handle", receipt]);
+            self.account.aws(&[
+                "sqs",
+                "delete-message",
+                "--queue-url",
+                &self.url,
+                "--receipt-handle",
+                receipt,
+            ]);
             Some(text(&message["Body"]))
         });
         let envelope: Value = serde_json::from_str(&body).unwrap();

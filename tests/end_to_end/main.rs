@@ -6,7 +6,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
     reason = "a story fails by panicking, and it watches a world that has its own clock"
@@ -31,12 +30,24 @@ type Story = (&'static str, fn(&Cloud));
 
 /// The longest first, so that the last one to end is not the one that began last.
 const STORIES: &[Story] = &[
-    ("what_is_older_goes_and_what_is_foreign_stays", stories::keeping::what_is_older_goes_and_what_is_foreign_stays),
-    ("rows_arrive_twice_and_secrets_stay_secret", stories::arriving::rows_arrive_twice_and_secrets_stay_secret),
+    (
+        "what_is_older_goes_and_what_is_foreign_stays",
+        stories::keeping::what_is_older_goes_and_what_is_foreign_stays,
+    ),
+    (
+        "rows_arrive_twice_and_secrets_stay_secret",
+        stories::arriving::rows_arrive_twice_and_secrets_stay_secret,
+    ),
     ("an_encrypted_source_is_shared_as_it_is", stories::sharing::an_encrypted_source_is_shared_as_it_is),
-    ("the_message_of_the_original_is_replicated", stories::message::the_message_of_the_original_is_replicated),
+    (
+        "the_message_of_the_original_is_replicated",
+        stories::message::the_message_of_the_original_is_replicated,
+    ),
     ("without_the_key_nothing_half_made_is_left", stories::key::without_the_key_nothing_half_made_is_left),
-    ("plain_commands_work_with_the_printed_exports", stories::commands::plain_commands_work_with_the_printed_exports),
+    (
+        "plain_commands_work_with_the_printed_exports",
+        stories::commands::plain_commands_work_with_the_printed_exports,
+    ),
 ];
 
 /// Two cores run this; a story mostly waits for its databases.

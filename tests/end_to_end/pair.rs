@@ -31,7 +31,12 @@ pub struct Replication {
 
 impl<'a> Pair<'a> {
     /// Deploys both stacks for the database `<name>-db`, whose copies are called `<name>-copy-<version>`.
-    pub fn deploy(cloud: &'a Cloud, name: &str, for_source: &[(&str, &str)], for_destination: &[(&str, &str)]) -> Self {
+    pub fn deploy(
+        cloud: &'a Cloud,
+        name: &str,
+        for_source: &[(&str, &str)],
+        for_destination: &[(&str, &str)],
+    ) -> Self {
         let database = format!("{name}-db");
         let account = cloud.destination.number();
         let stack = format!("{name}-source");
@@ -92,8 +97,14 @@ impl<'a> Pair<'a> {
                 (who == role).then(|| arn.to_owned())
             })
         };
-        let source = started("source").unwrap_or_else(|| panic!("the source machine did not start:\n{printed}"));
-        Replication { succeeded: output.status.success(), destination: started("destination"), source, printed }
+        let source =
+            started("source").unwrap_or_else(|| panic!("the source machine did not start:\n{printed}"));
+        Replication {
+            succeeded: output.status.success(),
+            destination: started("destination"),
+            source,
+            printed,
+        }
     }
 
     /// Runs `scripts/replicate`, which must succeed.
@@ -116,14 +127,21 @@ impl<'a> Pair<'a> {
     /// The secret's text.
     pub fn secret(&self) -> String {
         let secret = &self.destination["SecretArn"];
-        text(&self.cloud.destination.aws(&["secretsmanager", "get-secret-value", "--secret-id", secret])["SecretString"])
+        text(
+            &self.cloud.destination.aws(&["secretsmanager", "get-secret-value", "--secret-id", secret])["SecretString"],
+        )
     }
 
     /// Writes the secret's text, as an operator does.
     pub fn put_secret(&self, value: &str) {
         let secret = &self.destination["SecretArn"];
         self.cloud.destination.aws(&[
-            "secretsmanager", "put-secret-value", "--secret-id", secret, "--secret-string", value,
+            "secretsmanager",
+            "put-secret-value",
+            "--secret-id",
+            secret,
+            "--secret-string",
+            value,
         ]);
     }
 
@@ -131,7 +149,8 @@ impl<'a> Pair<'a> {
     pub fn current_copy(&self) -> Database {
         let secret: Value = serde_json::from_str(&self.secret()).unwrap();
         let host = text(&secret["db_host"]);
-        let (identifier, _) = host.split_once('.').unwrap_or_else(|| panic!("no endpoint in the secret: {host:?}"));
+        let (identifier, _) =
+            host.split_once('.').unwrap_or_else(|| panic!("no endpoint in the secret: {host:?}"));
         let copy = self.cloud.destination.available_database(identifier);
         assert_eq!(copy.host, host, "the secret names the endpoint as RDS describes it");
         copy
@@ -163,6 +182,7 @@ pub fn fill(account: &Account, database: &Database, password: &str, rows: u32) {
 
 /// A count and a checksum over every row and column.
 pub fn contents(account: &Account, database: &Database, password: &str) -> String {
-    let statement = "SET timezone = 'UTC'; SELECT count(*), md5(string_agg(items::text, ',' ORDER BY id)) FROM items";
+    let statement =
+        "SET timezone = 'UTC'; SELECT count(*), md5(string_agg(items::text, ',' ORDER BY id)) FROM items";
     account.psql(database, password, statement)
 }

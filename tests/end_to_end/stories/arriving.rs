@@ -30,7 +30,11 @@ pub fn rows_arrive_twice_and_secrets_stay_secret(cloud: &Cloud) {
     assert_eq!(contents(b, &first_copy, &password), before);
     assert_eq!(pair.secret(), secret(&first_copy.host, "arriving-copy"));
 
-    a.psql(&source, &password, "DELETE FROM items WHERE id % 10 = 0; UPDATE items SET price = 0 WHERE id % 7 = 0");
+    a.psql(
+        &source,
+        &password,
+        "DELETE FROM items WHERE id % 10 = 0; UPDATE items SET price = 0 WHERE id % 7 = 0",
+    );
     let second = pair.replicate();
     let second_copy = pair.current_copy();
     let after = contents(a, &source, &password);

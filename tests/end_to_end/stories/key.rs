@@ -53,5 +53,14 @@ fn remove_from_key_policy(cloud: &Cloud, key: &str, account: &str) {
     statements.retain(|statement| !statement["Principal"].to_string().contains(account));
     let policy = policy.to_string();
     assert!(text(&found["Policy"]).contains(account) && !policy.contains(account), "{policy}");
-    cloud.source.aws(&["kms", "put-key-policy", "--key-id", key, "--policy-name", "default", "--policy", &policy]);
+    cloud.source.aws(&[
+        "kms",
+        "put-key-policy",
+        "--key-id",
+        key,
+        "--policy-name",
+        "default",
+        "--policy",
+        &policy,
+    ]);
 }

@@ -43,7 +43,13 @@ pub fn the_message_of_the_original_is_replicated(cloud: &Cloud) {
     let answer = cloud.directory().join("launch-answer.json");
     let function = &pair.destination["LaunchFunctionName"];
     let invoked = b.aws(&[
-        "lambda", "invoke", "--function-name", function, "--payload", &event.to_string(), &answer.to_string_lossy(),
+        "lambda",
+        "invoke",
+        "--function-name",
+        function,
+        "--payload",
+        &event.to_string(),
+        &answer.to_string_lossy(),
     ]);
     assert_eq!(invoked["FunctionError"], Value::Null, "{}", std::fs::read_to_string(answer).unwrap());
     assert_eq!(b.executions(machine).len(), 1);

@@ -15,7 +15,8 @@ pub fn an_encrypted_source_is_shared_as_it_is(cloud: &Cloud) {
     let pair = Pair::deploy(cloud, "sharing", &[("KMSKey", &key)], &[]);
     assert_eq!(pair.source["KMSKeyArn"], key);
     let password = password();
-    let source = a.create_database(&pair.database(), &password, &["--storage-encrypted", "--kms-key-id", &key]);
+    let source =
+        a.create_database(&pair.database(), &password, &["--storage-encrypted", "--kms-key-id", &key]);
     fill(a, &source, &password, 500);
 
     let mut kinds = Vec::new();
@@ -36,7 +37,11 @@ pub fn an_encrypted_source_is_shared_as_it_is(cloud: &Cloud) {
         a.psql(&source, &password, "INSERT INTO items (id, price) SELECT max(id) + 1, 1 FROM items");
     }
     let expected = [("full", "full"), ("incremental", "incremental")];
-    assert_eq!(kinds, expected.map(|(said, done)| (said.to_owned(), done.to_owned())), "what was expected, what RDS did");
+    assert_eq!(
+        kinds,
+        expected.map(|(said, done)| (said.to_owned(), done.to_owned())),
+        "what was expected, what RDS did"
+    );
 }
 
 /// What an owner gives the other account: the use of the key, and no administration.
