@@ -108,13 +108,11 @@ class Execution:
         names = [state.name for state in self.states]
         return stage in names and (names[-1] != stage or self.succeeded)
 
-    def replication_id(self):
-        """The run's name: from the document once a task has used it, else computed as the tasks do."""
+    def announced_id(self):
+        """The run's name as the tasks have used it: what the destination's execution is called."""
         snapshot = self.result("CreateLatestSnapshot").get("SourceDBSnapshotIdentifier", "")
         found = _IDENTIFIER.search(snapshot)
-        if found:
-            return found.group()
-        return replication_id(self.arn, self.started)
+        return found.group() if found else replication_id(self.arn, self.started)
 
     def stage_seconds(self, end):
         """How long each task took, its waiting included; `end` closes the last one."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .account import LOCAL_CLOUD, Account, use_local_cloud
-from .execution import Execution
+from .execution import Execution, replication_id
 from .failure import Failure
 from .screen import Screen, duration
 
@@ -122,6 +122,7 @@ def replicate(source, destination, screen, *, source_db=None, timeout=86400, arr
     started = source_states.start_execution(stateMachineArn=source_machine, input=json.dumps(document))
     first = Execution(source_states, started["executionArn"])
     screen.line(f"source       started {first.arn}")
+    screen.line(f"source       this is replication {replication_id(first.arn, started['startDate'])}")
     deadline = time.monotonic() + timeout
     following = Follower("source", first, screen)
     followers = [following]
@@ -137,7 +138,7 @@ def replicate(source, destination, screen, *, source_db=None, timeout=86400, arr
             raise Failure(_ended_badly("source", first))
         if second is None and first.passed(_ANNOUNCEMENT):
             announced_at = announced_at or now
-            run_id = first.replication_id()
+            run_id = first.announced_id()
             awaited = Execution(destination_states, execution_arn(destination_machine, run_id))
             if awaited.exists():
                 second = awaited
