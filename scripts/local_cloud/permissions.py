@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ministack.core import iam_evaluator, responses
-from ministack.services import iam, lambda_svc
+from ministack.services import iam, kms, lambda_svc
 
 
 def account_and_region(arn: str) -> tuple[str, str]:
@@ -70,22 +70,84 @@ def service_may_assume(role_arn: str, service: str, source_arn: str = "") -> boo
 def role_denial(role_arn: str, session: str, action: str, resource: str) -> Optional[str]:
     """Why a session of this role may not do this, in AWS's words; None if it may."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
-    principal = f"arn:aws:sts::{account}:assumed-role/{name}/{session}"
+    with responses.request_scope(account, responses.get_region()):
+        principal = iam_evaluator.PrincipalInfo(
+            arn=f"arn:aws:sts::{account}:assumed-role/{name}/{session}",
+            type="AssumedRole",
+            account=account,
+            policies=iam_evaluator._gather_role_policies(name, account),
+            limits=iam_evaluator._permissions_boundary(iam._roles, name, account),
+        )
+    return denial(principal, action, resource)
+
+
+def denial(
+    principal: iam_evaluator.PrincipalInfo,
+    action: str,
+    resource: str,
+    keys: Optional[dict[str, Any]] = None,
+    request_tags: Optional[dict[str, str]] = None,
+) -> Optional[str]:
+    """Why the principal may not do this, in AWS's words; None if it may.
+
+    `keys` are further condition keys. A KMS key's own policy counts too, also for the root of its account.
+    """
+    tags = request_tags or {}
     context = iam_evaluator.EvalContext(
-        principal_arn=principal,
-        principal_type="AssumedRole",
-        principal_account=account,
+        principal_arn=principal.arn,
+        principal_type=principal.type,
+        principal_account=principal.account,
         action=action,
         resource_arn=resource,
         region=responses.get_region(),
+        request_tags=tags,
+        tag_keys=list(tags),
+        service_context={name.lower(): value for name, value in (keys or {}).items()},
+        principal_keys=principal.keys,
     )
-    with responses.request_scope(account, responses.get_region()):
-        policies = iam_evaluator._gather_role_policies(name, account)
-        limits = iam_evaluator._permissions_boundary(iam._roles, name, account)
-        result = iam_evaluator.evaluate(context, policies, *limits)
+    context.service_context["aws:tagkeys"] = list(tags) or None
+    if principal.policies is None:
+        identity = iam_evaluator.EvalResult("Allow", principal.arn)
+    else:
+        identity = iam_evaluator.evaluate(context, principal.policies, *principal.limits)
+    result = identity
+    if action.startswith("kms:") and ":key/" in resource:
+        key = find_key(resource)
+        if key is None:
+            return f"Invalid keyId '{resource}'"
+        context.service_context["kms:calleraccount"] = principal.account
+        for tag in key.get("Tags") or []:
+            context.service_context.setdefault(f"aws:resourcetag/{tag['TagKey']}".lower(), tag["TagValue"])
+        owner, _ = account_and_region(resource)
+        policy = key.get("Policy") or ""
+        result = iam_evaluator.combine_resource_policy(
+            identity, context, policy, owner, required=True, limits=principal.limits
+        )
+        if result.decision == "ImplicitDeny" and grant_allows(principal.arn, action, resource):
+            return None
     if result.decision == "Allow":
         return None
-    return refusal(principal, action, resource, "identity-based", explicit=result.decision == "Deny")
+    explicit = result.decision == "Deny"
+    by_resource = result.resource_policy_arn if explicit else identity.decision == "Allow"
+    return refusal(principal.arn, action, resource, "resource-based" if by_resource else "identity-based", explicit)
+
+
+def find_key(key_arn: str) -> Optional[dict]:
+    """The KMS key of this ARN, whichever account it is in, or None."""
+    account, region = account_and_region(key_arn)
+    return kms._keys.get_scoped(account, region, key_arn.rpartition(":key/")[2])
+
+
+def grant_allows(principal_arn: str, action: str, key_arn: str) -> bool:
+    """Whether a grant on the key gives the principal this action. A grant for one encryption context only does not."""
+    operation = action.removeprefix("kms:")
+    return any(
+        grant["KeyId"] == key_arn
+        and operation in grant["Operations"]
+        and not grant.get("Constraints")
+        and iam_evaluator._names_caller({"AWS": grant["GranteePrincipal"]}, principal_arn)
+        for grant in list(kms._grants._data.values())
+    )
 
 
 def refusal(principal_arn: str, action: str, resource: str, kind: str, explicit: bool) -> str:

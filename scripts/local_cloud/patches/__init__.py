@@ -10,7 +10,7 @@ from importlib import metadata, import_module
 
 VERSION = "1.5.33"
 
-MODULES = ("authorize", "sns")
+MODULES = ("authorize", "iam", "kms", "secretsmanager", "sns")
 
 
 def apply() -> None:

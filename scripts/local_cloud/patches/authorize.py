@@ -20,7 +20,6 @@ from urllib.parse import parse_qs
 from local_cloud import permissions
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses, router
-from ministack.services import kms
 
 PATH = "/_local-cloud/authorize"
 
@@ -88,52 +87,11 @@ def _authenticate(request: dict, service: str) -> Any:
 
 def _denial(principal: iam_evaluator.PrincipalInfo, region: str, service: str, check: dict) -> Optional[str]:
     """Why AWS would refuse this action on this resource, in its words, or None if it would not."""
-    action, resource = check["action"], check["resource"]
     request_tags = check.get("requestTags") or {}
-    keys: dict[str, Any] = {"aws:tagkeys": list(request_tags) or None}
-    keys.update({f"aws:requesttag/{name}".lower(): value for name, value in request_tags.items()})
-    keys.update({f"aws:resourcetag/{name}".lower(): value for name, value in (check.get("resourceTags") or {}).items()})
-    if action.startswith("kms:"):
+    keys = {f"aws:RequestTag/{name}": value for name, value in request_tags.items()}
+    keys.update({f"aws:ResourceTag/{name}": value for name, value in (check.get("resourceTags") or {}).items()})
+    if check["action"].startswith("kms:"):
         # The service makes these calls with the caller's rights; a policy may ask for that.
-        keys["kms:viaservice"] = f"{service}.{region}.amazonaws.com"
-        keys["kms:grantisforawsresource"] = "true"
-    context = iam_evaluator.EvalContext(
-        principal_arn=principal.arn,
-        principal_type=principal.type,
-        principal_account=principal.account,
-        action=action,
-        resource_arn=resource,
-        region=region,
-        request_tags=request_tags,
-        tag_keys=list(request_tags),
-        service_context=keys,
-        principal_keys=principal.keys,
-    )
-    if principal.policies is None:
-        result = iam_evaluator.EvalResult("Allow", principal.arn)
-    else:
-        result = iam_evaluator.evaluate(context, principal.policies, *principal.limits)
-    identity = result
-    if action.startswith("kms:") and ":key/" in resource:
-        found = _key_policy(resource)
-        if found is None:
-            return f"Invalid keyId '{resource}'"
-        policy, owner, tags = found
-        for name, value in tags.items():
-            keys.setdefault(f"aws:resourcetag/{name}".lower(), value)
-        result = iam_evaluator.combine_resource_policy(identity, context, policy, owner, required=True, limits=principal.limits)
-    if result.decision == "Allow":
-        return None
-    explicit = result.decision == "Deny"
-    by_resource = result.resource_policy_arn if explicit else identity.decision == "Allow"
-    kind = "resource-based" if by_resource else "identity-based"
-    return permissions.refusal(principal.arn, action, resource, kind, explicit)
-
-
-def _key_policy(key_arn: str) -> Optional[tuple[str, str, dict]]:
-    _, _, _, region, account, name = key_arn.split(":", 5)
-    key = kms._keys.get_scoped(account, region, name.removeprefix("key/"))
-    if key is None:
-        return None
-    tags = {tag["TagKey"]: tag["TagValue"] for tag in key.get("Tags") or []}
-    return key.get("Policy") or "", account, tags
+        keys["kms:ViaService"] = f"{service}.{region}.amazonaws.com"
+        keys["kms:GrantIsForAWSResource"] = "true"
+    return permissions.denial(principal, check["action"], check["resource"], keys, request_tags)

@@ -11,17 +11,25 @@ from __future__ import annotations
 import json
 import logging
 import re
+from contextvars import ContextVar
 from typing import Any, Optional
 
 from local_cloud import permissions
+from ministack.core import iam_evaluator, responses
 from ministack.services import lambda_svc, sns
 from ministack.services.cloudformation import provisioners
 
 logger = logging.getLogger("sns")
 
+# What a topic's policy may ask about the subscription that is being made.
+_subscribing: ContextVar[dict] = ContextVar("subscribing", default={})
+_stock_subscribe = sns._subscribe
+
 
 def apply() -> None:
     sns._deliver_to_lambda = deliver_to_function
+    sns._subscribe = subscribe
+    sns._enforce_topic_policy = enforce_topic_policy
     handlers = provisioners._RESOURCE_HANDLERS["AWS::SNS::Subscription"]
     handlers["delete"] = delete_subscription
     handlers["create"] = create_subscription
@@ -45,6 +53,39 @@ def deliver_to_function(
         return
     logger.warning("not delivered from %s to %s: %s", topic_arn, endpoint, refusal)
     _redrive(topic_arn, sub_arn, envelope, message_attributes)
+
+
+def subscribe(parameters: dict) -> Any:
+    """Subscribe: the topic's policy may ask for the protocol and the endpoint."""
+    asked = {f"sns:{name}".lower(): sns._p(parameters, name) for name in ("Protocol", "Endpoint")}
+    token = _subscribing.set(asked)
+    try:
+        return _stock_subscribe(parameters)
+    finally:
+        _subscribing.reset(token)
+
+
+def enforce_topic_policy(topic: dict, action: str) -> Any:
+    """Why the caller may not do this with the topic, or None; the conditions of its policy see the subscription."""
+    from ministack.app import AUTH
+
+    if not AUTH:
+        return None
+    own_account = responses.get_account_id()
+    context = iam_evaluator.EvalContext(
+        principal_arn=iam_evaluator.caller_arn(),
+        principal_type="Root",
+        principal_account=own_account,
+        action=action,
+        resource_arn=topic["arn"],
+        region=responses.get_region(),
+        service_context=dict(_subscribing.get()),
+    )
+    policy = topic.get("attributes", {}).get("Policy") or ""
+    if iam_evaluator.resource_policy_allows(policy, context, sns._topic_owner(topic) == own_account):
+        return None
+    refusal = f"User: {context.principal_arn} is not authorized to perform: {action} on resource: {topic['arn']}"
+    return sns._error("AuthorizationError", refusal, 403)
 
 
 def _event(envelope: str, subscription_arn: str) -> dict:
