@@ -8,7 +8,7 @@ from typing import Any, Callable, Optional
 
 import pytest
 from accounts import allow
-from botocore.exceptions import WaiterError
+from botocore.exceptions import ClientError, WaiterError
 
 pytestmark = pytest.mark.patch
 
@@ -34,12 +34,13 @@ class Scene:
         self.record = directory / "events"
         self.let_destination("sns:Subscribe")
 
-    def let_destination(self, *actions: str) -> None:
+    def let_destination(self, *actions: str, **condition: dict) -> None:
         statement = {
             "Effect": "Allow",
             "Principal": {"AWS": "arn:aws:iam::222222222222:root"},
             "Action": list(actions),
             "Resource": self.topic,
+            "Condition": condition,
         }
         self.topics.set_topic_attributes(
             TopicArn=self.topic, AttributeName="Policy", AttributeValue=json.dumps({"Statement": [statement]})
@@ -203,3 +204,13 @@ def test_a_stack_fails_whose_subscription_the_topic_does_not_allow(scene: Scene)
     events = stacks.describe_stack_events(StackName=scene.name)["StackEvents"]
     reasons = [event.get("ResourceStatusReason", "") for event in events]
     assert any("is not authorized to perform: sns:Subscribe" in reason for reason in reasons)
+
+
+def test_a_topics_policy_may_ask_for_the_protocol_and_the_endpoint(scene: Scene) -> None:
+    function = scene.function()
+    functions = {"sns:Endpoint": "arn:aws:lambda:us-east-1:222222222222:function:*"}
+    scene.let_destination("sns:Subscribe", StringEquals={"sns:Protocol": "sqs"}, StringLike=functions)
+    with pytest.raises(ClientError, match="is not authorized to perform: sns:Subscribe"):
+        scene.subscribe(function)
+    scene.let_destination("sns:Subscribe", StringEquals={"sns:Protocol": "lambda"}, StringLike=functions)
+    assert scene.subscribe(function).startswith(scene.topic)
