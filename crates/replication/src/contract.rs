@@ -329,6 +329,9 @@ mod tests {
         let envelope: Envelope<Value> = serde_json::from_value(json!({
             "execution": {"id": "arn:x", "name": "n", "startTime": "2026-11-22T10:34:00.123Z"}, "state": {}}))
         .unwrap();
-        assert_eq!(envelope.execution.replication_id(), ReplicationId::new(datetime!(2026-11-22 10:34 UTC), "arn:x"));
+        assert_eq!(
+            envelope.execution.replication_id(),
+            ReplicationId::new(datetime!(2026-11-22 10:34 UTC), "arn:x")
+        );
     }
 }

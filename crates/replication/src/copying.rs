@@ -36,7 +36,10 @@ impl Expectation {
     /// The source snapshot is shared as it is.
     #[must_use]
     pub fn shared_directly() -> Self {
-        Self::new(Kind::None, "the source snapshot is already encrypted under the shared key and is shared as it is")
+        Self::new(
+            Kind::None,
+            "the source snapshot is already encrypted under the shared key and is shared as it is",
+        )
     }
 
     /// The source snapshot has to be brought under the shared key first.
@@ -54,14 +57,22 @@ impl Expectation {
 
     /// The destination's copy of a shared snapshot; `earlier` is its newest earlier copy of the same database.
     #[must_use]
-    pub fn across_accounts(source_is_copy: Option<bool>, earlier: Option<&EarlierCopy>, key_arn: &str) -> Self {
+    pub fn across_accounts(
+        source_is_copy: Option<bool>,
+        earlier: Option<&EarlierCopy>,
+        key_arn: &str,
+    ) -> Self {
         match (source_is_copy, earlier) {
-            (Some(true), _) => Self::new(Kind::Full, "the shared snapshot is itself a copy, which is never incremental"),
+            (Some(true), _) => {
+                Self::new(Kind::Full, "the shared snapshot is itself a copy, which is never incremental")
+            }
             (None, _) => Self::new(
                 Kind::Full,
                 "the message does not say whether the shared snapshot is itself a copy, which is never incremental",
             ),
-            (Some(false), None) => Self::new(Kind::Full, "no earlier copy of this database exists in this account"),
+            (Some(false), None) => {
+                Self::new(Kind::Full, "no earlier copy of this database exists in this account")
+            }
             (Some(false), Some(earlier)) if earlier.key_arn.as_deref() != Some(key_arn) => {
                 Self::new(Kind::Full, "the newest earlier copy is under another key")
             }

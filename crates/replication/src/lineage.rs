@@ -25,7 +25,10 @@ impl Tags {
     /// The tags of what a stack makes in a replication.
     #[must_use]
     pub fn of_replication(stack: &str, id: &ReplicationId, source_database: &str) -> Self {
-        Self::default().with(STACK, stack).with(REPLICATION_ID, id.as_str()).with(SOURCE_DATABASE, source_database)
+        Self::default()
+            .with(STACK, stack)
+            .with(REPLICATION_ID, id.as_str())
+            .with(SOURCE_DATABASE, source_database)
     }
 
     /// Adds one tag, replacing an earlier value.

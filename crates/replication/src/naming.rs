@@ -21,8 +21,7 @@ const SNAPSHOT_IDENTIFIER_LENGTH: usize = 255;
 /// Hex digits of the digest in a replication id.
 const DIGEST_LENGTH: usize = 6;
 
-const ID_TIME: &[BorrowedFormatItem<'_>] =
-    format_description!("[year][month][day]t[hour][minute][second]z");
+const ID_TIME: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]t[hour][minute][second]z");
 
 fn hex_digest(of: &str) -> String {
     let digest = Sha256::digest(of.as_bytes());
@@ -140,7 +139,8 @@ impl FromStr for ReplicationId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let is_digits = |part: &str, length: usize| part.len() == length && part.bytes().all(|b| b.is_ascii_digit());
+        let is_digits =
+            |part: &str, length: usize| part.len() == length && part.bytes().all(|b| b.is_ascii_digit());
         let is_hex = |part: &str| {
             part.len() == DIGEST_LENGTH && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         };
@@ -226,7 +226,7 @@ pub fn version_of(prefix: &str, instance: &str) -> Option<Version> {
     if canonical { version.parse().ok() } else { None }
 }
 
-/// The instance identifier at the front of an endpoint address (`orders-7.c1abc.us-west-2.rds...`).
+/// The instance identifier at the front of an endpoint address (`orders-7.<hash>.<region>.rds...`).
 #[must_use]
 pub fn instance_of_endpoint(host: &str) -> &str {
     host.split_once('.').map_or(host, |(first, _)| first)
@@ -279,7 +279,9 @@ impl FromStr for SnapshotArn {
         };
         let parts: Vec<&str> = text.splitn(7, ':').collect();
         let &["arn", partition, "rds", region, account, "snapshot", name] = parts.as_slice() else {
-            return Err(wrong("it is not of the form arn:<partition>:rds:<region>:<account>:snapshot:<name>"));
+            return Err(wrong(
+                "it is not of the form arn:<partition>:rds:<region>:<account>:snapshot:<name>",
+            ));
         };
         if partition.is_empty() || region.is_empty() {
             return Err(wrong("its partition or Region is empty"));
@@ -342,11 +344,15 @@ mod tests {
         assert_eq!(id, ReplicationId::new(datetime!(2026-11-22 10:34:00 UTC), arn));
         assert_ne!(id, ReplicationId::new(datetime!(2026-11-22 10:34:00 UTC), "another execution"));
         assert_eq!(id.as_str().parse::<ReplicationId>().unwrap(), id);
-        for wrong in ["", "20261122t103400z", "20261122t103400z-1F2E3D", "x-abcdef", "20261122t10340z-abcdef"] {
+        for wrong in ["", "20261122t103400z", "20261122t103400z-1F2E3D", "x-abcdef", "20261122t10340z-abcdef"]
+        {
             assert!(wrong.parse::<ReplicationId>().is_err(), "{wrong}");
         }
         let snapshot = source_snapshot("source-database-snapshot", &id).unwrap();
-        assert_eq!(encrypted_copy(&snapshot).unwrap().as_str(), format!("source-database-snapshot-{id}-copy-in"));
+        assert_eq!(
+            encrypted_copy(&snapshot).unwrap().as_str(),
+            format!("source-database-snapshot-{id}-copy-in")
+        );
     }
 
     #[test]
@@ -392,7 +398,8 @@ mod tests {
 
     #[test]
     fn snapshot_arns_are_read_by_their_parts() {
-        let arn: SnapshotArn = "arn:aws-us-gov:rds:us-gov-west-1:123456789012:snapshot:Nightly".parse().unwrap();
+        let arn: SnapshotArn =
+            "arn:aws-us-gov:rds:us-gov-west-1:123456789012:snapshot:Nightly".parse().unwrap();
         assert_eq!(arn.to_string(), "arn:aws-us-gov:rds:us-gov-west-1:123456789012:snapshot:nightly");
         for wrong in [
             "arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:x",

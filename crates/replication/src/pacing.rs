@@ -58,7 +58,9 @@ mod tests {
 
     #[test]
     fn waits_grow_with_the_time_spent() {
-        for (spent, wait) in [(0, 15), (299, 15), (320, 16), (1_000, 50), (6_000, 300), (80_000, 300), (-50, 15)] {
+        for (spent, wait) in
+            [(0, 15), (299, 15), (320, 16), (1_000, 50), (6_000, 300), (80_000, 300), (-50, 15)]
+        {
             assert_eq!(after(spent).wait_seconds(), wait, "{spent} s");
         }
     }

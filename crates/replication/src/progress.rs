@@ -51,7 +51,9 @@ pub fn of_instance(status: &str) -> Progress {
 pub fn of_snapshot(status: &str) -> Progress {
     match status {
         "available" => Progress::Ready,
-        "failed" | "incompatible-restore" | "incompatible-parameters" | "deleting" | "deleted" => Progress::Failed,
+        "failed" | "incompatible-restore" | "incompatible-parameters" | "deleting" | "deleted" => {
+            Progress::Failed
+        }
         _ => Progress::Pending,
     }
 }

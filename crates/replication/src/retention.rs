@@ -104,8 +104,12 @@ pub fn plan_instances(instances: &[Instance], stack: &str, live_host: &str, keep
                     older_kept += 1;
                     stay(format!("older version {older_kept} of {keep} kept for rolling back"))
                 }
-                Standing::Older => remove(instance, &format!("older than the {keep} versions kept for rolling back")),
-                Standing::Broken => remove(instance, &format!("it is {} and a newer version is live", instance.status)),
+                Standing::Older => {
+                    remove(instance, &format!("older than the {keep} versions kept for rolling back"))
+                }
+                Standing::Broken => {
+                    remove(instance, &format!("it is {} and a newer version is live", instance.status))
+                }
                 Standing::Leaving => (Verdict::Keep, "it is already being deleted".to_owned()),
             }
         };
@@ -123,7 +127,9 @@ enum Standing {
 
 fn standing(instance: &Instance, live_version: Option<Version>) -> Standing {
     let Some(live_version) = live_version else {
-        return Standing::Stays("the secret names no version of this stack, so nothing is superseded".to_owned());
+        return Standing::Stays(
+            "the secret names no version of this stack, so nothing is superseded".to_owned(),
+        );
     };
     match instance.tags.version() {
         None => Standing::Stays("it has no version".to_owned()),
@@ -133,7 +139,8 @@ fn standing(instance: &Instance, live_version: Option<Version>) -> Standing {
         Some(_) if instance.status == "deleting" => Standing::Leaving,
         // A stopped copy is a whole one that a person has put to sleep; what RDS calls failed is not a copy.
         Some(_)
-            if progress::of_instance(&instance.status) == Progress::Failed && !instance.status.starts_with("stop") =>
+            if progress::of_instance(&instance.status) == Progress::Failed
+                && !instance.status.starts_with("stop") =>
         {
             Standing::Broken
         }
@@ -183,8 +190,12 @@ fn plan_one_kind(mut snapshots: Vec<&Snapshot>, keep: usize) -> Vec<Decision> {
                 (Verdict::Keep, "it is already being deleted".to_owned())
             }
             // Until a newer one is there, a failed one is evidence of a run that somebody may be looking into.
-            Progress::Failed if kept > 0 => (Verdict::Delete, format!("it is {} and a newer one exists", snapshot.status)),
-            Progress::Failed => (Verdict::Keep, format!("it is {} and nothing newer exists yet", snapshot.status)),
+            Progress::Failed if kept > 0 => {
+                (Verdict::Delete, format!("it is {} and a newer one exists", snapshot.status))
+            }
+            Progress::Failed => {
+                (Verdict::Keep, format!("it is {} and nothing newer exists yet", snapshot.status))
+            }
             Progress::Pending => (Verdict::Keep, format!("it is {}", snapshot.status)),
         };
         plan.push(Decision { identifier: snapshot.identifier.clone(), verdict, reason });
@@ -206,9 +217,7 @@ mod tests {
             status: "available".to_owned(),
             host: Some(format!("{name}.c1.example")),
             deletion_protection: false,
-            tags: Tags::default()
-                .with(lineage::STACK, STACK)
-                .with(lineage::VERSION, version.to_string()),
+            tags: Tags::default().with(lineage::STACK, STACK).with(lineage::VERSION, version.to_string()),
         }
     }
 
@@ -338,8 +347,8 @@ mod tests {
         ];
         let stacks = prop_oneof![3 => Just(Some(STACK)), 1 => Just(Some("other")), 1 => Just(None)];
         let versions = proptest::option::weighted(0.9, 1u32..12);
-        (statuses, stacks, versions, any::<bool>(), any::<bool>(), "[a-z]{1,3}[0-9]{0,2}-[0-9]{1,2}").prop_map(
-            |(status, stack, version, marked, protected, identifier)| {
+        (statuses, stacks, versions, any::<bool>(), any::<bool>(), "[a-z]{1,3}[0-9]{0,2}-[0-9]{1,2}")
+            .prop_map(|(status, stack, version, marked, protected, identifier)| {
                 let mut tags = Tags::default();
                 if let Some(stack) = stack {
                     tags = tags.with(lineage::STACK, stack);
@@ -357,17 +366,18 @@ mod tests {
                     deletion_protection: protected,
                     tags,
                 }
-            },
-        )
+            })
     }
 
     fn fleet() -> impl Strategy<Value = (Vec<Instance>, String, usize)> {
-        (proptest::collection::vec(any_instance(), 0..12), 0usize..14, 0usize..4).prop_map(|(mut all, live, keep)| {
-            all.sort_by(|a, b| a.identifier.cmp(&b.identifier));
-            all.dedup_by(|a, b| a.identifier == b.identifier);
-            let host = all.get(live).and_then(|one| one.host.clone()).unwrap_or_default();
-            (all, host, keep)
-        })
+        (proptest::collection::vec(any_instance(), 0..12), 0usize..14, 0usize..4).prop_map(
+            |(mut all, live, keep)| {
+                all.sort_by(|a, b| a.identifier.cmp(&b.identifier));
+                all.dedup_by(|a, b| a.identifier == b.identifier);
+                let host = all.get(live).and_then(|one| one.host.clone()).unwrap_or_default();
+                (all, host, keep)
+            },
+        )
     }
 
     fn find<'a>(all: &'a [Instance], decision: &Decision) -> &'a Instance {

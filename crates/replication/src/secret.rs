@@ -42,9 +42,9 @@ impl Secret {
     /// where, never what.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let invalid = |because: String| {
-            Error::new(ErrorName::SecretInvalid, "reading the secret")
-                .because(because)
-                .advise(r#"make it a JSON object; before the first replication {"db_host":"","db_prefix":""}"#)
+            Error::new(ErrorName::SecretInvalid, "reading the secret").because(because).advise(
+                r#"make it a JSON object; before the first replication {"db_host":"","db_prefix":""}"#,
+            )
         };
         // The parser's own text may quote the input, so only the position is passed on.
         let fields: Fields = serde_json::from_str(text).map_err(|error| {

@@ -1,0 +1,95 @@
+//! What both accounts do alike: ask RDS for the copy, and judge the copy that is there.
+
+use aws_sdk_rds::Client;
+use lambda_task::{code_and_message, fault};
+use rds_access::Snapshot;
+use replication::contract::StageReport;
+use replication::lineage::Tags;
+use replication::naming::SnapshotIdentifier;
+use replication::pacing::Stage;
+use replication::progress::{self, Progress};
+use replication::{Error, ErrorName};
+
+use crate::key;
+
+/// A copy to be made.
+pub struct Order<'a> {
+    /// The snapshot to copy: its identifier, or its ARN in another account.
+    pub from: &'a str,
+    /// The name of the copy.
+    pub to: &'a SnapshotIdentifier,
+    /// The key of the copy.
+    pub key_arn: &'a str,
+    /// The key of the snapshot to copy, if it is encrypted.
+    pub source_key_arn: Option<&'a str>,
+    /// The tags of the copy.
+    pub tags: &'a Tags,
+}
+
+/// Asks RDS for the copy. `None` means that it is not there yet and that looking again is the right thing to do.
+pub async fn start(rds: &Client, order: &Order<'_>) -> Result<Option<Snapshot>, Error> {
+    let Order { from, to, key_arn, source_key_arn, tags } = order;
+    let answer = rds
+        .copy_db_snapshot()
+        .source_db_snapshot_identifier(*from)
+        .target_db_snapshot_identifier(to.as_str())
+        .kms_key_id(*key_arn)
+        .copy_tags(false)
+        .set_tags(Some(rds_access::to_rds_tags(tags)))
+        .send()
+        .await;
+    let error = match answer {
+        Ok(answer) => return answer.db_snapshot().map(rds_access::read_snapshot).transpose(),
+        Err(error) => error,
+    };
+    let doing = format!("copying snapshot {from} to {to}");
+    match error.as_service_error() {
+        // A twin of this call was quicker, or the snapshot is not quite ready: look again.
+        Some(e) if e.is_db_snapshot_already_exists_fault() || e.is_invalid_db_snapshot_state_fault() => {
+            Ok(None)
+        }
+        Some(e) if e.is_kms_key_not_accessible_fault() => {
+            let keys: Vec<&str> = source_key_arn.iter().copied().chain([*key_arn]).collect();
+            Err(key::refused_by_rds(&doing, &keys, e))
+        }
+        Some(e) if e.is_snapshot_quota_exceeded_fault() => Err(Error::new(ErrorName::QuotaExceeded, doing)
+            .because(code_and_message(e))
+            .advise("delete manual snapshots that nobody needs, or ask AWS for a larger quota")),
+        Some(e) if e.is_db_snapshot_not_found_fault() => {
+            Err(Error::new(ErrorName::NotFound, doing).because(code_and_message(e)))
+        }
+        _ => Err(fault(doing, &error)),
+    }
+}
+
+/// Judges the copy that is there: ours and ready, ours and on its way, failed, or somebody else's.
+pub fn judge(found: &Snapshot, is_ours: bool, stage: &Stage) -> Result<StageReport, Error> {
+    let name = &found.identifier;
+    if !is_ours {
+        return Err(Error::new(ErrorName::NameTaken, format!("copying to snapshot {name}"))
+            .because("a snapshot of this name exists and was not made by this run")
+            .advise("rename or delete it, then start the execution again"));
+    }
+    match progress::of_snapshot(&found.status) {
+        Progress::Ready => Ok(StageReport::available(stage, &found.status)),
+        Progress::Pending => {
+            stage.check_deadline(&format!("snapshot copy {name}"), &found.status)?;
+            Ok(StageReport::pending(stage, &found.status, found.percent_progress))
+        }
+        Progress::Failed => Err(Error::new(
+            ErrorName::CopyFailed,
+            format!("waiting for snapshot copy {name}"),
+        )
+        .because(format!("it is {}", found.status))
+        .advise(
+            "check that the snapshot it is copied from still exists and that its key may still be used, then \
+                 start the source execution again",
+        )),
+    }
+}
+
+/// The report of a copy that is not there yet.
+pub fn not_started(to: &SnapshotIdentifier, stage: &Stage) -> Result<StageReport, Error> {
+    stage.check_deadline(&format!("snapshot copy {to} to begin"), "not started")?;
+    Ok(StageReport::pending(stage, "not started", None))
+}

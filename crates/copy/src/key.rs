@@ -1,0 +1,152 @@
+//! Looking at a KMS key before RDS is asked to use it.
+//!
+//! RDS answers a wrong key with one fault for many causes, and sometimes only after minutes; looking first tells a
+//! person at once what to change.
+
+use aws_sdk_kms::Client;
+use aws_sdk_kms::types::{KeyManagerType, KeyMetadata, KeySpec, KeyState, KeyUsageType};
+use lambda_task::{code_and_message, fault};
+use replication::{Error, ErrorName};
+
+/// What the caller of a copy in another account needs on the key of a shared snapshot (Amazon RDS User Guide,
+/// "Sharing encrypted snapshots"): by the key's policy, and by the function's own role.
+pub const NEEDED_ACTIONS: &str = "kms:DescribeKey, kms:CreateGrant, kms:Decrypt, kms:ReEncryptFrom, \
+                                  kms:GenerateDataKeyWithoutPlaintext";
+
+/// Whether other accounts have to be able to use the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Only this account uses it.
+    OwnAccount,
+    /// Another account uses it: only a customer-managed key's policy can be changed to allow that.
+    OtherAccounts,
+}
+
+/// Checks that a key exists and can encrypt a snapshot; answers its ARN, whatever name it was given by.
+///
+/// # Errors
+/// [`ErrorName::KeyUnusable`], [`ErrorName::KeyNotAccessible`] or a fault of KMS.
+pub async fn usable(kms: &Client, key: &str, reach: Reach) -> Result<String, Error> {
+    let doing = format!("checking KMS key {key}");
+    let answer =
+        kms.describe_key().key_id(key).send().await.map_err(|error| match error.as_service_error() {
+            Some(e) if e.is_not_found_exception() => Error::new(ErrorName::KeyUnusable, &doing)
+                .because("it does not exist")
+                .advise("give the ARN of a key of this Region in the stack's KMSKey"),
+            _ => not_accessible(&doing, key, fault(&doing, &error)),
+        })?;
+    let metadata = answer.key_metadata().ok_or_else(|| {
+        Error::new(ErrorName::Rejected, &doing).because("the answer of KMS has no KeyMetadata")
+    })?;
+    match problem(metadata, reach) {
+        None => Ok(metadata.arn().unwrap_or(key).to_owned()),
+        Some((because, advice)) => {
+            Err(Error::new(ErrorName::KeyUnusable, doing).because(because).advise(advice))
+        }
+    }
+}
+
+/// Turns a refusal by KMS into the error that names the key and what is missing; leaves other faults as they are.
+fn not_accessible(doing: &str, key: &str, error: Error) -> Error {
+    if error.name() != ErrorName::AccessDenied {
+        return error;
+    }
+    Error::new(ErrorName::KeyNotAccessible, doing)
+        .because(format!("kms:DescribeKey was refused ({error})"))
+        .advise(advice(key))
+}
+
+/// The error for a copy that RDS refused because of a key.
+pub fn refused_by_rds(
+    doing: &str,
+    keys: &[&str],
+    fault: &aws_sdk_rds::operation::copy_db_snapshot::CopyDBSnapshotError,
+) -> Error {
+    Error::new(ErrorName::KeyNotAccessible, doing)
+        .because(code_and_message(fault))
+        .advise(advice(&keys.join(" and ")))
+}
+
+fn advice(key: &str) -> String {
+    format!(
+        "let this account and role use {key}: its key policy, and the role's own policy, have to allow {NEEDED_ACTIONS}"
+    )
+}
+
+fn problem(key: &KeyMetadata, reach: Reach) -> Option<(String, &'static str)> {
+    let state = key.key_state().unwrap_or(&KeyState::Enabled);
+    if *state != KeyState::Enabled {
+        return Some((
+            format!("its state is {state}"),
+            "enable it, cancel its deletion, or give another key in the stack's KMSKey",
+        ));
+    }
+    let (usage, spec) = (key.key_usage(), key.key_spec());
+    if usage != Some(&KeyUsageType::EncryptDecrypt) || spec != Some(&KeySpec::SymmetricDefault) {
+        let said = |text: Option<&str>| text.unwrap_or("unknown").to_owned();
+        return Some((
+            format!(
+                "it is for {} with {}, and RDS needs ENCRYPT_DECRYPT with SYMMETRIC_DEFAULT",
+                said(usage.map(KeyUsageType::as_str)),
+                said(spec.map(KeySpec::as_str))
+            ),
+            "give a symmetric encryption key in the stack's KMSKey",
+        ));
+    }
+    if reach == Reach::OtherAccounts && key.key_manager() == Some(&KeyManagerType::Aws) {
+        return Some((
+            "AWS manages it, so no other account can be allowed to use it".to_owned(),
+            "make a customer-managed key that the destination account may use and give it in the stack's KMSKey",
+        ));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> aws_sdk_kms::types::builders::KeyMetadataBuilder {
+        KeyMetadata::builder()
+            .key_id("k")
+            .key_state(KeyState::Enabled)
+            .key_usage(KeyUsageType::EncryptDecrypt)
+            .key_spec(KeySpec::SymmetricDefault)
+            .key_manager(KeyManagerType::Customer)
+    }
+
+    #[test]
+    fn a_key_that_cannot_work_is_described_in_words() {
+        for (key, reach, expected) in [
+            (key(), Reach::OtherAccounts, None),
+            (key().key_manager(KeyManagerType::Aws), Reach::OwnAccount, None),
+            (key().key_manager(KeyManagerType::Aws), Reach::OtherAccounts, Some("AWS manages it")),
+            (key().key_state(KeyState::Disabled), Reach::OwnAccount, Some("its state is Disabled")),
+            (
+                key().key_state(KeyState::PendingDeletion),
+                Reach::OwnAccount,
+                Some("its state is PendingDeletion"),
+            ),
+            (key().key_usage(KeyUsageType::SignVerify), Reach::OwnAccount, Some("it is for SIGN_VERIFY")),
+            (key().key_spec(KeySpec::Rsa2048), Reach::OwnAccount, Some("with RSA_2048")),
+        ] {
+            let found = problem(&key.build().unwrap(), reach).map(|(because, _)| because);
+            match expected {
+                None => assert_eq!(found, None),
+                Some(words) => assert!(found.as_ref().is_some_and(|f| f.contains(words)), "{found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_key_and_the_missing_permission() {
+        let denied = Error::new(ErrorName::AccessDenied, "checking").because("AccessDeniedException");
+        let error = not_accessible("checking KMS key arn:key", "arn:key", denied);
+        assert_eq!(error.name(), ErrorName::KeyNotAccessible);
+        for words in ["arn:key", "kms:DescribeKey", "kms:CreateGrant", "AccessDeniedException"] {
+            assert!(error.to_string().contains(words), "{words} in {error}");
+        }
+        let throttled = Error::new(ErrorName::Throttled, "checking");
+        assert_eq!(not_accessible("checking", "arn:key", throttled.clone()), throttled);
+    }
+}

@@ -1,0 +1,100 @@
+//! `copy` makes the copy of this run exist under the right key, and says how far it is. Both accounts use it.
+//!
+//! Converges to, in the source account: a snapshot of this run that is encrypted under the shared key, which is the
+//! source snapshot itself where that already holds. In the destination account: our own copy of the shared snapshot
+//! under our own key. It may run again at any time: it looks for the copy by its name first, and what it finds with
+//! this run's tags is its own. Nothing is deleted here; the newest earlier copy is what makes the next incremental.
+//!
+//! Needs: `rds:DescribeDBSnapshots`, `rds:CopyDBSnapshot`, `rds:AddTagsToResource`, `kms:DescribeKey`, and on each key
+//! what [`key::NEEDED_ACTIONS`] says.
+
+mod convergence;
+mod destination;
+pub mod key;
+mod source;
+
+use lambda_task::{AccountRole, Environment};
+use replication::Error;
+use replication::contract::{DbSnapshot, TargetDbSnapshot};
+use replication::naming::InstanceIdentifier;
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+/// What the stack says.
+#[derive(Debug, Clone)]
+pub struct Config {
+    stack: String,
+    key: String,
+    deadline_seconds: u32,
+    account: Account,
+}
+
+/// In which of the two accounts the function runs.
+#[derive(Debug, Clone)]
+enum Account {
+    Source,
+    Destination { database_name: String, source_database: InstanceIdentifier },
+}
+
+impl Config {
+    /// The environment variables this function reads in both accounts.
+    pub const ENVIRONMENT: &[&str] = &["STACK_NAME", "ACCOUNT_ROLE", "KMS_KEY", "STAGE_DEADLINE_SECONDS"];
+    /// The environment variables this function reads in the destination account only.
+    pub const DESTINATION_ENVIRONMENT: &[&str] = &["DATABASE_NAME", "SOURCE_DB_IDENTIFIER"];
+
+    /// Reads the function's environment.
+    ///
+    /// # Errors
+    /// `InvalidConfiguration`, naming the variable.
+    pub fn read(environment: &Environment) -> Result<Self, Error> {
+        let account = match AccountRole::read(environment)? {
+            AccountRole::Source => Account::Source,
+            AccountRole::Destination => Account::Destination {
+                database_name: environment.text("DATABASE_NAME")?,
+                source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
+            },
+        };
+        Ok(Self {
+            stack: environment.text("STACK_NAME")?,
+            key: environment.text("KMS_KEY")?,
+            deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
+            account,
+        })
+    }
+}
+
+/// The result in either account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Copied {
+    /// `targetDBSnapshot` of the source machine.
+    Source(TargetDbSnapshot),
+    /// `DBSnapshot` of the destination machine.
+    Destination(DbSnapshot),
+}
+
+/// Looks for this run's copy and makes it if it is not there.
+///
+/// # Errors
+/// `KeyUnusable`, `KeyNotAccessible`, `NotFound`, `SourceMismatch`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
+/// `DeadlineExceeded`, or a fault of RDS or KMS.
+pub async fn run(
+    rds: &aws_sdk_rds::Client,
+    kms: &aws_sdk_kms::Client,
+    config: &Config,
+    input: Value,
+    now: OffsetDateTime,
+) -> Result<Copied, Error> {
+    match &config.account {
+        Account::Source => {
+            source::run(rds, kms, config, lambda_task::parse(input)?, now).await.map(Copied::Source)
+        }
+        Account::Destination { database_name, source_database } => {
+            let place = destination::Place { database_name, source_database };
+            destination::run(rds, kms, config, &place, lambda_task::parse(input)?, now)
+                .await
+                .map(Copied::Destination)
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The `copy` function; the library says what it does.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_task::Stop> {
+    let environment = lambda_task::start();
+    let aws = lambda_task::aws_config().await;
+    let rds = aws_sdk_rds::Client::new(&aws);
+    let kms = aws_sdk_kms::Client::new(&aws);
+    lambda_task::serve(copy::Config::read(&environment), async |config, input, now| {
+        copy::run(&rds, &kms, config, input, now).await
+    })
+    .await
+}

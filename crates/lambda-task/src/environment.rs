@@ -1,0 +1,100 @@
+//! The configuration of a function: its environment variables, which the stack sets from its parameters.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use replication::{Error, ErrorName};
+
+/// The environment variables of the function, read once at its start.
+#[derive(Debug, Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// Reads the environment of the process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+        Self(std::env::vars().collect())
+    }
+
+    /// The text of a variable that must be set and not empty.
+    ///
+    /// # Errors
+    /// [`ErrorName::InvalidConfiguration`], naming the variable.
+    pub fn text(&self, name: &str) -> Result<String, Error> {
+        match self.0.get(name).map(|text| text.trim()) {
+            Some(text) if !text.is_empty() => Ok(text.to_owned()),
+            _ => Err(invalid(name, "it is not set")),
+        }
+    }
+
+    /// The text of a variable that may be empty, which means that it is not given.
+    #[must_use]
+    pub fn optional(&self, name: &str) -> Option<String> {
+        self.text(name).ok()
+    }
+
+    /// The parsed value of a variable that must be set.
+    ///
+    /// # Errors
+    /// [`ErrorName::InvalidConfiguration`], naming the variable and what it should be.
+    pub fn parsed<T: FromStr>(&self, name: &str, expected: &str) -> Result<T, Error> {
+        let text = self.text(name)?;
+        text.parse().map_err(|_| invalid(name, &format!("{text:?} is not {expected}")))
+    }
+}
+
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+/// In which of the two accounts a function runs, for those that both use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountRole {
+    /// The account that owns the source database.
+    Source,
+    /// The account that holds the copies.
+    Destination,
+}
+
+impl AccountRole {
+    /// Reads `ACCOUNT_ROLE`.
+    ///
+    /// # Errors
+    /// [`ErrorName::InvalidConfiguration`] if it is neither `source` nor `destination`.
+    pub fn read(environment: &Environment) -> Result<Self, Error> {
+        match environment.text("ACCOUNT_ROLE")?.as_str() {
+            "source" => Ok(Self::Source),
+            "destination" => Ok(Self::Destination),
+            other => Err(invalid("ACCOUNT_ROLE", &format!("{other:?} is neither source nor destination"))),
+        }
+    }
+}
+
+fn invalid(name: &str, because: &str) -> Error {
+    Error::new(ErrorName::InvalidConfiguration, format!("reading the environment variable {name}"))
+        .because(because)
+        .advise("update the stack with the right parameter")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        let environment: Environment =
+            [("NAME", " orders "), ("EMPTY", ""), ("COUNT", "two")].into_iter().collect();
+        assert_eq!(environment.text("NAME").unwrap(), "orders");
+        assert_eq!(environment.optional("EMPTY"), None);
+        for (variable, because) in [("EMPTY", "it is not set"), ("ABSENT", "it is not set")] {
+            let error = environment.text(variable).unwrap_err();
+            assert_eq!(error.name(), ErrorName::InvalidConfiguration);
+            assert!(error.to_string().contains(&format!("{variable}: {because}")), "{error}");
+        }
+        let error = environment.parsed::<u32>("COUNT", "a whole number").unwrap_err();
+        assert!(error.to_string().contains("COUNT: \"two\" is not a whole number"), "{error}");
+    }
+}

@@ -1,0 +1,116 @@
+//! The boundary between a task and the Lambda runtime.
+
+use std::time::SystemTime;
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use replication::{Error, ErrorName};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use time::OffsetDateTime;
+use tracing_subscriber::EnvFilter;
+
+use crate::Environment;
+
+/// Why the runtime stopped serving.
+pub type Stop = lambda_runtime::Error;
+
+/// Prepares the process: JSON log lines on standard output (`RUST_LOG` sets the level), and the environment.
+#[must_use]
+pub fn start() -> Environment {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_ansi(false)
+        .with_env_filter(filter)
+        .init();
+    Environment::of_process()
+}
+
+/// Serves a task: hands it its configuration, its parsed input and the time; reports its result, or its error under
+/// the error's own name, which is what the state machine matches on.
+///
+/// A wrong configuration is reported at each call and not at the start, because an error at the start would reach
+/// the machine as a nameless exit.
+///
+/// # Errors
+/// Only when the Lambda runtime itself cannot be reached.
+pub async fn serve<Config, Input, Output>(
+    config: Result<Config, Error>,
+    task: impl AsyncFn(&Config, Input, OffsetDateTime) -> Result<Output, Error>,
+) -> Result<(), Stop>
+where
+    Input: DeserializeOwned,
+    Output: Serialize,
+{
+    let (config, task) = (&config, &task);
+    lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| {
+        let request = event.context.request_id;
+        let outcome = match config {
+            Ok(config) => attempt(config, event.payload, task).await,
+            Err(error) => Err(error.clone()),
+        };
+        // The one place where a result or a failure is logged, so that each is there once.
+        match &outcome {
+            Ok(output) => tracing::info!(request, output = %output, "task done"),
+            Err(error) => {
+                tracing::error!(request, error = error.name().as_str(), cause = %error, "task failed")
+            }
+        }
+        outcome.map_err(diagnostic)
+    }))
+    .await
+}
+
+async fn attempt<Config, Input: DeserializeOwned, Output: Serialize>(
+    config: &Config,
+    payload: Value,
+    task: &impl AsyncFn(&Config, Input, OffsetDateTime) -> Result<Output, Error>,
+) -> Result<Value, Error> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    let now = OffsetDateTime::from(SystemTime::now());
+    // Boxed, because the futures of SDK calls are nested deeper than the compiler follows by itself.
+    let output = Box::pin(task(config, parse(payload)?, now)).await?;
+    serde_json::to_value(output)
+        .map_err(|error| Error::new(ErrorName::Rejected, "writing the result").because(error.to_string()))
+}
+
+/// Parses an event, here and not in the runtime, which would report a private type name as the error's.
+///
+/// # Errors
+/// [`ErrorName::InvalidInput`], naming the field and what was wrong with it.
+pub fn parse<Input: DeserializeOwned>(payload: Value) -> Result<Input, Error> {
+    serde_path_to_error::deserialize(payload).map_err(|error| {
+        Error::new(ErrorName::InvalidInput, format!("reading field {} of the event", error.path()))
+            .because(error.inner().to_string())
+            .advise("compare the input of the execution with the README")
+    })
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it ends the error's way and is used as a function in map_err"
+)]
+fn diagnostic(error: Error) -> Diagnostic {
+    Diagnostic { error_type: error.name().as_str().to_owned(), error_message: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use replication::contract::{Envelope, SourceState};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_wrong_event_names_the_field() {
+        let event = json!({"execution": {"id": "x", "name": "n", "startTime": "2026-11-22T10:34:00Z"},
+                           "state": {"SourceDBIdentifier": "2orders"}});
+        let error = parse::<Envelope<SourceState>>(event).unwrap_err();
+        assert_eq!(error.name(), ErrorName::InvalidInput);
+        assert!(error.to_string().contains("state.SourceDBIdentifier"), "{error}");
+        assert_eq!(diagnostic(error).error_type, "InvalidInput");
+    }
+}

@@ -1,0 +1,212 @@
+//! Which messages start a replication.
+//!
+//! A message decides what data becomes this account's current copy, so nothing in it is believed but what is checked
+//! here: it comes from the configured topic, names a manual snapshot of the account that owns the topic, in this
+//! Region, and says which database it is of or leaves that to RDS. Fields that are not ours are dropped.
+
+use replication::contract::{DestinationInput, Message, Replication};
+use replication::naming::ReplicationId;
+use replication::{Error, ErrorName};
+use serde_json::json;
+
+use crate::{Config, Notification};
+
+/// Longest message that is read, in bytes: SNS allows 256 KiB, ours has less than 2 KiB.
+const LONGEST_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// What to do about a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Start an execution.
+    Start(Box<Start>),
+    /// It is for another stack that listens to the same topic; the text says why.
+    Ignore(String),
+}
+
+/// An execution to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// Its name: the replication id.
+    pub name: String,
+    /// Its input, JSON.
+    pub input: String,
+}
+
+/// Judges one message.
+///
+/// # Errors
+/// [`ErrorName::MessageRefused`], with the reason and without the message's content.
+pub fn judge(config: &Config, notification: &Notification) -> Result<Verdict, Error> {
+    let refuse = |because: String| {
+        Error::new(ErrorName::MessageRefused, format!("reading message {}", notification.message_id))
+            .because(because)
+            .advise("see who publishes to the topic; only the source stack should")
+    };
+    if notification.topic_arn != config.topic_arn {
+        return Err(refuse(format!(
+            "it comes from topic {}, not from {}",
+            notification.topic_arn, config.topic_arn
+        )));
+    }
+    if notification.message.len() > LONGEST_MESSAGE_BYTES {
+        return Err(refuse(format!(
+            "it has {} bytes, at most {LONGEST_MESSAGE_BYTES} are read",
+            notification.message.len()
+        )));
+    }
+    let json = serde_json::from_str(&notification.message).map_err(|error| {
+        refuse(format!("it is not JSON (line {}, column {})", error.line(), error.column()))
+    })?;
+    let Message { input } = lambda_task::parse(json).map_err(|error| refuse(error.to_string()))?;
+
+    let snapshot = &input.target_db_snapshot;
+    if snapshot.arn.account != config.source_account() {
+        return Err(refuse(format!(
+            "snapshot {} is of account {}, not of {}, which owns the topic",
+            snapshot.arn,
+            snapshot.arn.account,
+            config.source_account()
+        )));
+    }
+    if snapshot.arn.region != config.region() {
+        return Err(refuse(format!("snapshot {} is not in Region {}", snapshot.arn, config.region())));
+    }
+    if snapshot.identifier != snapshot.arn.identifier {
+        return Err(refuse(format!(
+            "identifier {} and ARN {} name two snapshots",
+            snapshot.identifier, snapshot.arn
+        )));
+    }
+
+    let replication =
+        input.replication.unwrap_or_else(|| of_original(notification, &snapshot.arn.to_string()));
+    if let Some(database) =
+        replication.source_db_identifier.as_ref().filter(|d| **d != config.source_database)
+    {
+        return Ok(Verdict::Ignore(format!(
+            "it is of database {database}, this stack is for {}",
+            config.source_database
+        )));
+    }
+    let name = replication.id.to_string();
+    let input = DestinationInput { target_db_snapshot: input.target_db_snapshot, replication };
+    Ok(Verdict::Start(Box::new(Start { name, input: json!({ "Input": input }).to_string() })))
+}
+
+/// The replication of a message that the original's source has sent, which says nothing of replications. The original
+/// uses one snapshot name again and again, so what tells its runs apart is the message itself.
+fn of_original(notification: &Notification, snapshot_arn: &str) -> Replication {
+    Replication {
+        id: ReplicationId::new(
+            notification.timestamp,
+            &format!("{snapshot_arn} {}", notification.message_id),
+        ),
+        source_db_identifier: None,
+        source_db_snapshot_arn: None,
+        shared_snapshot_is_copy: None,
+        snapshot_database_time: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use time::macros::datetime;
+
+    use super::*;
+
+    const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:topic";
+    const SNAPSHOT: &str = "arn:aws:rds:eu-west-1:111122223333:snapshot:nightly";
+
+    fn config() -> Config {
+        Config {
+            machine_arn: "arn:aws:states:eu-west-1:444455556666:stateMachine:destination".to_owned(),
+            topic_arn: TOPIC.to_owned(),
+            source_database: "orders".parse().unwrap(),
+        }
+    }
+
+    fn notification(message: &Value) -> Notification {
+        Notification {
+            topic_arn: TOPIC.to_owned(),
+            message_id: "m-1".to_owned(),
+            timestamp: datetime!(2026-11-22 10:34 UTC),
+            message: message.to_string(),
+        }
+    }
+
+    fn original() -> Value {
+        json!({"Input": {"targetDBSnapshot": {
+            "targetDBSnapshotIdentifier": "nightly", "targetDBSnapshotArn": SNAPSHOT, "status": "Available"}}})
+    }
+
+    fn started(notification: &Notification) -> Start {
+        match judge(&config(), notification).unwrap() {
+            Verdict::Start(start) => *start,
+            Verdict::Ignore(reason) => panic!("{reason}"),
+        }
+    }
+
+    #[test]
+    fn a_message_of_the_original_gets_an_id_that_every_delivery_shares() {
+        let first = started(&notification(&original()));
+        assert!(first.name.starts_with("20261122t103400z-"), "{}", first.name);
+        assert_eq!(first, started(&notification(&original())));
+        let input: Value = serde_json::from_str(&first.input).unwrap();
+        assert_eq!(input["Input"]["replication"]["id"], first.name.as_str());
+        assert_eq!(input["Input"]["targetDBSnapshot"], original()["Input"]["targetDBSnapshot"]);
+
+        let mut another = notification(&original());
+        another.message_id = "m-2".to_owned();
+        assert_ne!(first.name, started(&another).name);
+    }
+
+    #[test]
+    fn our_message_keeps_its_id_and_loses_what_nobody_knows() {
+        let mut message = original();
+        message["Input"]["replication"] =
+            json!({"id": "20261122t103400z-1f2e3d", "sourceDBIdentifier": "orders", "surprise": "x"});
+        message["Input"]["DBInstance"] = json!({"db_instance_identifier": "planted"});
+        let start = started(&notification(&message));
+        assert_eq!(start.name, "20261122t103400z-1f2e3d");
+        assert!(!start.input.contains("surprise") && !start.input.contains("planted"), "{}", start.input);
+    }
+
+    #[test]
+    fn a_message_for_another_stack_is_ignored() {
+        let mut message = original();
+        message["Input"]["replication"] =
+            json!({"id": "20261122t103400z-1f2e3d", "sourceDBIdentifier": "billing"});
+        assert!(matches!(judge(&config(), &notification(&message)).unwrap(), Verdict::Ignore(_)));
+    }
+
+    #[test]
+    fn what_is_not_to_be_trusted_is_refused_with_the_reason() {
+        let with = |pointer: &str, value: Value| {
+            let mut message = original();
+            *message.pointer_mut(pointer).unwrap() = value;
+            notification(&message)
+        };
+        let arn = "/Input/targetDBSnapshot/targetDBSnapshotArn";
+        let foreign_topic = Notification { topic_arn: format!("{TOPIC}-2"), ..notification(&original()) };
+        let text = |message: &str| Notification { message: message.to_owned(), ..notification(&original()) };
+        for (notification, reason) in [
+            (foreign_topic, "it comes from topic"),
+            (text("{\"Input\": "), "it is not JSON"),
+            (text("[]"), "reading field"),
+            (text(&"x".repeat(1 << 20)), "it has 1048576 bytes"),
+            (
+                with(arn, json!("arn:aws:rds:eu-west-1:999999999999:snapshot:nightly")),
+                "is of account 999999999999",
+            ),
+            (with(arn, json!("arn:aws:rds:eu-west-2:111122223333:snapshot:nightly")), "is not in Region"),
+            (with(arn, json!("arn:aws:rds:eu-west-1:111122223333:db:nightly")), "targetDBSnapshotArn"),
+            (with(arn, json!("arn:aws:rds:eu-west-1:111122223333:snapshot:other")), "name two snapshots"),
+            (with("/Input/targetDBSnapshot", json!(7)), "targetDBSnapshot"),
+        ] {
+            let error = judge(&config(), &notification).unwrap_err();
+            assert_eq!(error.name(), ErrorName::MessageRefused);
+            assert!(error.to_string().contains(reason), "{reason} in {error}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The message a person gets when a run has failed.
+
+use replication::{Error, ErrorName};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What a person needs to know of a run that failed, timed out or was stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    execution_arn: String,
+    what: String,
+    database: Option<String>,
+    error: String,
+    cause: String,
+}
+
+/// What a Catch puts under `failure`.
+#[derive(Debug, Deserialize)]
+struct Failure {
+    #[serde(rename = "Error")]
+    error: String,
+    #[serde(rename = "Cause", default)]
+    cause: String,
+}
+
+/// How a Lambda function's error looks inside a Cause.
+#[derive(Debug, Deserialize)]
+struct LambdaCause {
+    #[serde(rename = "errorMessage")]
+    message: String,
+}
+
+/// EventBridge's "Step Functions Execution Status Change".
+#[derive(Debug, Deserialize)]
+struct StatusChange {
+    #[serde(rename = "executionArn")]
+    execution_arn: String,
+    status: String,
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    cause: Option<String>,
+}
+
+impl Alert {
+    /// The alert that an event calls for, if it calls for one: a machine's `NotifyFailure`, or a status change.
+    ///
+    /// # Errors
+    /// [`ErrorName::InvalidInput`], naming what is missing.
+    pub fn of_event(event: &Value) -> Result<Option<Self>, Error> {
+        if let Some(failure) = event.get("failure") {
+            return Self::of_failure(event, failure).map(Some);
+        }
+        match (event.get("detail-type"), event.get("detail")) {
+            (Some(_), Some(detail)) => Self::of_status_change(detail).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn of_failure(event: &Value, failure: &Value) -> Result<Self, Error> {
+        let failure: Failure = lambda_task::parse(failure.clone())?;
+        let execution_arn = event.pointer("/execution/id").and_then(Value::as_str).ok_or_else(|| {
+            Error::new(ErrorName::InvalidInput, "alerting a person").because("field execution.id is missing")
+        })?;
+        // A function's error arrives as JSON in the Cause; its message is what a person wants to read.
+        let cause = match serde_json::from_str::<LambdaCause>(&failure.cause) {
+            Ok(lambda) => lambda.message,
+            Err(_) => failure.cause,
+        };
+        Ok(Self {
+            execution_arn: execution_arn.to_owned(),
+            what: "failed".to_owned(),
+            database: database(event.get("state").unwrap_or(&Value::Null)),
+            error: failure.error,
+            cause,
+        })
+    }
+
+    fn of_status_change(detail: &Value) -> Result<Self, Error> {
+        let change: StatusChange = lambda_task::parse(detail.clone())?;
+        let what = match change.status.as_str() {
+            "TIMED_OUT" => "timed out",
+            "ABORTED" => "was stopped",
+            _ => "failed",
+        };
+        let input =
+            detail.get("input").and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok());
+        Ok(Self {
+            execution_arn: change.execution_arn,
+            what: what.to_owned(),
+            database: database(&input.unwrap_or(Value::Null)),
+            error: change.error.unwrap_or(change.status),
+            cause: change.cause.unwrap_or_else(|| "no cause was given".to_owned()),
+        })
+    }
+
+    /// One line: what happened to which database.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match &self.database {
+            Some(database) => format!("RDS replication of {database} {}: {}", self.what, self.error),
+            None => format!("RDS replication {}: {}", self.what, self.error),
+        }
+    }
+
+    /// The whole message.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let database = self.database.as_deref().unwrap_or("see the execution");
+        let link = console_link(&self.execution_arn)
+            .map(|link| format!("In the console: {link}\n"))
+            .unwrap_or_default();
+        format!(
+            "A replication {what}.\n\nDatabase: {database}\nError: {error}\nCause: {cause}\nExecution: {arn}\n{link}\n\
+             Nothing that worked before was taken away: the secret still names the last good copy. \
+             The next execution begins anew and needs nothing cleaned up.\n",
+            what = self.what,
+            error = self.error,
+            cause = self.cause,
+            arn = self.execution_arn,
+        )
+    }
+}
+
+/// The source database, from wherever the document of either machine has it.
+fn database(state: &Value) -> Option<String> {
+    [
+        "/SourceDBSnapshot/sourceDBIdentifier",
+        "/SourceDBIdentifier",
+        "/DBSnapshot/sourceDBIdentifier",
+        "/Input/replication/sourceDBIdentifier",
+    ]
+    .iter()
+    .find_map(|path| state.pointer(path))
+    .and_then(Value::as_str)
+    .map(str::to_owned)
+}
+
+/// The page of an execution in the console. Other partitions have consoles of other names; for those there is none.
+fn console_link(execution_arn: &str) -> Option<String> {
+    let ["arn", "aws", "states", region, _] = execution_arn.splitn(6, ':').take(5).collect::<Vec<_>>()[..]
+    else {
+        return None;
+    };
+    Some(format!(
+        "https://console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{execution_arn}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const EXECUTION: &str = "arn:aws:states:eu-west-1:123456789012:execution:source:n";
+
+    #[test]
+    fn a_caught_error_is_told_with_database_error_cause_and_link() {
+        let cause =
+            json!({"errorType": "KeyUnusable", "errorMessage": "checking KMS key k: its state is Disabled"});
+        let event = json!({"execution": {"id": EXECUTION}, "state": {"SourceDBSnapshot": {"sourceDBIdentifier": "orders"}},
+                           "failure": {"Error": "KeyUnusable", "Cause": cause.to_string()}});
+        let alert = Alert::of_event(&event).unwrap().unwrap();
+        assert_eq!(alert.subject(), "RDS replication of orders failed: KeyUnusable");
+        for words in [
+            "Database: orders",
+            "Cause: checking KMS key k: its state is Disabled",
+            EXECUTION,
+            "region=eu-west-1#",
+        ] {
+            assert!(alert.text().contains(words), "{words} in {}", alert.text());
+        }
+    }
+
+    #[test]
+    fn a_status_change_is_told_too() {
+        let event = json!({"detail-type": "Step Functions Execution Status Change",
+            "detail": {"executionArn": EXECUTION, "status": "TIMED_OUT", "input": "{\"SourceDBIdentifier\":\"orders\"}"}});
+        let alert = Alert::of_event(&event).unwrap().unwrap();
+        assert_eq!(alert.subject(), "RDS replication of orders timed out: TIMED_OUT");
+    }
+
+    #[test]
+    fn an_ordinary_envelope_is_no_alert() {
+        assert_eq!(Alert::of_event(&json!({"execution": {}, "state": {}})).unwrap(), None);
+    }
+}

@@ -1,0 +1,12 @@
+//! The `notify` function; the library says what it does.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_task::Stop> {
+    let environment = lambda_task::start();
+    let aws = lambda_task::aws_config().await;
+    let sns = aws_sdk_sns::Client::new(&aws);
+    lambda_task::serve(notify::Config::read(&environment), async |config, input, _now| {
+        notify::run(&sns, config, input).await
+    })
+    .await
+}

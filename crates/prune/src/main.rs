@@ -1,0 +1,13 @@
+//! The `prune` function; the library says what it does.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_task::Stop> {
+    let environment = lambda_task::start();
+    let aws = lambda_task::aws_config().await;
+    let rds = aws_sdk_rds::Client::new(&aws);
+    let secrets = aws_sdk_secretsmanager::Client::new(&aws);
+    lambda_task::serve(prune::Config::read(&environment), async |config, input, _now| {
+        prune::run(&rds, &secrets, config, input).await
+    })
+    .await
+}

@@ -1,0 +1,212 @@
+//! What the tasks share of RDS: the read half (what is there), and the spelling of tags and times.
+//!
+//! Absence is an answer, not an error: a task decides what it means that something is not there.
+
+use aws_sdk_rds::Client;
+use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
+use lambda_task::fault;
+use replication::lineage::Tags;
+use replication::naming::{InstanceIdentifier, SnapshotArn, SnapshotIdentifier};
+use replication::{Error, ErrorName};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A DB snapshot as a task sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its identifier.
+    pub identifier: SnapshotIdentifier,
+    /// Its ARN.
+    pub arn: SnapshotArn,
+    /// Its `Status`.
+    pub status: String,
+    /// `PercentProgress`.
+    pub percent_progress: Option<i32>,
+    /// The instance it was made of.
+    pub source_database: InstanceIdentifier,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+    /// The ARN of its key.
+    pub key_arn: Option<String>,
+    /// The database engine.
+    pub engine: Option<String>,
+    /// The version of the engine.
+    pub engine_version: Option<String>,
+    /// Storage in GiB.
+    pub allocated_storage: Option<i32>,
+    /// The point in time of the data, as RFC 3339.
+    pub database_time: Option<String>,
+    /// Its tags; empty for a snapshot that another account has shared, RDS does not show those.
+    pub tags: Tags,
+}
+
+/// A DB instance as a task sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Its identifier.
+    pub identifier: InstanceIdentifier,
+    /// Its ARN.
+    pub arn: String,
+    /// Its `DBInstanceStatus`.
+    pub status: String,
+    /// Its endpoint address, once it has one.
+    pub host: Option<String>,
+    /// Whether RDS refuses to delete it.
+    pub deletion_protection: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Looks at one snapshot, named by its identifier or, if another account has shared it, by its ARN.
+///
+/// # Errors
+/// A fault of RDS; a snapshot that does not exist or is not visible is `None`.
+pub async fn snapshot(client: &Client, name: &str) -> Result<Option<Snapshot>, Error> {
+    let shared = name.starts_with("arn:");
+    let request = client.describe_db_snapshots().db_snapshot_identifier(name);
+    let request = if shared { request.include_shared(true) } else { request };
+    match request.send().await {
+        Ok(answer) => answer.db_snapshots().first().map(read_snapshot).transpose(),
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_db_snapshot_not_found_fault()) => {
+            Ok(None)
+        }
+        Err(error) => Err(fault(format!("looking at snapshot {name}"), &error)),
+    }
+}
+
+/// Looks at every manual snapshot that a stack has made, all pages.
+///
+/// # Errors
+/// A fault of RDS.
+pub async fn snapshots_of_stack(client: &Client, stack: &str) -> Result<Vec<Snapshot>, Error> {
+    let mut pages = client.describe_db_snapshots().snapshot_type("manual").into_paginator().items().send();
+    let mut snapshots = Vec::new();
+    while let Some(snapshot) = pages.next().await {
+        let snapshot = snapshot.map_err(|error| fault("listing the manual snapshots", &error))?;
+        if read_tags(snapshot.tag_list()).are_of_stack(stack) {
+            snapshots.push(read_snapshot(&snapshot)?);
+        }
+    }
+    Ok(snapshots)
+}
+
+/// Looks at one instance.
+///
+/// # Errors
+/// A fault of RDS; an instance that does not exist is `None`.
+pub async fn instance(client: &Client, identifier: &InstanceIdentifier) -> Result<Option<Instance>, Error> {
+    match client.describe_db_instances().db_instance_identifier(identifier.as_str()).send().await {
+        Ok(answer) => answer.db_instances().first().map(read_instance).transpose(),
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_db_instance_not_found_fault()) => {
+            Ok(None)
+        }
+        Err(error) => Err(fault(format!("looking at database {identifier}"), &error)),
+    }
+}
+
+/// Looks at every instance of the account, all pages.
+///
+/// # Errors
+/// A fault of RDS.
+pub async fn instances(client: &Client) -> Result<Vec<Instance>, Error> {
+    let mut pages = client.describe_db_instances().into_paginator().items().send();
+    let mut instances = Vec::new();
+    while let Some(instance) = pages.next().await {
+        let instance = instance.map_err(|error| fault("listing the databases", &error))?;
+        instances.push(read_instance(&instance)?);
+    }
+    Ok(instances)
+}
+
+/// Our tags as RDS takes them.
+#[must_use]
+pub fn to_rds_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// The snapshot in an answer of RDS.
+///
+/// # Errors
+/// [`ErrorName::Rejected`] if the answer lacks what the API model promises.
+pub fn read_snapshot(found: &DbSnapshot) -> Result<Snapshot, Error> {
+    let name = found.db_snapshot_identifier().unwrap_or_default();
+    let incomplete = |field: &str| incomplete(&format!("snapshot {name}"), field);
+    // An automated or shared snapshot is named by its ARN or with a prefix; the ARN's own end is the identifier.
+    let arn: SnapshotArn = found.db_snapshot_arn().ok_or_else(|| incomplete("DBSnapshotArn"))?.parse()?;
+    Ok(Snapshot {
+        identifier: arn.identifier.clone(),
+        arn,
+        status: found.status().ok_or_else(|| incomplete("Status"))?.to_owned(),
+        percent_progress: found.percent_progress(),
+        source_database: found
+            .db_instance_identifier()
+            .ok_or_else(|| incomplete("DBInstanceIdentifier"))?
+            .parse()?,
+        encrypted: found.encrypted().unwrap_or(false),
+        key_arn: found.kms_key_id().map(str::to_owned),
+        engine: found.engine().map(str::to_owned),
+        engine_version: found.engine_version().map(str::to_owned),
+        allocated_storage: found.allocated_storage(),
+        database_time: found.snapshot_database_time().or(found.snapshot_create_time()).and_then(rfc3339),
+        tags: read_tags(found.tag_list()),
+    })
+}
+
+/// The instance in an answer of RDS.
+///
+/// # Errors
+/// [`ErrorName::Rejected`] if the answer lacks what the API model promises.
+pub fn read_instance(found: &DbInstance) -> Result<Instance, Error> {
+    let name = found.db_instance_identifier().unwrap_or_default();
+    let incomplete = |field: &str| incomplete(&format!("database {name}"), field);
+    Ok(Instance {
+        identifier: name.parse()?,
+        arn: found.db_instance_arn().ok_or_else(|| incomplete("DBInstanceArn"))?.to_owned(),
+        status: found.db_instance_status().ok_or_else(|| incomplete("DBInstanceStatus"))?.to_owned(),
+        host: found.endpoint().and_then(|endpoint| endpoint.address()).map(str::to_owned),
+        deletion_protection: found.deletion_protection().unwrap_or(false),
+        tags: read_tags(found.tag_list()),
+    })
+}
+
+fn incomplete(thing: &str, field: &str) -> Error {
+    Error::new(ErrorName::Rejected, format!("looking at {thing}"))
+        .because(format!("the answer has no {field}"))
+}
+
+fn read_tags(tags: &[Tag]) -> Tags {
+    tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))).collect()
+}
+
+fn rfc3339(instant: &aws_sdk_rds::primitives::DateTime) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp(instant.secs()).ok()?.format(&Rfc3339).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_lacks_what_the_model_promises_is_named() {
+        let found = DbSnapshot::builder().db_snapshot_identifier("nightly").build();
+        let error = read_snapshot(&found).unwrap_err();
+        assert_eq!(error.name(), ErrorName::Rejected);
+        assert_eq!(error.to_string(), "looking at snapshot nightly: the answer has no DBSnapshotArn");
+    }
+
+    #[test]
+    fn a_snapshot_is_read_with_its_tags() {
+        let found = DbSnapshot::builder()
+            .db_snapshot_arn("arn:aws:rds:eu-west-1:123456789012:snapshot:nightly")
+            .db_instance_identifier("orders")
+            .status("available")
+            .snapshot_database_time(aws_sdk_rds::primitives::DateTime::from_secs(0))
+            .tag_list(Tag::builder().key("k").value("v").build())
+            .build();
+        let snapshot = read_snapshot(&found).unwrap();
+        assert_eq!(snapshot.identifier.as_str(), "nightly");
+        assert_eq!(snapshot.database_time.as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!(snapshot.tags.get("k"), Some("v"));
+        assert!(!snapshot.encrypted);
+    }
+}

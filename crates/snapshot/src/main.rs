@@ -1,0 +1,12 @@
+//! The `snapshot` function; the library says what it does.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_task::Stop> {
+    let environment = lambda_task::start();
+    let aws = lambda_task::aws_config().await;
+    let rds = aws_sdk_rds::Client::new(&aws);
+    lambda_task::serve(snapshot::Config::read(&environment), async |config, input, now| {
+        snapshot::run(&rds, config, input, now).await
+    })
+    .await
+}
