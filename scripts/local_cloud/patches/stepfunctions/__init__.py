@@ -1,0 +1,18 @@
+"""Step Functions: where ministack's interpreter is laxer than AWS's.
+
+    definition.py  what is refused when a machine is created or updated
+    paths.py       JSONPath and the comparisons of Choice states
+    execution.py   how an execution runs, waits, retries and ends
+    tasks.py       what a task may do: the machine's role; nested executions
+    api.py         StartExecution, StopExecution, and the stack resource
+    reports.py     metrics of AWS/States, status events
+"""
+
+from __future__ import annotations
+
+from local_cloud.patches.stepfunctions import api, execution, paths, reports, tasks
+
+
+def apply() -> None:
+    for module in (paths, execution, tasks, reports, api):
+        module.apply()
