@@ -1,0 +1,83 @@
+"""Lambda: code that is not there, failed events, and the time a warm call takes.
+
+AWS: a function whose code is not in the bucket is refused. An event that fails for good goes to the function's on-failure
+destination as the function's role, which must be allowed to. A warm call of a function that does nothing takes a few
+milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional
+
+from local_cloud import permissions
+from ministack.core import lambda_runtime, responses
+from ministack.services import lambda_svc
+
+
+class MissingCode(ValueError):
+    """The object that holds a function's code does not exist. A stack reports the text as it is."""
+
+
+def apply() -> None:
+    lambda_svc._fetch_code_from_s3 = _existing(lambda_svc._fetch_code_from_s3)
+    for name in ("_create_function", "_update_code", "_publish_layer_version"):
+        setattr(lambda_svc, name, _refusing_missing_code(getattr(lambda_svc, name)))
+    lambda_svc._route_async_failure = _routed_as_role(lambda_svc._route_async_failure)
+    worker = lambda_runtime.ProvidedWorker
+    worker._build_handler_class = _without_delay(worker._build_handler_class)
+    worker._drain_stderr_bounded = _drained_quickly(worker._drain_stderr_bounded)
+
+
+def _existing(fetch: Callable) -> Callable:
+    def fetch_existing(bucket: str, key: str, version_id: Optional[str] = None) -> bytes:
+        code = fetch(bucket, key, version_id)
+        if code is None:
+            raise MissingCode(
+                f"Error occurred while GetObject. S3 Error Code: NoSuchKey. "
+                f"S3 Error Message: The specified key does not exist. (s3://{bucket}/{key})"
+            )
+        return code
+
+    return fetch_existing
+
+
+def _refusing_missing_code(change: Callable) -> Callable:
+    def change_or_refuse(*arguments: Any) -> Any:
+        try:
+            return change(*arguments)
+        except MissingCode as error:
+            return responses.error_response_json("InvalidParameterValueException", str(error), 400)
+
+    return change_or_refuse
+
+
+def _routed_as_role(route: Callable) -> Callable:
+    def route_as_role(target_arn: str, function_name: str, event: dict, result: dict) -> None:
+        configuration = (lambda_svc._functions.get(function_name) or {}).get("config") or {}
+        service = target_arn.split(":")[2] if target_arn.count(":") >= 5 else ""
+        action = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction"}.get(service)
+        role = configuration.get("Role", "")
+        if action and permissions.role_denial(role, function_name, action, target_arn):
+            lambda_svc.logger.warning("%s: its role may not send the failed event to %s", function_name, target_arn)
+        else:
+            route(target_arn, function_name, event, result)
+
+    return route_as_role
+
+
+def _without_delay(build: Callable) -> Callable:
+    """The answers to a function's runtime leave in one piece and at once: in two, the second waits for an acknowledgement."""
+
+    def build_without_delay(worker: Any, *arguments: Any) -> type:
+        return type("PromptHandler", (build(worker, *arguments),), {"disable_nagle_algorithm": True, "wbufsize": -1})
+
+    return build_without_delay
+
+
+def _drained_quickly(drain: Callable) -> Callable:
+    """What a function logs is in the pipe before its answer; there is nothing to wait 50 ms for."""
+
+    def drain_quickly(worker: Any, first_line_wait: float = 0.005, **options: Any) -> str:
+        return drain(worker, first_line_wait=first_line_wait, **{"idle_confirm": 0.002, **options})
+
+    return drain_quickly

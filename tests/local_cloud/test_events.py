@@ -1,0 +1,125 @@
+"""Rules, and who lets them reach a target."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+import pytest
+from accounts import allow
+from botocore.exceptions import ClientError
+
+pytestmark = pytest.mark.patch
+
+RECORDER = """
+import json, pathlib
+def handler(event, context):
+    with pathlib.Path({path!r}).open("a") as file:
+        file.write(json.dumps(event) + "\\n")
+"""
+
+
+class Rules:
+    """A rule in the source account for the events of the test, with a dead-letter queue."""
+
+    def __init__(self, cloud: Any, accounts: Any, name: str, eventually: Callable) -> None:
+        self.cloud, self.accounts, self.name, self.eventually = cloud, accounts, name, eventually
+        self.events, self.queues = cloud.client("events", "source"), cloud.client("sqs", "source")
+        self.arn = self.rule({"source": [name]})
+        self.queue, self.dead_letters = self._queue(f"{name}-dead-letters")
+
+    def rule(self, pattern: dict) -> str:
+        return self.events.put_rule(Name=self.name, EventPattern=json.dumps(pattern))["RuleArn"]
+
+    def target(self, arn: str, **more: Any) -> None:
+        target = {"Id": "target", "Arn": arn, "DeadLetterConfig": {"Arn": self.dead_letters}, **more}
+        self.events.put_targets(Rule=self.name, Targets=[target])
+
+    def send(self) -> None:
+        entry = {"Source": self.name, "DetailType": "Test", "Detail": json.dumps({"a": 1})}
+        self.events.put_events(Entries=[entry])
+
+    def dead_letter(self) -> dict:
+        messages = self.eventually(lambda: self.queues.receive_message(QueueUrl=self.queue).get("Messages"))
+        return json.loads(messages[0]["Body"])
+
+    def _queue(self, name: str) -> tuple[str, str]:
+        url = self.queues.create_queue(QueueName=name)["QueueUrl"]
+        arn = f"arn:aws:sqs:us-east-1:111111111111:{name}"
+        statement = {**allow("sqs:SendMessage", arn), "Principal": {"Service": "events.amazonaws.com"}}
+        self.queues.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [statement]})})
+        return url, arn
+
+
+@pytest.fixture
+def rules(cloud: Any, accounts: Any, name: str, eventually: Callable) -> Rules:
+    return Rules(cloud, accounts, name, eventually)
+
+
+def recorded(path: Path) -> Callable[[], Optional[list]]:
+    return lambda: [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else None
+
+
+def test_a_function_lets_a_rule_in_by_its_own_policy(rules: Rules, tmp_path: Path) -> None:
+    record = tmp_path / "events"
+    function = rules.accounts.function("source", rules.name, RECORDER.format(path=str(record)))
+    rules.target(function)
+    rules.send()
+    assert rules.dead_letter()["detail"] == {"a": 1}
+    assert not record.exists()
+
+    rules.cloud.client("lambda", "source").add_permission(
+        FunctionName=function,
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rules.arn,
+    )
+    rules.send()
+    assert rules.eventually(recorded(record))[0]["detail"] == {"a": 1}
+
+
+@pytest.mark.parametrize("problem", ["trust", "policy"])
+def test_a_machine_is_started_as_the_role_of_the_target(rules: Rules, problem: str) -> None:
+    states = rules.cloud.client("stepfunctions", "source")
+    definition = {"StartAt": "Start", "States": {"Start": {"Type": "Pass", "End": True}}}
+    own = rules.accounts.role("source", f"{rules.name}-machine", "states.amazonaws.com")
+    machine = states.create_state_machine(name=rules.name, definition=json.dumps(definition), roleArn=own)["stateMachineArn"]
+    start = allow("states:StartExecution", machine)
+    wrong = {"trust": ("lambda.amazonaws.com", [start]), "policy": ("events.amazonaws.com", [allow("sns:Publish")])}
+    service, statements = wrong[problem]
+
+    rules.target(machine, RoleArn=rules.accounts.role("source", f"{rules.name}-wrong", service, *statements))
+    rules.send()
+    assert rules.dead_letter()["source"] == rules.name
+    assert not states.list_executions(stateMachineArn=machine)["executions"]
+
+    rules.target(machine, RoleArn=rules.accounts.role("source", f"{rules.name}-right", "events.amazonaws.com", start))
+    rules.send()
+    assert rules.eventually(lambda: states.list_executions(stateMachineArn=machine)["executions"])
+
+
+def test_a_machine_as_a_target_needs_a_role(rules: Rules) -> None:
+    with pytest.raises(ClientError, match="RoleArn is required"):
+        rules.target(f"arn:aws:states:us-east-1:111111111111:stateMachine:{rules.name}")
+
+
+def test_a_rule_hears_of_an_execution_that_is_timed_out(rules: Rules, tmp_path: Path) -> None:
+    record = tmp_path / "events"
+    role = rules.accounts.role("source", f"{rules.name}-machine", "states.amazonaws.com")
+    wait = {"StartAt": "Wait", "TimeoutSeconds": 1, "States": {"Wait": {"Type": "Wait", "Seconds": 9000, "End": True}}}
+    states = rules.cloud.client("stepfunctions", "source")
+    machine = states.create_state_machine(name=rules.name, definition=json.dumps(wait), roleArn=role)["stateMachineArn"]
+    detail = {"status": ["TIMED_OUT", "ABORTED"], "stateMachineArn": [machine]}
+    rules.rule({"source": ["aws.states"], "detail-type": ["Step Functions Execution Status Change"], "detail": detail})
+    function = rules.accounts.function("source", rules.name, RECORDER.format(path=str(record)))
+    rules.cloud.client("lambda", "source").add_permission(
+        FunctionName=function, StatementId="rule", Action="lambda:InvokeFunction", Principal="events.amazonaws.com"
+    )
+    rules.target(function)
+    execution = states.start_execution(stateMachineArn=machine, input='{"a": 1}')["executionArn"]
+    event = rules.eventually(recorded(record))[0]
+    assert event["resources"] == [execution]
+    assert (event["detail"]["executionArn"], event["detail"]["status"]) == (execution, "TIMED_OUT")
+    assert json.loads(event["detail"]["input"]) == {"a": 1}
