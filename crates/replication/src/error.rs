@@ -140,6 +140,17 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_one_row_for_each_name_and_no_other() {
+        let table = include_str!("../../../docs/errors.md");
+        let documented: Vec<&str> = table
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(documented, Error::NAMES);
+    }
+
+    #[test]
     fn exactly_two_names_are_retryable() {
         assert_eq!(ErrorName::Throttled.as_str(), "Throttled");
         assert!(ErrorName::Throttled.is_retryable() && ErrorName::ServiceFault.is_retryable());
