@@ -1,0 +1,173 @@
+//! A strict reader of the Amazon States Language, as far as the house uses it: a field that is not here is refused.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A whole state machine.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Machine {
+    pub comment: String,
+    pub start_at: String,
+    pub timeout_seconds: u64,
+    pub states: BTreeMap<String, State>,
+}
+
+/// One state. The house uses six types; what any of them does not allow is refused.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "Type")]
+pub enum State {
+    Task(Task),
+    Choice(Choice),
+    Wait(Wait),
+    Pass(Pass),
+    Fail(Fail),
+}
+
+/// Invokes a function.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Task {
+    pub comment: String,
+    pub resource: String,
+    pub parameters: Value,
+    /// The outer `None` is a missing field, the inner one is `null`, which keeps the input and drops the result.
+    #[serde(default, deserialize_with = "present")]
+    pub result_path: Option<Option<String>>,
+    pub timeout_seconds: u64,
+    pub retry: Vec<Retry>,
+    pub catch: Vec<Catch>,
+    pub next: Option<String>,
+    pub end: Option<bool>,
+}
+
+/// When and how a task is tried again.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Retry {
+    pub error_equals: Vec<String>,
+    pub interval_seconds: u64,
+    pub backoff_rate: f64,
+    pub max_attempts: u64,
+    pub max_delay_seconds: u64,
+    pub jitter_strategy: String,
+}
+
+/// Where a task goes that failed for good.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Catch {
+    pub error_equals: Vec<String>,
+    pub result_path: String,
+    pub next: String,
+}
+
+/// Branches on a status.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Choice {
+    pub comment: String,
+    pub choices: Vec<Rule>,
+    pub default: String,
+}
+
+/// One branch of a choice.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Rule {
+    pub variable: String,
+    pub string_equals: String,
+    pub next: String,
+}
+
+/// Waits as long as the document says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Wait {
+    pub comment: String,
+    pub seconds_path: String,
+    pub next: String,
+}
+
+/// Writes a constant into the document.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Pass {
+    pub comment: String,
+    pub result: BTreeMap<String, String>,
+    pub result_path: String,
+    pub next: String,
+}
+
+/// Ends the execution with an error.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Fail {
+    pub comment: String,
+    pub error_path: String,
+    pub cause_path: String,
+}
+
+impl Machine {
+    /// Reads a machine.
+    pub fn read(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// The tasks, by their state's name.
+    pub fn tasks(&self) -> impl Iterator<Item = (&str, &Task)> {
+        self.states.iter().filter_map(|(name, state)| match state {
+            State::Task(task) => Some((name.as_str(), task)),
+            _ => None,
+        })
+    }
+}
+
+impl State {
+    /// Why the state is there.
+    pub fn comment(&self) -> &str {
+        match self {
+            Self::Task(Task { comment, .. })
+            | Self::Choice(Choice { comment, .. })
+            | Self::Wait(Wait { comment, .. })
+            | Self::Pass(Pass { comment, .. })
+            | Self::Fail(Fail { comment, .. }) => comment,
+        }
+    }
+
+    /// The states that may follow.
+    pub fn targets(&self) -> Vec<&str> {
+        match self {
+            Self::Task(task) => task
+                .next
+                .iter()
+                .chain(task.catch.iter().map(|catch| &catch.next))
+                .map(String::as_str)
+                .collect(),
+            Self::Choice(choice) => choice
+                .choices
+                .iter()
+                .map(|rule| rule.next.as_str())
+                .chain([choice.default.as_str()])
+                .collect(),
+            Self::Wait(wait) => vec![&wait.next],
+            Self::Pass(pass) => vec![&pass.next],
+            Self::Fail(_) => vec![],
+        }
+    }
+
+    /// Whether the execution may end here.
+    pub fn is_end(&self) -> bool {
+        match self {
+            Self::Task(task) => task.end == Some(true),
+            Self::Fail(_) => true,
+            _ => false,
+        }
+    }
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(value).map(Some)
+}

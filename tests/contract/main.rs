@@ -1,0 +1,55 @@
+//! What ships, read without running it: the machines, the templates and the functions have to agree with each other.
+//!
+//! Every check is a function from the sources to a list of problems. One test says that what ships has none, and one
+//! breaks what ships, once for each rule, and says that the rule notices: a check that cannot fail is a defect.
+
+#![expect(clippy::panic, reason = "a check that cannot read the sources has nothing to say")]
+
+mod breakage;
+mod environment;
+mod languages;
+mod machine;
+mod machines;
+mod permissions;
+mod portability;
+mod sources;
+mod template;
+mod templates;
+
+use sources::Sources;
+
+/// A check: its name, and how it finds problems.
+type Check = (&'static str, fn(&Sources) -> Vec<String>);
+
+/// Every check, in the order in which a person would want to hear of problems.
+const CHECKS: &[Check] = &[
+    ("machines are read strictly", languages::of_machines),
+    ("templates are read strictly", languages::of_templates),
+    ("states are found and reached", machines::paths),
+    ("every task has its net", machines::nets),
+    ("every loop asks, waits and asks again", machines::loops),
+    ("states keep the names of the original", machines::names),
+    ("templates give the machines their functions", templates::substitutions),
+    ("parameters are those of the original, and explained", templates::parameters),
+    ("outputs are what a person needs next", templates::outputs),
+    ("every function has a role, a log group and a zip", templates::functions),
+    ("what must not be lost is kept", templates::keeping),
+    ("the accounts are joined by the destination's own subscription", templates::joining),
+    ("functions get the environment that they read", environment::variables),
+    ("roles may do what they need and no more", permissions::policies),
+    ("nothing names an account, a Region, a partition or an endpoint", portability::constants),
+];
+
+/// All problems of the sources, each with the name of the check that found it.
+fn problems(sources: &Sources) -> Vec<String> {
+    CHECKS
+        .iter()
+        .flat_map(|(name, find)| find(sources).into_iter().map(move |problem| format!("{name}: {problem}")))
+        .collect()
+}
+
+#[test]
+fn what_ships_keeps_every_contract() {
+    let problems = problems(&Sources::of_repository());
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}

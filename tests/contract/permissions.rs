@@ -1,0 +1,305 @@
+//! Who may do what: the policies of roles, keys, topics and queues.
+
+use std::collections::BTreeSet;
+
+use replication::lineage;
+use serde_json::{Value, json};
+
+use crate::sources::{ACCOUNTS, Sources};
+use crate::template::walk;
+
+/// Setting up the delivery of logs cannot be limited to a resource (service authorization reference, CloudWatch Logs).
+const WITHOUT_RESOURCE: [&str; 8] = [
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+];
+
+/// The patterns of actions that may stand for several; each is one act in two or four forms.
+const FAMILIES: [&str; 2] = ["kms:GenerateDataKey*", "kms:ReEncrypt*"];
+
+/// What the destination account may do with what belongs to the source account.
+const ACROSS_ACCOUNTS: [&str; 7] = [
+    "kms:CreateGrant",
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:GenerateDataKey*",
+    "kms:ReEncryptFrom",
+    "sns:GetTopicAttributes",
+    "sns:Subscribe",
+];
+
+/// Use of a key that has to go through RDS.
+const KEY_USE: [&str; 6] = [
+    "kms:CreateGrant",
+    "kms:Decrypt",
+    "kms:Encrypt",
+    "kms:GenerateDataKey*",
+    "kms:ReEncrypt*",
+    "kms:ReEncryptFrom",
+];
+
+/// What every function's role has beside what its task needs, and what is needed by a service on its behalf.
+const NOT_OF_THE_TASK: [&str; 4] = ["iam:", "kms:", "logs:", "sqs:"];
+
+/// One statement of a policy, with where it is.
+struct Statement<'a> {
+    place: String,
+    value: &'a Value,
+}
+
+impl Statement<'_> {
+    fn actions(&self) -> Vec<&str> {
+        texts(&self.value["Action"])
+    }
+
+    fn does(&self, prefix: &str) -> bool {
+        self.actions().iter().any(|action| action.starts_with(prefix))
+    }
+
+    fn resources(&self) -> Vec<Value> {
+        let mut resources = Vec::new();
+        for resource in list(&self.value["Resource"]) {
+            match &resource["Fn::If"] {
+                Value::Array(branches) => resources.extend(branches.iter().skip(1).cloned()),
+                _ => resources.push(resource.clone()),
+            }
+        }
+        resources
+    }
+
+    fn condition(&self, operator: &str, key: &str) -> &Value {
+        &self.value["Condition"][operator][key]
+    }
+
+    fn is_on_our_tag(&self) -> bool {
+        ["Request", "Resource"].iter().any(|of| {
+            let key = format!("aws:{of}Tag/{}", lineage::STACK);
+            *self.condition("StringEquals", &key) == json!({"Ref": "AWS::StackName"})
+        })
+    }
+}
+
+/// Roles and resources allow what is needed, and no more.
+pub fn policies(sources: &Sources) -> Vec<String> {
+    let mut problems = Vec::new();
+    for account in ACCOUNTS {
+        let Ok(template) = sources.template(account) else {
+            continue;
+        };
+        for (kind, properties) in ["AWS::KMS::Key", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"]
+            .iter()
+            .flat_map(|kind| template.resources(kind))
+        {
+            for statement in statements(&format!("{account}: {kind}"), properties) {
+                problems.extend(of_any(&statement));
+                problems.extend(of_resource(&statement));
+            }
+        }
+        for (role, properties) in template.resources("AWS::IAM::Role") {
+            problems.extend(trust(&format!("{account}: {role}"), &properties["AssumeRolePolicyDocument"]));
+            for statement in statements(&format!("{account}: {role}"), &properties["Policies"]) {
+                problems.extend(of_any(&statement));
+                problems.extend(of_role(&statement));
+            }
+        }
+    }
+    problems.extend(needs(sources));
+    problems
+}
+
+fn statements<'a>(place: &str, policies: &'a Value) -> Vec<Statement<'a>> {
+    let mut found = Vec::new();
+    walk(place, policies, &mut |place, value| {
+        if value.get("Effect").is_some() {
+            found.push(Statement { place: place.to_owned(), value });
+        }
+    });
+    found
+}
+
+/// What holds for every statement.
+fn of_any(statement: &Statement<'_>) -> Vec<String> {
+    let mut problems = Vec::new();
+    let place = &statement.place;
+    if statement.value["Effect"] != "Allow"
+        || !statement.value["NotAction"].is_null()
+        || !statement.value["NotResource"].is_null()
+    {
+        problems.push(format!("{place} says more than what is allowed"));
+    }
+    for action in statement.actions() {
+        if action.contains('*') && !FAMILIES.contains(&action) {
+            problems.push(format!("{place} allows {action}"));
+        }
+        if KEY_USE.contains(&action)
+            && *statement.condition("StringLike", "kms:ViaService")
+                != json!({"Fn::Sub": "rds.${AWS::Region}.*"})
+        {
+            problems.push(format!("{place} allows {action} outside RDS"));
+        }
+        if action == "kms:CreateGrant" && *statement.condition("Bool", "kms:GrantIsForAWSResource") != "true"
+        {
+            problems.push(format!("{place} allows grants to others than AWS services"));
+        }
+    }
+    problems
+}
+
+/// What holds for the policies of keys, topics and queues.
+fn of_resource(statement: &Statement<'_>) -> Vec<String> {
+    let mut problems = Vec::new();
+    let place = &statement.place;
+    let principal = &statement.value["Principal"];
+    for principal in list(&principal["AWS"]) {
+        let text = principal["Fn::Sub"].as_str().unwrap_or_default();
+        let is_role = principal["Fn::GetAtt"][1] == "Arn";
+        if text == "arn:${AWS::Partition}:iam::${DestinationAccountNumber}:root" {
+            for action in statement.actions().iter().filter(|action| !ACROSS_ACCOUNTS.contains(action)) {
+                problems.push(format!("{place} allows the other account {action}"));
+            }
+        } else if text == "arn:${AWS::Partition}:iam::${AWS::AccountId}:root" {
+            for action in statement.actions().iter().filter(|action| KEY_USE.contains(action)) {
+                problems.push(format!("{place} allows {action} to everybody in the account"));
+            }
+        } else if !is_role {
+            problems.push(format!("{place} names {principal}"));
+        }
+    }
+    for service in list(&principal["Service"]) {
+        if statement.condition("ArnEquals", "aws:SourceArn").is_null() {
+            problems.push(format!("{place} allows {service} on behalf of anybody"));
+        }
+    }
+    if principal.as_object().is_none_or(|kinds| kinds.keys().any(|kind| kind != "AWS" && kind != "Service")) {
+        problems.push(format!("{place} names the principal {principal}"));
+    }
+    if statement.does("sns:Subscribe") {
+        let endpoint = "arn:${AWS::Partition}:lambda:${AWS::Region}:${DestinationAccountNumber}:function:*";
+        if *statement.condition("StringEquals", "sns:Protocol") != "lambda"
+            || *statement.condition("StringLike", "sns:Endpoint") != json!({"Fn::Sub": endpoint})
+        {
+            problems
+                .push(format!("{place} allows other subscribers than functions of the destination account"));
+        }
+    }
+    problems
+}
+
+/// What holds for the policies of roles.
+fn of_role(statement: &Statement<'_>) -> Vec<String> {
+    let mut problems = Vec::new();
+    let place = &statement.place;
+    let resources = statement.resources();
+    if resources.is_empty() {
+        problems.push(format!("{place} is on nothing"));
+    }
+    for resource in &resources {
+        let text = resource.as_str().or(resource["Fn::Sub"].as_str()).or(resource["Fn::Sub"][0].as_str());
+        match text {
+            Some("*") if statement.actions().iter().all(|action| WITHOUT_RESOURCE.contains(action)) => {}
+            Some(text) if !text.starts_with("arn:${AWS::Partition}:") => {
+                problems.push(format!("{place} allows {:?} on {text}", statement.actions()));
+            }
+            _ => {}
+        }
+    }
+    let groups_only = resources.iter().all(|resource| {
+        let text = resource["Fn::Sub"].as_str().unwrap_or_default();
+        [":og:", ":pg:", ":subgrp:"].iter().any(|kind| text.contains(kind))
+    });
+    if statement.does("rds:") && !statement.does("rds:Describe") && !groups_only && !statement.is_on_our_tag()
+    {
+        problems.push(format!("{place} allows {:?} without our tag", statement.actions()));
+    }
+    if statement.does("rds:RemoveTags")
+        && *statement.condition("ForAllValues:StringEquals", "aws:TagKeys")
+            != json!([lineage::DELETION_MARK.0])
+    {
+        problems.push(format!("{place} may change tags that say whose a thing is"));
+    }
+    problems
+}
+
+/// A role is for one service, and services that act for every account use it only for this one.
+fn trust(place: &str, policy: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    let Some([statement]) = policy["Statement"].as_array().map(Vec::as_slice) else {
+        return vec![format!("{place} is not trusted in one statement")];
+    };
+    let service = statement["Principal"]["Service"].as_str().unwrap_or_default();
+    let source = &statement["Condition"]["StringEquals"]["aws:SourceAccount"];
+    match service {
+        "lambda.amazonaws.com" => {}
+        "events.amazonaws.com" | "states.amazonaws.com" if *source == json!({"Ref": "AWS::AccountId"}) => {}
+        _ => problems.push(format!("{place} is trusted to {service:?} for {source}")),
+    }
+    problems
+}
+
+/// Every function says in its first lines what it needs; its roles allow exactly that.
+fn needs(sources: &Sources) -> Vec<String> {
+    let mut problems = Vec::new();
+    for task in ["Snapshot", "Copy", "Share", "Notify", "Launch", "Restore", "RotateSecret", "Prune"] {
+        let path = format!("crates/{}/src/lib.rs", kebab_case(task));
+        let said: String = sources.text(&path).lines().take_while(|line| line.starts_with("//!")).collect();
+        let said: BTreeSet<&str> = said.split('`').filter(|text| is_action(text)).collect();
+        let mut allowed = BTreeSet::new();
+        for account in ACCOUNTS {
+            for template in sources.template(account).iter() {
+                for statement in statements("", &template.properties(&format!("{task}Role"))["Policies"]) {
+                    allowed.extend(statement.actions().into_iter().map(str::to_owned));
+                }
+            }
+        }
+        let of_task = |action: &&str| !NOT_OF_THE_TASK.iter().any(|prefix| action.starts_with(prefix));
+        for action in said.iter().filter(|action| !allowed.contains(**action)) {
+            problems.push(format!("{task} needs {action}, which no role of it allows"));
+        }
+        for action in
+            allowed.iter().map(String::as_str).filter(of_task).filter(|action| !said.contains(action))
+        {
+            problems.push(format!("the role of {task} allows {action}, which {path} does not say it needs"));
+        }
+    }
+    problems
+}
+
+/// Whether a text has the form `service:Action`.
+fn is_action(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(service, action)| {
+        service.chars().all(|c| c.is_ascii_lowercase())
+            && action.starts_with(|c: char| c.is_ascii_uppercase())
+            && action.chars().all(|c| c.is_ascii_alphabetic())
+    })
+}
+
+/// `RotateSecret` as `rotate-secret`.
+pub fn kebab_case(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !text.is_empty() {
+            text.push('-');
+        }
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
+}
+
+/// One value or a list of them, as a list.
+fn list(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Null => vec![],
+        Value::Array(values) => values.iter().collect(),
+        value => vec![value],
+    }
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    list(value).into_iter().filter_map(Value::as_str).collect()
+}

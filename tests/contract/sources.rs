@@ -1,0 +1,107 @@
+//! The files that ship, as text, so that a test can break one of them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::machine::Machine;
+use crate::template::Template;
+
+/// The two machines and the two templates belong together by their account.
+pub const ACCOUNTS: [&str; 2] = ["source", "destination"];
+
+/// Every file that a check reads, by its path from the root of the repository; templates and machines are also read
+/// once, because every check needs them.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    files: BTreeMap<String, String>,
+    templates: BTreeMap<String, Rc<Result<Template, String>>>,
+    machines: BTreeMap<String, Rc<Result<Machine, String>>>,
+}
+
+impl Sources {
+    /// Reads the repository.
+    pub fn of_repository() -> Self {
+        let mut files = BTreeMap::new();
+        for directory in ["cloudformation", "crates", "statemachines"] {
+            read(&root(), directory, &mut files);
+        }
+        let mut sources = Self { files, templates: BTreeMap::new(), machines: BTreeMap::new() };
+        for account in ACCOUNTS {
+            sources.understand(&template_path(account));
+            sources.understand(&machine_path(account));
+        }
+        sources
+    }
+
+    /// The same sources with one text replaced, once, in one file.
+    pub fn broken(&self, path: &str, from: &str, to: &str) -> Self {
+        let text = self.text(path);
+        assert!(text.contains(from), "{path} has no {from:?} to break");
+        let mut broken = self.clone();
+        broken.files.insert(path.to_owned(), text.replacen(from, to, 1));
+        broken.understand(path);
+        broken
+    }
+
+    fn understand(&mut self, path: &str) {
+        let text = self.text(path).to_owned();
+        if path.ends_with(".yaml") {
+            self.templates.insert(path.to_owned(), Rc::new(Template::read(&text)));
+        } else if path.ends_with(".asl.json") {
+            let machine = Machine::read(&text).map_err(|error| error.to_string());
+            self.machines.insert(path.to_owned(), Rc::new(machine));
+        }
+    }
+
+    /// The text of one file.
+    pub fn text(&self, path: &str) -> &str {
+        self.files.get(path).unwrap_or_else(|| panic!("there is no {path}"))
+    }
+
+    /// Every file, by its path.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
+    }
+
+    /// The state machine of an account, before substitution, or why it cannot be read.
+    pub fn machine(&self, account: &str) -> &Result<Machine, String> {
+        &self.machines[&machine_path(account)]
+    }
+
+    /// The template of an account, or why it cannot be read.
+    pub fn template(&self, account: &str) -> &Result<Template, String> {
+        &self.templates[&template_path(account)]
+    }
+}
+
+/// Where the state machine of an account is.
+pub fn machine_path(account: &str) -> String {
+    format!("statemachines/{account}.asl.json")
+}
+
+/// Where the template of an account is.
+pub fn template_path(account: &str) -> String {
+    format!("cloudformation/{account}-account.yaml")
+}
+
+fn root() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests).to_owned()
+}
+
+fn read(root: &Path, directory: &str, files: &mut BTreeMap<String, String>) {
+    let entries =
+        root.join(directory).read_dir().unwrap_or_else(|error| panic!("reading {directory}: {error}"));
+    for entry in entries {
+        let entry = entry.unwrap_or_else(|error| panic!("reading {directory}: {error}"));
+        let path = format!("{directory}/{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            read(root, &path, files);
+        } else if [".rs", ".json", ".yaml"].iter().any(|ending| path.ends_with(ending)) {
+            let text = std::fs::read_to_string(entry.path())
+                .unwrap_or_else(|error| panic!("reading {path}: {error}"));
+            files.insert(path, text);
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! What must be true of the templates, beside what cfn-lint knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::languages::is_placeholder;
+use crate::permissions::kebab_case;
+use crate::sources::{ACCOUNTS, Sources, machine_path};
+use crate::template::{Template, walk};
+
+/// The original's parameters with their defaults; no default means that a person has to say it.
+const ORIGINAL: [(&str, &[(&str, Option<&str>)]); 2] = [
+    (
+        "source",
+        &[
+            ("SourceDBIdentifier", Some("source-database-1")),
+            ("KMSKey", Some("")),
+            ("SourceDBSnapshotName", Some("source-database-snapshot")),
+            ("DestinationAccountNumber", None),
+            ("ScheduleExpression", Some("cron(0 * * * ? *)")),
+        ],
+    ),
+    (
+        "destination",
+        &[
+            ("Engine", Some("postgres")),
+            ("DBInstanceClass", Some("db.m6i.large")),
+            ("Subnetgroups", Some("")),
+            ("DatabaseName", Some("rds-restored-db")),
+            ("SecretName", Some("dev/db/read")),
+            ("SGID", Some("")),
+            ("KMSKey", Some("")),
+            ("NoOfOlderInstances", Some("2")),
+        ],
+    ),
+];
+
+/// What scripts and people read from a deployed stack.
+const OUTPUTS: [(&str, &[&str]); 2] = [
+    ("source", &["StateMachineArn", "TopicArn", "AlertTopicArn", "KMSKeyArn", "ScheduleRuleName"]),
+    (
+        "destination",
+        &[
+            "StateMachineArn",
+            "SecretArn",
+            "SecretName",
+            "LaunchFunctionName",
+            "AlertTopicArn",
+            "KMSKeyArn",
+            "DeadLetterQueueUrl",
+            "SubscriptionArn",
+        ],
+    ),
+];
+
+fn each(sources: &Sources, check: impl Fn(&str, &Template) -> Vec<String>) -> Vec<String> {
+    let of_account = |account: &&str| match sources.template(account) {
+        Ok(template) => {
+            check(account, template).into_iter().map(|problem| format!("{account}: {problem}")).collect()
+        }
+        Err(error) => vec![format!("{account}: {error}")],
+    };
+    ACCOUNTS.iter().flat_map(of_account).collect()
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "Ref": name })
+}
+
+fn attribute(resource: &str, name: &str) -> Value {
+    json!({ "Fn::GetAtt": [resource, name] })
+}
+
+/// The placeholders of a machine, what the template puts in their place, and what its role may invoke are one list.
+pub fn substitutions(sources: &Sources) -> Vec<String> {
+    each(sources, |account, template| {
+        let mut problems = Vec::new();
+        let Ok(machine) = sources.machine(account) else {
+            return problems;
+        };
+        let placeholders: BTreeSet<String> = machine.tasks().map(|(_, task)| task.resource.clone()).collect();
+        let properties = template.properties("StateMachine");
+        let given = properties["DefinitionSubstitutions"].as_object().cloned().unwrap_or_default();
+        for placeholder in &placeholders {
+            if !is_placeholder(placeholder) {
+                problems.push(format!("a task calls {placeholder}, which is no placeholder"));
+            }
+        }
+        let names: BTreeSet<String> = given.keys().map(|name| format!("${{{name}}}")).collect();
+        if names != placeholders {
+            problems.push(format!("the machine has {placeholders:?}, the template gives {names:?}"));
+        }
+        for (name, value) in &given {
+            let function = name.strip_suffix("Arn").unwrap_or_default();
+            if *value != attribute(function, "Arn")
+                || template.resource(function)["Type"] != "AWS::Lambda::Function"
+            {
+                problems.push(format!("{name} is {value}, not the function of that name"));
+            }
+        }
+        let invoked =
+            &template.properties("StateMachineRole")["Policies"][0]["PolicyDocument"]["Statement"][0];
+        let invoked: BTreeSet<String> =
+            invoked["Resource"].as_array().into_iter().flatten().map(Value::to_string).collect();
+        let called: BTreeSet<String> = given.values().map(Value::to_string).collect();
+        if invoked != called {
+            problems.push(format!("the machine calls {called:?}, its role may call {invoked:?}"));
+        }
+        if properties["DefinitionS3Location"] != format!("../{}", machine_path(account)) {
+            problems.push(format!("its machine is {}", properties["DefinitionS3Location"]));
+        }
+        if !matches!(properties["LoggingConfiguration"]["Level"].as_str(), Some("ALL")) {
+            problems.push("its machine does not log".to_owned());
+        }
+        problems
+    })
+}
+
+/// The original's parameters are there, and a person who sees only the console understands every parameter.
+pub fn parameters(sources: &Sources) -> Vec<String> {
+    let originals: BTreeMap<&str, &[(&str, Option<&str>)]> = ORIGINAL.into();
+    each(sources, |account, template| {
+        let mut problems = Vec::new();
+        let parameters: BTreeMap<&str, &Value> = template.section("Parameters").collect();
+        for (name, default) in originals[account] {
+            let found = parameters.get(name).map(|parameter| match &parameter["Default"] {
+                Value::Null => None,
+                Value::String(text) => Some(text.clone()),
+                other => Some(other.to_string()),
+            });
+            if found != Some(default.map(str::to_owned)) {
+                problems.push(format!("the original's {name} has the default {default:?}, ours {found:?}"));
+            }
+        }
+        let interface = &template.value()["Metadata"]["AWS::CloudFormation::Interface"];
+        let grouped: Vec<&Value> = interface["ParameterGroups"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|group| group["Parameters"].as_array().into_iter().flatten())
+            .collect();
+        let mut used = String::new();
+        for section in ["Conditions", "Resources", "Outputs"] {
+            walk("", &template.value()[section], &mut |path, value| {
+                if let (Some(text), true) =
+                    (value.as_str(), path.ends_with(".Ref") || path.contains(".Fn::Sub"))
+                {
+                    used.push_str(&format!("${{{text}}} {text} "));
+                }
+            });
+        }
+        for (name, parameter) in parameters {
+            let said = |field: &str| parameter[field].as_str().is_some_and(|text| text.len() > 10);
+            if !said("Description") || !said("ConstraintDescription") {
+                problems.push(format!("{name} is not explained"));
+            }
+            let limits = ["AllowedPattern", "AllowedValues", "MinValue"];
+            if limits.iter().all(|limit| parameter[limit].is_null()) {
+                problems.push(format!("{name} takes anything"));
+            }
+            if parameter["AllowedPattern"]
+                .as_str()
+                .is_some_and(|text| !text.starts_with('^') || !text.ends_with('$'))
+            {
+                problems.push(format!("the pattern of {name} may match a part"));
+            }
+            if grouped.iter().filter(|grouped| **grouped == name).count() != 1 {
+                problems.push(format!("{name} is not in one parameter group"));
+            }
+            if interface["ParameterLabels"][name]["default"].as_str().is_none_or(str::is_empty) {
+                problems.push(format!("{name} has no label"));
+            }
+            if !used.contains(&format!("${{{name}}}")) {
+                problems.push(format!("{name} is not used"));
+            }
+        }
+        problems
+    })
+}
+
+/// The outputs that scripts and people rely on, each explained.
+pub fn outputs(sources: &Sources) -> Vec<String> {
+    let wanted: BTreeMap<&str, &[&str]> = OUTPUTS.into();
+    each(sources, |account, template| {
+        let mut problems = Vec::new();
+        let names: Vec<&str> = template.section("Outputs").map(|(name, _)| name).collect();
+        if names != wanted[account] {
+            problems.push(format!("its outputs are {names:?}, not {:?}", wanted[account]));
+        }
+        for (name, output) in template.section("Outputs") {
+            if output["Description"].as_str().is_none_or(str::is_empty) {
+                problems.push(format!("the output {name} is not explained"));
+            }
+        }
+        problems
+    })
+}
+
+/// One word for a task everywhere: its function, role, log group and zip.
+pub fn functions(sources: &Sources) -> Vec<String> {
+    each(sources, |_, template| {
+        let mut problems = Vec::new();
+        for (name, function) in template.resources("AWS::Lambda::Function") {
+            let task = name.strip_suffix("Function").unwrap_or_default();
+            let wanted = [
+                ("Code", json!(format!("../target/lambda/{}.zip", kebab_case(task)))),
+                ("Runtime", json!("provided.al2023")),
+                ("Architectures", json!(["x86_64"])),
+                ("Handler", json!("bootstrap")),
+                ("Timeout", json!(60)),
+                ("MemorySize", json!(128)),
+                ("Role", attribute(&format!("{task}Role"), "Arn")),
+                ("LoggingConfig", json!({"LogGroup": reference(&format!("{task}LogGroup"))})),
+            ];
+            for (field, value) in wanted {
+                if function[field] != value {
+                    problems.push(format!("{field} of {name} is {}, not {value}", function[field]));
+                }
+            }
+            if function["Description"].as_str().is_none_or(str::is_empty) {
+                problems.push(format!("{name} is not explained"));
+            }
+            let writes =
+                &template.properties(&format!("{task}Role"))["Policies"][0]["PolicyDocument"]["Statement"][0];
+            if writes["Resource"] != attribute(&format!("{task}LogGroup"), "Arn") {
+                problems.push(format!("{name} may not write into its log group"));
+            }
+        }
+        // Functions first, then everything else that has a log: nothing logs for ever.
+        for (name, group) in template.resources("AWS::Logs::LogGroup") {
+            if group["RetentionInDays"] != reference("LogRetentionDays") {
+                problems.push(format!("{name} is kept for {}", group["RetentionInDays"]));
+            }
+        }
+        problems
+    })
+}
+
+/// Deleting or updating a stack never deletes a key or a secret, and never writes the secret's value again.
+pub fn keeping(sources: &Sources) -> Vec<String> {
+    each(sources, |account, template| {
+        let mut problems = Vec::new();
+        for (name, resource) in template.section("Resources") {
+            let is_kept =
+                ["AWS::KMS::Key", "AWS::SecretsManager::Secret"].iter().any(|kind| resource["Type"] == *kind);
+            let policies = (resource["DeletionPolicy"].as_str(), resource["UpdateReplacePolicy"].as_str());
+            if is_kept && policies != (Some("RetainExceptOnCreate"), Some("Retain")) {
+                problems.push(format!("{name} is lost with its stack: {policies:?}"));
+            }
+        }
+        let secret = &template.properties("Secret")["SecretString"];
+        if account == "destination" && secret != r#"{"db_host":"","db_prefix":""}"# {
+            problems.push(format!("an update of the stack could write the secret's value again: {secret}"));
+        }
+        problems
+    })
+}
+
+/// The topic, the subscription, what catches a message that is not taken, the schedule and the alert.
+pub fn joining(sources: &Sources) -> Vec<String> {
+    let mut problems = each(sources, |account, template| {
+        let machine = reference("StateMachine");
+        let ends = json!([
+            {"status": ["TIMED_OUT", "ABORTED"]},
+            {"status": ["FAILED"], "error": ["States.Runtime", "States.DataLimitExceeded"]},
+        ]);
+        let mut wanted = vec![
+            ("FailureRule", "/EventPattern/detail/stateMachineArn", json!([machine])),
+            ("FailureRule", "/EventPattern/detail/$or", ends),
+            ("FailureRule", "/Targets/0/Arn", attribute("NotifyFunction", "Arn")),
+            ("FailureRulePermission", "/FunctionName", reference("NotifyFunction")),
+            ("FailureRulePermission", "/SourceArn", attribute("FailureRule", "Arn")),
+            ("AlertSubscription", "/TopicArn", reference("AlertTopic")),
+        ];
+        wanted.extend(if account == "source" {
+            vec![
+                ("ScheduleRule", "/State", reference("ScheduleState")),
+                ("ScheduleRule", "/ScheduleExpression", reference("ScheduleExpression")),
+                ("ScheduleRule", "/Targets/0/Arn", machine.clone()),
+                ("ScheduleRule", "/Targets/0/RoleArn", attribute("ScheduleRole", "Arn")),
+                ("ScheduleRule", "/Targets/0/Input", json!("{}")),
+                ("TopicPolicy", "/Topics", json!([reference("Topic")])),
+            ]
+        } else {
+            let topic = reference("SourceTopicArn");
+            let queue = attribute("DeadLetterQueue", "Arn");
+            vec![
+                ("Subscription", "/TopicArn", topic.clone()),
+                ("Subscription", "/Protocol", json!("lambda")),
+                ("Subscription", "/Endpoint", attribute("LaunchFunction", "Arn")),
+                ("Subscription", "/RedrivePolicy/deadLetterTargetArn", queue.clone()),
+                ("LaunchPermission", "/FunctionName", reference("LaunchFunction")),
+                ("LaunchPermission", "/Principal", json!("sns.amazonaws.com")),
+                ("LaunchPermission", "/SourceArn", topic),
+                ("LaunchInvocations", "/DestinationConfig/OnFailure/Destination", queue),
+                ("DeadLetterQueuePolicy", "/Queues", json!([reference("DeadLetterQueue")])),
+            ]
+        });
+        wanted
+            .into_iter()
+            .filter_map(|(resource, path, value)| {
+                let found = template.properties(resource).pointer(path);
+                (found != Some(&value)).then(|| format!("{path} of {resource} is {found:?}, not {value}"))
+            })
+            .collect()
+    });
+    if let Ok(template) = sources.template("source") {
+        let default = &template.value()["Parameters"]["ScheduleState"]["Default"];
+        if default != "DISABLED" {
+            problems.push(format!("source: the schedule is {default} by default"));
+        }
+    }
+    if let Ok(template) = sources.template("destination") {
+        // A message that comes before these exist would be refused or lost.
+        let first = &template.resource("Subscription")["DependsOn"];
+        if *first != json!(["LaunchPermission", "LaunchInvocations", "DeadLetterQueuePolicy"]) {
+            problems.push(format!("destination: before the subscription only {first} is sure to exist"));
+        }
+    }
+    problems
+}

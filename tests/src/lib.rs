@@ -1,1 +1,0 @@
-//! Tests live in the folders beside this one.
