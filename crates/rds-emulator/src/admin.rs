@@ -1,0 +1,117 @@
+//! The admin API, for tests and demonstrations: what was called, faults, quotas, timing, and what copies have moved.
+//! It asks for no credentials and is reachable from this machine only.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::arn::Arn;
+use crate::cloud::Received;
+use crate::emulator::{Emulator, locked};
+use crate::faults::Fault;
+use crate::http::Answer;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResourceStatus {
+    arn: String,
+    status: String,
+}
+
+/// Answers a request below `/_emulator/`.
+pub fn answer(emulator: &Emulator, request: &Received) -> Answer {
+    let (http_status, body) = match carry_out(emulator, request) {
+        Ok(Some(value)) => (200, value),
+        Ok(None) => (404, json!({"error": "no such resource or address"})),
+        Err(message) => (400, json!({"error": message})),
+    };
+    Answer { http_status, content_type: "application/json", body: body.to_string() }
+}
+
+fn carry_out(emulator: &Emulator, request: &Received) -> Result<Option<Value>, String> {
+    let done = Ok(Some(json!({})));
+    match (request.method.as_str(), request.path.trim_start_matches("/_emulator/")) {
+        ("GET", "health") => Ok(Some(json!({"status": "ok", "postgres": emulator.postgres.version}))),
+        ("GET", "calls") => Ok(Some(json!(locked(&emulator.calls).recorded))),
+        ("DELETE", "calls") => {
+            locked(&emulator.calls).recorded.clear();
+            done
+        }
+        ("GET", "faults") => Ok(Some(json!(locked(&emulator.faults).0))),
+        ("POST", "faults") => {
+            let fault: Fault = read(request)?;
+            if fault.nth == 0 {
+                return Err("nth counts from 1".to_owned());
+            }
+            locked(&emulator.faults).0.push(fault);
+            done
+        }
+        ("DELETE", "faults") => {
+            locked(&emulator.faults).0.clear();
+            done
+        }
+        ("GET", "timing") => Ok(Some(json!(emulator.timing()))),
+        ("PUT", "timing") => {
+            let timing: crate::timing::Timing = overlaid(json!(emulator.timing()), request)?;
+            timing.check()?;
+            locked(&emulator.config).timing = timing;
+            done
+        }
+        ("GET", "quotas") => Ok(Some(json!(emulator.quotas()))),
+        ("PUT", "quotas") => {
+            locked(&emulator.config).quotas = overlaid(json!(emulator.quotas()), request)?;
+            done
+        }
+        ("GET", "snapshots") => Ok(Some(snapshots(emulator))),
+        ("POST", "resources/status") => Ok(set_status(emulator, &read(request)?).then(|| json!({}))),
+        _ => Ok(None),
+    }
+}
+
+fn read<T: DeserializeOwned>(request: &Received) -> Result<T, String> {
+    serde_json::from_str(&request.body).map_err(|error| error.to_string())
+}
+
+/// The fields of the request in place of those of `current`.
+fn overlaid<T: DeserializeOwned>(mut current: Value, request: &Received) -> Result<T, String> {
+    let given: serde_json::Map<String, Value> = read(request)?;
+    if let Value::Object(fields) = &mut current {
+        fields.extend(given);
+    }
+    serde_json::from_value(current).map_err(|error| error.to_string())
+}
+
+fn snapshots(emulator: &Emulator) -> Value {
+    let world = locked(&emulator.world);
+    world
+        .snapshots()
+        .map(|snapshot| {
+            json!({
+                "arn": snapshot.arn().to_string(),
+                "status": snapshot.status,
+                "contentBytes": snapshot.archive.as_ref().map(|archive| archive.content_bytes),
+                "storedBytes": snapshot.archive.as_ref().map(|archive| archive.stored_bytes),
+                "copiedBytes": snapshot.copied.as_ref().map(|copied| copied.bytes),
+                "copyKind": snapshot.copied.as_ref().map(|copied| copied.kind.word()),
+                "reason": snapshot.copied.as_ref().map(|copied| copied.reason),
+            })
+        })
+        .collect()
+}
+
+/// Gives a resource a status from now on; what ran on it no longer changes it.
+fn set_status(emulator: &Emulator, wanted: &ResourceStatus) -> bool {
+    let Some(arn) = Arn::parse(&wanted.arn) else { return false };
+    let mut world = locked(&emulator.world);
+    if let Some(instance) = world.instance(&arn) {
+        instance.status.clone_from(&wanted.status);
+        instance.job = None;
+    } else if let Some(snapshot) = world.snapshot(&arn) {
+        snapshot.status.clone_from(&wanted.status);
+        snapshot.job = None;
+        snapshot.progress = None;
+    } else {
+        return false;
+    }
+    true
+}

@@ -1,0 +1,146 @@
+//! How instances, snapshots and the rest look in an answer. Element names and order follow the service model.
+
+use crate::clock::{now, timestamp};
+use crate::model::{Instance, Region, Snapshot, SubnetGroup};
+use crate::query::Tags;
+use crate::settings::Settings;
+use crate::xml::Xml;
+
+/// The network that everything here is said to be in; there is none.
+const VPC: &str = "vpc-00000000";
+
+/// The content of a `DBInstance`.
+pub fn instance(xml: &mut Xml, instance: &Instance, region: Option<&Region>) {
+    xml.text("DBInstanceIdentifier", &instance.identifier);
+    xml.text("DBInstanceArn", instance.arn());
+    xml.text("DbiResourceId", &instance.resource_id);
+    xml.text("DBInstanceStatus", &instance.status);
+    xml.text("Engine", "postgres");
+    xml.text("EngineVersion", &instance.engine_version);
+    xml.text("MasterUsername", &instance.master_username);
+    xml.optional("DBName", instance.database_name.as_ref());
+    xml.text("InstanceCreateTime", timestamp(instance.created));
+    if let Some(server) = &instance.server {
+        xml.within("Endpoint", |xml| {
+            xml.text("Address", instance.scope.endpoint(&instance.identifier));
+            xml.text("Port", server.port);
+        });
+    }
+    instance.settings.write(xml);
+    let name = instance.settings.text("DBSubnetGroupName").unwrap_or_default();
+    if let Some(group) = region.and_then(|region| region.subnet_groups.get(&name.to_ascii_lowercase())) {
+        xml.within("DBSubnetGroup", |xml| subnet_group(xml, group, &instance.scope));
+    }
+    xml.within("PendingModifiedValues", |xml| pending(xml, &instance.pending, instance.password_pending));
+    xml.text("StorageEncrypted", instance.key.is_some());
+    xml.optional("KmsKeyId", instance.key.as_ref().map(|key| &key.arn));
+    xml.text("DbInstancePort", 0);
+    for empty in
+        ["DBSecurityGroups", "ReadReplicaDBInstanceIdentifiers", "DomainMemberships", "AssociatedRoles"]
+    {
+        xml.within(empty, |_| {});
+    }
+    tags(xml, &instance.tags);
+}
+
+fn pending(xml: &mut Xml, settings: &Settings, password: bool) {
+    settings.write(xml);
+    if password {
+        xml.text("MasterUserPassword", "****");
+    }
+}
+
+/// The content of a `DBSnapshot`, as `viewer` (an account) sees it: what another account shares goes by its ARN, and
+/// its tags stay at home.
+pub fn snapshot(xml: &mut Xml, snapshot: &Snapshot, viewer: &str) {
+    let arn = snapshot.arn().to_string();
+    let is_own = snapshot.scope.account == viewer;
+    let origin = &snapshot.origin;
+    xml.text("DBSnapshotIdentifier", if is_own { &snapshot.identifier } else { &arn });
+    xml.text("DBSnapshotArn", &arn);
+    xml.text("DBInstanceIdentifier", &origin.identifier);
+    xml.text("DbiResourceId", &origin.resource_id);
+    xml.text("SnapshotCreateTime", timestamp(snapshot.created));
+    xml.text("OriginalSnapshotCreateTime", timestamp(origin.snapshot_created));
+    xml.optional("SnapshotDatabaseTime", origin.database_time.map(timestamp));
+    xml.text("InstanceCreateTime", timestamp(origin.created));
+    xml.text("Engine", "postgres");
+    xml.text("EngineVersion", &origin.engine_version);
+    xml.text("LicenseModel", "postgresql-license");
+    xml.text("Status", &snapshot.status);
+    xml.text("SnapshotType", kind(snapshot, viewer));
+    xml.text("PercentProgress", percent(snapshot));
+    xml.text("Port", origin.port);
+    xml.text("MasterUsername", &origin.master_username);
+    let settings = &origin.settings;
+    xml.optional("AllocatedStorage", settings.number("AllocatedStorage"));
+    xml.optional("AvailabilityZone", settings.text("AvailabilityZone"));
+    xml.optional("StorageType", settings.text("StorageType"));
+    xml.optional("Iops", settings.number("Iops"));
+    xml.optional("StorageThroughput", settings.number("StorageThroughput"));
+    xml.optional("BackupRetentionPeriod", settings.number("BackupRetentionPeriod"));
+    xml.optional("PreferredBackupWindow", settings.text("PreferredBackupWindow"));
+    xml.optional("IAMDatabaseAuthenticationEnabled", settings.flag("EnableIAMDatabaseAuthentication"));
+    xml.text("VpcId", VPC);
+    xml.text("OptionGroupName", &snapshot.option_group);
+    xml.text("SnapshotTarget", "region");
+    xml.text("Encrypted", snapshot.key.is_some());
+    xml.optional("KmsKeyId", snapshot.key.as_ref().map(|key| &key.arn));
+    if let Some(source) = &snapshot.source {
+        xml.text("SourceDBSnapshotIdentifier", source);
+        xml.text("SourceRegion", &source.scope.region);
+    }
+    xml.optional("FullSnapshotSizeInBytes", snapshot.archive.as_ref().map(|archive| archive.content_bytes));
+    tags(xml, if is_own { &snapshot.tags } else { const { &Tags::new() } });
+}
+
+/// The type under which `viewer` finds a snapshot.
+pub fn kind(snapshot: &Snapshot, viewer: &str) -> &'static str {
+    if snapshot.scope.account == viewer {
+        "manual"
+    } else if snapshot.is_shared_with(viewer) {
+        "shared"
+    } else {
+        "public"
+    }
+}
+
+fn percent(snapshot: &Snapshot) -> u8 {
+    match (&snapshot.progress, snapshot.status.as_str()) {
+        (Some(progress), _) => progress.percent(now()),
+        (None, "available") => 100,
+        (None, _) => 0,
+    }
+}
+
+/// The content of a `DBSnapshotAttributesResult`.
+pub fn attributes(xml: &mut Xml, snapshot: &Snapshot) {
+    xml.text("DBSnapshotIdentifier", &snapshot.identifier);
+    xml.list("DBSnapshotAttributes", "DBSnapshotAttribute", [&snapshot.shared_with], |xml, accounts| {
+        xml.text("AttributeName", "restore");
+        xml.texts("AttributeValues", "AttributeValue", accounts);
+    });
+}
+
+/// The content of a `DBSubnetGroup`.
+pub fn subnet_group(xml: &mut Xml, group: &SubnetGroup, scope: &crate::arn::Scope) {
+    xml.text("DBSubnetGroupName", &group.name);
+    xml.text("DBSubnetGroupDescription", &group.description);
+    xml.text("DBSubnetGroupArn", scope.arn("subgrp", &group.name));
+    xml.text("VpcId", VPC);
+    xml.text("SubnetGroupStatus", "Complete");
+    xml.list("Subnets", "Subnet", group.subnets.iter().zip(('a'..='f').cycle()), |xml, (subnet, zone)| {
+        xml.text("SubnetIdentifier", subnet);
+        xml.within("SubnetAvailabilityZone", |xml| xml.text("Name", format!("{}{zone}", scope.region)));
+        xml.text("SubnetStatus", "Active");
+    });
+    xml.texts("SupportedNetworkTypes", "member", ["IPV4"]);
+}
+
+/// A `TagList`.
+pub fn tags(xml: &mut Xml, tags: &Tags) {
+    xml.list("TagList", "Tag", tags, |xml, (key, value)| {
+        xml.text("Key", key);
+        xml.text("Value", value);
+    });
+}

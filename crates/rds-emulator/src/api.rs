@@ -1,0 +1,99 @@
+//! Answers a request to the API of RDS: who asks, which operation, is there a fault on order, what came out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::arn::Scope;
+use crate::cloud::{Caller, Received};
+use crate::emulator::{Emulator, RecordedCall, locked};
+use crate::faults::Effect;
+use crate::http::Answer;
+use crate::operations::{Call, Operation};
+use crate::query::Parameters;
+use crate::refusal::Refusal;
+use crate::xml::{self, Xml};
+use crate::{clock, postgres};
+
+const API_VERSION: &str = "2014-10-31";
+
+/// The answer, or `None` when the connection is to be closed without one.
+pub async fn answer(emulator: Arc<Emulator>, request: Received) -> Option<Answer> {
+    let mut parameters = Parameters::parse(&request.query, &request.body);
+    let action = parameters.text("Action").unwrap_or_default();
+    let request_id = request_id();
+    let mut record = RecordedCall {
+        sequence: 0,
+        time: clock::timestamp(clock::now()),
+        account: String::new(),
+        principal_arn: String::new(),
+        action: action.clone(),
+        resource: String::new(),
+        outcome: String::new(),
+    };
+    let outcome = carry_out(&emulator, request, parameters, &mut record).await;
+    record.outcome = match &outcome {
+        Ok(Some(_)) => "Success".to_owned(),
+        Ok(None) => "ConnectionClosed".to_owned(),
+        Err(refusal) => refusal.code.clone(),
+    };
+    tracing::info!(
+        account = record.account,
+        action = record.action,
+        resource = record.resource,
+        outcome = record.outcome,
+        detail = outcome.as_ref().err().map(|refusal| &refusal.message),
+        "call"
+    );
+    locked(&emulator.calls).record(record);
+    let (http_status, body) = match outcome {
+        Ok(Some(result)) => (200, xml::answer(&action, &result, &request_id)),
+        Ok(None) => return None,
+        Err(Refusal { code, http_status, message }) => {
+            (http_status, xml::error(&code, &message, http_status, &request_id))
+        }
+    };
+    Some(Answer { http_status, content_type: "text/xml", body })
+}
+
+/// Does what the request asks; `None` says that its client gets no answer.
+async fn carry_out(
+    emulator: &Arc<Emulator>,
+    request: Received,
+    mut parameters: Parameters,
+    record: &mut RecordedCall,
+) -> Result<Option<Xml>, Refusal> {
+    let Caller { account, principal_arn, region } = emulator.cloud.authorise(&request, &[]).await?;
+    record.account.clone_from(&account);
+    record.principal_arn = principal_arn;
+    let scope = Scope { account, region };
+
+    let version = parameters.text("Version").unwrap_or_default();
+    let operation = Operation::named(&record.action).filter(|_| version == API_VERSION).ok_or_else(|| {
+        let message = format!("Could not find operation {} for version {version}", record.action);
+        Refusal::new("InvalidAction", 400, message)
+    })?;
+    record.resource = operation.main_resource(&scope, &parameters);
+
+    let fault = locked(&emulator.faults).hit(&record.action, &scope.account, &record.resource);
+    let mut end_status = None;
+    match &fault {
+        Some(Effect::Error { code, message, http_status }) => {
+            return Err(Refusal::new(code, *http_status, message.clone()));
+        }
+        Some(Effect::DropBefore) => return Ok(None),
+        Some(Effect::Slow { seconds }) => {
+            clock::sleep(Duration::try_from_secs_f64(*seconds).unwrap_or_default()).await;
+        }
+        Some(Effect::EndStatus { status }) => end_status = Some(status.clone()),
+        Some(Effect::DropAfter) | None => {}
+    }
+    let call = Call { emulator: Arc::clone(emulator), request, scope, end_status };
+    let result = operation.carry_out(&call, parameters).await;
+    if fault == Some(Effect::DropAfter) { Ok(None) } else { result.map(Some) }
+}
+
+fn request_id() -> String {
+    // The form of a UUID, which clients print.
+    let digits = postgres::random_hex(16).unwrap_or_else(|_| "0".repeat(32));
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+}

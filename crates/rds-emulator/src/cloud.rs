@@ -1,0 +1,126 @@
+//! The one question that this server asks the local cloud beside KMS: may this principal do this?
+
+use std::collections::BTreeMap;
+
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
+
+use crate::query::Tags;
+use crate::refusal::Refusal;
+
+/// A request as it came, which is what its signature covers.
+#[derive(Debug, Serialize)]
+pub struct Received {
+    pub method: String,
+    pub path: String,
+    pub query: String,
+    /// By lower-case name.
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
+}
+
+/// One thing that the caller needs to be allowed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    pub action: String,
+    pub resource: String,
+    pub resource_tags: Tags,
+    pub request_tags: Tags,
+}
+
+/// Who sent a request, and to which Region.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub account: String,
+    pub principal_arn: String,
+    pub region: String,
+}
+
+#[derive(Serialize)]
+struct Question<'a> {
+    request: &'a Received,
+    service: &'static str,
+    checks: &'a [Check],
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    #[serde(default)]
+    account: String,
+    #[serde(default)]
+    principal_arn: String,
+    #[serde(default)]
+    region: String,
+    #[serde(default)]
+    allowed: bool,
+    denied: Option<Denied>,
+    error: Option<Rejected>,
+}
+
+#[derive(Deserialize)]
+struct Denied {
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Rejected {
+    code: String,
+    message: String,
+}
+
+/// The local cloud.
+pub struct Cloud {
+    /// `host:port`
+    authority: String,
+}
+
+impl Cloud {
+    /// The cloud at `http://host:port`.
+    pub fn new(url: &str) -> Option<Self> {
+        let authority = url.strip_prefix("http://")?.trim_end_matches('/').to_owned();
+        Some(Self { authority })
+    }
+
+    /// Verifies the signature of `request` and every one of `checks`, in order.
+    pub async fn authorise(&self, request: &Received, checks: &[Check]) -> Result<Caller, Refusal> {
+        let question = Question { request, service: "rds", checks };
+        let answer = self.ask(&question).await.map_err(|error| {
+            tracing::error!(error = %error, "cannot ask the local cloud for authorisation");
+            Refusal::internal()
+        })?;
+        if let Some(Rejected { code, message }) = answer.error {
+            return Err(Refusal::new(&code, 403, message));
+        }
+        if let (false, denied) = (answer.allowed, answer.denied) {
+            return Err(Refusal::access_denied(
+                denied.map_or_else(|| "access denied".to_owned(), |denied| denied.message),
+            ));
+        }
+        Ok(Caller { account: answer.account, principal_arn: answer.principal_arn, region: answer.region })
+    }
+
+    async fn ask(&self, question: &Question<'_>) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+        let stream = TcpStream::connect(&self.authority).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let connection = tokio::spawn(connection);
+        let request = Request::post("/_local-cloud/authorize")
+            .header("host", &self.authority)
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from(serde_json::to_vec(question)?)))?;
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        connection.abort();
+        if !status.is_success() {
+            return Err(format!("authorisation answered {status}").into());
+        }
+        Ok(serde_json::from_slice(&body)?)
+    }
+}

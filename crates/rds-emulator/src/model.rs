@@ -1,0 +1,288 @@
+//! What exists: the instances, snapshots and subnet groups of every account and Region.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use crate::archive::Archive;
+use crate::arn::{Arn, Scope};
+use crate::postgres::Server;
+use crate::query::Tags;
+use crate::rules::{self, CopyHistory, CopyKind};
+use crate::settings::Settings;
+use crate::timing::Progress;
+
+/// Everything that exists.
+#[derive(Default)]
+pub struct World {
+    regions: BTreeMap<Scope, Region>,
+    last_job: u64,
+}
+
+/// One Region of one account. Resources are kept by identifier.
+#[derive(Default)]
+pub struct Region {
+    pub instances: BTreeMap<String, Instance>,
+    pub snapshots: BTreeMap<String, Snapshot>,
+    pub subnet_groups: BTreeMap<String, SubnetGroup>,
+    /// The newest completed copy of each instance (by its resource ID) that was made into this Region.
+    newest_copies: BTreeMap<String, NewestCopy>,
+}
+
+/// An operation that runs in the background. What it does to its resource counts only while it is the resource's job:
+/// whoever overtakes it (a deletion, an administrator) takes that away.
+pub type Job = Option<u64>;
+
+/// A database instance.
+pub struct Instance {
+    pub scope: Scope,
+    pub identifier: String,
+    pub resource_id: String,
+    pub status: String,
+    pub job: Job,
+    pub settings: Settings,
+    /// What waits for the maintenance window.
+    pub pending: Settings,
+    pub password_pending: bool,
+    pub engine_version: String,
+    pub master_username: String,
+    pub database_name: Option<String>,
+    pub created: OffsetDateTime,
+    pub key: Option<StorageKey>,
+    pub tags: Tags,
+    /// Absent until it runs, and so is its endpoint.
+    pub server: Option<Server>,
+}
+
+/// The KMS key under which storage is encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageKey {
+    pub arn: String,
+    /// The default key of the account.
+    pub is_default: bool,
+}
+
+/// A manual snapshot.
+#[derive(Clone)]
+pub struct Snapshot {
+    pub scope: Scope,
+    pub identifier: String,
+    pub status: String,
+    pub job: Job,
+    pub progress: Option<Progress>,
+    pub created: OffsetDateTime,
+    pub key: Option<StorageKey>,
+    pub tags: Tags,
+    /// The accounts that may see and copy it; `all` is everyone.
+    pub shared_with: BTreeSet<String>,
+    pub option_group: String,
+    /// Where it was copied from.
+    pub source: Option<Arn>,
+    /// What copying it cost, which RDS does not tell.
+    pub copied: Option<Copied>,
+    /// What it says about the instance of which it was made.
+    pub origin: Origin,
+    pub archive: Option<Arc<Archive>>,
+}
+
+/// The instance of a snapshot, as it was.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    pub identifier: String,
+    pub resource_id: String,
+    pub created: OffsetDateTime,
+    pub engine_version: String,
+    pub master_username: String,
+    pub database_name: Option<String>,
+    pub port: u16,
+    pub settings: Settings,
+    pub tags: Tags,
+    /// When the first snapshot of this data was made; copies keep it.
+    pub snapshot_created: OffsetDateTime,
+    /// The point in time of the data.
+    pub database_time: Option<OffsetDateTime>,
+}
+
+/// How a copy was made.
+#[derive(Debug, Clone)]
+pub struct Copied {
+    pub kind: CopyKind,
+    pub reason: &'static str,
+    pub bytes: u64,
+}
+
+struct NewestCopy {
+    identifier: String,
+    exists: bool,
+}
+
+/// A DB subnet group.
+pub struct SubnetGroup {
+    pub name: String,
+    pub description: String,
+    pub subnets: Vec<String>,
+    pub tags: Tags,
+}
+
+impl World {
+    /// The Region of `scope`, which exists as soon as someone speaks of it.
+    pub fn region(&mut self, scope: &Scope) -> &mut Region {
+        self.regions.entry(scope.clone()).or_default()
+    }
+
+    /// A job that no other resource has.
+    pub fn new_job(&mut self) -> Job {
+        self.last_job += 1;
+        Some(self.last_job)
+    }
+
+    pub fn instances(&self) -> impl Iterator<Item = &Instance> {
+        self.regions.values().flat_map(|region| region.instances.values())
+    }
+
+    pub fn snapshots(&self) -> impl Iterator<Item = &Snapshot> {
+        self.regions.values().flat_map(|region| region.snapshots.values())
+    }
+
+    pub fn instance(&mut self, arn: &Arn) -> Option<&mut Instance> {
+        let found = self.regions.get_mut(&arn.scope)?.instances.get_mut(&arn.name)?;
+        (arn.kind == "db").then_some(found)
+    }
+
+    pub fn snapshot(&mut self, arn: &Arn) -> Option<&mut Snapshot> {
+        let found = self.regions.get_mut(&arn.scope)?.snapshots.get_mut(&arn.name)?;
+        (arn.kind == "snapshot").then_some(found)
+    }
+
+    /// The instance, while `job` is still what happens to it.
+    pub fn instance_in(&mut self, arn: &Arn, job: Job) -> Option<&mut Instance> {
+        self.instance(arn).filter(|instance| instance.job == job)
+    }
+
+    /// The snapshot, while `job` is still what happens to it.
+    pub fn snapshot_in(&mut self, arn: &Arn, job: Job) -> Option<&mut Snapshot> {
+        self.snapshot(arn).filter(|snapshot| snapshot.job == job)
+    }
+
+    /// The tags of the resource, by which a policy may decide; none when it does not exist.
+    pub fn tags(&mut self, arn: &Arn) -> Option<&mut Tags> {
+        match arn.kind.as_str() {
+            "db" => self.instance(arn).map(|instance| &mut instance.tags),
+            "snapshot" => self.snapshot(arn).map(|snapshot| &mut snapshot.tags),
+            "subgrp" => self
+                .regions
+                .get_mut(&arn.scope)?
+                .subnet_groups
+                .get_mut(&arn.name)
+                .map(|group| &mut group.tags),
+            _ => None,
+        }
+    }
+
+    /// Ends the copies that are being made of a snapshot that goes. They have failed.
+    pub fn fail_copies_of(&mut self, source: &Arn) {
+        let snapshots = self.regions.values_mut().flat_map(|region| region.snapshots.values_mut());
+        for copy in snapshots.filter(|copy| copy.status == "copying" && copy.source.as_ref() == Some(source))
+        {
+            copy.status = "failed".to_owned();
+            copy.job = None;
+            copy.progress = None;
+        }
+    }
+}
+
+impl Region {
+    /// How many copies are being made into this Region.
+    pub fn running_copies(&self) -> usize {
+        self.snapshots.values().filter(|snapshot| snapshot.status == "copying").count()
+    }
+
+    /// Remembers that the copy `identifier` of an instance is complete.
+    pub fn copy_completed(&mut self, resource_id: &str, identifier: &str) {
+        let newest = NewestCopy { identifier: identifier.to_owned(), exists: true };
+        self.newest_copies.insert(resource_id.to_owned(), newest);
+    }
+
+    /// Takes a snapshot away. If it was the newest copy of its instance, the next copy will be full.
+    pub fn remove_snapshot(&mut self, identifier: &str) -> Option<Snapshot> {
+        let removed = self.snapshots.remove(identifier)?;
+        if let Some(newest) = self.newest_copies.get_mut(&removed.origin.resource_id)
+            && newest.identifier == identifier
+        {
+            newest.exists = false;
+        }
+        Some(removed)
+    }
+
+    /// Decides how the copy of `source` into this Region is made, and against which copy that is already here.
+    pub fn copy_kind(
+        &self,
+        source: &Snapshot,
+        key: Option<&str>,
+    ) -> (CopyKind, &'static str, Option<Arc<Archive>>) {
+        let resource_id = &source.origin.resource_id;
+        let newest = self.newest_copies.get(resource_id);
+        let copies = self.snapshots.values().filter(|snapshot| {
+            snapshot.origin.resource_id == *resource_id
+                && snapshot.source.is_some()
+                && snapshot.archive.is_some()
+        });
+        let (kind, reason) = rules::copy_kind(&CopyHistory {
+            source_is_copy: source.source.is_some(),
+            newest_exists: newest.map(|copy| copy.exists),
+            keys: copies.map(|copy| copy.key.as_ref().map(|key| key.arn.as_str())).collect(),
+            key,
+        });
+        let held = match (kind, newest) {
+            (CopyKind::Incremental, Some(newest)) => {
+                self.snapshots.get(&newest.identifier).and_then(|copy| copy.archive.clone())
+            }
+            _ => None,
+        };
+        (kind, reason, held)
+    }
+}
+
+impl Instance {
+    pub fn arn(&self) -> Arn {
+        Arn { scope: self.scope.clone(), kind: "db".to_owned(), name: self.identifier.clone() }
+    }
+
+    /// What a snapshot made now says about this instance.
+    pub fn as_origin(&self, now: OffsetDateTime) -> Origin {
+        Origin {
+            identifier: self.identifier.clone(),
+            resource_id: self.resource_id.clone(),
+            created: self.created,
+            engine_version: self.engine_version.clone(),
+            master_username: self.master_username.clone(),
+            database_name: self.database_name.clone(),
+            port: self.server.as_ref().map_or(0, |server| server.port),
+            settings: self.settings.clone(),
+            tags: self.tags.clone(),
+            snapshot_created: now,
+            database_time: None,
+        }
+    }
+}
+
+impl Snapshot {
+    pub fn arn(&self) -> Arn {
+        Arn { scope: self.scope.clone(), kind: "snapshot".to_owned(), name: self.identifier.clone() }
+    }
+
+    /// Whether another account was given the right to see and copy it.
+    pub fn is_shared_with(&self, account: &str) -> bool {
+        self.scope.account != account && self.shared_with.contains(account)
+    }
+
+    pub fn is_public(&self) -> bool {
+        self.shared_with.contains("all")
+    }
+
+    /// Whether the account may name it at all.
+    pub fn is_visible_to(&self, account: &str) -> bool {
+        self.scope.account == account || self.is_shared_with(account) || self.is_public()
+    }
+}

@@ -1,0 +1,215 @@
+//! CopyDBSnapshot: a copy of the bytes, under the same key or another, from this account or one that shares.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use super::snapshotting::key_error;
+use super::{COPY_FROM, COPY_TO, Call, Operation, add_snapshot};
+use crate::archive::{Archive, Seal};
+use crate::arn::Arn;
+use crate::clock;
+use crate::emulator::{Emulator, locked};
+use crate::model::{Copied, Job, Snapshot, StorageKey};
+use crate::query::{Parameters, Tags};
+use crate::refusal::Refusal;
+use crate::rules::{self, CopyKind};
+use crate::timing::Progress;
+use crate::xml::Xml;
+
+pub async fn copy(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusal> {
+    let operation = Operation::CopyDBSnapshot;
+    let source_name = parameters.required("SourceDBSnapshotIdentifier")?;
+    let identifier = parameters.required("TargetDBSnapshotIdentifier")?;
+    let key_name = parameters.text("KmsKeyId");
+    let tags = parameters.tags()?;
+    let copy_tags = parameters.flag("CopyTags")?.unwrap_or(false);
+    let option_group = parameters.text("OptionGroupName");
+    let copy_option_group = parameters.flag("CopyOptionGroup")?.unwrap_or(false);
+    // It matters in GovCloud only and is ignored elsewhere (model).
+    parameters.text("PreSignedUrl");
+    parameters.finish(&operation.name())?;
+
+    let source_text = call.scope.resolve("snapshot", &source_name);
+    let mut checks = vec![call.check(operation, &source_text, &tags)];
+    checks.extend(call.creation_checks(operation, &call.scope.resolve("snapshot", &identifier), &tags));
+    call.allow(&checks).await?;
+
+    let identifier = rules::snapshot_identifier(&identifier, "TargetDBSnapshotIdentifier")?;
+    rules::tag_count(tags.len())?;
+    let not_found = || Refusal::snapshot_not_found(&source_name);
+    let source_arn = Arn::parse(&source_text).ok_or_else(not_found)?;
+    let source = available_source(call, &source_arn).ok_or_else(not_found)??;
+    let crosses_accounts = source_arn.scope.account != call.scope.account;
+    if copy_option_group && (!crosses_accounts || option_group.is_some()) {
+        return Err(Refusal::invalid_combination(
+            "CopyOptionGroup can be used only in copies across accounts, and not with OptionGroupName.",
+        ));
+    }
+    let key = target_key(call, &source, key_name.as_deref()).await?;
+
+    let default_option_group = format!("default:postgres-{}", call.emulator.postgres.major_version());
+    let mut all_tags = if copy_tags && !crosses_accounts { source.tags.clone() } else { Tags::new() };
+    all_tags.extend(tags);
+    let (arn, job) = {
+        let limit = call.emulator.quotas().copies;
+        let mut world = locked(&call.emulator.world);
+        let job = world.new_job();
+        let region = world.region(&call.scope);
+        let snapshot = Snapshot {
+            scope: call.scope.clone(),
+            identifier,
+            status: "copying".to_owned(),
+            job,
+            progress: None,
+            created: clock::now(),
+            key,
+            tags: all_tags,
+            shared_with: BTreeSet::new(),
+            option_group: match option_group {
+                Some(given) => given,
+                None if copy_option_group || !crosses_accounts => source.option_group.clone(),
+                None => default_option_group,
+            },
+            source: Some(source_arn.clone()),
+            copied: None,
+            origin: crate::model::Origin {
+                // The tags of the instance are its account's own.
+                tags: if crosses_accounts { Tags::new() } else { source.origin.tags.clone() },
+                ..source.origin.clone()
+            },
+            archive: None,
+        };
+        if !region.snapshots.contains_key(&snapshot.identifier) && region.running_copies() >= limit {
+            let message = format!("You have reached the limit of {limit} snapshot copies at a time.");
+            return Err(Refusal::snapshot_quota(message));
+        }
+        let arn = snapshot.arn();
+        add_snapshot(call, region, snapshot)?;
+        (arn, job)
+    };
+    let (emulator, end_status, target) = (Arc::clone(&call.emulator), call.end_status(), arn.clone());
+    tokio::spawn(async move {
+        // The copies of one instance's snapshots into one Region are made one after the other (guide, copying).
+        let queue = emulator.copy_queue(&target.scope, &source.origin.resource_id);
+        let _turn = queue.lock().await;
+        let made = make(&emulator, &source_arn, &target, job).await;
+        finish(&emulator, &target, job, made, &end_status);
+    });
+    Ok(call.snapshot_answer(&arn))
+}
+
+/// The source, if the caller may see it, and if it can be copied now.
+fn available_source(call: &Call, arn: &Arn) -> Option<Result<Snapshot, Refusal>> {
+    let mut world = locked(&call.emulator.world);
+    let source = world.snapshot(arn).filter(|snapshot| snapshot.is_visible_to(&call.scope.account))?;
+    if source.status != "available" {
+        let message = format!("Cannot copy the snapshot {arn}: it is not in the available state.");
+        return Some(Err(Refusal::snapshot_state(message)));
+    }
+    Some(Ok(source.clone()))
+}
+
+/// The key of the copy, after the caller was found to have the rights on it and on that of the source.
+async fn target_key(
+    call: &Call,
+    source: &Snapshot,
+    name: Option<&str>,
+) -> Result<Option<StorageKey>, Refusal> {
+    let Some(source_key) = &source.key else {
+        return match name {
+            Some(name) => call.storage_key(name, COPY_TO, "target snapshot").await.map(Some),
+            None => Ok(None),
+        };
+    };
+    // The default of a copy is the key of its source, which another account or Region cannot use for that (model).
+    let name = match name {
+        Some(name) => name,
+        None if source.scope == call.scope => &source_key.arn,
+        None => {
+            return Err(Refusal::invalid_combination(
+                "KmsKeyId must be specified when you copy an encrypted snapshot from another account or Region.",
+            ));
+        }
+    };
+    call.find_key(&source_key.arn, "source snapshot").await?;
+    call.allow_key(&source_key.arn, COPY_FROM, "source snapshot").await?;
+    call.storage_key(name, COPY_TO, "target snapshot").await.map(Some)
+}
+
+/// Moves the bytes, and lets the time pass that this takes.
+async fn make(emulator: &Arc<Emulator>, source: &Arn, target: &Arn, job: Job) -> io::Result<Archive> {
+    let (archive, key, resource_id, kind, reason, held) = {
+        let mut world = locked(&emulator.world);
+        let source = world.snapshot(source).cloned().ok_or_else(|| io::Error::other("the source is gone"))?;
+        let archive = source.archive.clone().ok_or_else(|| io::Error::other("the source has no data"))?;
+        let copy =
+            world.snapshot_in(target, job).ok_or_else(|| io::Error::other("the copy was cancelled"))?;
+        let key = copy.key.as_ref().map(|key| key.arn.clone());
+        let (kind, reason, held) = world.region(&target.scope).copy_kind(&source, key.as_deref());
+        (archive, key, source.origin.resource_id, kind, reason, held)
+    };
+    let bytes = match (&held, kind) {
+        (Some(held), CopyKind::Incremental) => archive.bytes_missing_from(held),
+        _ => archive.content_bytes,
+    };
+    let timing = emulator.timing();
+    let progress = Progress { started: clock::now(), duration: timing.duration(timing.copy_seconds, bytes) };
+    if let Some(copy) = locked(&emulator.world).snapshot_in(target, job) {
+        copy.progress = Some(progress);
+        copy.copied = Some(Copied { kind, reason, bytes });
+    }
+
+    let source_seal = seal_of(emulator, &archive).await?;
+    let held = match held {
+        Some(held) => Some((seal_of(emulator, &held).await?, held)),
+        None => None,
+    };
+    let (seal, data_key) = match key {
+        Some(key) => {
+            let (plain, sealed) = emulator.keys.generate(&key, &resource_id).await.map_err(key_error)?;
+            (Seal::new(Some(&plain)), Some(sealed))
+        }
+        None => (Seal::new(None), None),
+    };
+    let path = emulator.archive_path()?;
+    let copied = tokio::task::spawn_blocking(move || {
+        let held = held.as_ref().map(|(seal, archive)| (&**archive, seal));
+        archive.copy(&source_seal, held, &path, &seal, data_key)
+    })
+    .await??;
+    clock::sleep_until(progress.end()).await;
+    Ok(copied)
+}
+
+/// The seal of a stored archive, which its KMS key must still open.
+pub async fn seal_of(emulator: &Emulator, archive: &Archive) -> io::Result<Seal> {
+    match &archive.data_key {
+        Some(sealed) => Ok(Seal::new(Some(&emulator.keys.open(sealed).await.map_err(key_error)?))),
+        None => Ok(Seal::new(None)),
+    }
+}
+
+fn finish(emulator: &Emulator, target: &Arn, job: Job, made: io::Result<Archive>, end_status: &str) {
+    let mut world = locked(&emulator.world);
+    let Some(copy) = world.snapshot_in(target, job) else {
+        // Its source or it itself was deleted meanwhile; what was made goes with `made`.
+        return;
+    };
+    copy.progress = None;
+    copy.job = None;
+    match made {
+        Ok(archive) => {
+            copy.archive = Some(Arc::new(archive));
+            copy.status = end_status.to_owned();
+            let resource_id = copy.origin.resource_id.clone();
+            if end_status == "available" {
+                world.region(&target.scope).copy_completed(&resource_id, &target.name);
+            }
+        }
+        Err(error) => {
+            tracing::error!(arn = %target, %error, "a copy has failed");
+            copy.status = "failed".to_owned();
+        }
+    }
+}

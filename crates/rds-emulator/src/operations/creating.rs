@@ -1,0 +1,171 @@
+//! CreateDBInstance: a new, empty PostgreSQL server.
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+
+use super::{Call, ENCRYPT, Operation, add_instance, new_resource_id};
+use crate::arn::Arn;
+use crate::clock;
+use crate::emulator::{Emulator, locked};
+use crate::kms::DEFAULT_KEY;
+use crate::model::{Instance, Job};
+use crate::postgres::Server;
+use crate::query::Parameters;
+use crate::refusal::Refusal;
+use crate::rules;
+use crate::settings::{Settings, Taker};
+use crate::xml::Xml;
+
+pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusal> {
+    let operation = Operation::CreateDBInstance;
+    let identifier = parameters.required("DBInstanceIdentifier")?;
+    let chosen = Settings::take(&mut parameters, Taker::Create)?;
+    let engine = parameters.required("Engine")?;
+    let engine_version = parameters.text("EngineVersion");
+    let master_username = parameters.required("MasterUsername")?;
+    let password = parameters.required("MasterUserPassword")?;
+    let database_name = parameters.text("DBName");
+    let encrypted = parameters.flag("StorageEncrypted")?;
+    let key_name = parameters.text("KmsKeyId");
+    let tags = parameters.tags()?;
+    parameters.finish(&operation.name())?;
+
+    let arn = call.scope.resolve("db", &identifier);
+    let mut checks = call.creation_checks(operation, &arn, &tags);
+    checks.extend(call.group_checks(operation, &chosen, &tags));
+    call.allow(&checks).await?;
+
+    let identifier = rules::instance_identifier(&identifier)?;
+    rules::master_username(&master_username)?;
+    rules::master_password(&password)?;
+    rules::tag_count(tags.len())?;
+    database_name.as_deref().map(rules::database_name).transpose()?;
+    for required in ["DBInstanceClass", "AllocatedStorage"] {
+        if chosen.text(required).is_none() && chosen.number(required).is_none() {
+            return Err(Refusal::missing(required));
+        }
+    }
+    let engine_version = known_engine(&call.emulator, &engine, engine_version.as_deref())?;
+    let settings =
+        Settings::defaults(call.emulator.postgres.major_version(), &call.scope.region).overlaid(&chosen);
+    settings.check_storage()?;
+    let key = match (encrypted, key_name) {
+        (Some(false), Some(_)) => {
+            return Err(Refusal::invalid_combination(
+                "KmsKeyId cannot be given when StorageEncrypted is false.",
+            ));
+        }
+        (Some(true), None) => Some(call.storage_key(DEFAULT_KEY, ENCRYPT, "specified").await?),
+        (_, Some(name)) => Some(call.storage_key(&name, ENCRYPT, "specified").await?),
+        (_, None) => None,
+    };
+
+    let job = locked(&call.emulator.world).new_job();
+    let instance = Instance {
+        scope: call.scope.clone(),
+        identifier,
+        resource_id: new_resource_id()?,
+        status: "creating".to_owned(),
+        job,
+        pending: Settings::default(),
+        password_pending: false,
+        engine_version,
+        master_username: master_username.clone(),
+        database_name: database_name.clone(),
+        created: clock::now(),
+        key,
+        tags,
+        server: None,
+        settings,
+    };
+    let (arn, resource_id) = (instance.arn(), instance.resource_id.clone());
+    let port = instance.settings.number("Port").and_then(|port| u16::try_from(port).ok());
+    add_instance(call, instance)?;
+
+    let (emulator, end_status) = (Arc::clone(&call.emulator), call.end_status());
+    let job_arn = arn.clone();
+    tokio::spawn(async move {
+        let done = clock::now() + emulator.timing().duration(emulator.timing().create_instance_seconds, 0);
+        let started = async {
+            let directory = emulator.instance_directory(&resource_id);
+            fs::create_dir_all(&directory)?;
+            emulator.postgres.initialise(&directory.join("data")).await?;
+            let server = emulator.postgres.start(&directory.join("data"), port).await?;
+            emulator
+                .postgres
+                .prepare(server.port, &master_username, &password, database_name.as_deref())
+                .await?;
+            Ok(server)
+        };
+        let started = started.await;
+        clock::sleep_until(done).await;
+        hand_over(&emulator, &job_arn, job, started, &end_status).await;
+    });
+    Ok(call.instance_answer(&arn))
+}
+
+/// The version of the engine that is wanted, which must be the one that is installed.
+pub fn known_engine(emulator: &Emulator, engine: &str, version: Option<&str>) -> Result<String, Refusal> {
+    let installed = &emulator.postgres.version;
+    if engine != "postgres" {
+        let message =
+            format!("Invalid DB engine: {engine}. The local RDS supports postgres {installed} only.");
+        return Err(Refusal::invalid_value(message));
+    }
+    match version {
+        Some(other) if other != installed && other != emulator.postgres.major_version() => {
+            Err(Refusal::invalid_combination(format!(
+                "Cannot find version {other} for postgres; installed is {installed}."
+            )))
+        }
+        _ => Ok(installed.clone()),
+    }
+}
+
+/// Gives a started server to its instance, or says that it has failed. A server that no one waits for any more is stopped.
+pub async fn hand_over(
+    emulator: &Arc<Emulator>,
+    arn: &Arn,
+    job: Job,
+    started: io::Result<Server>,
+    end_status: &str,
+) {
+    let unwanted = {
+        let mut world = locked(&emulator.world);
+        let exists = world.instance(arn).is_some();
+        match (world.instance_in(arn, job), started) {
+            (Some(instance), Ok(server)) => {
+                instance.server = Some(server);
+                instance.status = end_status.to_owned();
+                instance.job = None;
+                None
+            }
+            (Some(instance), Err(error)) => {
+                tracing::error!(%arn, %error, "an instance has failed");
+                instance.status = "failed".to_owned();
+                instance.job = None;
+                None
+            }
+            // An administrator has given it another status: it keeps that, and its server runs.
+            (None, Ok(server)) if exists => {
+                if let Some(instance) = world.instance(arn)
+                    && instance.server.is_none()
+                {
+                    instance.server = Some(server);
+                    None
+                } else {
+                    None
+                }
+            }
+            (None, Ok(server)) => Some(server),
+            (None, Err(error)) => {
+                tracing::error!(%arn, %error, "an instance that is gone has failed");
+                None
+            }
+        }
+    };
+    if let Some(server) = unwanted {
+        emulator.postgres.stop(server).await;
+    }
+}

@@ -1,0 +1,135 @@
+//! DeleteDBInstance and DeleteDBSnapshot: the server stops, the disk is free.
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+
+use super::{Call, Operation, add_snapshot, snapshotting};
+use crate::arn::Arn;
+use crate::clock;
+use crate::emulator::{Emulator, locked};
+use crate::model::Job;
+use crate::query::{Parameters, Tags};
+use crate::refusal::Refusal;
+use crate::rules;
+use crate::xml::Xml;
+
+pub async fn delete_instance(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusal> {
+    let operation = Operation::DeleteDBInstance;
+    let name = parameters.required("DBInstanceIdentifier")?;
+    let skip_snapshot = parameters.flag("SkipFinalSnapshot")?.unwrap_or(false);
+    let final_snapshot = parameters.text("FinalDBSnapshotIdentifier");
+    // There are no automated backups here that it could keep or remove.
+    parameters.flag("DeleteAutomatedBackups")?;
+    parameters.finish(&operation.name())?;
+
+    let mut checks = vec![call.check(operation, &call.scope.resolve("db", &name), &Tags::new())];
+    if let Some(identifier) = &final_snapshot {
+        let arn = call.scope.resolve("snapshot", identifier);
+        checks.push(call.check(Operation::CreateDBSnapshot, &arn, &Tags::new()));
+    }
+    call.allow(&checks).await?;
+
+    let final_snapshot = match (skip_snapshot, final_snapshot) {
+        (true, Some(_)) => {
+            return Err(Refusal::invalid_combination(
+                "FinalDBSnapshotIdentifier can not be specified when deleting a DB Instance with SkipFinalSnapshot.",
+            ));
+        }
+        (false, None) => {
+            return Err(Refusal::invalid_combination(
+                "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
+            ));
+        }
+        (_, given) => {
+            given.map(|name| rules::snapshot_identifier(&name, "FinalDBSnapshotIdentifier")).transpose()?
+        }
+    };
+    let not_found = || Refusal::instance_not_found(&name);
+    let arn = call.own("db", &name).ok_or_else(not_found)?;
+    let (job, snapshot_arn) = {
+        let mut world = locked(&call.emulator.world);
+        let job = world.new_job();
+        let instance = world.instance(&arn).ok_or_else(not_found)?;
+        let status = instance.status.as_str();
+        if !rules::may_be_deleted(status) || (rules::can_only_be_dropped(status) && final_snapshot.is_some())
+        {
+            let message =
+                format!("Instance {} is currently {status} - try again later.", instance.identifier);
+            return Err(Refusal::instance_state(message));
+        }
+        if instance.settings.flag("DeletionProtection") == Some(true) {
+            return Err(Refusal::invalid_combination(
+                "Cannot delete protected DB Instance, please disable deletion protection and try again.",
+            ));
+        }
+        let snapshot = final_snapshot
+            .map(|identifier| snapshotting::begun(call, instance, identifier, Tags::new(), job));
+        let snapshot_arn = snapshot.as_ref().map(|snapshot| snapshot.arn());
+        if let Some(snapshot) = snapshot {
+            add_snapshot(call, world.region(&call.scope), snapshot)?;
+        }
+        if let Some(instance) = world.instance(&arn) {
+            instance.status = "deleting".to_owned();
+            instance.job = job;
+        }
+        (job, snapshot_arn)
+    };
+    let answer = call.instance_answer(&arn);
+    let (emulator, end_status) = (Arc::clone(&call.emulator), call.end_status.clone());
+    tokio::spawn(async move {
+        if let Some(snapshot) = snapshot_arn {
+            snapshotting::take(&emulator, &arn, &snapshot, job, "available").await;
+        }
+        let timing = emulator.timing();
+        clock::sleep(timing.duration(timing.delete_seconds, 0)).await;
+        if let Err(error) = remove(&emulator, &arn, job, end_status).await {
+            tracing::error!(%arn, %error, "the disk of an instance was not freed");
+        }
+    });
+    Ok(answer)
+}
+
+/// Stops the server, frees the disk, and forgets the instance.
+async fn remove(emulator: &Arc<Emulator>, arn: &Arn, job: Job, end_status: Option<String>) -> io::Result<()> {
+    let (server, directory) = {
+        let mut world = locked(&emulator.world);
+        let Some(instance) = world.instance_in(arn, job) else { return Ok(()) };
+        if let Some(status) = end_status {
+            instance.status = status;
+            instance.job = None;
+            return Ok(());
+        }
+        (instance.server.take(), emulator.instance_directory(&instance.resource_id))
+    };
+    if let Some(server) = server {
+        emulator.postgres.stop(server).await;
+    }
+    // An instance that failed early has no directory.
+    let freed = if directory.exists() { fs::remove_dir_all(&directory) } else { Ok(()) };
+    locked(&emulator.world).region(&arn.scope).instances.remove(&arn.name);
+    freed
+}
+
+pub async fn delete_snapshot(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusal> {
+    let operation = Operation::DeleteDBSnapshot;
+    let name = parameters.required("DBSnapshotIdentifier")?;
+    parameters.finish(&operation.name())?;
+    call.allow(&[call.check(operation, &call.scope.resolve("snapshot", &name), &Tags::new())]).await?;
+
+    let not_found = || Refusal::snapshot_not_found(&name);
+    let arn = call.own("snapshot", &name).ok_or_else(not_found)?;
+    let mut world = locked(&call.emulator.world);
+    let snapshot = world.snapshot(&arn).ok_or_else(not_found)?;
+    if !rules::snapshot_may_be_deleted(&snapshot.status) {
+        let message = format!("Cannot delete the snapshot {name}: it is {}.", snapshot.status);
+        return Err(Refusal::snapshot_state(message));
+    }
+    let mut xml = Xml::default();
+    if let Some(mut removed) = world.region(&call.scope).remove_snapshot(&arn.name) {
+        world.fail_copies_of(&arn);
+        removed.status = "deleted".to_owned();
+        xml.within("DBSnapshot", |xml| crate::answers::snapshot(xml, &removed, &call.scope.account));
+    }
+    Ok(xml)
+}

@@ -1,0 +1,308 @@
+//! The operations. Each reads its parameters, asks whether its caller may, checks the rules and changes the world in
+//! one step, and leaves what takes time to a job in the background.
+
+mod copying;
+mod creating;
+mod deleting;
+mod describing;
+mod modifying;
+mod restoring;
+mod sharing;
+mod snapshotting;
+mod subnet_groups;
+mod tagging;
+
+use std::sync::Arc;
+
+use crate::arn::{Arn, Scope};
+use crate::cloud::{Check, Received};
+use crate::emulator::{Emulator, locked};
+use crate::kms::{Key, Unusable};
+use crate::model::{Instance, StorageKey};
+use crate::query::{Parameters, Tags};
+use crate::refusal::Refusal;
+use crate::settings::Settings;
+use crate::xml::Xml;
+
+/// What this server can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    AddTagsToResource,
+    CopyDBSnapshot,
+    CreateDBInstance,
+    CreateDBSnapshot,
+    CreateDBSubnetGroup,
+    DeleteDBInstance,
+    DeleteDBSnapshot,
+    DescribeDBInstances,
+    DescribeDBSnapshotAttributes,
+    DescribeDBSnapshots,
+    DescribeDBSubnetGroups,
+    ListTagsForResource,
+    ModifyDBInstance,
+    ModifyDBSnapshotAttribute,
+    RemoveTagsFromResource,
+    RestoreDBInstanceFromDBSnapshot,
+}
+
+use Operation::{
+    AddTagsToResource, CopyDBSnapshot, CreateDBInstance, CreateDBSnapshot, CreateDBSubnetGroup,
+    DeleteDBInstance, DeleteDBSnapshot, DescribeDBInstances, DescribeDBSnapshotAttributes,
+    DescribeDBSnapshots, DescribeDBSubnetGroups, ListTagsForResource, ModifyDBInstance,
+    ModifyDBSnapshotAttribute, RemoveTagsFromResource, RestoreDBInstanceFromDBSnapshot,
+};
+
+/// Each operation with the kind of its main resource and the parameter that names it.
+const OPERATIONS: &[(Operation, &str, &str)] = &[
+    (AddTagsToResource, "", "ResourceName"),
+    (CopyDBSnapshot, "snapshot", "TargetDBSnapshotIdentifier"),
+    (CreateDBInstance, "db", "DBInstanceIdentifier"),
+    (CreateDBSnapshot, "snapshot", "DBSnapshotIdentifier"),
+    (CreateDBSubnetGroup, "subgrp", "DBSubnetGroupName"),
+    (DeleteDBInstance, "db", "DBInstanceIdentifier"),
+    (DeleteDBSnapshot, "snapshot", "DBSnapshotIdentifier"),
+    (DescribeDBInstances, "db", "DBInstanceIdentifier"),
+    (DescribeDBSnapshotAttributes, "snapshot", "DBSnapshotIdentifier"),
+    (DescribeDBSnapshots, "snapshot", "DBSnapshotIdentifier"),
+    (DescribeDBSubnetGroups, "subgrp", "DBSubnetGroupName"),
+    (ListTagsForResource, "", "ResourceName"),
+    (ModifyDBInstance, "db", "DBInstanceIdentifier"),
+    (ModifyDBSnapshotAttribute, "snapshot", "DBSnapshotIdentifier"),
+    (RemoveTagsFromResource, "", "ResourceName"),
+    (RestoreDBInstanceFromDBSnapshot, "db", "DBInstanceIdentifier"),
+];
+
+impl Operation {
+    /// The operation that a request's `Action` names.
+    pub fn named(action: &str) -> Option<Self> {
+        OPERATIONS.iter().map(|(operation, ..)| *operation).find(|operation| operation.name() == action)
+    }
+
+    /// Its name in requests and policies.
+    pub fn name(self) -> String {
+        format!("{self:?}")
+    }
+
+    /// The ARN of what a request is about; all of a kind (`db:*`) when it names none.
+    pub fn main_resource(self, scope: &Scope, parameters: &Parameters) -> String {
+        let row = OPERATIONS.iter().find(|(operation, ..)| *operation == self);
+        let (kind, parameter) = row.map_or(("", ""), |(_, kind, parameter)| (*kind, *parameter));
+        let name = parameters.peek(parameter).filter(|name| !name.is_empty());
+        scope.resolve(kind, name.unwrap_or("*"))
+    }
+
+    /// Carries out a request.
+    pub async fn carry_out(self, call: &Call, parameters: Parameters) -> Result<Xml, Refusal> {
+        match self {
+            AddTagsToResource => tagging::add(call, parameters).await,
+            CopyDBSnapshot => copying::copy(call, parameters).await,
+            CreateDBInstance => creating::create(call, parameters).await,
+            CreateDBSnapshot => snapshotting::create(call, parameters).await,
+            CreateDBSubnetGroup => subnet_groups::create(call, parameters).await,
+            DeleteDBInstance => deleting::delete_instance(call, parameters).await,
+            DeleteDBSnapshot => deleting::delete_snapshot(call, parameters).await,
+            DescribeDBInstances => describing::instances(call, parameters).await,
+            DescribeDBSnapshotAttributes => sharing::describe(call, parameters).await,
+            DescribeDBSnapshots => describing::snapshots(call, parameters).await,
+            DescribeDBSubnetGroups => describing::subnet_groups(call, parameters).await,
+            ListTagsForResource => tagging::list(call, parameters).await,
+            ModifyDBInstance => modifying::modify(call, parameters).await,
+            ModifyDBSnapshotAttribute => sharing::modify(call, parameters).await,
+            RemoveTagsFromResource => tagging::remove(call, parameters).await,
+            RestoreDBInstanceFromDBSnapshot => restoring::restore(call, parameters).await,
+        }
+    }
+}
+
+/// A request of a known caller.
+pub struct Call {
+    pub emulator: Arc<Emulator>,
+    pub request: Received,
+    /// The caller's account, and the Region that was asked.
+    pub scope: Scope,
+    /// The status in which a fault on order lets the work of this call end, in place of the good one.
+    pub end_status: Option<String>,
+}
+
+/// What a caller needs on a key to have new storage encrypted under it (guide, encryption; KMS, grants for services).
+const ENCRYPT: &[&str] = &["kms:DescribeKey", "kms:CreateGrant", "kms:GenerateDataKeyWithoutPlaintext"];
+/// What a caller needs on the key of a snapshot to have it copied (guide, sharing).
+const COPY_FROM: &[&str] = &["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:ReEncryptFrom"];
+/// What a caller needs on the key of a copy.
+const COPY_TO: &[&str] =
+    &["kms:DescribeKey", "kms:CreateGrant", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptTo"];
+/// What a caller needs on the key of a snapshot to have an instance made of it.
+const RESTORE: &[&str] = &["kms:DescribeKey", "kms:CreateGrant"];
+
+impl Call {
+    /// Refuses the call unless its caller may do every one of `checks`.
+    async fn allow(&self, checks: &[Check]) -> Result<(), Refusal> {
+        self.emulator.cloud.authorise(&self.request, checks).await.map(|_| ())
+    }
+
+    /// The question whether the caller may `operation` on the resource `arn`, with tags that are given along.
+    fn check(&self, operation: Operation, arn: &str, request_tags: &Tags) -> Check {
+        // The tags of another account's resources are not to be seen, so no policy decides by them.
+        let own = Arn::parse(arn).filter(|arn| arn.scope.account == self.scope.account);
+        let resource_tags =
+            own.and_then(|arn| locked(&self.emulator.world).tags(&arn).cloned()).unwrap_or_default();
+        Check {
+            action: format!("rds:{}", operation.name()),
+            resource: arn.to_owned(),
+            resource_tags,
+            request_tags: request_tags.clone(),
+        }
+    }
+
+    /// The questions about a resource that `operation` makes: giving it tags is a right of its own.
+    fn creation_checks(&self, operation: Operation, arn: &str, tags: &Tags) -> Vec<Check> {
+        let mut checks = vec![self.check(operation, arn, tags)];
+        if !tags.is_empty() {
+            checks.push(self.check(AddTagsToResource, arn, tags));
+        }
+        checks
+    }
+
+    /// The questions about the groups that a request names for an instance.
+    fn group_checks(&self, operation: Operation, settings: &Settings, tags: &Tags) -> Vec<Check> {
+        [("subgrp", "DBSubnetGroupName"), ("pg", "DBParameterGroupName"), ("og", "OptionGroupName")]
+            .iter()
+            .filter_map(|(kind, parameter)| Some((kind, settings.text(parameter)?)))
+            .map(|(kind, name)| self.check(operation, &self.scope.resolve(kind, name), tags))
+            .collect()
+    }
+
+    /// Finds a key that can encrypt storage here. `which` says in the refusal whose key it is.
+    async fn find_key(&self, name: &str, which: &str) -> Result<Key, Refusal> {
+        let refuse = |Unusable(reason)| {
+            tracing::info!(key = name, reason, "a key cannot be used");
+            Refusal::key_not_accessible(which, name)
+        };
+        let key = self.emulator.keys.find(&self.scope, name).await.map_err(refuse)?;
+        Ok(key)
+    }
+
+    /// Refuses the call unless its caller may do `actions` with a key.
+    async fn allow_key(&self, key_arn: &str, actions: &[&str], which: &str) -> Result<(), Refusal> {
+        let check = |action: &&str| Check {
+            action: (*action).to_owned(),
+            resource: key_arn.to_owned(),
+            resource_tags: Tags::new(),
+            request_tags: Tags::new(),
+        };
+        let checks: Vec<Check> = actions.iter().map(check).collect();
+        self.allow(&checks).await.map_err(|refusal| match refusal.code.as_str() {
+            "AccessDenied" => {
+                tracing::info!(key = key_arn, reason = refusal.message, "a key may not be used");
+                Refusal::key_not_accessible(which, key_arn)
+            }
+            _ => refusal,
+        })
+    }
+
+    /// The key under which new storage of this Region is to be encrypted, after the caller was found to have the right.
+    async fn storage_key(&self, name: &str, actions: &[&str], which: &str) -> Result<StorageKey, Refusal> {
+        let key = self.find_key(name, which).await?;
+        if key.scope.region != self.scope.region {
+            return Err(Refusal::key_not_accessible(which, name));
+        }
+        self.allow_key(&key.arn, actions, which).await?;
+        Ok(StorageKey { arn: key.arn, is_default: key.is_default })
+    }
+
+    /// The ARN of a resource of the caller's own, named by its identifier or ARN.
+    fn own(&self, kind: &str, name: &str) -> Option<Arn> {
+        Arn::parse(&self.scope.resolve(kind, name)).filter(|arn| arn.scope == self.scope && arn.kind == kind)
+    }
+
+    /// The status in which the work of this call ends when nothing goes wrong.
+    fn end_status(&self) -> String {
+        self.end_status.clone().unwrap_or_else(|| "available".to_owned())
+    }
+
+    /// The `DBInstance` of an answer.
+    fn instance_answer(&self, arn: &Arn) -> Xml {
+        let mut xml = Xml::default();
+        let mut world = locked(&self.emulator.world);
+        let region = &*world.region(&self.scope);
+        if let Some(instance) = region.instances.get(&arn.name) {
+            xml.within("DBInstance", |xml| crate::answers::instance(xml, instance, Some(region)));
+        }
+        xml
+    }
+
+    /// The `DBSnapshot` of an answer.
+    fn snapshot_answer(&self, arn: &Arn) -> Xml {
+        let mut xml = Xml::default();
+        if let Some(snapshot) = locked(&self.emulator.world).snapshot(arn) {
+            xml.within("DBSnapshot", |xml| crate::answers::snapshot(xml, snapshot, &self.scope.account));
+        }
+        xml
+    }
+}
+
+/// An identifier that no other instance ever had, in the form of RDS.
+fn new_resource_id() -> Result<String, Refusal> {
+    let digits = crate::postgres::random_hex(13).map_err(|error| {
+        tracing::error!(%error, "no random numbers");
+        Refusal::internal()
+    })?;
+    Ok(format!("db-{}", digits.to_ascii_uppercase()))
+}
+
+/// Keeps a new instance, unless the rules of its Region forbid it.
+fn add_instance(call: &Call, instance: Instance) -> Result<(), Refusal> {
+    let limit = call.emulator.quotas().instances;
+    let mut world = locked(&call.emulator.world);
+    let region = world.region(&call.scope);
+    if region.instances.contains_key(&instance.identifier) {
+        return Err(Refusal::instance_exists());
+    }
+    if region.instances.len() >= limit {
+        return Err(Refusal::instance_quota(limit));
+    }
+    subnet_groups::must_exist(region, &instance.settings)?;
+    region.instances.insert(instance.identifier.clone(), instance);
+    Ok(())
+}
+
+/// Keeps a new snapshot, unless the rules of its Region forbid it.
+fn add_snapshot(
+    call: &Call,
+    region: &mut crate::model::Region,
+    snapshot: crate::model::Snapshot,
+) -> Result<(), Refusal> {
+    let limit = call.emulator.quotas().manual_snapshots;
+    if region.snapshots.contains_key(&snapshot.identifier) {
+        return Err(Refusal::snapshot_exists(&snapshot.identifier));
+    }
+    if region.snapshots.len() >= limit {
+        let message = format!("Manual snapshot quota exceeded: {limit} snapshots are allowed.");
+        return Err(Refusal::snapshot_quota(message));
+    }
+    region.snapshots.insert(snapshot.identifier.clone(), snapshot);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_in_the_table_under_its_own_name() {
+        for (operation, _, parameter) in OPERATIONS {
+            assert_eq!(Operation::named(&operation.name()), Some(*operation));
+            let scope = Scope { account: "111111111111".into(), region: "us-east-1".into() };
+            let parameters = Parameters::parse("", &format!("{parameter}=arn:aws:x"));
+            assert_eq!(operation.main_resource(&scope, &parameters), "arn:aws:x");
+        }
+        assert_eq!(Operation::named("RebootDBInstance"), None);
+    }
+
+    #[test]
+    fn a_request_that_names_nothing_is_about_all_of_a_kind() {
+        let scope = Scope { account: "111111111111".into(), region: "us-east-1".into() };
+        let resource = DescribeDBInstances.main_resource(&scope, &Parameters::parse("", "MaxRecords=20"));
+        assert_eq!(resource, "arn:aws:rds:us-east-1:111111111111:db:*");
+    }
+}

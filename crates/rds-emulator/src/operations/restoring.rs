@@ -1,0 +1,125 @@
+//! RestoreDBInstanceFromDBSnapshot: a new server that starts from a snapshot's files.
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+
+use super::copying::seal_of;
+use super::creating::{hand_over, known_engine};
+use super::{Call, Operation, RESTORE, add_instance, new_resource_id};
+use crate::archive::Archive;
+use crate::arn::Arn;
+use crate::clock;
+use crate::emulator::{Emulator, locked};
+use crate::model::{Instance, Snapshot};
+use crate::postgres::Server;
+use crate::query::Parameters;
+use crate::refusal::Refusal;
+use crate::rules;
+use crate::settings::{Settings, Taker};
+use crate::xml::Xml;
+
+pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusal> {
+    let operation = Operation::RestoreDBInstanceFromDBSnapshot;
+    let identifier = parameters.required("DBInstanceIdentifier")?;
+    let snapshot_name = parameters.required("DBSnapshotIdentifier")?;
+    let chosen = Settings::take(&mut parameters, Taker::Restore)?;
+    let engine = parameters.text("Engine");
+    let tags = parameters.tags()?;
+    parameters.finish(&operation.name())?;
+
+    let snapshot_text = call.scope.resolve("snapshot", &snapshot_name);
+    let mut checks = call.creation_checks(operation, &call.scope.resolve("db", &identifier), &tags);
+    checks.push(call.check(operation, &snapshot_text, &tags));
+    checks.extend(call.group_checks(operation, &chosen, &tags));
+    call.allow(&checks).await?;
+
+    let identifier = rules::instance_identifier(&identifier)?;
+    rules::tag_count(tags.len())?;
+    known_engine(&call.emulator, engine.as_deref().unwrap_or("postgres"), None)?;
+    let (snapshot, archive) = restorable(call, &snapshot_name, &snapshot_text)?;
+    let settings = Settings::defaults(call.emulator.postgres.major_version(), &call.scope.region)
+        .overlaid(&snapshot.origin.settings.inherited())
+        .overlaid(&chosen);
+    settings.check_storage()?;
+    if settings.number("AllocatedStorage") < snapshot.origin.settings.number("AllocatedStorage") {
+        return Err(Refusal::invalid_value("AllocatedStorage cannot be less than that of the snapshot."));
+    }
+    if let Some(key) = &snapshot.key {
+        call.find_key(&key.arn, "source snapshot").await?;
+        call.allow_key(&key.arn, RESTORE, "source snapshot").await?;
+    }
+
+    let job = locked(&call.emulator.world).new_job();
+    let instance = Instance {
+        scope: call.scope.clone(),
+        identifier,
+        resource_id: new_resource_id()?,
+        status: "creating".to_owned(),
+        job,
+        pending: Settings::default(),
+        password_pending: false,
+        engine_version: call.emulator.postgres.version.clone(),
+        master_username: snapshot.origin.master_username.clone(),
+        database_name: snapshot.origin.database_name.clone(),
+        created: clock::now(),
+        key: snapshot.key.clone(),
+        // Tags that are given replace those of the instance that the snapshot was made of (model).
+        tags: if tags.is_empty() { snapshot.origin.tags.clone() } else { tags },
+        server: None,
+        settings,
+    };
+    let (arn, resource_id) = (instance.arn(), instance.resource_id.clone());
+    let chosen_port = chosen.number("Port").and_then(|port| u16::try_from(port).ok());
+    add_instance(call, instance)?;
+
+    let (emulator, end_status, job_arn) = (Arc::clone(&call.emulator), call.end_status(), arn.clone());
+    tokio::spawn(async move {
+        let timing = emulator.timing();
+        let done = clock::now() + timing.duration(timing.restore_seconds, archive.content_bytes);
+        let started =
+            start(&emulator, archive, &resource_id, chosen_port.unwrap_or(snapshot.origin.port)).await;
+        clock::sleep_until(done).await;
+        hand_over(&emulator, &job_arn, job, started, &end_status).await;
+    });
+    Ok(call.instance_answer(&arn))
+}
+
+/// The snapshot and its data, if the caller may restore it as it is.
+fn restorable(call: &Call, name: &str, text: &str) -> Result<(Snapshot, Arc<Archive>), Refusal> {
+    let not_found = || Refusal::snapshot_not_found(name);
+    let arn = Arn::parse(text).filter(|arn| arn.scope.region == call.scope.region).ok_or_else(not_found)?;
+    let mut world = locked(&call.emulator.world);
+    let visible = world.snapshot(&arn).filter(|snapshot| snapshot.is_visible_to(&call.scope.account));
+    let snapshot = visible.ok_or_else(not_found)?;
+    let archive = match (&snapshot.archive, snapshot.status.as_str()) {
+        (Some(archive), "available") => Arc::clone(archive),
+        _ => {
+            let message =
+                format!("Cannot restore from the snapshot {name}: it is not in the available state.");
+            return Err(Refusal::snapshot_state(message));
+        }
+    };
+    // Guide, sharing: what is both shared and encrypted is copied first.
+    if snapshot.key.is_some() && snapshot.scope.account != call.scope.account {
+        return Err(Refusal::snapshot_state(
+            "A DB instance cannot be restored directly from a shared encrypted snapshot. Copy the snapshot first, and restore from the copy.",
+        ));
+    }
+    Ok((snapshot.clone(), archive))
+}
+
+async fn start(
+    emulator: &Arc<Emulator>,
+    archive: Arc<Archive>,
+    resource_id: &str,
+    port: u16,
+) -> io::Result<Server> {
+    let directory = emulator.instance_directory(resource_id);
+    fs::create_dir_all(&directory)?;
+    let data = directory.join("data");
+    let seal = seal_of(emulator, &archive).await?;
+    let (worker, target) = (Arc::clone(emulator), data.clone());
+    tokio::task::spawn_blocking(move || worker.postgres.unpack(&archive, &seal, &target)).await??;
+    emulator.postgres.start(&data, Some(port)).await
+}
