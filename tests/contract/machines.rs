@@ -90,10 +90,10 @@ pub fn paths(sources: &Sources) -> Vec<String> {
             if state.targets().is_empty() != matches!(state, State::Fail(_)) {
                 problems.push(format!("{name} has no way on"));
             }
-            if let State::Task(Task { next, end, .. }) = state {
-                if next.is_some() == (*end == Some(true)) {
-                    problems.push(format!("{name} needs either Next or End"));
-                }
+            if let State::Task(Task { next, end, .. }) = state
+                && next.is_some() == (*end == Some(true))
+            {
+                problems.push(format!("{name} needs either Next or End"));
             }
         }
         if !machine.states.contains_key(&machine.start_at) {

@@ -80,14 +80,14 @@ fn json(yaml: &Yaml<'_>) -> Result<Value, String> {
             }
             Ok(Value::Object(object))
         }
-        Yaml::Tagged(tag, value) => Ok(function(&tag.suffix, json(value)?)),
+        Yaml::Tagged(tag, value) => Ok(function(&tag.suffix, &json(value)?)),
         other => Err(format!("{other:?} is not allowed in a template")),
     }
 }
 
 /// The long form of a tag.
-fn function(tag: &str, argument: Value) -> Value {
-    match (tag, &argument) {
+fn function(tag: &str, argument: &Value) -> Value {
+    match (tag, argument) {
         ("Ref" | "Condition", _) => json!({ tag: argument }),
         ("GetAtt", Value::String(text)) => {
             let (resource, attribute) = text.split_once('.').unwrap_or((text, ""));

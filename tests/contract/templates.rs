@@ -9,8 +9,11 @@ use crate::permissions::kebab_case;
 use crate::sources::{ACCOUNTS, Sources, machine_path};
 use crate::template::{Template, walk};
 
-/// The original's parameters with their defaults; no default means that a person has to say it.
-const ORIGINAL: [(&str, &[(&str, Option<&str>)]); 2] = [
+/// A parameter and its default; no default means that a person has to say it.
+type Parameter = (&'static str, Option<&'static str>);
+
+/// The original's parameters with their defaults.
+const ORIGINAL: [(&str, &[Parameter]); 2] = [
     (
         "source",
         &[
@@ -119,7 +122,7 @@ pub fn substitutions(sources: &Sources) -> Vec<String> {
 
 /// The original's parameters are there, and a person who sees only the console understands every parameter.
 pub fn parameters(sources: &Sources) -> Vec<String> {
-    let originals: BTreeMap<&str, &[(&str, Option<&str>)]> = ORIGINAL.into();
+    let originals: BTreeMap<&str, &[Parameter]> = ORIGINAL.into();
     each(sources, |account, template| {
         let mut problems = Vec::new();
         let parameters: BTreeMap<&str, &Value> = template.section("Parameters").collect();
@@ -277,7 +280,7 @@ pub fn joining(sources: &Sources) -> Vec<String> {
             vec![
                 ("ScheduleRule", "/State", reference("ScheduleState")),
                 ("ScheduleRule", "/ScheduleExpression", reference("ScheduleExpression")),
-                ("ScheduleRule", "/Targets/0/Arn", machine.clone()),
+                ("ScheduleRule", "/Targets/0/Arn", machine),
                 ("ScheduleRule", "/Targets/0/RoleArn", attribute("ScheduleRole", "Arn")),
                 ("ScheduleRule", "/Targets/0/Input", json!("{}")),
                 ("TopicPolicy", "/Topics", json!([reference("Topic")])),
