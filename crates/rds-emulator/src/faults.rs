@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One order, as the admin API takes it.
+/// One order, as the admin API takes and shows it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", try_from = "Order")]
 pub struct Fault {
     /// The action, or `*`.
     pub action: String,
@@ -13,30 +13,21 @@ pub struct Fault {
     /// Only calls whose main resource's ARN has this in it.
     pub resource: Option<String>,
     /// The first matching call that is hit, counted from 1.
-    #[serde(default = "one")]
     pub nth: u32,
     /// How many matching calls in a row are hit.
-    #[serde(default = "one")]
     pub times: u32,
     #[serde(flatten)]
     pub effect: Effect,
     /// How many calls have matched so far.
-    #[serde(default, skip_deserializing)]
     pub matched: u32,
 }
 
 /// What happens to a call that is hit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "effect", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Effect {
     /// It is refused with this error, and nothing happens.
-    Error {
-        code: String,
-        #[serde(default)]
-        message: String,
-        #[serde(default = "bad_request")]
-        http_status: u16,
-    },
+    Error { code: String, message: String, http_status: u16 },
     /// The connection is closed, and nothing happens.
     DropBefore,
     /// It is carried out, and the connection is closed without an answer.
@@ -47,12 +38,58 @@ pub enum Effect {
     EndStatus { status: String },
 }
 
-fn one() -> u32 {
-    1
+/// An order as it is written down.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Order {
+    action: String,
+    account: Option<String>,
+    resource: Option<String>,
+    nth: Option<u32>,
+    times: Option<u32>,
+    effect: String,
+    code: Option<String>,
+    message: Option<String>,
+    http_status: Option<u16>,
+    seconds: Option<f64>,
+    status: Option<String>,
 }
 
-fn bad_request() -> u16 {
-    400
+impl TryFrom<Order> for Fault {
+    type Error = String;
+
+    fn try_from(order: Order) -> Result<Self, String> {
+        let effect = match (order.effect.as_str(), order.code, order.seconds, order.status) {
+            ("error", Some(code), None, None) => Effect::Error {
+                code,
+                message: order.message.unwrap_or_default(),
+                http_status: order.http_status.unwrap_or(400),
+            },
+            ("dropBefore", None, None, None) => Effect::DropBefore,
+            ("dropAfter", None, None, None) => Effect::DropAfter,
+            ("slow", None, Some(seconds), None) => Effect::Slow { seconds },
+            ("endStatus", None, None, Some(status)) => Effect::EndStatus { status },
+            (other, ..) => {
+                return Err(format!(
+                    "{other} is not an effect with what it needs and no more: error (code, message, httpStatus), \
+                     dropBefore, dropAfter, slow (seconds), endStatus (status)"
+                ));
+            }
+        };
+        let nth = order.nth.unwrap_or(1);
+        if nth == 0 {
+            return Err("nth counts from 1".to_owned());
+        }
+        Ok(Self {
+            action: order.action,
+            account: order.account,
+            resource: order.resource,
+            nth,
+            times: order.times.unwrap_or(1),
+            effect,
+            matched: 0,
+        })
+    }
 }
 
 /// The orders that stand.
@@ -104,7 +141,13 @@ mod tests {
         let fault = order(r#"{"action": "*", "effect": "error", "code": "Throttling", "times": 3}"#);
         let expected = Effect::Error { code: "Throttling".into(), message: String::new(), http_status: 400 };
         assert_eq!(fault.effect, expected);
-        for broken in [r#"{"action": "*", "effect": "error"}"#, r#"{"action": "*", "effect": "melt"}"#] {
+        for broken in [
+            r#"{"action": "*", "effect": "error"}"#,
+            r#"{"action": "*", "effect": "melt"}"#,
+            r#"{"action": "*", "effect": "dropAfter", "seconds": 1}"#,
+            r#"{"action": "*", "effect": "dropAfter", "nht": 2}"#,
+            r#"{"action": "*", "effect": "dropAfter", "nth": 0}"#,
+        ] {
             assert!(serde_json::from_str::<Fault>(broken).is_err(), "{broken}");
         }
     }
