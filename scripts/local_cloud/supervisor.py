@@ -220,7 +220,8 @@ def exports(cloud: Cloud, account: str) -> str:
     """Shell commands that make a terminal work in the account."""
     lines = [f"export {name}={shlex.quote(value)}" for name, value in cloud.environment(account).items()]
     # What the system has comes before the wheel's psql.
-    path = f'{shlex.quote(str(TOOLS / "bin"))}:"$PATH":{shlex.quote(postgres_bin())}'
+    ours = ":".join(shlex.quote(str(directory)) for directory in (ROOT / "scripts" / "local_cloud" / "bin", TOOLS / "bin"))
+    path = f'{ours}:"$PATH":{shlex.quote(postgres_bin())}'
     return "\n".join([*lines, f"export PATH={path}", "unset AWS_PROFILE AWS_SESSION_TOKEN AWS_CONFIG_FILE"])
 
 
@@ -280,6 +281,7 @@ def _write_state(directory: Path, state: dict) -> None:
 
 
 def _write_profiles(cloud: Cloud) -> None:
+    """Profiles `source` and `destination`, for those who name a profile instead of setting variables."""
     lines: list[str] = []
     for name, number in ACCOUNTS.items():
         lines += [
@@ -289,10 +291,8 @@ def _write_profiles(cloud: Cloud) -> None:
             f"region = {cloud.region}",
             f"endpoint_url = {cloud.url}",
             "cli_pager =",
-            "services = local-cloud",
-            "",
         ]
-    lines += ["[services local-cloud]"]
+        lines += ["services = local-cloud", ""] if cloud.rds_url else [""]
     if cloud.rds_url:
-        lines += ["rds =", f"  endpoint_url = {cloud.rds_url}"]
-    (cloud.directory / "aws-config").write_text("\n".join(lines) + "\n")
+        lines += ["[services local-cloud]", "rds =", f"  endpoint_url = {cloud.rds_url}", ""]
+    (cloud.directory / "aws-config").write_text("\n".join(lines))
