@@ -92,13 +92,13 @@ fn nonce(number: u64) -> Nonce<aes_gcm::aead::consts::U12> {
 impl Archive {
     /// Packs a tar stream into the new file `path`.
     pub fn pack(
-        tar: impl Read,
+        mut tar: impl Read,
         path: &Path,
         seal: &Seal,
         data_key: Option<SealedDataKey>,
     ) -> io::Result<Self> {
         let mut packer = Packer::create(path, seal)?;
-        for entry in tar::Archive::new(tar).entries()? {
+        for entry in tar::Archive::new(&mut tar).entries()? {
             let mut entry = entry?;
             let header = entry.header();
             let (kind, mode) = (header.entry_type(), header.mode()? & 0o777);
@@ -123,6 +123,8 @@ impl Archive {
             };
             packer.entries.push(Entry { path: name, mode, content });
         }
+        // The stream goes on after the archive's end; whoever writes it would be killed if nobody read that.
+        io::copy(&mut tar, &mut io::sink())?;
         packer.finish(data_key)
     }
 
