@@ -1,0 +1,251 @@
+"""What the tests do as an account: databases, snapshots, keys, roles; and the emulator's admin API."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Any, Callable, Iterator, Optional, TypeVar
+
+import pg8000.native
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from local_cloud import Cloud
+
+A, B = "111111111111", "222222222222"
+PASSWORD = "correct-horse"
+# A test that loses an answer counts calls, so the client must not repeat them by itself.
+ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=20)
+DEADLINE_SECONDS = 30
+
+Database = pg8000.native.Connection
+Value = TypeVar("Value")
+numbers = itertools.count(1)
+
+
+def until(look: Callable[[], Optional[Value]], what: str) -> Value:
+    """Looks until there is something, and returns it."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def refused(code: str, *words: str) -> Iterator[None]:
+    """What happens inside is refused with this error, whose message has these words."""
+    with pytest.raises(ClientError) as caught:
+        yield
+    error = caught.value.response["Error"]
+    assert error["Code"] == code, error
+    for word in words:
+        assert word in error["Message"], error
+
+
+def tags(**values: str) -> list[dict]:
+    return [{"Key": key, "Value": value} for key, value in values.items()]
+
+
+class Server:
+    """A running PostgreSQL server of an instance."""
+
+    def __init__(self, instance: dict) -> None:
+        self.instance = instance
+        self.port: int = instance["Endpoint"]["Port"]
+
+    @contextlib.contextmanager
+    def connect(self, password: str = PASSWORD) -> Iterator[Database]:
+        user, name = self.instance["MasterUsername"], self.instance.get("DBName", "postgres")
+        database = Database(user, host="127.0.0.1", port=self.port, password=password, database=name)
+        try:
+            yield database
+        finally:
+            database.close()
+
+
+class Account:
+    """An account of the cloud."""
+
+    def __init__(self, cloud: Cloud, number: str) -> None:
+        self.cloud = cloud
+        self.number = number
+        self.rds = self.client("rds")
+        self.kms = cloud.client("kms", number)
+
+    def client(self, service: str, **options: Any) -> Any:
+        return self.cloud.client(service, self.number, config=ONCE, **options)
+
+    def arn(self, kind: str, name: str, region: str = "us-east-1") -> str:
+        return f"arn:aws:rds:{region}:{self.number}:{kind}:{name}"
+
+    # Instances
+
+    def create(self, name: str, **parameters: Any) -> dict:
+        """Begins to create a small database."""
+        settings = {
+            "Engine": "postgres",
+            "DBInstanceClass": "db.t4g.micro",
+            "AllocatedStorage": 20,
+            "MasterUsername": "owner",
+            "MasterUserPassword": PASSWORD,
+            "DBName": "shop",
+        }
+        return self.rds.create_db_instance(DBInstanceIdentifier=name, **{**settings, **parameters})["DBInstance"]
+
+    def instance(self, name: str) -> dict:
+        return self.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
+
+    def server(self, name: str) -> Server:
+        """The server of an instance, when it is available."""
+        return Server(self.until_instance(name, "available"))
+
+    def until_instance(self, name: str, status: str) -> dict:
+        def look() -> Optional[dict]:
+            found = self.instance(name)
+            return found if found["DBInstanceStatus"] == status else None
+
+        return until(look, f"{name} to be {status}")
+
+    def drop(self, name: str) -> None:
+        self.rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+
+    def until_gone(self, name: str) -> None:
+        until(lambda: name not in self.instance_names(), f"{name} to be gone")
+
+    def instance_names(self) -> list[str]:
+        return [instance["DBInstanceIdentifier"] for instance in self.rds.describe_db_instances()["DBInstances"]]
+
+    # Snapshots
+
+    def snapshot(self, name: str, **parameters: Any) -> dict:
+        return self.rds.describe_db_snapshots(DBSnapshotIdentifier=name, **parameters)["DBSnapshots"][0]
+
+    def until_snapshot(self, name: str, status: str = "available") -> dict:
+        def look() -> Optional[dict]:
+            found = self.snapshot(name)
+            return found if found["Status"] == status else None
+
+        return until(look, f"{name} to be {status}")
+
+    def take_snapshot(self, instance: str, **parameters: Any) -> str:
+        """An available snapshot of an instance; its ARN."""
+        name = f"{instance}-{next(numbers)}"
+        self.until_instance(instance, "available")
+        self.rds.create_db_snapshot(DBInstanceIdentifier=instance, DBSnapshotIdentifier=name, **parameters)
+        self.until_instance(instance, "available")
+        return self.until_snapshot(name)["DBSnapshotArn"]
+
+    def temporary_snapshot(self, instance: str) -> Iterator[str]:
+        arn = self.take_snapshot(instance)
+        yield arn
+        self.forget(arn)
+
+    def copy(self, source: str, **parameters: Any) -> str:
+        """An available copy of a snapshot; its name."""
+        name = f"copy-{next(numbers)}"
+        self.rds.copy_db_snapshot(SourceDBSnapshotIdentifier=source, TargetDBSnapshotIdentifier=name, **parameters)
+        self.until_snapshot(name)
+        return name
+
+    def share(self, snapshot: str, account: str) -> None:
+        self.rds.modify_db_snapshot_attribute(
+            DBSnapshotIdentifier=snapshot, AttributeName="restore", ValuesToAdd=[account]
+        )
+
+    def forget(self, *snapshots: str) -> None:
+        """Deletes snapshots that are still there."""
+        for snapshot in snapshots:
+            with contextlib.suppress(self.rds.exceptions.DBSnapshotNotFoundFault):
+                self.rds.delete_db_snapshot(DBSnapshotIdentifier=snapshot)
+
+    # Keys and roles
+
+    def make_key(self, shared_with: Optional[str] = None, actions: Optional[list[str]] = None) -> str:
+        """A customer managed key; its ARN. Another account may use it, as the guide on sharing says."""
+        use = actions or ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey", "kms:CreateGrant"]
+        statements = [allow("kms:*", principal=self.number)]
+        if shared_with:
+            statements.append(allow(*use, principal=shared_with))
+        policy = {"Version": "2012-10-17", "Statement": statements}
+        return self.kms.create_key(Policy=json.dumps(policy))["KeyMetadata"]["Arn"]
+
+    def role(self, *statements: dict) -> Any:
+        """An RDS client as a new role with a policy of these statements."""
+        iam, name = self.client("iam"), f"role-{next(numbers)}"
+        trust = {"Version": "2012-10-17", "Statement": [allow("sts:AssumeRole", principal=self.number, resource=None)]}
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        policy = {"Version": "2012-10-17", "Statement": list(statements)}
+        iam.put_role_policy(RoleName=name, PolicyName="test", PolicyDocument=json.dumps(policy))
+        session = self.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+        return self.client(
+            "rds",
+            aws_access_key_id=session["AccessKeyId"],
+            aws_secret_access_key=session["SecretAccessKey"],
+            aws_session_token=session["SessionToken"],
+        )
+
+
+def allow(*actions: str, resource: Optional[str] = "*", principal: Optional[str] = None, **conditions: dict) -> dict:
+    """A statement that allows actions."""
+    statement: dict[str, Any] = {"Effect": "Allow", "Action": list(actions)}
+    if resource:
+        statement["Resource"] = resource
+    if principal:
+        statement["Principal"] = {"AWS": f"arn:aws:iam::{principal}:root"}
+    if conditions:
+        statement["Condition"] = conditions
+    return statement
+
+
+class Admin:
+    """The emulator's admin API."""
+
+    QUICK = {
+        "createInstanceSeconds": 0.1,
+        "snapshotSeconds": 0.1,
+        "copySeconds": 0.1,
+        "restoreSeconds": 0.1,
+        "deleteSeconds": 0.1,
+        "modifySeconds": 0.1,
+        "bytesPerSecond": 1e9,
+    }
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._url = f"{cloud.rds_url}/_emulator"
+
+    def call(self, method: str, path: str, **body: Any) -> Any:
+        data = json.dumps(body).encode() if body else None
+        request = urllib.request.Request(f"{self._url}/{path}", method=method, data=data)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def reset(self) -> None:
+        self.call("DELETE", "faults")
+        self.call("PUT", "quotas", manualSnapshots=100, instances=40, copies=20)
+        self.timing(**self.QUICK)
+
+    def timing(self, **seconds: float) -> None:
+        self.call("PUT", "timing", **seconds)
+
+    def quotas(self, **limits: int) -> None:
+        self.call("PUT", "quotas", **limits)
+
+    def fault(self, action: str, effect: str, **more: Any) -> None:
+        self.call("POST", "faults", action=action, effect=effect, **more)
+
+    def set_status(self, arn: str, status: str) -> None:
+        self.call("POST", "resources/status", arn=arn, status=status)
+
+    def calls(self, action: str) -> list[dict]:
+        return [call for call in self.call("GET", "calls") if call["action"] == action]
+
+    def snapshot(self, arn: str) -> dict:
+        """What the emulator has measured of a snapshot."""
+        return next(snapshot for snapshot in self.call("GET", "snapshots") if snapshot["arn"] == arn)

@@ -1,0 +1,189 @@
+"""Instances: real servers with the lifecycle and the rules of RDS."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from datetime import datetime, timezone
+
+import pg8000
+import pytest
+from accounts import A, PASSWORD, Account, Admin, Database, Server, refused, tags, until
+from local_cloud import Cloud
+
+
+def test_an_instance_is_a_database_that_can_be_used(servers: dict[str, Server], orders: Database, a: Account) -> None:
+    instance = servers["orders"].instance
+    assert instance["DBInstanceArn"] == a.arn("db", "orders")
+    assert instance["Endpoint"]["Address"].startswith("orders.")
+    assert instance["Endpoint"]["Address"].endswith(".us-east-1.rds.localhost")
+    orders.run("CREATE TABLE IF NOT EXISTS item (id bigint)")
+    assert orders.run("SELECT current_user, current_database()") == [["owner", "shop"]]
+    assert orders.run("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [[True]]
+
+
+def test_servers_listen_on_the_loopback_address_only(servers: dict[str, Server], orders: Database) -> None:
+    assert orders.run("SHOW listen_addresses") == [["127.0.0.1"]]
+    assert orders.run("SHOW unix_socket_directories") == [[""]]
+
+
+def test_an_instance_is_created_before_it_is_available(a: Account, admin: Admin) -> None:
+    admin.timing(createInstanceSeconds=1.5)
+    created = a.create("slowly", MasterUsername="Maria", Tags=tags(team="red"), DeletionProtection=False)
+    assert created["DBInstanceStatus"] == "creating"
+    assert "Endpoint" not in created
+    with refused("DBInstanceAlreadyExists"):
+        a.create("Slowly")
+    with refused("InvalidDBInstanceState"):
+        a.rds.create_db_snapshot(DBInstanceIdentifier="slowly", DBSnapshotIdentifier="too-early")
+    with refused("InvalidDBInstanceState"):
+        a.drop("slowly")
+    server = a.server("slowly")
+    age = datetime.now(timezone.utc) - server.instance["InstanceCreateTime"]
+    assert age.total_seconds() >= 1.5
+    assert server.instance["TagList"] == tags(team="red")
+    with server.connect() as database:
+        assert database.run("SELECT current_user") == [["Maria"]]
+    a.drop("slowly")
+    a.until_gone("slowly")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"Engine": "mysql"}, "InvalidParameterValue"),
+        ({"EngineVersion": "9.6"}, "InvalidParameterCombination"),
+        ({"DBInstanceIdentifier": "1abc"}, "InvalidParameterValue"),
+        ({"DBInstanceIdentifier": "a--b"}, "InvalidParameterValue"),
+        ({"DBInstanceClass": "large"}, "InvalidParameterValue"),
+        ({"AllocatedStorage": 5}, "InvalidParameterValue"),
+        ({"MasterUsername": "rdsadmin"}, "InvalidParameterValue"),
+        ({"MasterUserPassword": "short"}, "InvalidParameterValue"),
+        ({"DBName": "1shop"}, "InvalidParameterValue"),
+        ({"Port": 80}, "InvalidParameterValue"),
+        ({"StorageType": "io1"}, "InvalidParameterCombination"),
+        ({"DBSubnetGroupName": "nowhere"}, "DBSubnetGroupNotFoundFault"),
+        ({"StorageEncrypted": True, "KmsKeyId": "alias/none"}, "KMSKeyNotAccessibleFault"),
+        ({"StorageEncrypted": False, "KmsKeyId": "alias/none"}, "InvalidParameterCombination"),
+        ({"Tags": tags(**{"aws:mine": "x"})}, "InvalidParameterValue"),
+        # Known to the model, not to this server: refused, and named.
+        ({"Domain": "d-1"}, "InvalidParameterCombination"),
+        ({"ManageMasterUserPassword": True}, "InvalidParameterCombination"),
+    ],
+)
+def test_wrong_parameters_are_refused(a: Account, wrong: dict, code: str) -> None:
+    name = wrong.pop("DBInstanceIdentifier", "wrong")
+    with refused(code, *(key for key in wrong if key in ("Domain", "ManageMasterUserPassword"))):
+        a.create(name, **wrong)
+    assert name not in a.instance_names()
+
+
+def test_required_parameters_are_asked_for(a: Account) -> None:
+    with refused("MissingParameter", "AllocatedStorage"):
+        a.rds.create_db_instance(
+            DBInstanceIdentifier="x", DBInstanceClass="db.t4g.micro", Engine="postgres", MasterUsername="o", MasterUserPassword=PASSWORD
+        )
+
+
+def test_the_quota_of_instances_is_kept(a: Account, admin: Admin, servers: dict[str, Server]) -> None:
+    admin.quotas(instances=len(a.instance_names()))
+    with refused("InstanceQuotaExceeded"):
+        a.create("one-too-many")
+
+
+def test_what_does_not_exist_is_not_found(a: Account, b: Account, servers: dict[str, Server]) -> None:
+    with refused("DBInstanceNotFound", "nothing"):
+        a.instance("nothing")
+    with refused("DBInstanceNotFound"):
+        b.instance("orders")
+    with refused("DBInstanceNotFound"):
+        b.instance(a.arn("db", "orders"))
+    assert a.instance("ORDERS")["DBInstanceIdentifier"] == "orders"
+    assert a.instance(a.arn("db", "orders"))["DBInstanceIdentifier"] == "orders"
+
+
+def test_filters_choose_instances(a: Account, servers: dict[str, Server]) -> None:
+    chosen = a.rds.describe_db_instances(Filters=[{"Name": "db-instance-id", "Values": ["plain", "nothing"]}])
+    assert [instance["DBInstanceIdentifier"] for instance in chosen["DBInstances"]] == ["plain"]
+    with refused("InvalidParameterValue", "colour"):
+        a.rds.describe_db_instances(Filters=[{"Name": "colour", "Values": ["red"]}])
+
+
+def test_modifications_wait_or_take_effect(a: Account, servers: dict[str, Server], admin: Admin) -> None:
+    modify = a.rds.modify_db_instance
+    modify(DBInstanceIdentifier="plain", DBInstanceClass="db.r6g.large", CopyTagsToSnapshot=True)
+    later = a.until_instance("plain", "available")
+    assert later["DBInstanceClass"] == "db.t4g.micro"
+    assert later["CopyTagsToSnapshot"] is True
+    assert later["PendingModifiedValues"]["DBInstanceClass"] == "db.r6g.large"
+
+    admin.timing(modifySeconds=1)
+    logs = {"EnableLogTypes": ["postgresql"]}
+    begun = modify(DBInstanceIdentifier="plain", ApplyImmediately=True, CloudwatchLogsExportConfiguration=logs)["DBInstance"]
+    assert begun["DBInstanceStatus"] == "modifying"
+    with refused("InvalidDBInstanceState"):
+        modify(DBInstanceIdentifier="plain", MultiAZ=True)
+    done = a.until_instance("plain", "available")
+    assert done["DBInstanceClass"] == "db.r6g.large"
+    assert done["EnabledCloudwatchLogsExports"] == ["postgresql"]
+    assert done["PendingModifiedValues"] == {}
+    modify(DBInstanceIdentifier="plain", CopyTagsToSnapshot=False)
+    a.until_instance("plain", "available")
+    with refused("InvalidParameterCombination", "NewDBInstanceIdentifier"):
+        modify(DBInstanceIdentifier="plain", NewDBInstanceIdentifier="other")
+
+
+def test_the_master_password_can_be_changed(a: Account, servers: dict[str, Server]) -> None:
+    change = a.rds.modify_db_instance(DBInstanceIdentifier="plain", MasterUserPassword="battery-staple'")["DBInstance"]
+    assert change["DBInstanceStatus"] == "resetting-master-credentials"
+    assert change["PendingModifiedValues"] == {"MasterUserPassword": "****"}
+    a.until_instance("plain", "available")
+    with servers["plain"].connect("battery-staple'") as database:
+        assert database.run("SELECT 1") == [[1]]
+    with pytest.raises(pg8000.exceptions.DatabaseError):
+        with servers["plain"].connect():
+            pass
+    a.rds.modify_db_instance(DBInstanceIdentifier="plain", MasterUserPassword=PASSWORD)
+    a.until_instance("plain", "available")
+
+
+def test_deleting_stops_the_server_and_frees_the_disk(a: Account, cloud: Cloud, admin: Admin) -> None:
+    admin.timing(deleteSeconds=0.5)
+    a.create("short-lived", DeletionProtection=True)
+    server = a.server("short-lived")
+    directory = cloud.data_directory / "instances" / server.instance["DbiResourceId"]
+    process = int((directory / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+    with refused("InvalidParameterCombination", "protected"):
+        a.drop("short-lived")
+    a.rds.modify_db_instance(DBInstanceIdentifier="short-lived", DeletionProtection=False)
+    a.until_instance("short-lived", "available")
+    with refused("InvalidParameterCombination", "FinalDBSnapshotIdentifier"):
+        a.rds.delete_db_instance(DBInstanceIdentifier="short-lived")
+    deleting = a.rds.delete_db_instance(DBInstanceIdentifier="short-lived", FinalDBSnapshotIdentifier="last-words")
+    assert deleting["DBInstance"]["DBInstanceStatus"] == "deleting"
+    with refused("InvalidDBInstanceState"):
+        a.drop("short-lived")
+    a.until_gone("short-lived")
+    assert not directory.exists()
+    assert not os.path.exists(f"/proc/{process}")
+    assert a.until_snapshot("last-words")["DBInstanceIdentifier"] == "short-lived"
+    a.forget("last-words")
+
+
+def test_servers_do_not_run_as_root(servers: dict[str, Server], cloud: Cloud) -> None:
+    directory = cloud.data_directory / "instances" / servers["orders"].instance["DbiResourceId"] / "data"
+    process = (directory / "postmaster.pid").read_text().splitlines()[0]
+    owner = subprocess.run(["ps", "-o", "uid=", "-p", process], capture_output=True, text=True, check=True)
+    assert int(owner.stdout) != 0
+
+
+def test_every_account_and_region_is_its_own(cloud: Cloud, a: Account, servers: dict[str, Server]) -> None:
+    elsewhere = cloud.client("rds", A, region_name="eu-west-1")
+    assert elsewhere.describe_db_instances()["DBInstances"] == []
+    group = {"DBSubnetGroupName": "here", "DBSubnetGroupDescription": "d", "SubnetIds": ["subnet-1", "subnet-2"]}
+    made = elsewhere.create_db_subnet_group(**group)["DBSubnetGroup"]
+    assert made["DBSubnetGroupArn"] == a.arn("subgrp", "here", "eu-west-1")
+    with refused("DBSubnetGroupNotFoundFault"):
+        a.rds.describe_db_subnet_groups(DBSubnetGroupName="here")
+    until(lambda: elsewhere.describe_db_subnet_groups(DBSubnetGroupName="HERE")["DBSubnetGroups"], "the group")

@@ -1,0 +1,167 @@
+"""Snapshots and what is restored from them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+from accounts import Account, Admin, Database, Server, refused, tags, until
+
+
+def test_a_snapshot_is_made_while_its_instance_backs_up(a: Account, orders: Database, admin: Admin) -> None:
+    admin.timing(snapshotSeconds=1.5)
+    before = datetime.now(timezone.utc)
+    made = a.rds.create_db_snapshot(DBInstanceIdentifier="orders", DBSnapshotIdentifier="Words", Tags=tags(run="1"))["DBSnapshot"]
+    assert (made["DBSnapshotIdentifier"], made["Status"], made["SnapshotType"]) == ("words", "creating", "manual")
+    assert a.instance("orders")["DBInstanceStatus"] == "backing-up"
+    with refused("InvalidDBInstanceState"):
+        a.rds.create_db_snapshot(DBInstanceIdentifier="orders", DBSnapshotIdentifier="another")
+    with refused("InvalidDBSnapshotState"):
+        a.rds.delete_db_snapshot(DBSnapshotIdentifier="words")
+    with refused("InvalidDBSnapshotState"):
+        a.rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="early", DBSnapshotIdentifier="words")
+    between = until(lambda: 0 < a.snapshot("words")["PercentProgress"] < 100, "progress")
+    assert between
+    done = a.until_snapshot("words")
+    assert done["PercentProgress"] == 100
+    assert before <= done["SnapshotDatabaseTime"] <= datetime.now(timezone.utc)
+    assert done["OriginalSnapshotCreateTime"] == done["SnapshotCreateTime"]
+    assert done["TagList"] == tags(run="1")
+    a.until_instance("orders", "available")
+    with refused("DBSnapshotAlreadyExists"):
+        a.rds.create_db_snapshot(DBInstanceIdentifier="orders", DBSnapshotIdentifier="words")
+    assert a.rds.delete_db_snapshot(DBSnapshotIdentifier="words")["DBSnapshot"]["Status"] == "deleted"
+    with refused("DBSnapshotNotFound"):
+        a.snapshot("words")
+
+
+def test_the_quota_of_snapshots_is_kept(a: Account, snapshot: str, admin: Admin) -> None:
+    admin.quotas(manualSnapshots=len(a.rds.describe_db_snapshots()["DBSnapshots"]))
+    with refused("SnapshotQuotaExceeded"):
+        a.rds.create_db_snapshot(DBInstanceIdentifier="orders", DBSnapshotIdentifier="one-too-many")
+    with refused("SnapshotQuotaExceeded"):
+        a.rds.copy_db_snapshot(SourceDBSnapshotIdentifier=snapshot, TargetDBSnapshotIdentifier="one-too-many")
+
+
+def test_a_restore_has_the_rows_of_the_moment_of_the_snapshot(a: Account, orders: Database, admin: Admin) -> None:
+    orders.run("DROP TABLE IF EXISTS sale")
+    orders.run("CREATE TABLE sale AS SELECT generate_series(1, 5000) AS id")
+    snapshot = a.take_snapshot("orders")
+    orders.run("DELETE FROM sale")
+
+    admin.timing(restoreSeconds=1)
+    begun = a.rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="orders-1", DBSnapshotIdentifier=snapshot)
+    assert begun["DBInstance"]["DBInstanceStatus"] == "creating"
+    assert "Endpoint" not in begun["DBInstance"]
+    server = a.server("orders-1")
+    assert server.instance["KmsKeyId"] == a.instance("orders")["KmsKeyId"]
+    with server.connect() as copy:
+        assert copy.run("SELECT count(*), sum(id) FROM sale") == [[5000, 12502500]]
+        copy.run("INSERT INTO sale VALUES (1)")
+    assert orders.run("SELECT count(*) FROM sale") == [[0]]
+    with refused("DBInstanceAlreadyExists"):
+        a.rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="orders-1", DBSnapshotIdentifier=snapshot)
+    a.drop("orders-1")
+    a.forget(snapshot)
+    a.until_gone("orders-1")
+
+
+def test_what_a_restore_is_told_is_what_it_gets(a: Account, plain_snapshot: str) -> None:
+    a.rds.create_db_subnet_group(
+        DBSubnetGroupName="Private", DBSubnetGroupDescription="d", SubnetIds=["subnet-1", "subnet-2"]
+    )
+    chosen = {
+        "DBInstanceClass": "db.m6i.large",
+        "MultiAZ": True,
+        "PubliclyAccessible": True,
+        "AutoMinorVersionUpgrade": False,
+        "StorageType": "io2",
+        "Iops": 3000,
+        "AllocatedStorage": 40,
+        "BackupRetentionPeriod": 7,
+        "CopyTagsToSnapshot": True,
+        "DeletionProtection": True,
+        "CACertificateIdentifier": "rds-ca-ecc384-g1",
+    }
+    a.rds.restore_db_instance_from_db_snapshot(
+        DBInstanceIdentifier="chosen",
+        DBSnapshotIdentifier=plain_snapshot,
+        Engine="postgres",
+        DBSubnetGroupName="private",
+        VpcSecurityGroupIds=["sg-1", "sg-2"],
+        DBParameterGroupName="tuned",
+        OptionGroupName="extras",
+        EnableIAMDatabaseAuthentication=True,
+        EnableCloudwatchLogsExports=["postgresql"],
+        Tags=tags(version="7"),
+        **chosen,
+    )
+    instance = a.server("chosen").instance
+    assert {name: instance[name] for name in chosen} == chosen
+    assert instance["DBSubnetGroup"]["DBSubnetGroupName"] == "private"
+    assert [group["VpcSecurityGroupId"] for group in instance["VpcSecurityGroups"]] == ["sg-1", "sg-2"]
+    assert instance["DBParameterGroups"][0]["DBParameterGroupName"] == "tuned"
+    assert instance["OptionGroupMemberships"][0]["OptionGroupName"] == "extras"
+    assert instance["IAMDatabaseAuthenticationEnabled"] is True
+    assert instance["EnabledCloudwatchLogsExports"] == ["postgresql"]
+    assert instance["TagList"] == tags(version="7")
+    a.rds.modify_db_instance(DBInstanceIdentifier="chosen", DeletionProtection=False)
+    a.until_instance("chosen", "available")
+    a.drop("chosen")
+
+
+def test_a_restore_told_nothing_begins_from_the_defaults(a: Account, plain_snapshot: str) -> None:
+    source = a.instance("plain")
+    restore = a.rds.restore_db_instance_from_db_snapshot
+    instance = restore(DBInstanceIdentifier="defaults", DBSnapshotIdentifier=plain_snapshot)["DBInstance"]
+    assert instance["DBInstanceClass"] == source["DBInstanceClass"]
+    assert instance["DBParameterGroups"][0]["DBParameterGroupName"].startswith("default.postgres")
+    assert (instance["MultiAZ"], instance["PubliclyAccessible"]) == (False, False)
+    with refused("InvalidParameterValue", "AllocatedStorage"):
+        restore(DBInstanceIdentifier="smaller", DBSnapshotIdentifier=plain_snapshot, AllocatedStorage=20 - 0, StorageType="gp2", Iops=0) if False else restore(
+            DBInstanceIdentifier="smaller", DBSnapshotIdentifier=plain_snapshot, AllocatedStorage=10
+        )
+    a.until_instance("defaults", "available")
+    a.drop("defaults")
+
+
+@pytest.mark.parametrize("extra", [{"DBName": "x"}, {"DBClusterSnapshotIdentifier": "x"}, {"TdeCredentialArn": "x"}])
+def test_what_a_restore_cannot_do_is_refused(a: Account, plain_snapshot: str, extra: dict) -> None:
+    with refused("InvalidParameterCombination", *extra):
+        a.rds.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier="refused", DBSnapshotIdentifier=plain_snapshot, **extra
+        )
+
+
+def test_tags_follow_where_rds_lets_them(a: Account, servers: dict[str, Server], plain: Database) -> None:
+    add, remove = a.rds.add_tags_to_resource, a.rds.remove_tags_from_resource
+    add(ResourceName=a.arn("db", "plain"), Tags=tags(team="red", stage="test"))
+    remove(ResourceName=a.arn("db", "plain"), TagKeys=["stage"])
+    assert a.rds.list_tags_for_resource(ResourceName=a.arn("db", "plain"))["TagList"] == tags(team="red")
+    snapshot = a.take_snapshot("plain", Tags=tags(own="yes"))
+    assert a.snapshot(snapshot)["TagList"] == tags(own="yes")
+    copies = [a.copy(snapshot, CopyTags=True), a.copy(snapshot)]
+    assert [a.snapshot(copy)["TagList"] for copy in copies] == [tags(own="yes"), []]
+    # Without tags of its own, a restore gets those that the instance had.
+    a.rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="tagged", DBSnapshotIdentifier=snapshot)
+    assert a.until_instance("tagged", "available")["TagList"] == tags(team="red")
+    a.drop("tagged")
+    a.forget(snapshot, *copies)
+    remove(ResourceName=a.arn("db", "plain"), TagKeys=["team"])
+    with refused("DBSnapshotNotFound"):
+        add(ResourceName=a.arn("snapshot", "nothing"), Tags=tags(a="b"))
+    with refused("InvalidParameterValue"):
+        add(ResourceName="plain", Tags=tags(a="b"))
+
+
+def test_snapshots_are_found_by_instance_type_and_filter(a: Account, snapshot: str, plain_snapshot: str) -> None:
+    def names(**parameters: object) -> list[str]:
+        return [found["DBSnapshotArn"] for found in a.rds.describe_db_snapshots(**parameters)["DBSnapshots"]]
+
+    assert names(DBInstanceIdentifier="plain") == [plain_snapshot]
+    assert names(SnapshotType="automated") == []
+    assert {snapshot, plain_snapshot} <= set(names(SnapshotType="manual"))
+    assert names(Filters=[{"Name": "db-instance-id", "Values": [a.arn("db", "orders")]}]) == [snapshot]
+    assert names(DbiResourceId=a.instance("plain")["DbiResourceId"]) == [plain_snapshot]
+    with refused("InvalidParameterValue"):
+        names(SnapshotType="blue")
