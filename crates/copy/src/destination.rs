@@ -7,7 +7,7 @@ use replication::contract::{DbSnapshot, DestinationInput, DestinationState, Enve
 use replication::copying::{EarlierCopy, Expectation};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, InstanceIdentifier, SnapshotIdentifier};
-use replication::pacing::Stage;
+use replication::pacing::{Stage, StageName};
 use replication::progress::{self, Progress};
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
@@ -34,7 +34,7 @@ pub async fn run(
     let earlier = input.state.db_snapshot;
     let message = input.state.input;
     let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
-    let stage = Stage { started_at, now, deadline_seconds: config.deadline_seconds };
+    let stage = Stage { name: StageName::Copy, started_at, now, deadline_seconds: config.deadline_seconds };
     let id = &message.replication.id;
     let name = naming::destination_copy(place.database_name, id)?;
 

@@ -6,7 +6,7 @@ use replication::contract::{Envelope, SourceDbSnapshot, SourceState, StageReport
 use replication::copying::Expectation;
 use replication::lineage::{self, Tags};
 use replication::naming::{self, SnapshotArn};
-use replication::pacing::Stage;
+use replication::pacing::{Stage, StageName};
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
@@ -23,7 +23,7 @@ pub async fn run(
     let (source, source_arn) = source_snapshot(input.state.source_db_snapshot)?;
     let earlier = input.state.target_db_snapshot;
     let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
-    let stage = Stage { started_at, now, deadline_seconds: config.deadline_seconds };
+    let stage = Stage { name: StageName::Copy, started_at, now, deadline_seconds: config.deadline_seconds };
     let id = input.execution.replication_id();
 
     let copy = Expectation::re_encryption(source.encrypted);

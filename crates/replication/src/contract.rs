@@ -280,6 +280,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::pacing::StageName;
 
     const ARN: &str = "arn:aws:rds:eu-west-1:123456789012:snapshot:nightly-copy-in";
 
@@ -305,6 +306,7 @@ mod tests {
     #[test]
     fn results_carry_the_names_of_the_original() {
         let stage = Stage {
+            name: StageName::Restore,
             started_at: datetime!(2026-11-22 10:00 UTC),
             now: datetime!(2026-11-22 10:00 UTC),
             deadline_seconds: 60,

@@ -9,9 +9,33 @@ pub const SHORTEST_WAIT_SECONDS: i64 = 15;
 /// The longest wait between two looks, in seconds.
 pub const LONGEST_WAIT_SECONDS: i64 = 300;
 
+/// The stages that wait for RDS, each with a deadline of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StageName {
+    /// The snapshot of the source database.
+    Snapshot,
+    /// A copy of a snapshot, in either account.
+    Copy,
+    /// The restored instance.
+    Restore,
+}
+
+impl StageName {
+    /// The stage's name and the stack parameter with its deadline.
+    fn name_and_parameter(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Snapshot => ("snapshot", "SnapshotDeadlineSeconds"),
+            Self::Copy => ("copy", "CopyDeadlineSeconds"),
+            Self::Restore => ("restore", "RestoreDeadlineSeconds"),
+        }
+    }
+}
+
 /// A stage of a run: when its first attempt was made, and how long it may take in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stage {
+    /// Which stage it is.
+    pub name: StageName,
     /// The first attempt of the stage, carried from look to look in the stage's own result.
     pub started_at: OffsetDateTime,
     /// The time of this look.
@@ -35,15 +59,18 @@ impl Stage {
     /// Fails when the stage has used up its time.
     ///
     /// # Errors
-    /// [`ErrorName::DeadlineExceeded`], naming what was waited for and its last status.
+    /// [`ErrorName::DeadlineExceeded`], naming the stage, what was waited for and its last status.
     pub fn check_deadline(&self, waiting_for: &str, last_status: &str) -> Result<(), Error> {
         let deadline = self.started_at + Duration::seconds(self.deadline_seconds.into());
         if self.now < deadline {
             return Ok(());
         }
-        Err(Error::new(ErrorName::DeadlineExceeded, format!("waiting for {waiting_for}"))
+        let (stage, parameter) = self.name.name_and_parameter();
+        Err(Error::new(ErrorName::DeadlineExceeded, format!("stage {stage}, waiting for {waiting_for}"))
             .because(format!("still {last_status} after {} s", self.deadline_seconds))
-            .advise("look at it in the RDS console; raise StageDeadlineSeconds if it only needs more time"))
+            .advise(format!(
+                "look at it in the RDS console; raise the stack's {parameter} if it only needs more time"
+            )))
     }
 }
 
@@ -53,7 +80,12 @@ mod tests {
 
     fn after(seconds: i64) -> Stage {
         let started_at = OffsetDateTime::UNIX_EPOCH;
-        Stage { started_at, now: started_at + Duration::seconds(seconds), deadline_seconds: 86_400 }
+        Stage {
+            name: StageName::Snapshot,
+            started_at,
+            now: started_at + Duration::seconds(seconds),
+            deadline_seconds: 86_400,
+        }
     }
 
     #[test]
@@ -76,10 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn the_deadline_names_the_thing_and_its_status() {
+    fn the_deadline_names_the_stage_the_thing_and_its_status() {
         assert!(after(86_399).check_deadline("snapshot s", "creating").is_ok());
         let error = after(86_400).check_deadline("snapshot s", "creating").unwrap_err();
         assert_eq!(error.name(), ErrorName::DeadlineExceeded);
-        assert!(error.to_string().starts_with("waiting for snapshot s: still creating after 86400 s"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("stage snapshot, waiting for snapshot s: still creating after 86400 s")
+        );
     }
 }

@@ -139,7 +139,7 @@ fn standing(instance: &Instance, live_version: Option<Version>) -> Standing {
         Some(_) if instance.status == "deleting" => Standing::Leaving,
         // A stopped copy is a whole one that a person has put to sleep; what RDS calls failed is not a copy.
         Some(_)
-            if progress::of_instance(&instance.status) == Progress::Failed
+            if progress::of_restored_instance(&instance.status) == Progress::Failed
                 && !instance.status.starts_with("stop") =>
         {
             Standing::Broken

@@ -16,7 +16,7 @@ use rds_access::Instance;
 use replication::contract::{DbInstance, DbSnapshot, DestinationState, Envelope, StageReport};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, InstanceIdentifier, ReplicationId, Version};
-use replication::pacing::Stage;
+use replication::pacing::{Stage, StageName};
 use replication::progress::{self, Progress};
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
@@ -75,7 +75,8 @@ pub async fn run(
 ) -> Result<DbInstance, Error> {
     let state = input.state;
     let started_at = state.db_instance.map_or(now, |earlier| earlier.stage.started_at);
-    let stage = Stage { started_at, now, deadline_seconds: config.deadline_seconds };
+    let stage =
+        Stage { name: StageName::Restore, started_at, now, deadline_seconds: config.deadline_seconds };
     let id = state.input.replication.id;
     let snapshot = state.db_snapshot.ok_or_else(|| {
         Error::new(ErrorName::InvalidInput, "restoring an instance")
@@ -171,7 +172,7 @@ fn report(found: &Instance, stage: &Stage) -> Result<DbInstance, Error> {
             .because(format!("its tag {} is missing or no number", lineage::VERSION))
             .advise("put the tag back, or delete the database and start the source execution again")
     })?;
-    let report = match (progress::of_instance(&found.status), &found.host) {
+    let report = match (progress::of_restored_instance(&found.status), &found.host) {
         (Progress::Ready, Some(_)) => StageReport::available(stage, &found.status),
         (Progress::Failed, _) => {
             return Err(Error::new(ErrorName::RestoreFailed, format!("waiting for database {name}"))

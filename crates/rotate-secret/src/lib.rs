@@ -122,7 +122,7 @@ fn target(config: &Config, instances: &[Instance], state: &DestinationState) -> 
             .because("it was not made by this replication")
             .advise("start the source execution again"));
     }
-    match (&instance.host, progress::of_instance(&instance.status)) {
+    match (&instance.host, progress::of_restored_instance(&instance.status)) {
         (Some(host), Progress::Ready) => {
             let version = format!("-{}", wanted.version);
             let name = instance.identifier.as_str();

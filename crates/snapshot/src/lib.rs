@@ -11,7 +11,7 @@ use rds_access::Snapshot;
 use replication::contract::{Envelope, SourceDbSnapshot, SourceState, StageReport};
 use replication::lineage::Tags;
 use replication::naming::{self, InstanceIdentifier, ReplicationId, SnapshotIdentifier};
-use replication::pacing::Stage;
+use replication::pacing::{Stage, StageName};
 use replication::progress::{self, Progress};
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
@@ -59,7 +59,8 @@ pub async fn run(
     let id = input.execution.replication_id();
     let name = naming::source_snapshot(&config.snapshot_name, &id)?;
     let started_at = input.state.source_db_snapshot.map_or(now, |earlier| earlier.stage.started_at);
-    let stage = Stage { started_at, now, deadline_seconds: config.deadline_seconds };
+    let stage =
+        Stage { name: StageName::Snapshot, started_at, now, deadline_seconds: config.deadline_seconds };
 
     match rds_access::snapshot(rds, name.as_str()).await? {
         Some(found) => report(config, &id, &database, &stage, found),
@@ -81,7 +82,7 @@ async fn create(
             .because("there is no database of this name in this account and Region")
             .advise("check the stack's SourceDBIdentifier, or the execution's input"));
     };
-    match progress::of_instance(&instance.status) {
+    match progress::of_source_instance(&instance.status) {
         Progress::Ready => {}
         Progress::Pending => return not_started(stage, database, name, &instance.status),
         Progress::Failed => {
