@@ -26,7 +26,8 @@ def started_at(pid: int) -> Optional[str]:
 
 def is_alive(process: Optional[dict]) -> bool:
     """Whether the process recorded as {"pid", "startedAt"} still runs."""
-    return process is not None and started_at(process["pid"]) == process["startedAt"]
+    # A process that ended before it could be recorded has no time at which it started.
+    return bool(process and process["startedAt"]) and started_at(process["pid"]) == process["startedAt"]
 
 
 def marked(directory: Path) -> list[int]:
