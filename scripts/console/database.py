@@ -83,7 +83,7 @@ CHANGES = (
     " FROM generate_series(1, 25) AS n",
     "INSERT INTO orders (customer_id, status, total, placed_at)"
     " SELECT id, 'placed', 0, timestamptz '2026-01-02 00:00:00+00' + id * interval '1 second'"
-    " FROM customers WHERE email LIKE 'new%'",
+    " FROM customers WHERE email LIKE 'new%' ORDER BY id",
     "INSERT INTO order_lines (order_id, line_number, article, quantity, unit_price)"
     " SELECT orders.id, 1, 'A-9999', 2, 19.90 FROM orders JOIN customers ON customers.id = customer_id WHERE email LIKE 'new%'",
     "DELETE FROM orders WHERE status = 'returned' AND id % 3 = 0",
