@@ -10,9 +10,27 @@ pub struct Alert {
     execution_arn: String,
     what: String,
     database: Option<String>,
+    stage: Option<&'static str>,
     error: String,
     cause: String,
 }
+
+/// The stages of the two machines in their order: the key of each one's result, and its state's name.
+const STAGES: [&[(&str, &str)]; 2] = [
+    &[
+        ("SourceDBSnapshot", "CreateLatestSnapshot"),
+        ("targetDBSnapshot", "CopyEncryptedSnapshot"),
+        ("share", "ShareStatusWithTargetAccount"),
+        ("notification", "NotifyToTargetAccount"),
+        ("prune", "CleanOlderSnapshots"),
+    ],
+    &[
+        ("DBSnapshot", "CopySharedSnapshotInTargetAccount"),
+        ("DBInstance", "RestoreDBInstance"),
+        ("secret", "UpdateSecretWithDBValue"),
+        ("prune", "CleanOlderDBInstances"),
+    ],
+];
 
 /// What a Catch puts under `failure`.
 #[derive(Debug, Deserialize)]
@@ -71,6 +89,7 @@ impl Alert {
             execution_arn: execution_arn.to_owned(),
             what: "failed".to_owned(),
             database: database(event.get("state").unwrap_or(&Value::Null)),
+            stage: event.get("state").and_then(stage),
             error: failure.error,
             cause,
         })
@@ -89,6 +108,8 @@ impl Alert {
             execution_arn: change.execution_arn,
             what: what.to_owned(),
             database: database(&input.unwrap_or(Value::Null)),
+            // The event has the execution's input only, not how far it came.
+            stage: None,
             error: change.error.unwrap_or(change.status),
             cause: change.cause.unwrap_or_else(|| "no cause was given".to_owned()),
         })
@@ -107,11 +128,12 @@ impl Alert {
     #[must_use]
     pub fn text(&self) -> String {
         let database = self.database.as_deref().unwrap_or("see the execution");
+        let stage = self.stage.unwrap_or("see the execution");
         let link = console_link(&self.execution_arn)
             .map(|link| format!("In the console: {link}\n"))
             .unwrap_or_default();
         format!(
-            "A replication {what}.\n\nDatabase: {database}\nError: {error}\nCause: {cause}\nExecution: {arn}\n{link}\n\
+            "A replication {what}.\n\nDatabase: {database}\nStage: {stage}\nError: {error}\nCause: {cause}\nExecution: {arn}\n{link}\n\
              Nothing that worked before was taken away: the secret still names the last good copy. \
              The next execution begins anew and needs nothing cleaned up.\n",
             what = self.what,
@@ -120,6 +142,14 @@ impl Alert {
             arn = self.execution_arn,
         )
     }
+}
+
+/// The state that failed: the first of its machine that has no result yet, or one that says "not yet".
+fn stage(state: &Value) -> Option<&'static str> {
+    let [source, destination] = STAGES;
+    let stages = if state.get("Input").is_some() { destination } else { source };
+    let undone = |key: &str| state.get(key).is_none_or(|result| result["status"] == "NotAvailable");
+    stages.iter().find(|(key, _)| undone(key)).map(|(_, name)| *name)
 }
 
 /// The source database, from wherever the document of either machine has it.
@@ -165,11 +195,36 @@ mod tests {
         assert_eq!(alert.subject(), "RDS replication of orders failed: KeyUnusable");
         for words in [
             "Database: orders",
+            "Stage: CopyEncryptedSnapshot",
             "Cause: checking KMS key k: its state is Disabled",
             EXECUTION,
             "region=eu-west-1#",
         ] {
             assert!(alert.text().contains(words), "{words} in {}", alert.text());
+        }
+    }
+
+    #[test]
+    fn the_stage_is_the_first_without_a_final_result() {
+        for (state, name) in [
+            (json!({}), Some("CreateLatestSnapshot")),
+            (json!({"SourceDBSnapshot": {"status": "NotAvailable"}}), Some("CreateLatestSnapshot")),
+            (
+                json!({"SourceDBSnapshot": {"status": "Available"}, "targetDBSnapshot": {"status": "Available"}}),
+                Some("ShareStatusWithTargetAccount"),
+            ),
+            (json!({"Input": {}}), Some("CopySharedSnapshotInTargetAccount")),
+            (
+                json!({"Input": {}, "DBSnapshot": {"status": "Available"}, "DBInstance": {"status": "NotAvailable"}}),
+                Some("RestoreDBInstance"),
+            ),
+            (
+                json!({"Input": {}, "DBSnapshot": {}, "DBInstance": {}, "secret": {}}),
+                Some("CleanOlderDBInstances"),
+            ),
+            (json!({"Input": {}, "DBSnapshot": {}, "DBInstance": {}, "secret": {}, "prune": {}}), None),
+        ] {
+            assert_eq!(stage(&state), name, "{state}");
         }
     }
 
