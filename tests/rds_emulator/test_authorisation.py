@@ -101,8 +101,7 @@ def test_a_default_key_is_for_everyone_in_its_account(a: Account, plain_snapshot
 @pytest.mark.parametrize("credentials", [{"aws_secret_access_key": "wrong"}, {"aws_access_key_id": "ASIAUNKNOWNUNKNOWN12"}])
 def test_who_is_not_who_they_say_is_refused(a: Account, credentials: dict) -> None:
     role = a.role(allow("rds:*"))
-    known = role.meta.client if hasattr(role.meta, "client") else role
-    session = known._get_credentials().get_frozen_credentials()
+    session = role._get_credentials().get_frozen_credentials()
     stranger = {
         "aws_access_key_id": session.access_key,
         "aws_secret_access_key": session.secret_key,

@@ -105,6 +105,12 @@ def test_what_a_restore_is_told_is_what_it_gets(a: Account, plain_snapshot: str)
     assert instance["IAMDatabaseAuthenticationEnabled"] is True
     assert instance["EnabledCloudwatchLogsExports"] == ["postgresql"]
     assert instance["TagList"] == tags(version="7")
+    larger = a.take_snapshot("chosen")
+    with refused("InvalidParameterValue", "AllocatedStorage"):
+        a.rds.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier="smaller", DBSnapshotIdentifier=larger, AllocatedStorage=30
+        )
+    a.forget(larger)
     a.rds.modify_db_instance(DBInstanceIdentifier="chosen", DeletionProtection=False)
     a.until_instance("chosen", "available")
     a.drop("chosen")
@@ -117,10 +123,6 @@ def test_a_restore_told_nothing_begins_from_the_defaults(a: Account, plain_snaps
     assert instance["DBInstanceClass"] == source["DBInstanceClass"]
     assert instance["DBParameterGroups"][0]["DBParameterGroupName"].startswith("default.postgres")
     assert (instance["MultiAZ"], instance["PubliclyAccessible"]) == (False, False)
-    with refused("InvalidParameterValue", "AllocatedStorage"):
-        restore(DBInstanceIdentifier="smaller", DBSnapshotIdentifier=plain_snapshot, AllocatedStorage=20 - 0, StorageType="gp2", Iops=0) if False else restore(
-            DBInstanceIdentifier="smaller", DBSnapshotIdentifier=plain_snapshot, AllocatedStorage=10
-        )
     a.until_instance("defaults", "available")
     a.drop("defaults")
 
