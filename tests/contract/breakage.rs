@@ -108,7 +108,7 @@ fn of_machines() -> Vec<Breakage> {
             "source",
             r#""TimeoutSeconds": 432000"#,
             r#""TimeoutSeconds": 3600"#,
-            "is not more than two stages may take",
+            "is not more than its two stages may take",
         ),
         machine("source", r#""States.ALL""#, r#""States.Timeout""#, "does not catch every error"),
         machine(

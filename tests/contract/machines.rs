@@ -155,14 +155,20 @@ pub fn nets(sources: &Sources) -> Vec<String> {
             );
         }
         problems.extend(telling(machine));
-        // The machine's own limit cannot be caught, so those of its two stages have to come first.
+        // The machine's own limit cannot be caught, so the deadlines of its stages have to come first.
         let template = sources.template(account).as_ref().ok();
-        let stage =
-            template.and_then(|t| t.value()["Parameters"]["StageDeadlineSeconds"]["MaxValue"].as_u64());
-        if stage.is_none_or(|stage| machine.timeout_seconds <= 2 * stage) {
+        let parameters = template.and_then(|t| t.value()["Parameters"].as_object());
+        let deadlines: Vec<u64> = parameters
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| name.ends_with("DeadlineSeconds"))
+            .map(|(_, parameter)| parameter["MaxValue"].as_u64().unwrap_or(u64::MAX))
+            .collect();
+        let longest = deadlines.iter().fold(0_u64, |sum, deadline| sum.saturating_add(*deadline));
+        if deadlines.len() != 2 || machine.timeout_seconds <= longest {
             let limit = machine.timeout_seconds;
             problems.push(format!(
-                "its TimeoutSeconds {limit} is not more than two stages may take ({stage:?} each)"
+                "its TimeoutSeconds {limit} is not more than its two stages may take ({deadlines:?})"
             ));
         }
         problems
