@@ -2,6 +2,7 @@
 
     cloud.py       the process: applies patches/ to ministack and runs it
     patches/       one module a service; each says what AWS does and ministack does not
+    faults/        faults on order and the log of calls, for tests
     supervisor.py  starts and stops the processes
     processes.py   ends processes without ending anybody else's
     command.py     scripts/local-cloud

@@ -1,0 +1,61 @@
+"""Faults between a service and a function.
+
+Step Functions, SNS and EventBridge invoke functions inside ministack's process, where no request is seen. Each invocation is a
+call of service `lambda`, action `Invoke`, without a principal, whose resource is the function's ARN.
+
+`error` fails it with this error before the function runs. `dropBefore` and `dropAfter` lose the connection to Lambda, which
+Step Functions reports as Lambda.SdkClientException; for `dropAfter` the function has run by then. `twice` runs the function
+a second time with the same event and throws the first answer away, like a message that is delivered twice.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable
+
+from local_cloud.faults.orders import BOARD
+from ministack.services import lambda_svc
+
+LOST = ("Lambda.SdkClientException", "Unable to execute HTTP request: the connection was closed, as ordered")
+
+
+def apply() -> None:
+    # What runs an invocation that was let in; ministack calls it once for each, in the function's account and Region.
+    lambda_svc._execute_function_dispatch = _with_faults(lambda_svc._execute_function_dispatch)
+
+
+def _with_faults(execute: Callable) -> Callable:
+    def execute_with_faults(function: dict, configuration: dict, event: Any, *identity: Any) -> dict:
+        arn = configuration.get("FunctionArn", "")
+        account = arn.split(":")[4] if arn.count(":") >= 6 else ""
+        call, order = BOARD.begin("lambda", "Invoke", account, "", arn)
+        result = None
+        if order is not None:
+            time.sleep(order.seconds)
+            if order.effect == "error":
+                result = _failure(order.code, order.message)
+            elif order.effect == "dropBefore":
+                result = _failure(*LOST)
+            elif order.effect == "dropAfter":
+                execute(function, configuration, event, *identity)
+                result = _failure(*LOST)
+            elif order.effect == "twice":
+                execute(function, configuration, event, *identity)
+        if result is None:
+            result = execute(function, configuration, event, *identity)
+        call.end(_outcome(result))
+        return result
+
+    return execute_with_faults
+
+
+def _failure(error_type: str, message: str) -> dict:
+    """The result of an invocation that failed, in ministack's form."""
+    return {"error": True, "function_error": "Unhandled", "body": {"errorType": error_type, "errorMessage": message}, "log": ""}
+
+
+def _outcome(result: dict) -> str:
+    if not result.get("error"):
+        return "Success"
+    body = result.get("body")
+    return str(body.get("errorType", "Unknown")) if isinstance(body, dict) else "Unknown"

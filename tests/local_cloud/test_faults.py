@@ -1,0 +1,156 @@
+"""Faults on order and the log of calls, of the local cloud itself. Nothing here replaces a part of ministack's."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Any, Iterator, Optional
+
+import pytest
+from accounts import Accounts, allow
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError
+from local_cloud import Cloud
+
+ONE_ATTEMPT = Config(retries={"total_max_attempts": 1}, read_timeout=20)
+COUNTING = "count = 0\ndef handler(event, context):\n    global count\n    count += 1\n    return count\n"
+
+
+class Faults:
+    """The API of the faults, as a test uses it. What it orders it takes back."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._url = f"{cloud.url}/_local-cloud/"
+        self._ordered: list[int] = []
+
+    def order(self, **order: Any) -> dict:
+        answer = self.ask("POST", "faults", order)
+        self._ordered.append(answer["id"])
+        return answer
+
+    def matched(self, order: dict) -> int:
+        return next(standing["matched"] for standing in self.ask("GET", "faults") if standing["id"] == order["id"])
+
+    def calls(self, resource: str) -> list[dict]:
+        return [call for call in self.ask("GET", "calls") if resource in call["resource"]]
+
+    def ask(self, method: str, path: str, body: Optional[dict] = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(self._url + path, data, method=method), timeout=10) as answer:
+            return json.load(answer)
+
+    def take_back(self) -> None:
+        while self._ordered:
+            self.ask("DELETE", f"faults/{self._ordered.pop()}")
+
+
+@pytest.fixture
+def faults(cloud: Cloud) -> Iterator[Faults]:
+    faults = Faults(cloud)
+    yield faults
+    faults.take_back()
+
+
+@pytest.fixture
+def topic(cloud: Cloud, name: str) -> str:
+    return cloud.client("sns").create_topic(Name=name)["TopicArn"]
+
+
+def test_a_call_is_refused_in_the_protocol_of_its_service(cloud: Cloud, faults: Faults, topic: str, name: str) -> None:
+    faults.order(service="sns", action="Publish", resource=name, effect="error", code="Throttled", httpStatus=429)
+    faults.order(service="kms", action="DescribeKey", effect="error", code="KMSInternalException", httpStatus=500, message="broken")
+    with pytest.raises(ClientError, match=r"\(Throttled\).*Throttled, as ordered"):
+        cloud.client("sns", config=ONE_ATTEMPT).publish(TopicArn=topic, Message="m")
+    with pytest.raises(ClientError, match=r"\(KMSInternalException\).*broken"):
+        cloud.client("kms", config=ONE_ATTEMPT).describe_key(KeyId="alias/aws/rds")
+    cloud.client("sns").publish(TopicArn=topic, Message="m")
+    assert [call["outcome"] for call in faults.calls(name) if call["action"] == "Publish"] == ["Throttled", "Success"]
+
+
+def test_the_nth_call_of_one_principal_is_hit(cloud: Cloud, accounts: Accounts, faults: Faults, topic: str, name: str) -> None:
+    session = accounts.session("source", name, allow("sns:GetTopicAttributes"))
+    role = cloud.client("sns", **session, config=ONE_ATTEMPT)
+    order = faults.order(service="sns", principal=f"/{name}/", nth=2, effect="error", code="AuthorizationError", httpStatus=403)
+    role.get_topic_attributes(TopicArn=topic)
+    cloud.client("sns").get_topic_attributes(TopicArn=topic)
+    with pytest.raises(ClientError, match="AuthorizationError"):
+        role.get_topic_attributes(TopicArn=topic)
+    role.get_topic_attributes(TopicArn=topic)
+    assert faults.matched(order) == 3
+    principals = [call["principalArn"] for call in faults.calls(name) if call["action"] == "GetTopicAttributes"]
+    assert [f":assumed-role/{name}/" in principal for principal in principals] == [True, False, True, True]
+
+
+def test_a_connection_closes_before_or_after_the_effect(cloud: Cloud, faults: Faults, name: str) -> None:
+    secrets = cloud.client("secretsmanager", config=ONE_ATTEMPT)
+    for effect, made in (("dropBefore", False), ("dropAfter", True)):
+        faults.order(service="secretsmanager", action="CreateSecret", effect=effect)
+        with pytest.raises(ConnectionClosedError):
+            secrets.create_secret(Name=f"{name}-{effect}", SecretString="{}")
+        found = secrets.list_secrets(Filters=[{"Key": "name", "Values": [f"{name}-{effect}"]}])["SecretList"]
+        assert bool(found) == made, effect
+
+
+def test_a_call_is_slow(cloud: Cloud, faults: Faults, topic: str, name: str) -> None:
+    faults.order(service="sns", action="Publish", resource=name, effect="slow", seconds=0.5)
+    began = time.monotonic()
+    cloud.client("sns", config=ONE_ATTEMPT).publish(TopicArn=topic, Message="m")
+    assert time.monotonic() - began >= 0.5
+    assert [call["seconds"] >= 0.5 for call in faults.calls(name) if call["action"] == "Publish"] == [True]
+
+
+@pytest.mark.parametrize(
+    ("effect", "output"),
+    [("twice", "2"), ("dropAfter", "2"), ("dropBefore", "1")],
+)
+def test_an_invocation_is_repeated_or_lost(
+    cloud: Cloud, accounts: Accounts, faults: Faults, name: str, eventually: Any, effect: str, output: str
+) -> None:
+    function = accounts.function("source", name, COUNTING)
+    role = accounts.role("source", f"{name}-machine", "states.amazonaws.com", allow("lambda:InvokeFunction"))
+    retry = [{"ErrorEquals": ["Lambda.SdkClientException"], "IntervalSeconds": 1}]
+    definition = {"StartAt": "Count", "States": {"Count": {"Type": "Task", "Resource": function, "Retry": retry, "End": True}}}
+    machines = cloud.client("stepfunctions")
+    machine = machines.create_state_machine(name=name, roleArn=role, definition=json.dumps(definition))["stateMachineArn"]
+    faults.order(service="lambda", action="Invoke", resource=f":{name}", effect=effect)
+    execution = machines.start_execution(stateMachineArn=machine)["executionArn"]
+
+    def ended() -> Any:
+        found = machines.describe_execution(executionArn=execution)
+        return found if found["status"] != "RUNNING" else None
+
+    assert eventually(ended)["output"] == output
+    outcomes = [call["outcome"] for call in faults.calls(f":{name}") if call["action"] == "Invoke"]
+    assert outcomes == (["Success"] if effect == "twice" else ["Lambda.SdkClientException", "Success"])
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"service": "sns"},
+        {"effect": "melt"},
+        {"effect": "error"},
+        {"effect": "slow"},
+        {"effect": "dropAfter", "code": "x"},
+        {"effect": "dropAfter", "nht": 2},
+        {"effect": "dropAfter", "nth": 0},
+        {"effect": "dropAfter", "nth": "2"},
+        {"effect": "dropAfter", "id": 7},
+    ],
+)
+def test_an_order_that_is_written_down_wrongly_is_refused(faults: Faults, order: dict) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        faults.ask("POST", "faults", order)
+
+
+def test_orders_and_calls_are_taken_back(cloud: Cloud, faults: Faults, topic: str, name: str) -> None:
+    order = faults.order(service="sns", action="Publish", resource=name, effect="dropBefore", times=9)
+    faults.take_back()
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        faults.ask("DELETE", f"faults/{order['id']}")
+    cloud.client("sns", config=ONE_ATTEMPT).publish(TopicArn=topic, Message="m")
+    assert faults.calls(name)
+    faults.ask("DELETE", "calls")
+    assert not faults.calls(name)
