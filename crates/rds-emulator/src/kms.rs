@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use aws_credential_types::Credentials;
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::{BehaviorVersion, Region};
-use aws_sdk_kms::error::DisplayErrorContext;
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{DataKeySpec, KeyManagerType, KeySpec, KeyState, KeyUsageType};
 
@@ -132,8 +132,13 @@ fn data_key(plaintext: Option<Blob>) -> Result<[u8; 32], Unusable> {
     bytes.try_into().map_err(|_| Unusable("KMS returned no 256 bit data key".to_owned()))
 }
 
-fn unusable(error: impl std::error::Error) -> Unusable {
-    Unusable(DisplayErrorContext(error).to_string())
+/// KMS's own words, and nothing of the answer beside them: it may hold key material.
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn unusable<E: ProvideErrorMetadata + std::fmt::Display>(error: SdkError<E>) -> Unusable {
+    Unusable(match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        _ => error.to_string(),
+    })
 }
 
 /// The account and Region in an ARN of KMS.

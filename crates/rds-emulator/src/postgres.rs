@@ -135,6 +135,8 @@ impl Postgres {
             "shared_buffers=16MB",
             "max_wal_senders=10",
             "wal_level=replica",
+            // A backup fetches the log of its own duration at its end; a busy server must not have recycled it.
+            "wal_keep_size=128MB",
             "logging_collector=off",
             // A password in a statement that fails must not reach the log.
             "log_min_error_statement=panic",

@@ -100,7 +100,7 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         };
         let started = started.await;
         clock::sleep_until(done).await;
-        hand_over(&emulator, &job_arn, job, started, &end_status).await;
+        hand_over(&emulator, &job_arn, &resource_id, job, started, &end_status).await;
     });
     Ok(call.instance_answer(&arn))
 }
@@ -125,42 +125,31 @@ pub fn known_engine(emulator: &Emulator, engine: &str, version: Option<&str>) ->
 
 /// Gives a started server to its instance, or says that it has failed. A server that no one waits for any more is stopped.
 pub async fn hand_over(
-    emulator: &Arc<Emulator>,
+    emulator: &Emulator,
     arn: &Arn,
+    resource_id: &str,
     job: Job,
     started: io::Result<Server>,
     end_status: &str,
 ) {
     let unwanted = {
         let mut world = locked(&emulator.world);
-        let exists = world.instance(arn).is_some();
-        match (world.instance_in(arn, job), started) {
-            (Some(instance), Ok(server)) => {
-                instance.server = Some(server);
-                instance.status = end_status.to_owned();
-                instance.job = None;
-                None
-            }
-            (Some(instance), Err(error)) => {
-                tracing::error!(%arn, %error, "an instance has failed");
-                instance.status = "failed".to_owned();
-                instance.job = None;
-                None
-            }
-            // An administrator has given it another status: it keeps that, and its server runs.
-            (None, Ok(server)) if exists => {
-                if let Some(instance) = world.instance(arn)
-                    && instance.server.is_none()
-                {
-                    instance.server = Some(server);
-                    None
-                } else {
-                    None
+        match world.instance(arn).filter(|instance| instance.resource_id == resource_id) {
+            None => started.ok(),
+            Some(instance) => {
+                let mut status = end_status;
+                match started {
+                    Ok(server) => instance.server = Some(server),
+                    Err(error) => {
+                        tracing::error!(%arn, %error, "an instance has failed");
+                        status = "failed";
+                    }
                 }
-            }
-            (None, Ok(server)) => Some(server),
-            (None, Err(error)) => {
-                tracing::error!(%arn, %error, "an instance that is gone has failed");
+                // An administrator may have given it another status meanwhile, which it keeps.
+                if instance.job == job {
+                    instance.status = status.to_owned();
+                    instance.job = None;
+                }
                 None
             }
         }

@@ -80,7 +80,7 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
         let started =
             start(&emulator, archive, &resource_id, chosen_port.unwrap_or(snapshot.origin.port)).await;
         clock::sleep_until(done).await;
-        hand_over(&emulator, &job_arn, job, started, &end_status).await;
+        hand_over(&emulator, &job_arn, &resource_id, job, started, &end_status).await;
     });
     Ok(call.instance_answer(&arn))
 }
