@@ -1,7 +1,7 @@
 //! Every rule notices when it is broken.
 
 use crate::problems;
-use crate::sources::{Sources, machine_path, template_path};
+use crate::sources::{BUILD, README, Sources, machine_path, template_path};
 
 /// What is broken: in which file, which text by which other, and what must be said about it.
 struct Breakage {
@@ -311,6 +311,8 @@ fn of_templates() -> Vec<Breakage> {
             "          TOPIC_ARN: !Ref Topic\n          TOPIC: x\n",
             "Notify is given TOPIC, which it does not read",
         ),
+        code(BUILD, " rotate-secret ", " ", "scripts/build does not build RotateSecretFunction"),
+        code(README, "`SnapshotDeadlineSeconds`", "`Deadline`", "README.md does not mention"),
     ]
 }
 

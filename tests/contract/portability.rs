@@ -1,6 +1,6 @@
 //! What ships works in every account, Region and partition, and against every endpoint.
 
-use crate::sources::Sources;
+use crate::sources::{BUILD, README, Sources};
 
 /// The first part of the name of a Region.
 const CONTINENTS: [&str; 10] = ["af", "ap", "ca", "cn", "eu", "il", "me", "mx", "sa", "us"];
@@ -33,10 +33,12 @@ pub fn constants(sources: &Sources) -> Vec<String> {
     problems
 }
 
-/// Everything but what only tests and the local cloud use.
+/// What is deployed: not what only tests, the local cloud and people use.
 fn ships(path: &str) -> bool {
     let is_test = path.ends_with("/tests.rs") || path.contains("/tests/");
-    !is_test && !path.starts_with("crates/rds-emulator/")
+    let is_deployed =
+        ["cloudformation/", "crates/", "statemachines/"].iter().any(|folder| path.starts_with(folder));
+    is_deployed && !is_test && !path.starts_with("crates/rds-emulator/")
 }
 
 /// The lines that are not comments, up to the tests at the end of a file; with their numbers.

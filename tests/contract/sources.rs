@@ -10,6 +10,11 @@ use crate::template::Template;
 /// The two machines and the two templates belong together by their account.
 pub const ACCOUNTS: [&str; 2] = ["source", "destination"];
 
+/// The script that builds and packs the functions.
+pub const BUILD: &str = "scripts/build";
+/// The front page.
+pub const README: &str = "README.md";
+
 /// Every file that a check reads, by its path from the root of the repository; templates and machines are also read
 /// once, because every check needs them.
 #[derive(Debug, Clone)]
@@ -25,6 +30,9 @@ impl Sources {
         let mut files = BTreeMap::new();
         for directory in ["cloudformation", "crates", "statemachines"] {
             read(&root(), directory, &mut files);
+        }
+        for path in [BUILD, README] {
+            files.insert(path.to_owned(), read_text(&root(), path));
         }
         let mut sources = Self { files, templates: BTreeMap::new(), machines: BTreeMap::new() };
         for account in ACCOUNTS {
@@ -98,10 +106,14 @@ fn read(root: &Path, directory: &str, files: &mut BTreeMap<String, String>) {
         let path = format!("{directory}/{}", entry.file_name().to_string_lossy());
         if entry.path().is_dir() {
             read(root, &path, files);
-        } else if [".rs", ".json", ".yaml"].iter().any(|ending| path.ends_with(ending)) {
-            let text = std::fs::read_to_string(entry.path())
-                .unwrap_or_else(|error| panic!("reading {path}: {error}"));
-            files.insert(path, text);
+        } else if path == BUILD
+            || [".rs", ".json", ".md", ".yaml"].iter().any(|ending| path.ends_with(ending))
+        {
+            files.insert(path.clone(), read_text(root, &path));
         }
     }
+}
+
+fn read_text(root: &Path, path: &str) -> String {
+    std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("reading {path}: {error}"))
 }

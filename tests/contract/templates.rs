@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::languages::is_placeholder;
 use crate::permissions::kebab_case;
-use crate::sources::{ACCOUNTS, Sources, machine_path};
+use crate::sources::{ACCOUNTS, BUILD, README, Sources, machine_path};
 use crate::template::{Template, walk};
 
 /// A parameter and its default; no default means that a person has to say it.
@@ -177,6 +177,9 @@ pub fn parameters(sources: &Sources) -> Vec<String> {
             if !used.contains(&format!("${{{name}}}")) {
                 problems.push(format!("{name} is not used"));
             }
+            if !sources.text(README).contains(&format!("`{name}`")) {
+                problems.push(format!("{README} does not mention {name}"));
+            }
         }
         problems
     })
@@ -202,6 +205,8 @@ pub fn outputs(sources: &Sources) -> Vec<String> {
 
 /// One word for a task everywhere: its function, role, log group and zip.
 pub fn functions(sources: &Sources) -> Vec<String> {
+    let built = sources.text(BUILD).lines().find_map(|line| line.strip_prefix("tasks=(")?.strip_suffix(')'));
+    let built: Vec<&str> = built.unwrap_or_default().split(' ').collect();
     each(sources, |_, template| {
         let mut problems = Vec::new();
         for (name, function) in template.resources("AWS::Lambda::Function") {
@@ -223,6 +228,9 @@ pub fn functions(sources: &Sources) -> Vec<String> {
             }
             if function["Description"].as_str().is_none_or(str::is_empty) {
                 problems.push(format!("{name} is not explained"));
+            }
+            if !built.contains(&kebab_case(task).as_str()) {
+                problems.push(format!("{BUILD} does not build {name}"));
             }
             let writes =
                 &template.properties(&format!("{task}Role"))["Policies"][0]["PolicyDocument"]["Statement"][0];
