@@ -37,15 +37,18 @@ fn carry_out(emulator: &Emulator, request: &Received) -> Result<Option<Value>, S
             locked(&emulator.calls).recorded.clear();
             done
         }
-        ("GET", "faults") => Ok(Some(json!(locked(&emulator.faults).0))),
+        ("GET", "faults") => Ok(Some(json!(locked(&emulator.faults).standing()))),
         ("POST", "faults") => {
             let fault: Fault = read(request)?;
-            locked(&emulator.faults).0.push(fault);
-            done
+            Ok(Some(json!(locked(&emulator.faults).add(fault))))
         }
         ("DELETE", "faults") => {
-            locked(&emulator.faults).0.clear();
+            locked(&emulator.faults).clear();
             done
+        }
+        ("DELETE", path) if path.starts_with("faults/") => {
+            let id = path.trim_start_matches("faults/").parse();
+            Ok(id.is_ok_and(|id| locked(&emulator.faults).remove(id)).then(|| json!({})))
         }
         ("GET", "timing") => Ok(Some(json!(emulator.timing()))),
         ("PUT", "timing") => {

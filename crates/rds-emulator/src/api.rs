@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::arn::Scope;
 use crate::cloud::{Caller, Received};
 use crate::emulator::{Emulator, RecordedCall, locked};
-use crate::faults::Effect;
+use crate::faults::{Effect, Seen};
 use crate::http::Answer;
 use crate::operations::{Call, Operation};
 use crate::query::Parameters;
@@ -74,18 +74,26 @@ async fn carry_out(
     })?;
     record.resource = operation.main_resource(&scope, &parameters);
 
-    let fault = locked(&emulator.faults).hit(&record.action, &scope.account, &record.resource);
+    let seen = Seen {
+        action: &record.action,
+        account: &scope.account,
+        principal_arn: &record.principal_arn,
+        resource: &record.resource,
+    };
+    let hit = locked(&emulator.faults).hit(seen);
+    let mut fault = None;
+    if let Some((effect, seconds)) = hit {
+        clock::sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default()).await;
+        fault = Some(effect);
+    }
     let mut end_status = None;
     match &fault {
         Some(Effect::Error { code, message, http_status }) => {
             return Err(Refusal::new(code, *http_status, message.clone()));
         }
         Some(Effect::DropBefore) => return Ok(None),
-        Some(Effect::Slow { seconds }) => {
-            clock::sleep(Duration::try_from_secs_f64(*seconds).unwrap_or_default()).await;
-        }
         Some(Effect::EndStatus { status }) => end_status = Some(status.clone()),
-        Some(Effect::DropAfter) | None => {}
+        Some(Effect::Slow | Effect::DropAfter) | None => {}
     }
     let call = Call { emulator: Arc::clone(emulator), request, scope, end_status };
     let result = operation.carry_out(&call, parameters).await;

@@ -6,16 +6,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", try_from = "Order")]
 pub struct Fault {
+    /// Its number, by which it is taken back.
+    pub id: u64,
     /// The action, or `*`.
     pub action: String,
     /// Only calls of this account.
     pub account: Option<String>,
+    /// Only calls of a principal whose ARN has this in it, such as the role of one function.
+    pub principal: Option<String>,
     /// Only calls whose main resource's ARN has this in it.
     pub resource: Option<String>,
     /// The first matching call that is hit, counted from 1.
     pub nth: u32,
     /// How many matching calls in a row are hit.
     pub times: u32,
+    /// How long a call that is hit is held before anything happens, in seconds.
+    pub seconds: f64,
     #[serde(flatten)]
     pub effect: Effect,
     /// How many calls have matched so far.
@@ -32,8 +38,8 @@ pub enum Effect {
     DropBefore,
     /// It is carried out, and the connection is closed without an answer.
     DropAfter,
-    /// It is carried out after this many seconds.
-    Slow { seconds: f64 },
+    /// It is carried out, after the seconds of the order.
+    Slow,
     /// It is carried out, and what it works on ends in this status.
     EndStatus { status: String },
 }
@@ -44,6 +50,7 @@ pub enum Effect {
 struct Order {
     action: String,
     account: Option<String>,
+    principal: Option<String>,
     resource: Option<String>,
     nth: Option<u32>,
     times: Option<u32>,
@@ -60,19 +67,19 @@ impl TryFrom<Order> for Fault {
 
     fn try_from(order: Order) -> Result<Self, String> {
         let effect = match (order.effect.as_str(), order.code, order.seconds, order.status) {
-            ("error", Some(code), None, None) => Effect::Error {
+            ("error", Some(code), _, None) => Effect::Error {
                 code,
                 message: order.message.unwrap_or_default(),
                 http_status: order.http_status.unwrap_or(400),
             },
-            ("dropBefore", None, None, None) => Effect::DropBefore,
-            ("dropAfter", None, None, None) => Effect::DropAfter,
-            ("slow", None, Some(seconds), None) => Effect::Slow { seconds },
-            ("endStatus", None, None, Some(status)) => Effect::EndStatus { status },
+            ("dropBefore", None, _, None) => Effect::DropBefore,
+            ("dropAfter", None, _, None) => Effect::DropAfter,
+            ("slow", None, Some(_), None) => Effect::Slow,
+            ("endStatus", None, _, Some(status)) => Effect::EndStatus { status },
             (other, ..) => {
                 return Err(format!(
                     "{other} is not an effect with what it needs and no more: error (code, message, httpStatus), \
-                     dropBefore, dropAfter, slow (seconds), endStatus (status)"
+                     dropBefore, dropAfter, slow (seconds), endStatus (status); each may have seconds, for which the call is held first"
                 ));
             }
         };
@@ -81,38 +88,86 @@ impl TryFrom<Order> for Fault {
             return Err("nth counts from 1".to_owned());
         }
         Ok(Self {
+            id: 0,
             action: order.action,
             account: order.account,
+            principal: order.principal,
             resource: order.resource,
             nth,
             times: order.times.unwrap_or(1),
+            seconds: order.seconds.unwrap_or(0.0),
             effect,
             matched: 0,
         })
     }
 }
 
+/// A call, as orders see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    pub action: &'a str,
+    pub account: &'a str,
+    pub principal_arn: &'a str,
+    pub resource: &'a str,
+}
+
+impl Fault {
+    fn matches(&self, call: Seen<'_>) -> bool {
+        let has = |part: &Option<String>, arn: &str| part.as_deref().is_none_or(|part| arn.contains(part));
+        (self.action == "*" || self.action == call.action)
+            && self.account.as_deref().is_none_or(|wanted| wanted == call.account)
+            && has(&self.principal, call.principal_arn)
+            && has(&self.resource, call.resource)
+    }
+}
+
 /// The orders that stand.
 #[derive(Debug, Default)]
-pub struct Faults(pub Vec<Fault>);
+pub struct Faults {
+    standing: Vec<Fault>,
+    last_id: u64,
+}
 
 impl Faults {
-    /// Counts a call and says what happens to it. The first order that hits wins; all that match count.
-    pub fn hit(&mut self, action: &str, account: &str, resource: &str) -> Option<Effect> {
-        let mut effect = None;
-        for fault in &mut self.0 {
-            let matches = (fault.action == "*" || fault.action == action)
-                && fault.account.as_deref().is_none_or(|wanted| wanted == account)
-                && fault.resource.as_deref().is_none_or(|part| resource.contains(part));
-            if matches {
+    /// Takes an order; answers it with its number.
+    pub fn add(&mut self, fault: Fault) -> Fault {
+        self.last_id += 1;
+        let fault = Fault { id: self.last_id, ..fault };
+        self.standing.push(fault.clone());
+        fault
+    }
+
+    /// The orders that stand, oldest first.
+    pub fn standing(&self) -> &[Fault] {
+        &self.standing
+    }
+
+    /// Takes back all orders.
+    pub fn clear(&mut self) {
+        self.standing.clear();
+    }
+
+    /// Takes back one order; says whether it stood.
+    pub fn remove(&mut self, id: u64) -> bool {
+        let before = self.standing.len();
+        self.standing.retain(|fault| fault.id != id);
+        self.standing.len() < before
+    }
+
+    /// Counts a call and says what happens to it, and after how many seconds. The first order that hits wins; all that
+    /// match count.
+    pub fn hit(&mut self, call: Seen<'_>) -> Option<(Effect, f64)> {
+        let mut hit = None;
+        for fault in &mut self.standing {
+            if fault.matches(call) {
                 fault.matched += 1;
                 let hits = fault.nth..fault.nth.saturating_add(fault.times);
-                if effect.is_none() && hits.contains(&fault.matched) {
-                    effect = Some(fault.effect.clone());
+                if hit.is_none() && hits.contains(&fault.matched) {
+                    hit = Some((fault.effect.clone(), fault.seconds));
                 }
             }
         }
-        effect
+        hit
     }
 }
 
@@ -126,14 +181,19 @@ mod tests {
 
     #[test]
     fn the_nth_matching_call_is_hit_and_no_other() {
-        let text = r#"{"action": "CopyDBSnapshot", "resource": "orders", "nth": 2, "effect": "dropAfter"}"#;
-        let mut faults = Faults(vec![order(text)]);
-        let mut hit = |action, resource| faults.hit(action, "1", resource);
-        assert_eq!(hit("CopyDBSnapshot", "arn:orders-1"), None);
-        assert_eq!(hit("CopyDBSnapshot", "arn:other"), None);
-        assert_eq!(hit("DeleteDBSnapshot", "arn:orders-1"), None);
-        assert_eq!(hit("CopyDBSnapshot", "arn:orders-2"), Some(Effect::DropAfter));
-        assert_eq!(hit("CopyDBSnapshot", "arn:orders-3"), None);
+        let mut faults = Faults::default();
+        let text = r#"{"action": "CopyDBSnapshot", "resource": "orders", "principal": "/copy", "nth": 2, "effect": "dropAfter", "seconds": 3}"#;
+        let id = faults.add(order(text)).id;
+        let mut hit = |action, principal_arn, resource| {
+            faults.hit(Seen { action, account: "1", principal_arn, resource })
+        };
+        assert_eq!(hit("CopyDBSnapshot", "arn:role/copy", "arn:orders-1"), None);
+        assert_eq!(hit("CopyDBSnapshot", "arn:role/copy", "arn:other"), None);
+        assert_eq!(hit("CopyDBSnapshot", "arn:role/share", "arn:orders-1"), None);
+        assert_eq!(hit("DeleteDBSnapshot", "arn:role/copy", "arn:orders-1"), None);
+        assert_eq!(hit("CopyDBSnapshot", "arn:role/copy", "arn:orders-2"), Some((Effect::DropAfter, 3.0)));
+        assert_eq!(hit("CopyDBSnapshot", "arn:role/copy", "arn:orders-3"), None);
+        assert!(faults.remove(id) && !faults.remove(id));
     }
 
     #[test]
@@ -144,7 +204,8 @@ mod tests {
         for broken in [
             r#"{"action": "*", "effect": "error"}"#,
             r#"{"action": "*", "effect": "melt"}"#,
-            r#"{"action": "*", "effect": "dropAfter", "seconds": 1}"#,
+            r#"{"action": "*", "effect": "slow"}"#,
+            r#"{"action": "*", "effect": "dropAfter", "status": "failed"}"#,
             r#"{"action": "*", "effect": "dropAfter", "nht": 2}"#,
             r#"{"action": "*", "effect": "dropAfter", "nth": 0}"#,
         ] {
