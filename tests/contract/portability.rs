@@ -35,10 +35,9 @@ pub fn constants(sources: &Sources) -> Vec<String> {
 
 /// What is deployed: not what only tests, the local cloud and people use.
 fn ships(path: &str) -> bool {
+    let is_deployed = ![BUILD, README].contains(&path) && !path.starts_with("crates/rds-emulator/");
     let is_test = path.ends_with("/tests.rs") || path.contains("/tests/");
-    let is_deployed =
-        ["cloudformation/", "crates/", "statemachines/"].iter().any(|folder| path.starts_with(folder));
-    is_deployed && !is_test && !path.starts_with("crates/rds-emulator/")
+    is_deployed && !is_test
 }
 
 /// The lines that are not comments, up to the tests at the end of a file; with their numbers.
