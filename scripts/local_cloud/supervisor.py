@@ -220,8 +220,7 @@ def exports(cloud: Cloud, account: str) -> str:
     """Shell commands that make a terminal work in the account."""
     lines = [f"export {name}={shlex.quote(value)}" for name, value in cloud.environment(account).items()]
     # What the system has comes before the wheel's psql.
-    ours = ":".join(shlex.quote(str(directory)) for directory in (ROOT / "scripts" / "local_cloud" / "bin", TOOLS / "bin"))
-    path = f'{ours}:"$PATH":{shlex.quote(postgres_bin())}'
+    path = f'{shlex.quote(str(TOOLS / "bin"))}:"$PATH":{shlex.quote(postgres_bin())}'
     return "\n".join([*lines, f"export PATH={path}", "unset AWS_PROFILE AWS_SESSION_TOKEN AWS_CONFIG_FILE"])
 
 

@@ -10,7 +10,7 @@ from importlib import metadata, import_module
 
 VERSION = "1.5.33"
 
-MODULES = ("authorize", "iam", "kms", "secretsmanager", "sns", "functions", "events", "stepfunctions")
+MODULES = ("authorize", "iam", "kms", "secretsmanager", "sns", "functions", "events", "stepfunctions", "cloudwatch")
 
 
 def apply() -> None:
