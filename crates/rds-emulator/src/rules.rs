@@ -52,7 +52,8 @@ pub fn tag(key: &str, value: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::invalid_value(format!(
-        "The tag {key} is not valid: a key has 1 to 128 characters and does not begin with aws: or rds:, a value has up to 256; both are letters, digits, spaces and _.:/=+-@"
+        "The tag {key} is not valid: a key has 1 to 128 characters and does not begin with aws: or rds:, a value has up \
+         to 256; both are letters, digits, spaces and _.:/=+-@"
     )))
 }
 
@@ -87,7 +88,8 @@ pub fn master_password(text: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::invalid_value(
-        "The parameter MasterUserPassword is not a valid password: it has 8 to 128 printable ASCII characters besides '/', '@', '\"' and ' '.",
+        "The parameter MasterUserPassword is not a valid password: it has 8 to 128 printable ASCII characters besides \
+         '/', '@', '\"' and ' '.",
     ))
 }
 

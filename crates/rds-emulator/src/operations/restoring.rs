@@ -103,7 +103,8 @@ fn restorable(call: &Call, name: &str, text: &str) -> Result<(Snapshot, Arc<Arch
     // Guide, sharing: what is both shared and encrypted is copied first.
     if snapshot.key.is_some() && snapshot.scope.account != call.scope.account {
         return Err(Refusal::snapshot_state(
-            "A DB instance cannot be restored directly from a shared encrypted snapshot. Copy the snapshot first, and restore from the copy.",
+            "A DB instance cannot be restored directly from a shared encrypted snapshot. Copy the snapshot first, and \
+             restore from the copy.",
         ));
     }
     Ok((snapshot.clone(), archive))

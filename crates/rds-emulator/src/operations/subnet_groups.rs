@@ -30,7 +30,8 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         return Err(Refusal::new("InvalidSubnet", 400, format!("Some input subnets are invalid: {odd}")));
     }
     if subnets.iter().collect::<BTreeSet<_>>().len() < 2 {
-        let message = "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Add subnets to cover at least 2 AZs.";
+        let message = "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Add subnets to \
+                       cover at least 2 AZs.";
         return Err(Refusal::new("DBSubnetGroupDoesNotCoverEnoughAZs", 400, message));
     }
     let mut world = locked(&call.emulator.world);
