@@ -199,12 +199,17 @@ def emulator_binary() -> Path:
     # The whole workspace, as scripts/build: a selection of packages has other features, and compiles everything again.
     command = ["cargo", "zigbuild", "--quiet", "--release", "--target", f"{target}.2.34", "--workspace", "--bins"]
     path = f"{TOOLS / 'bin'}:{os.environ.get('PATH', os.defpath)}"
-    if not binary.exists():
-        print("local-cloud: building the RDS emulator", file=sys.stderr)
     try:
-        subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path}, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise LocalCloudError(f"the RDS emulator could not be built: {error}") from error
+        build = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PATH": path})
+        try:
+            build.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            print("local-cloud: building the RDS emulator", file=sys.stderr)
+            build.wait()
+    except OSError as error:
+        raise LocalCloudError(f"cargo could not be started: {error}") from error
+    if build.returncode != 0:
+        raise LocalCloudError(f"the RDS emulator could not be built: {shlex.join(command)} ended with {build.returncode}")
     return binary
 
 
