@@ -2,13 +2,15 @@
 
     cloud.py        the process: applies patches/ to ministack and runs it
     patches/        one module a service; each says what AWS does and ministack does not
+    faults/         faults on order and the log of calls, for tests
     permissions.py  what a principal or a service may do, for the patches
     supervisor.py   starts and stops the processes
     processes.py    ends processes without ending anybody else's
     command.py      scripts/local-cloud
     aws_cli.py      the aws command of target/tools
 
-Tests start a cloud of their own, with its own ports and directory, next to any other (PYTHONPATH must contain scripts/):
+Tests start a cloud of their own, with its own ports and directory, next to any other (PYTHONPATH must contain
+scripts/):
 
     from local_cloud import launch
 
@@ -19,24 +21,27 @@ Tests start a cloud of their own, with its own ports and directory, next to any 
 `launch(..., with_rds=False)` leaves the RDS emulator out, `emulator=Path(...)` names its binary, and
 `emulator_arguments=(...)` is added to its command. What the processes say is in <directory>/cloud.log and rds.log.
 
-Every process of a cloud carries the variable LOCAL_CLOUD_DIRECTORY; by it `stop` finds functions and PostgreSQL servers too,
-and nobody else's. Everything is held in memory: a cloud that is started anew is empty.
+Every process of a cloud carries the variable LOCAL_CLOUD_DIRECTORY; by it `stop` finds functions and PostgreSQL
+servers too, and nobody else's. Everything is held in memory: a cloud that is started anew is empty.
 
-Time. `wait_scale` (SFN_WAIT_SCALE) multiplies Wait states, the delays of Retry and those of asynchronous invocations. It does
-not multiply TimeoutSeconds, the periods of alarms, or what the RDS emulator takes for an operation.
+Time. `wait_scale` (SFN_WAIT_SCALE) multiplies Wait states, the delays of Retry and those of asynchronous invocations.
+It does not multiply TimeoutSeconds, the periods of alarms, or what the RDS emulator takes for an operation.
 
-CloudFormation, as tried: SNS topics, their policies and subscriptions (across accounts too), Lambda functions from S3, permissions
-and EventInvokeConfig, state machines with DefinitionS3Location and DefinitionSubstitutions (checked as AWS checks them), rules
-with targets and roles, SQS queues and policies, KMS keys and aliases, secrets (an update leaves the value alone unless the template's
-own SecretString changes), alarms, log groups. LoggingConfiguration and TracingConfiguration of a state machine are accepted
-and do nothing. `!Ref` of a secret gives its name here and its ARN in AWS: use `!GetAtt Secret.Id`.
+CloudFormation, as tried: SNS topics, their policies and subscriptions (across accounts too), Lambda functions from
+S3, permissions and EventInvokeConfig, state machines with DefinitionS3Location and DefinitionSubstitutions (checked
+as AWS checks them), rules with targets and roles, SQS queues and policies, KMS keys and aliases, secrets (an update
+leaves the value alone unless the template's own SecretString changes), alarms, log groups. LoggingConfiguration and
+TracingConfiguration of a state machine are accepted and do nothing. `!Ref` of a secret gives its name here and its
+ARN in AWS: use `!GetAtt Secret.Id`.
 
-A failed function that SNS or EventBridge invoked is retried by Lambda, not by them, as in AWS: such an event ends in the on-failure
-destination of the function (AWS::Lambda::EventInvokeConfig). Only what Lambda refuses to take, because the function is
-gone or its policy is silent, goes to the queue of a subscription's RedrivePolicy or of a target's DeadLetterConfig.
+A failed function that SNS or EventBridge invoked is retried by Lambda, not by them, as in AWS: such an event ends in
+the on-failure destination of the function (AWS::Lambda::EventInvokeConfig). Only what Lambda refuses to take, because
+the function is gone or its policy is silent, goes to the queue of a subscription's RedrivePolicy or of a target's
+DeadLetterConfig.
 
-What it cannot tell you about AWS: how long anything takes, quotas, iam:PassRole, the rights of who deploys a stack (CloudFormation acts
-as the account's root), the rights of a machine's `aws-sdk:` tasks, history in every detail, express machines, redrives.
+What it cannot tell you about AWS: how long anything takes, quotas, iam:PassRole, the rights of who deploys a stack
+(CloudFormation acts as the account's root), the rights of a machine's `aws-sdk:` tasks, history in every detail,
+express machines, redrives.
 """
 
 from local_cloud.supervisor import ACCOUNTS, DESTINATION_ACCOUNT, SOURCE_ACCOUNT, Cloud, LocalCloudError, launch

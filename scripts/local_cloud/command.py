@@ -24,20 +24,26 @@ def main(arguments: Optional[list[str]] = None) -> int:
 
 
 def _parse(arguments: Optional[list[str]]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/local-cloud", description="Two AWS accounts on this machine, on 127.0.0.1 only.")
+    parser = argparse.ArgumentParser(
+        prog="scripts/local-cloud", description="Two AWS accounts on this machine, on 127.0.0.1 only."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start it; does nothing if it runs")
     up.add_argument("--port", type=int, default=0, help="port of every service but RDS (default: a free one)")
     up.add_argument("--rds-port", type=int, default=0, help="port of RDS (default: a free one)")
     up.add_argument("--region", default="us-east-1")
-    up.add_argument("--wait-scale", type=float, default=0.1, help="factor on the waits of state machines (default: 0.1)")
+    up.add_argument(
+        "--wait-scale", type=float, default=0.1, help="factor on the waits of state machines (default: 0.1)"
+    )
     up.add_argument("--no-rds", action="store_true", help="leave the RDS emulator out")
     commands.add_parser("down", help="end it, with every process it started")
     commands.add_parser("status", help="say what runs where; exit code 3 if nothing does")
     env = commands.add_parser("env", help='print exports: eval "$(scripts/local-cloud env source)"')
     env.add_argument("account", choices=sorted(supervisor.ACCOUNTS))
     for command in commands.choices.values():
-        command.add_argument("--directory", type=Path, default=DIRECTORY, help="where it lives (default: target/local-cloud)")
+        command.add_argument(
+            "--directory", type=Path, default=DIRECTORY, help="where it lives (default: target/local-cloud)"
+        )
     return parser.parse_args(arguments)
 
 
@@ -69,7 +75,9 @@ def _refuse_other_settings(cloud: Cloud, options: argparse.Namespace) -> None:
     }
     different = [name for name, differs in wanted.items() if differs]
     if different:
-        raise LocalCloudError(f"it already runs with another {', '.join(different)}: run `scripts/local-cloud down` first")
+        raise LocalCloudError(
+            f"it already runs with another {', '.join(different)}: run `scripts/local-cloud down` first"
+        )
 
 
 def _down(options: argparse.Namespace) -> int:
@@ -97,9 +105,13 @@ def _env(options: argparse.Namespace) -> int:
 
 def _print(cloud: Cloud) -> None:
     rds = cloud.state["rds"]
-    print(f"accounts     source {supervisor.SOURCE_ACCOUNT}, destination {supervisor.DESTINATION_ACCOUNT}, in {cloud.region}")
+    print(
+        f"accounts     source {supervisor.SOURCE_ACCOUNT}, destination {supervisor.DESTINATION_ACCOUNT}, in {cloud.region}"
+    )
     print(f"services     {cloud.url}  process {cloud.state['cloud']['pid']}, log {cloud.state['cloud']['log']}")
-    print(f"rds          {cloud.rds_url}  process {rds['pid']}, log {rds['log']}" if rds else "rds          not started")
+    print(
+        f"rds          {cloud.rds_url}  process {rds['pid']}, log {rds['log']}" if rds else "rds          not started"
+    )
     print('use it with  eval "$(scripts/local-cloud env source)"  or  env destination')
 
 

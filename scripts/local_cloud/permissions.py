@@ -17,7 +17,9 @@ def account_and_region(arn: str) -> tuple[str, str]:
 def find_function(function_arn: str) -> Optional[dict]:
     """The function as it is to be run, whichever account it is in, or None."""
     account, region = account_and_region(function_arn)
-    function, configuration, _ = lambda_svc._get_func_record_for_ref_in_scope(function_arn, account_id=account, region=region)
+    function, configuration, _ = lambda_svc._get_func_record_for_ref_in_scope(
+        function_arn, account_id=account, region=region
+    )
     if not function or not configuration:
         return None
     return lambda_svc._execution_record_for_config(function, configuration)
@@ -64,7 +66,10 @@ def service_may_assume(role_arn: str, service: str, source_arn: str = "") -> boo
         region="",
         service_context={"aws:sourcearn": source_arn or None, "aws:sourceaccount": account},
     )
-    return iam_evaluator.evaluate_resource_policy(found["AssumeRolePolicyDocument"], context, service=service).decision == "Allow"
+    return (
+        iam_evaluator.evaluate_resource_policy(found["AssumeRolePolicyDocument"], context, service=service).decision
+        == "Allow"
+    )
 
 
 def role_denial(role_arn: str, session: str, action: str, resource: str) -> Optional[str]:

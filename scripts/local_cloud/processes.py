@@ -14,7 +14,7 @@ MARKER = "LOCAL_CLOUD_DIRECTORY"
 
 
 def started_at(pid: int) -> Optional[str]:
-    """When the process started, in the kernel's clock ticks; with the pid it names a process for ever. None if it ended."""
+    """When the process started, in clock ticks of the kernel; with the pid it names a process for ever. None if it ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

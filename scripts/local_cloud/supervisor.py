@@ -209,7 +209,9 @@ def emulator_binary() -> Path:
     except OSError as error:
         raise LocalCloudError(f"cargo could not be started: {error}") from error
     if build.returncode != 0:
-        raise LocalCloudError(f"the RDS emulator could not be built: {shlex.join(command)} ended with {build.returncode}")
+        raise LocalCloudError(
+            f"the RDS emulator could not be built: {shlex.join(command)} ended with {build.returncode}"
+        )
     return binary
 
 
@@ -257,7 +259,9 @@ def _wait_until_healthy(process: dict, path: str) -> None:
         except (urllib.error.URLError, OSError):
             pass
         if not processes.is_alive(process):
-            raise LocalCloudError(f"the process ended while starting; its log is {process['log']}{_end_of(process['log'])}")
+            raise LocalCloudError(
+                f"the process ended while starting; its log is {process['log']}{_end_of(process['log'])}"
+            )
         if time.monotonic() > deadline:
             raise LocalCloudError(
                 f"{process['url']}{path} did not answer within {START_DEADLINE_SECONDS} s; "

@@ -24,7 +24,9 @@ class Accounts:
         """The credentials of a session of a new role with a policy of these statements, as arguments of a client."""
         number = self.number(account)
         role = self._role(account, name, {"AWS": number}, statements)
-        credentials = self._cloud.client("sts", account).assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+        credentials = self._cloud.client("sts", account).assume_role(RoleArn=role, RoleSessionName="test")[
+            "Credentials"
+        ]
         return {
             "aws_access_key_id": credentials["AccessKeyId"],
             "aws_secret_access_key": credentials["SecretAccessKey"],

@@ -67,8 +67,13 @@ def test_a_role_may_do_what_its_policy_says(cloud: Any, accounts: Any, name: str
 
 def test_conditions_see_the_tags_of_the_resource_and_of_the_request(cloud: Any, accounts: Any, name: str) -> None:
     ours = {"StringEquals": {"aws:ResourceTag/rds-replication:stack": "mine"}}
-    tagged = {"StringEquals": {"aws:RequestTag/rds-replication:stack": "mine"}, "ForAllValues:StringEquals": {"aws:TagKeys": ["rds-replication:stack"]}}
-    session = accounts.session("source", name, allow("rds:DeleteDBInstance", "*", **ours), allow("rds:CreateDBSnapshot", "*", **tagged))
+    tagged = {
+        "StringEquals": {"aws:RequestTag/rds-replication:stack": "mine"},
+        "ForAllValues:StringEquals": {"aws:TagKeys": ["rds-replication:stack"]},
+    }
+    session = accounts.session(
+        "source", name, allow("rds:DeleteDBInstance", "*", **ours), allow("rds:CreateDBSnapshot", "*", **tagged)
+    )
     delete = {"action": "rds:DeleteDBInstance", "resource": DATABASE}
     create = {"action": "rds:CreateDBSnapshot", "resource": DATABASE}
     stack = {"rds-replication:stack": "mine"}
@@ -92,7 +97,9 @@ def test_bad_signatures_and_keys_are_named_as_rds_names_them(cloud: Any, account
 def test_a_key_of_another_account_needs_both_policies(cloud: Any, accounts: Any, name: str) -> None:
     keys = cloud.client("kms", "source")
     key = keys.create_key()["KeyMetadata"]["Arn"]
-    with_policy = accounts.session("destination", name, allow("kms:CreateGrant", "arn:aws:kms:us-east-1:111111111111:key/*"))
+    with_policy = accounts.session(
+        "destination", name, allow("kms:CreateGrant", "arn:aws:kms:us-east-1:111111111111:key/*")
+    )
     without_policy = accounts.session("destination", f"{name}-none")
     grant = {"action": "kms:CreateGrant", "resource": key}
 
@@ -100,7 +107,12 @@ def test_a_key_of_another_account_needs_both_policies(cloud: Any, accounts: Any,
     assert denied.endswith("because no resource-based policy allows the kms:CreateGrant action")
     policy = {
         "Statement": [
-            {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, "Action": "kms:*", "Resource": "*"},
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": "arn:aws:iam::111111111111:root"},
+                "Action": "kms:*",
+                "Resource": "*",
+            },
             {
                 "Effect": "Allow",
                 "Principal": {"AWS": "arn:aws:iam::222222222222:root"},

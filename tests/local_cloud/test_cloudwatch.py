@@ -31,7 +31,9 @@ def machine(cloud: Any, accounts: Any, name: str, state: dict) -> str:
     return states.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
 
 
-def test_an_alarm_on_failed_executions_tells_its_topic(cloud: Any, accounts: Any, name: str, eventually: Callable) -> None:
+def test_an_alarm_on_failed_executions_tells_its_topic(
+    cloud: Any, accounts: Any, name: str, eventually: Callable
+) -> None:
     failing = machine(cloud, accounts, f"{name}-failing", {"Type": "Fail"})
     other = machine(cloud, accounts, f"{name}-other", {"Type": "Succeed"})
     queues, topics = cloud.client("sqs", "source"), cloud.client("sns", "source")
@@ -54,7 +56,9 @@ def test_an_alarm_on_failed_executions_tells_its_topic(cloud: Any, accounts: Any
     assert on_other() == "OK"
 
 
-def test_an_alarm_on_missing_successes_ends_with_a_success(cloud: Any, accounts: Any, name: str, eventually: Callable) -> None:
+def test_an_alarm_on_missing_successes_ends_with_a_success(
+    cloud: Any, accounts: Any, name: str, eventually: Callable
+) -> None:
     succeeding = machine(cloud, accounts, name, {"Type": "Succeed"})
     settings = {"ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching", "EvaluationPeriods": 3}
     state = alarm(cloud, name, **machine_metric(succeeding, "ExecutionsSucceeded"), **settings, DatapointsToAlarm=3)
@@ -68,7 +72,14 @@ def test_an_alarm_on_the_messages_of_a_queue(cloud: Any, name: str, eventually: 
     queue = queues.create_queue(QueueName=name)["QueueUrl"]
     metric = {"Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible"}
     settings = {"ComparisonOperator": "GreaterThanThreshold", "Threshold": 0, "Statistic": "Maximum"}
-    state = alarm(cloud, name, **metric, **settings, Dimensions=[{"Name": "QueueName", "Value": name}], TreatMissingData="notBreaching")
+    state = alarm(
+        cloud,
+        name,
+        **metric,
+        **settings,
+        Dimensions=[{"Name": "QueueName", "Value": name}],
+        TreatMissingData="notBreaching",
+    )
     eventually(lambda: state() == "OK")
     queues.send_message(QueueUrl=queue, MessageBody="lost")
     eventually(lambda: state() == "ALARM")

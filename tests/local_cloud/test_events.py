@@ -85,7 +85,9 @@ def test_a_machine_is_started_as_the_role_of_the_target(rules: Rules, problem: s
     states = rules.cloud.client("stepfunctions", "source")
     definition = {"StartAt": "Start", "States": {"Start": {"Type": "Pass", "End": True}}}
     own = rules.accounts.role("source", f"{rules.name}-machine", "states.amazonaws.com")
-    machine = states.create_state_machine(name=rules.name, definition=json.dumps(definition), roleArn=own)["stateMachineArn"]
+    machine = states.create_state_machine(name=rules.name, definition=json.dumps(definition), roleArn=own)[
+        "stateMachineArn"
+    ]
     start = allow("states:StartExecution", machine)
     wrong = {"trust": ("lambda.amazonaws.com", [start]), "policy": ("events.amazonaws.com", [allow("sns:Publish")])}
     service, statements = wrong[problem]

@@ -41,7 +41,9 @@ def test_a_function_without_its_code_is_refused(cloud: Any, accounts: Any, name:
     assert "NoSuchKey" in error.value.response["Error"]["Message"]
 
 
-def test_a_stack_with_a_function_without_its_code_fails(cloud: Any, accounts: Any, name: str, eventually: Callable) -> None:
+def test_a_stack_with_a_function_without_its_code_fails(
+    cloud: Any, accounts: Any, name: str, eventually: Callable
+) -> None:
     cloud.client("s3", "source").create_bucket(Bucket=name)
     function = {
         "Runtime": "provided.al2023",

@@ -16,7 +16,12 @@ FOREIGN_KEYS = "arn:aws:kms:us-east-1:111111111111:key/*"
 
 def shared_key(cloud: Any, *actions: str) -> str:
     """A key of the source account whose policy gives the destination account these actions."""
-    root = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, "Action": "kms:*", "Resource": "*"}
+    root = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111111111111:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
     statements = [root]
     if actions:
         other = {"AWS": "arn:aws:iam::222222222222:root"}
@@ -32,7 +37,9 @@ def refusal(error: pytest.ExceptionInfo) -> str:
 
 def test_a_key_of_another_account_is_described_if_both_policies_allow_it(cloud: Any, accounts: Any, name: str) -> None:
     key = shared_key(cloud, "kms:DescribeKey")
-    keys = cloud.client("kms", "destination", **accounts.session("destination", name, allow("kms:DescribeKey", FOREIGN_KEYS)))
+    keys = cloud.client(
+        "kms", "destination", **accounts.session("destination", name, allow("kms:DescribeKey", FOREIGN_KEYS))
+    )
     assert keys.describe_key(KeyId=key)["KeyMetadata"]["Arn"] == key
 
 
@@ -47,12 +54,16 @@ def test_a_key_of_another_account_is_refused_if_its_policy_is_silent(cloud: Any,
     )
 
 
-def test_a_key_of_another_account_is_refused_if_the_callers_policy_is_silent(cloud: Any, accounts: Any, name: str) -> None:
+def test_a_key_of_another_account_is_refused_if_the_callers_policy_is_silent(
+    cloud: Any, accounts: Any, name: str
+) -> None:
     key = shared_key(cloud, "kms:DescribeKey")
     keys = cloud.client("kms", "destination", **accounts.session("destination", name))
     with pytest.raises(ClientError) as error:
         keys.describe_key(KeyId=key)
-    assert refusal(error).endswith(f"on resource: {key} because no identity-based policy allows the kms:DescribeKey action")
+    assert refusal(error).endswith(
+        f"on resource: {key} because no identity-based policy allows the kms:DescribeKey action"
+    )
 
 
 def test_the_root_of_another_account_obeys_the_keys_policy(cloud: Any) -> None:

@@ -72,7 +72,9 @@ def test_up_is_idempotent_and_down_leaves_no_process(directory: Path) -> None:
 
 def test_env_makes_plain_aws_work(directory: Path) -> None:
     local_cloud(directory, "up", "--no-rds", "--region", "eu-central-1")
-    script = f'eval "$({ROOT}/scripts/local-cloud env destination --directory {directory})" && aws sts get-caller-identity'
+    script = (
+        f'eval "$({ROOT}/scripts/local-cloud env destination --directory {directory})" && aws sts get-caller-identity'
+    )
     # Settings of another account that a person may have must not shine through.
     environment = {**os.environ, "AWS_PROFILE": "mine", "AWS_SESSION_TOKEN": "mine"}
     answer = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, env=environment)

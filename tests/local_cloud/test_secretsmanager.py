@@ -57,7 +57,9 @@ def test_a_secret_under_a_key_of_its_own_is_read_only_by_who_may_decrypt(cloud: 
     arn = secret(cloud, name, key(cloud))
     with_key = accounts.session("source", f"{name}-with", allow(READ), allow("kms:Decrypt"))
     without_key = accounts.session("source", f"{name}-without", allow(READ))
-    assert cloud.client("secretsmanager", "source", **with_key).get_secret_value(SecretId=arn)["SecretString"] == "value"
+    assert (
+        cloud.client("secretsmanager", "source", **with_key).get_secret_value(SecretId=arn)["SecretString"] == "value"
+    )
     with pytest.raises(ClientError) as error:
         cloud.client("secretsmanager", "source", **without_key).get_secret_value(SecretId=arn)
     assert "not authorized to perform: kms:Decrypt" in error.value.response["Error"]["Message"]

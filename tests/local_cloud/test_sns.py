@@ -200,7 +200,9 @@ def test_a_stack_fails_whose_subscription_the_topic_does_not_allow(scene: Scene)
     function = scene.function(permitted_source=None)
     stacks.create_stack(StackName=scene.name, TemplateBody=template(scene, function))
     with pytest.raises(WaiterError):
-        stacks.get_waiter("stack_create_complete").wait(StackName=scene.name, WaiterConfig={"Delay": 1, "MaxAttempts": 15})
+        stacks.get_waiter("stack_create_complete").wait(
+            StackName=scene.name, WaiterConfig={"Delay": 1, "MaxAttempts": 15}
+        )
     events = stacks.describe_stack_events(StackName=scene.name)["StackEvents"]
     reasons = [event.get("ResourceStatusReason", "") for event in events]
     assert any("is not authorized to perform: sns:Subscribe" in reason for reason in reasons)

@@ -96,7 +96,11 @@ def machines(cloud: Any, accounts: Any, name: str, eventually: Callable) -> Mach
         {"Type": "Pass", "Parameters": {"a.$": "$.list[7]"}, "End": True},
         {"Type": "Wait", "SecondsPath": "$.missing", "End": True},
         {"Type": "Wait", "SecondsPath": "$.text", "End": True},
-        {"Type": "Choice", "Choices": [{"Variable": "$.missing", "StringEquals": "x", "Next": "End"}], "Default": "End"},
+        {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.missing", "StringEquals": "x", "Next": "End"}],
+            "Default": "End",
+        },
     ],
 )
 def test_a_path_that_finds_nothing_ends_the_execution(machines: Machines, state: dict) -> None:
@@ -227,7 +231,9 @@ def handler(event, context):
 
 
 def test_a_running_execution_keeps_the_definition_it_started_with(machines: Machines) -> None:
-    machine = machines.create({"Start": {"Type": "Wait", "Seconds": 60, "Next": "Old"}, "Old": {**PASS, "Result": "old"}})
+    machine = machines.create(
+        {"Start": {"Type": "Wait", "Seconds": 60, "Next": "Old"}, "Old": {**PASS, "Result": "old"}}
+    )
     execution = machines.start(machine)
     new = {"StartAt": "New", "States": {"New": {**PASS, "Result": "new"}}}
     machines.states.update_state_machine(stateMachineArn=machine, definition=json.dumps(new))

@@ -6,8 +6,8 @@ Answer:  {"account", "principalArn", "region", "allowed": true}
       or {"account", "principalArn", "region", "allowed": false, "denied": {"action", "resource", "message"}}
       or {"error": {"code", "message"}} when the signature or the key is not good.
 
-`resourceTags` and `requestTags` may be left out; the tags of a KMS key are looked up here. The checks are made in order
-and the first that fails is named.
+`resourceTags` and `requestTags` may be left out; the tags of a KMS key are looked up here. The checks are made in
+order and the first that fails is named.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """CloudWatch: alarms.
 
 AWS: an alarm looks by itself, about once a minute, at the data with exactly its dimensions: at each of its last
-EvaluationPeriods. It is in ALARM when DatapointsToAlarm of them breach; a period without data counts as TreatMissingData says.
-SQS reports how many messages of a queue can be received.
+EvaluationPeriods. It is in ALARM when DatapointsToAlarm of them breach; a period without data counts as
+TreatMissingData says. SQS reports how many messages of a queue can be received.
 """
 
 from __future__ import annotations
@@ -99,4 +99,6 @@ def _report_queues() -> None:
         name = queue["attributes"]["QueueArn"].rpartition(":")[2]
         visible = sum(message["visible_at"] <= time.time() for message in list(queue["messages"]))
         with responses.request_scope(account, region):
-            cloudwatch.record_metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", visible, "Count", {"QueueName": name})
+            cloudwatch.record_metric(
+                "AWS/SQS", "ApproximateNumberOfMessagesVisible", visible, "Count", {"QueueName": name}
+            )

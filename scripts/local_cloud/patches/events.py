@@ -1,8 +1,9 @@
 """EventBridge: who lets a rule or a schedule reach its target.
 
-AWS: a function, a queue or a topic lets a rule in by its own policy; a state machine is started as the target's role, which must
-trust EventBridge and allow it. A schedule always acts as its target's role. A function is invoked asynchronously, with Lambda's
-retries. What cannot be delivered goes to the dead-letter queue of the target, if it has one. PutTargets wants the role.
+AWS: a function, a queue or a topic lets a rule in by its own policy; a state machine is started as the target's role,
+which must trust EventBridge and allow it. A schedule always acts as its target's role. A function is invoked
+asynchronously, with Lambda's retries. What cannot be delivered goes to the dead-letter queue of the target, if it has
+one. PutTargets wants the role.
 """
 
 from __future__ import annotations

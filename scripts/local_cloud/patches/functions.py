@@ -1,8 +1,8 @@
 """Lambda: code that is not there, failed events, and the time a warm call takes.
 
-AWS: a function whose code is not in the bucket is refused. An event that fails for good goes to the function's on-failure
-destination as the function's role, which must be allowed to. A warm call of a function that does nothing takes a few
-milliseconds.
+AWS: a function whose code is not in the bucket is refused. An event that fails for good goes to the function's
+on-failure destination as the function's role, which must be allowed to. A warm call of a function that does nothing
+takes a few milliseconds.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _routed_as_role(route: Callable) -> Callable:
 
 
 def _without_delay(build: Callable) -> Callable:
-    """The answers to a function's runtime leave in one piece and at once: in two, the second waits for an acknowledgement."""
+    """The answers to a function's runtime leave in one piece: of two, the second waits for an acknowledgement."""
 
     def build_without_delay(worker: Any, *arguments: Any) -> type:
         return type("PromptHandler", (build(worker, *arguments),), {"disable_nagle_algorithm": True, "wbufsize": -1})

@@ -1,8 +1,8 @@
 """Identity and Access Management: keys and secrets of other accounts, grants, and the words of a refusal.
 
-AWS: a key or secret of another account needs an Allow both in its own policy and in the caller's; the root user of an account
-is no exception. A KMS alias is judged as the key that it stands for. A grant gives what no policy gives. A refusal names the
-resource, and says whether a resource-based or an identity-based policy is the cause.
+AWS: a key or secret of another account needs an Allow both in its own policy and in the caller's; the root user of an
+account is no exception. A KMS alias is judged as the key that it stands for. A grant gives what no policy gives. A
+refusal names the resource, and says whether a resource-based or an identity-based policy is the cause.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def apply() -> None:
                 return None
         return result
 
-    def respond_naming_resource(service: str, action: str, principal_arn: str, request_id: str, **details: Any) -> tuple:
+    def respond_naming_resource(
+        service: str, action: str, principal_arn: str, request_id: str, **details: Any
+    ) -> tuple:
         resource = details.get("resource_arn", "*")
         if service in NAMING_RESOURCES and not details.get("message") and not details.get("error_code"):
             if service == "kms":
@@ -69,7 +71,7 @@ def apply() -> None:
 def _refuse_foreign_root(
     access_key_id: str, action: str, service: str, region: str, resource_arn: str, service_context: Optional[dict]
 ) -> Any:
-    """A refusal if the caller is the root of another account, which ministack lets pass, and the resource's policy is silent."""
+    """A refusal if the caller is the root of another account, which ministack lets pass, and the policy is silent."""
     principal = iam_evaluator.resolve_principal(access_key_id or "", responses.get_account_id())
     if isinstance(principal, iam_evaluator.AuthError) or principal.policies is not None:
         return None

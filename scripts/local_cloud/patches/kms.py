@@ -1,7 +1,8 @@
 """Key Management Service: keys of other accounts, and the keys that AWS manages.
 
-AWS: the operations of ACROSS_ACCOUNTS take the ARN of a key of any account, if its policy and the caller's allow that. An alias
-`alias/aws/<service>` names a key that AWS makes on first use, manages (KeyManager is AWS), and lets nobody change or share.
+AWS: the operations of ACROSS_ACCOUNTS take the ARN of a key of any account, if its policy and the caller's allow
+that. An alias `alias/aws/<service>` names a key that AWS makes on first use, manages (KeyManager is AWS), and lets
+nobody change or share.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def apply() -> None:
 
 
 def policy_and_owner(resource_arn: str) -> Optional[tuple[str, str]]:
-    """The policy of a key of any account and the account; an empty policy for a key of another account that is not there."""
+    """The policy of a key of any account, and the account; no policy for a key of another account that is missing."""
     key = kms._resolve_key(resource_arn)
     account, _ = permissions.account_and_region(resource_arn)
     if key is None and account != responses.get_account_id():

@@ -1,9 +1,10 @@
 """Secrets Manager: secrets of other accounts, the keys of secrets, and repeated requests.
 
-AWS: a secret of another account is named by its ARN; it needs an Allow in its resource policy and in the caller's, and a
-customer-managed key, because the default one cannot be shared. Reading a secret under such a key takes kms:Decrypt, writing it
-kms:GenerateDataKey and kms:Decrypt, by the key's policy too. PutSecretValue with the ClientRequestToken of a version that is
-there changes nothing if the value is the same, and is refused if it is another.
+AWS: a secret of another account is named by its ARN; it needs an Allow in its resource policy and in the caller's,
+and a customer-managed key, because the default one cannot be shared. Reading a secret under such a key takes
+kms:Decrypt, writing it kms:GenerateDataKey and kms:Decrypt, by the key's policy too. PutSecretValue with the
+ClientRequestToken of a version that is there changes nothing if the value is the same, and is refused if it is
+another.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def _owner(secret_id: Any) -> Optional[str]:
 
 
 def _key_denial(secret: dict, owner: str, caller: str, access_key: str, actions: tuple[str, ...]) -> Optional[str]:
-    """Why the caller may not use the key of the secret; None if it may, or if it is the default key of its own account."""
+    """Why the caller may not use the key of the secret; None if it may. The default key is for its own account."""
     region = responses.get_region()
     reference = secret.get("KmsKeyId")
     if not reference or "alias/aws/" in reference:

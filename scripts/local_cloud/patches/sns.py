@@ -1,9 +1,9 @@
 """Simple Notification Service: functions in other accounts, their policies, redrive, and subscriptions of a stack.
 
-AWS: a topic delivers to a function of any account whose policy lets the topic invoke it. The invocation is asynchronous:
-once Lambda has taken the event, it is Lambda that retries a function that fails (twice, then the function's own dead-letter
-queue or on-failure destination). What Lambda does not take, because the function is gone or its policy forbids it, is not
-retried and goes to the dead-letter queue of the subscription's RedrivePolicy.
+AWS: a topic delivers to a function of any account whose policy lets the topic invoke it. The invocation is
+asynchronous: once Lambda has taken the event, it is Lambda that retries a function that fails (twice, then the
+function's own dead-letter queue or on-failure destination). What Lambda does not take, because the function is gone
+or its policy forbids it, is not retried and goes to the dead-letter queue of the subscription's RedrivePolicy.
 """
 
 from __future__ import annotations
@@ -93,7 +93,12 @@ def _event(envelope: str, subscription_arn: str) -> dict:
     notification = {"Subject": None, "MessageAttributes": {}, **json.loads(envelope)}
     for queue_name, function_name in (("SigningCertURL", "SigningCertUrl"), ("UnsubscribeURL", "UnsubscribeUrl")):
         notification[function_name] = notification.pop(queue_name, "")
-    record = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription_arn, "Sns": notification}
+    record = {
+        "EventSource": "aws:sns",
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": subscription_arn,
+        "Sns": notification,
+    }
     return {"Records": [record]}
 
 
@@ -102,7 +107,9 @@ def _redrive(topic_arn: str, subscription_arn: str, envelope: str, message_attri
     policy = (subscription or {}).get("attributes", {}).get("RedrivePolicy")
     queue = json.loads(policy).get("deadLetterTargetArn") if policy else None
     if queue:
-        sns._deliver_to_sqs(queue, envelope, False, envelope, message_attributes=message_attributes, topic_arn=topic_arn)
+        sns._deliver_to_sqs(
+            queue, envelope, False, envelope, message_attributes=message_attributes, topic_arn=topic_arn
+        )
 
 
 def create_subscription(logical_id: str, properties: dict, stack_name: str) -> tuple[str, dict]:
@@ -139,7 +146,9 @@ def list_subscriptions(parameters: dict) -> Any:
                     "Protocol": subscription["protocol"],
                     "Endpoint": sns._xml_escape(subscription["endpoint"]),
                 }
-                members += "<member>" + "".join(f"<{name}>{value}</{name}>" for name, value in fields.items()) + "</member>"
+                members += (
+                    "<member>" + "".join(f"<{name}>{value}</{name}>" for name, value in fields.items()) + "</member>"
+                )
     content = f"<ListSubscriptionsResult><Subscriptions>{members}</Subscriptions></ListSubscriptionsResult>"
     return sns._xml(200, "ListSubscriptionsResponse", content)
 

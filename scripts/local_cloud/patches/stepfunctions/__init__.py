@@ -5,7 +5,7 @@
     execution.py   how an execution runs, waits, retries and ends
     tasks.py       what a task may do: the machine's role; nested executions
     api.py         StartExecution, StopExecution, and the stack resource
-    reports.py     metrics of AWS/States, status events
+    reports.py     metrics of AWS/States
 """
 
 from __future__ import annotations

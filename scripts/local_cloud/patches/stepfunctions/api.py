@@ -1,8 +1,8 @@
 """StartExecution, StopExecution, and the roles and definitions of machines.
 
-AWS: StartExecution with the name and input of an execution that still runs answers as the first call did; with the name of any
-other execution it is ExecutionAlreadyExists. Names have at most 80 characters, without spaces and most punctuation. Inputs are
-JSON of at most 256 KiB. A machine whose role does not trust Step Functions is refused.
+AWS: StartExecution with the name and input of an execution that still runs answers as the first call did; with the
+name of any other execution it is ExecutionAlreadyExists. Names have at most 80 characters, without spaces and most
+punctuation. Inputs are JSON of at most 256 KiB. A machine whose role does not trust Step Functions is refused.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def _started(start: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
 
 
 def _existing(request: dict) -> Optional[dict]:
-    machine = sfn._state_machines.get(sfn._resolve_state_machine_arn(request.get("stateMachineArn", "").partition("#")[0]))
+    machine = sfn._state_machines.get(
+        sfn._resolve_state_machine_arn(request.get("stateMachineArn", "").partition("#")[0])
+    )
     if machine is None or not request.get("name"):
         return None
     prefix = machine["stateMachineArn"].replace(":stateMachine:", ":execution:")
@@ -99,8 +101,12 @@ def _checked_stack_resource(create: Callable) -> Callable:
 def validate(request: dict) -> tuple:
     """ValidateStateMachineDefinition."""
     found = definition.problems(request.get("definition", ""))
-    diagnostics = [{"severity": "ERROR", "code": text.partition(":")[0], "message": text.partition(": ")[2]} for text in found]
-    return responses.json_response({"result": "FAIL" if found else "OK", "diagnostics": diagnostics, "truncated": False})
+    diagnostics = [
+        {"severity": "ERROR", "code": text.partition(":")[0], "message": text.partition(": ")[2]} for text in found
+    ]
+    return responses.json_response(
+        {"result": "FAIL" if found else "OK", "diagnostics": diagnostics, "truncated": False}
+    )
 
 
 def _untrusting(role_arn: str) -> str:

@@ -1,7 +1,7 @@
 """What is refused when a machine is created or updated.
 
-AWS: a definition must be JSON of the Amazon States Language: known fields with values of the right kind, exactly one way on from
-every state, targets that exist, no state that cannot be reached, and States.ALL alone and last.
+AWS: a definition must be JSON of the Amazon States Language: known fields with values of the right kind, exactly one
+way on from every state, targets that exist, no state that cannot be reached, and States.ALL alone and last.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ FIELDS = {
     | _FLOW
     | _RESULT
     | _ERRORS
-    | {"Resource", "TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "HeartbeatSecondsPath", "Credentials", "Arguments"},
+    | {
+        "Resource",
+        "TimeoutSeconds",
+        "TimeoutSecondsPath",
+        "HeartbeatSeconds",
+        "HeartbeatSecondsPath",
+        "Credentials",
+        "Arguments",
+    },
     "Choice": _COMMON | {"Choices", "Default"},
     "Wait": _COMMON | _FLOW | {"Seconds", "SecondsPath", "Timestamp", "TimestampPath"},
     "Succeed": _COMMON,
@@ -29,11 +37,29 @@ FIELDS = {
     | _FLOW
     | _RESULT
     | _ERRORS
-    | {"ItemProcessor", "Iterator", "ItemsPath", "Items", "ItemSelector", "ItemReader", "ItemBatcher", "ResultWriter", "Label"}
+    | {
+        "ItemProcessor",
+        "Iterator",
+        "ItemsPath",
+        "Items",
+        "ItemSelector",
+        "ItemReader",
+        "ItemBatcher",
+        "ResultWriter",
+        "Label",
+    }
     | {"MaxConcurrency", "MaxConcurrencyPath", "ToleratedFailureCount", "ToleratedFailureCountPath"}
     | {"ToleratedFailurePercentage", "ToleratedFailurePercentagePath"},
 }
-RETRY_FIELDS = {"ErrorEquals", "IntervalSeconds", "BackoffRate", "MaxAttempts", "MaxDelaySeconds", "JitterStrategy", "Comment"}
+RETRY_FIELDS = {
+    "ErrorEquals",
+    "IntervalSeconds",
+    "BackoffRate",
+    "MaxAttempts",
+    "MaxDelaySeconds",
+    "JitterStrategy",
+    "Comment",
+}
 CATCH_FIELDS = {"ErrorEquals", "ResultPath", "Next", "Comment", "Assign", "Output"}
 MACHINE_FIELDS = {"Comment", "StartAt", "States", "Version", "TimeoutSeconds", "QueryLanguage", "ProcessorConfig"}
 
@@ -83,7 +109,7 @@ def _machine(machine: dict, where: str, names: set[str], jsonata: bool) -> Itera
     if not ends:
         yield f"NO_TERMINAL_STATE: There is no terminal state at {where}/States"
     for name in sorted(set(states) - _reached(states, start)):
-        yield f"MISSING_TRANSITION_TARGET: State \"{name}\" is not reachable. at {where}/States/{name}"
+        yield f'MISSING_TRANSITION_TARGET: State "{name}" is not reachable. at {where}/States/{name}'
 
 
 def _reached(states: dict, start: Any) -> set[str]:
@@ -136,7 +162,9 @@ def _choice(state: dict, where: str, _: set[str], jsonata: bool) -> Iterator[str
     if not isinstance(choices, list) or not choices:
         yield _schema("These fields are required: [Choices]", where)
         return
-    operators = set(paths.COMPARISONS) | {f"{name}Path" for name in paths.COMPARISONS} | set(paths.TYPE_TESTS) | {"IsPresent"}
+    operators = (
+        set(paths.COMPARISONS) | {f"{name}Path" for name in paths.COMPARISONS} | set(paths.TYPE_TESTS) | {"IsPresent"}
+    )
 
     def rule(entry: Any, here: str, top: bool) -> Iterator[str]:
         if not isinstance(entry, dict):
@@ -243,7 +271,16 @@ def _whole_number(entry: dict, field: str, least: int, where: str) -> Iterator[s
 
 
 def _paths(state: dict, where: str) -> Iterator[str]:
-    for field in ("InputPath", "OutputPath", "ResultPath", "SecondsPath", "TimestampPath", "ItemsPath", "ErrorPath", "CausePath"):
+    for field in (
+        "InputPath",
+        "OutputPath",
+        "ResultPath",
+        "SecondsPath",
+        "TimestampPath",
+        "ItemsPath",
+        "ErrorPath",
+        "CausePath",
+    ):
         value = state.get(field)
         if value is not None and not str(value).startswith(("$", "States.")):
             yield _schema("Value is not a Reference Path", f"{where}/{field}")
@@ -255,7 +292,10 @@ def _template(value: Any, where: str) -> Iterator[str]:
     if isinstance(value, dict):
         for name, part in value.items():
             if name.endswith(".$") and not (isinstance(part, str) and part.startswith(("$", "States."))):
-                yield _schema("The value for the field must be a valid JSONPath or a valid intrinsic function call", f"{where}/{name}")
+                yield _schema(
+                    "The value for the field must be a valid JSONPath or a valid intrinsic function call",
+                    f"{where}/{name}",
+                )
             elif not name.endswith(".$"):
                 yield from _template(part, f"{where}/{name}")
     elif isinstance(value, list):

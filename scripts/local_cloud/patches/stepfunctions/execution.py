@@ -1,9 +1,9 @@
 """How an execution runs, waits, retries and ends.
 
-AWS: an execution keeps the definition and the role that its machine had when it started. It ends once: what comes after
-StopExecution or the machine's TimeoutSeconds changes nothing, and nothing new is begun. States.Runtime and
-States.DataLimitExceeded are neither retried nor caught by States.ALL. A delay of a Retry is as long as MaxDelaySeconds at most,
-and with JitterStrategy FULL anything between nothing and that.
+AWS: an execution keeps the definition and the role that its machine had when it started. It ends once: what comes
+after StopExecution or the machine's TimeoutSeconds changes nothing, and nothing new is begun. States.Runtime and
+States.DataLimitExceeded are neither retried nor caught by States.ALL. A delay of a Retry is as long as
+MaxDelaySeconds at most, and with JitterStrategy FULL anything between nothing and that.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ def run(execution_arn: str) -> None:
     timer = None
     if "TimeoutSeconds" in definition:
         # The account and the Region of this thread belong to the context.
-        timer = threading.Timer(definition["TimeoutSeconds"], copy_context().run, (finish, execution, "TIMED_OUT", "States.Timeout"))
+        timer = threading.Timer(
+            definition["TimeoutSeconds"], copy_context().run, (finish, execution, "TIMED_OUT", "States.Timeout")
+        )
         timer.daemon = True
         timer.start()
     try:
@@ -120,17 +122,23 @@ def run_states(states: dict, start_at: str, document: Any, execution: dict, cont
         kind = state["Type"]
         context["State"] = {"Name": name, "EnteredTime": sfn.now_iso(), "RetryCount": 0}
         text = json.dumps(document)
-        entered = add_event(execution, f"{kind}StateEntered", {"stateEnteredEventDetails": {"name": name, "input": text}})
+        entered = add_event(
+            execution, f"{kind}StateEntered", {"stateEnteredEventDetails": {"name": name, "input": text}}
+        )
         try:
             document, following = _run_state(kind, state, document, execution, context)
         except sfn._ExecutionError as error:
             if error.error == "States.Runtime" and "while executing the state" not in error.cause:
-                where = f"An error occurred while executing the state '{name}' (entered at the event id #{entered['id']})."
+                where = (
+                    f"An error occurred while executing the state '{name}' (entered at the event id #{entered['id']})."
+                )
                 raise sfn._ExecutionError(error.error, f"{where} {error.cause}") from error
             raise
         text = json.dumps(document)
         if len(text.encode()) > DATA_LIMIT_BYTES:
-            cause = f"The state '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
+            cause = (
+                f"The state '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
+            )
             raise sfn._ExecutionError("States.DataLimitExceeded", cause)
         add_event(execution, f"{kind}StateExited", {"stateExitedEventDetails": {"name": name, "output": text}})
         name = following
@@ -150,14 +158,18 @@ def _run_state(kind: str, state: dict, document: Any, execution: dict, context: 
     return run_one(state, document, context)
 
 
-def finish(execution: dict, status: str, error: Optional[str] = None, cause: Optional[str] = None, output: Optional[str] = None) -> bool:
+def finish(
+    execution: dict, status: str, error: Optional[str] = None, cause: Optional[str] = None, output: Optional[str] = None
+) -> bool:
     """Ends an execution, unless something else has ended it; says whether it did."""
     with _ending:
         if execution["status"] != "RUNNING":
             return False
         execution.update(status=status, stopDate=sfn.now_iso(), output=output, error=error, cause=cause)
     event = "TimedOut" if status == "TIMED_OUT" else status.capitalize()
-    details = {name: value for name, value in (("error", error), ("cause", cause), ("output", output)) if value is not None}
+    details = {
+        name: value for name, value in (("error", error), ("cause", cause), ("output", output)) if value is not None
+    }
     add_event(execution, f"Execution{event}", {f"execution{event}EventDetails": details})
     this = _runs.get(execution["executionArn"])
     if this is not None:
@@ -185,20 +197,22 @@ def wait_scaled(seconds: float) -> None:
 
 def _wait_state(stock: Callable) -> Callable:
     def execute_wait(state: dict, document: Any, context: Optional[dict] = None) -> tuple[Any, Optional[str]]:
-        """SecondsPath must find a whole number from 0 to 99999999, and TimestampPath a time; anything else is States.Runtime."""
+        """SecondsPath must find a whole number up to 99999999, and TimestampPath a time; else it is States.Runtime."""
         from local_cloud.patches.stepfunctions import paths
 
         selected = sfn._apply_input_path(state, document, context)
         if "SecondsPath" in state:
             seconds = paths.resolve_with_context(state["SecondsPath"], selected, context)
             if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 <= seconds <= 99_999_999:
-                cause = f"The SecondsPath parameter does not reference an integer value: {state['SecondsPath']} == {json.dumps(seconds)}"
+                shown = f"{state['SecondsPath']} == {json.dumps(seconds)}"
+                cause = f"The SecondsPath parameter does not reference an integer value: {shown}"
                 raise sfn._ExecutionError("States.Runtime", cause)
             state = {**{key: value for key, value in state.items() if key != "SecondsPath"}, "Seconds": seconds}
         elif "TimestampPath" in state:
             timestamp = paths.resolve_with_context(state["TimestampPath"], selected, context)
             if not paths.TYPE_TESTS["IsTimestamp"](timestamp):
-                cause = f"The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: {json.dumps(timestamp)}"
+                wanted = "a valid ISO-8601 extended offset date-time format string"
+                cause = f"The TimestampPath parameter does not reference {wanted}: {json.dumps(timestamp)}"
                 raise sfn._ExecutionError("States.Runtime", cause)
         return stock(state, document, context)
 

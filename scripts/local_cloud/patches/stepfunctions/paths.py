@@ -1,7 +1,8 @@
 """JSONPath and the comparisons of Choice states.
 
-AWS: a path that finds nothing ends the execution with States.Runtime, which no Retry and no Catch handles; only IsPresent may ask
-for what is not there. Every comparison has a form with Path, and values of the wrong type do not match.
+AWS: a path that finds nothing ends the execution with States.Runtime, which no Retry and no Catch handles; only
+IsPresent may ask for what is not there. Every comparison has a form with Path, and values of the wrong type do not
+match.
 """
 
 from __future__ import annotations
@@ -119,10 +120,14 @@ def _boolean(value: Any) -> Optional[bool]:
 
 def _time(value: Any) -> Optional[datetime]:
     # RFC 3339 with a time zone: without one, two times cannot be compared.
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", value):
+    if not isinstance(value, str) or not re.fullmatch(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", value
+    ):
         return None
     try:
-        return datetime.fromisoformat(re.sub(r"\.(\d{1,6})\d*", lambda part: "." + part[1].ljust(6, "0"), value.replace("Z", "+00:00")))
+        return datetime.fromisoformat(
+            re.sub(r"\.(\d{1,6})\d*", lambda part: "." + part[1].ljust(6, "0"), value.replace("Z", "+00:00"))
+        )
     except ValueError:
         return None
 
@@ -130,7 +135,9 @@ def _time(value: Any) -> Optional[datetime]:
 def _like(value: str, pattern: str) -> bool:
     r"""StringMatches: * stands for anything, and \* for itself."""
     parts = re.split(r"(\\.|\*)", pattern)
-    expression = "".join(".*" if part == "*" else re.escape(part[1:] if part.startswith("\\") else part) for part in parts)
+    expression = "".join(
+        ".*" if part == "*" else re.escape(part[1:] if part.startswith("\\") else part) for part in parts
+    )
     return re.fullmatch(expression, value, re.DOTALL) is not None
 
 

@@ -1,7 +1,8 @@
 """Metrics of AWS/States.
 
-AWS: every standard execution counts in ExecutionsStarted, in one of ExecutionsSucceeded, ExecutionsFailed, ExecutionsTimedOut and
-ExecutionsAborted, and in ExecutionTime (milliseconds), with the dimension StateMachineArn; alarms stand on these.
+AWS: every standard execution counts in ExecutionsStarted, in one of ExecutionsSucceeded, ExecutionsFailed,
+ExecutionsTimedOut and ExecutionsAborted, and in ExecutionTime (milliseconds), with the dimension StateMachineArn;
+alarms stand on these.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What a task may do, and nested executions.
 
-AWS: a task acts with the role of its machine, which must trust Step Functions. A function that may not be invoked fails the task
-with Lambda.AWSLambdaException; a throttled one with Lambda.TooManyRequestsException. A nested execution (.sync) that fails is
-States.TaskFailed with the description of that execution as the cause; it is stopped when the outer one ends.
+AWS: a task acts with the role of its machine, which must trust Step Functions. A function that may not be invoked
+fails the task with Lambda.AWSLambdaException; a throttled one with Lambda.TooManyRequestsException. A nested
+execution (.sync) that fails is States.TaskFailed with the description of that execution as the cause; it is stopped
+when the outer one ends.
 """
 
 from __future__ import annotations
