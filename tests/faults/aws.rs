@@ -1,0 +1,129 @@
+//! One account, asked thousands of times: the SDK in place of the `aws` command, which takes half a second to start.
+
+use aws_credential_types::Credentials;
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use rds_access::{Instance, Snapshot};
+use replication::secret::Pointer;
+use time::OffsetDateTime;
+use tokio::runtime::Runtime;
+
+use crate::account::Account;
+
+/// The clients of one account, for one thread.
+pub struct Aws {
+    runtime: Runtime,
+    machines: aws_sdk_sfn::Client,
+    rds: aws_sdk_rds::Client,
+    secrets: aws_sdk_secretsmanager::Client,
+    topics: aws_sdk_sns::Client,
+}
+
+/// An execution, as Step Functions describes it.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    /// Its ARN.
+    pub arn: String,
+    /// How it stands.
+    pub status: ExecutionStatus,
+    /// When it started.
+    pub started_at: OffsetDateTime,
+    /// Its output, once it has succeeded.
+    pub output: String,
+    /// The name of the error, if it failed.
+    pub error: String,
+    /// What the error says.
+    pub cause: String,
+}
+
+impl Aws {
+    /// The clients of `account`.
+    pub fn new(account: &Account) -> Self {
+        let config = |endpoint: &str| {
+            let key = Credentials::new(account.variable("AWS_ACCESS_KEY_ID"), "local-cloud", None, None, "tests");
+            SdkConfig::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(account.variable("AWS_REGION").to_owned()))
+                .endpoint_url(account.variable(endpoint))
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(key))
+                .build()
+        };
+        let services = config("AWS_ENDPOINT_URL");
+        Self {
+            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
+            machines: aws_sdk_sfn::Client::new(&services),
+            rds: aws_sdk_rds::Client::new(&config("AWS_ENDPOINT_URL_RDS")),
+            secrets: aws_sdk_secretsmanager::Client::new(&services),
+            topics: aws_sdk_sns::Client::new(&services),
+        }
+    }
+
+    /// Starts an execution with an empty input; its ARN.
+    pub fn start(&self, machine: &str) -> String {
+        let request = self.machines.start_execution().state_machine_arn(machine);
+        self.runtime.block_on(request.send()).unwrap().execution_arn
+    }
+
+    /// Stops an execution.
+    pub fn stop(&self, execution: &str) {
+        let request = self.machines.stop_execution().execution_arn(execution).cause("a trial");
+        self.runtime.block_on(request.send()).unwrap();
+    }
+
+    /// An execution, if there is one of this ARN.
+    pub fn execution(&self, arn: &str) -> Option<Execution> {
+        match self.runtime.block_on(self.machines.describe_execution().execution_arn(arn).send()) {
+            Ok(found) => Some(Execution {
+                arn: arn.to_owned(),
+                started_at: OffsetDateTime::from_unix_timestamp(found.start_date.secs()).unwrap(),
+                output: found.output.unwrap_or_default(),
+                error: found.error.unwrap_or_default(),
+                cause: found.cause.unwrap_or_default(),
+                status: found.status,
+            }),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) => None,
+            Err(error) => panic!("looking at {arn}: {error:?}"),
+        }
+    }
+
+    /// The names of the executions of a machine, newest first; the newest hundred of them.
+    pub fn executions(&self, machine: &str) -> Vec<String> {
+        let request = self.machines.list_executions().state_machine_arn(machine).max_results(100);
+        let found = self.runtime.block_on(request.send()).unwrap();
+        found.executions.into_iter().map(|execution| execution.name).collect()
+    }
+
+    /// Whether an execution has left a state of this name.
+    pub fn has_left(&self, execution: &str, state: &str) -> bool {
+        let request = self.machines.get_execution_history().execution_arn(execution).reverse_order(true);
+        let history = self.runtime.block_on(request.send()).unwrap();
+        history.events.iter().any(|event| {
+            event.r#type == HistoryEventType::TaskStateExited
+                && event.state_exited_event_details.as_ref().is_some_and(|details| details.name == state)
+        })
+    }
+
+    /// The manual snapshots that a stack has made.
+    pub fn snapshots(&self, stack: &str) -> Vec<Snapshot> {
+        self.runtime.block_on(rds_access::snapshots_of_stack(&self.rds, stack)).unwrap()
+    }
+
+    /// The instances of the account.
+    pub fn instances(&self) -> Vec<Instance> {
+        self.runtime.block_on(rds_access::instances(&self.rds)).unwrap()
+    }
+
+    /// What a version of the secret names.
+    pub fn pointer(&self, secret: &str, stage: &str) -> Pointer {
+        let request = self.secrets.get_secret_value().secret_id(secret).version_stage(stage);
+        let text = self.runtime.block_on(request.send()).unwrap().secret_string.unwrap();
+        replication::secret::Secret::parse(&text).unwrap().pointer
+    }
+
+    /// Publishes a message.
+    pub fn publish(&self, topic: &str, message: &str) {
+        let request = self.topics.publish().topic_arn(topic).message(message);
+        self.runtime.block_on(request.send()).unwrap();
+    }
+}

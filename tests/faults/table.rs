@@ -1,0 +1,207 @@
+//! What can go wrong with a call, and how a run has to end then.
+
+use serde_json::{Value, json};
+
+use crate::calls::Point;
+
+/// A fault that is tried at a call.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// What a person reads in the table.
+    pub word: String,
+    /// The effect, in the words of the interfaces of the faults.
+    pub effect: Value,
+    /// Whether it hits every such call until the run has ended, or one.
+    pub lasts: bool,
+    /// Whether the process of the function is killed while the call is held.
+    pub kills: bool,
+    /// How the run has to end.
+    pub ending: Ending,
+}
+
+/// How a run has to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// As if nothing had happened.
+    Success,
+    /// In the failure state, with one of these names.
+    Failure(Vec<&'static str>),
+    /// It never starts, and what should have started it lies in the dead-letter queue.
+    DeadLetter,
+}
+
+/// Longer than an attempt of a call may take (8 s).
+const TOO_SLOW_SECONDS: f64 = 9.0;
+
+/// The faults that are tried at a call: those that any call can meet, and those of the operation itself.
+pub fn faults(point: &Point) -> Vec<Fault> {
+    if point.service == "lambda" {
+        return of_invocation(point);
+    }
+    let mut faults = of_any_call(point);
+    faults.extend(of_operation(point));
+    faults
+}
+
+fn once(word: &str, effect: Value) -> Fault {
+    Fault { word: word.to_owned(), effect, lasts: false, kills: false, ending: Ending::Success }
+}
+
+fn lasting(point: &Point, word: &str, effect: Value, names: &[&'static str]) -> Fault {
+    // What launch cannot do is tried again by Lambda and then kept; no machine is there to fail.
+    let ending =
+        if point.task == "Launch" { Ending::DeadLetter } else { Ending::Failure(names.to_vec()) };
+    Fault { word: word.to_owned(), effect, lasts: true, kills: false, ending }
+}
+
+fn error(code: &str, http_status: u16) -> Value {
+    json!({"effect": "error", "code": code, "httpStatus": http_status, "message": "as ordered"})
+}
+
+fn of_any_call(point: &Point) -> Vec<Fault> {
+    let (throttled, broken, denied) = match point.service.as_str() {
+        "rds" => (error("Throttling", 400), error("InternalFailure", 500), error("AccessDenied", 403)),
+        "sns" => (error("Throttled", 429), error("InternalError", 500), error("AuthorizationError", 403)),
+        "kms" => (
+            error("ThrottlingException", 400),
+            error("KMSInternalException", 500),
+            error("AccessDeniedException", 400),
+        ),
+        "secretsmanager" => (
+            error("ThrottlingException", 400),
+            error("InternalServiceError", 500),
+            error("AccessDeniedException", 400),
+        ),
+        _ => (
+            error("ThrottlingException", 400),
+            error("ServiceUnavailable", 503),
+            error("AccessDeniedException", 400),
+        ),
+    };
+    let names_of_denied: &[&str] = match (point.service.as_str(), point.task.as_str()) {
+        ("kms", _) => &["KeyNotAccessible"],
+        ("rds" | "secretsmanager", "Prune") => &["AccessDenied", "PruneIncomplete"],
+        _ => &["AccessDenied"],
+    };
+    let drop_before = json!({"effect": "dropBefore"});
+    let held = json!({"effect": "dropBefore", "seconds": 3.0});
+    vec![
+        once("throttled once", throttled.clone()),
+        once("broken once", broken.clone()),
+        once("lost before the effect", drop_before.clone()),
+        once("answer lost after the effect", json!({"effect": "dropAfter"})),
+        Fault { kills: true, ..once("process killed before the effect", held) },
+        once("too slow once", json!({"effect": "slow", "seconds": TOO_SLOW_SECONDS})),
+        lasting(point, "throttled for ever", throttled, &["Throttled"]),
+        lasting(point, "broken for ever", broken, &["ServiceFault"]),
+        lasting(point, "unreachable for ever", drop_before, &["ServiceFault"]),
+        lasting(point, "denied", denied, names_of_denied),
+    ]
+}
+
+/// Faults of the operation itself that the API model lists and a run can meet.
+fn of_operation(point: &Point) -> Vec<Fault> {
+    let lasting = |code: &'static str, names: &[&'static str]| lasting(point, code, error(code, 400), names);
+    let once = |code: &str| once(&format!("{code} once"), error(code, 400));
+    let ends = |status: &str, name: &'static str| Fault {
+        word: format!("ends {status}"),
+        effect: json!({"effect": "endStatus", "status": status}),
+        ending: Ending::Failure(vec![name]),
+        ..once("")
+    };
+    match (point.task.as_str(), point.action.as_str()) {
+        // RDS reads may be late: what was just made is not there for a moment.
+        ("Snapshot", "DescribeDBSnapshots") => vec![once("DBSnapshotNotFound")],
+        ("Snapshot", "DescribeDBInstances") => vec![lasting("DBInstanceNotFound", &["NotFound"])],
+        ("Snapshot", "CreateDBSnapshot") => vec![
+            once("DBSnapshotAlreadyExists"),
+            once("InvalidDBInstanceState"),
+            lasting("SnapshotQuotaExceeded", &["QuotaExceeded"]),
+            lasting("DBInstanceNotFound", &["NotFound", "Rejected"]),
+            ends("failed", "SnapshotFailed"),
+        ],
+        ("Copy", "DescribeKey") => vec![
+            lasting("NotFoundException", &["KeyUnusable"]),
+            lasting("InvalidArnException", &["Rejected", "KeyUnusable"]),
+        ],
+        ("Copy", "CopyDBSnapshot") => vec![
+            once("DBSnapshotAlreadyExists"),
+            once("InvalidDBSnapshotState"),
+            lasting("DBSnapshotNotFound", &["NotFound"]),
+            lasting("SnapshotQuotaExceeded", &["QuotaExceeded"]),
+            lasting("KMSKeyNotAccessibleFault", &["KeyNotAccessible"]),
+            ends("failed", "CopyFailed"),
+        ],
+        ("Share", "DescribeDBSnapshots") => vec![lasting("DBSnapshotNotFound", &["NotFound"])],
+        ("Share", "DescribeDBSnapshotAttributes") => {
+            vec![lasting("DBSnapshotNotFound", &["NotFound", "Rejected"])]
+        }
+        ("Share", "ModifyDBSnapshotAttribute") => vec![
+            lasting("InvalidDBSnapshotState", &["NotShareable"]),
+            lasting("SharedSnapshotQuotaExceeded", &["QuotaExceeded"]),
+            lasting("DBSnapshotNotFound", &["NotFound", "Rejected"]),
+        ],
+        ("Notify", "Publish") => vec![
+            once("KMSThrottling"),
+            lasting("NotFound", &["NotFound"]),
+            lasting("KMSAccessDenied", &["AccessDenied", "KeyNotAccessible", "Rejected"]),
+            lasting("InvalidParameter", &["Rejected"]),
+        ],
+        ("Launch", "StartExecution") => vec![
+            once("ExecutionLimitExceeded"),
+            lasting("StateMachineDoesNotExist", &[]),
+            lasting("StateMachineDeleting", &[]),
+        ],
+        ("Restore", "RestoreDBInstanceFromDBSnapshot") => vec![
+            once("DBInstanceAlreadyExists"),
+            once("InvalidDBSnapshotState"),
+            lasting("InstanceQuotaExceeded", &["QuotaExceeded"]),
+            lasting("StorageQuotaExceeded", &["QuotaExceeded"]),
+            lasting("InsufficientDBInstanceCapacity", &["QuotaExceeded"]),
+            lasting("DBSnapshotNotFound", &["NotFound"]),
+            lasting("KMSKeyNotAccessibleFault", &["KeyNotAccessible"]),
+            lasting("DBSubnetGroupNotFoundFault", &["Rejected", "NotFound"]),
+            ends("failed", "RestoreFailed"),
+            ends("incompatible-restore", "RestoreFailed"),
+            ends("storage-full", "RestoreFailed"),
+        ],
+        ("RotateSecret" | "Restore", "GetSecretValue") => vec![
+            lasting("ResourceNotFoundException", &["NotFound"]),
+            lasting("DecryptionFailure", &["KeyNotAccessible", "Rejected"]),
+        ],
+        ("RotateSecret", "PutSecretValue") => vec![
+            lasting("EncryptionFailure", &["KeyNotAccessible"]),
+            lasting("LimitExceededException", &["QuotaExceeded", "Throttled"]),
+            lasting("ResourceNotFoundException", &["NotFound", "Rejected"]),
+        ],
+        ("Prune", "AddTagsToResource") => vec![once("DBInstanceNotFound")],
+        ("Prune", "DeleteDBInstance") => vec![
+            once("DBInstanceNotFound"),
+            once("InvalidDBInstanceState"),
+            lasting("InvalidParameterCombination", &["PruneIncomplete"]),
+        ],
+        ("Prune", "DeleteDBSnapshot") => vec![once("DBSnapshotNotFound"), once("InvalidDBSnapshotState")],
+        _ => Vec::new(),
+    }
+}
+
+/// What happens between a service and the function that it invokes.
+fn of_invocation(point: &Point) -> Vec<Fault> {
+    let mut faults = vec![
+        once("invoked twice", json!({"effect": "twice"})),
+        once("function's answer lost", json!({"effect": "dropAfter"})),
+        once("Lambda throttled once", error_of_lambda("Lambda.TooManyRequestsException")),
+        once("function ran out of time once", error_of_lambda("Sandbox.Timedout")),
+        lasting(point, "Lambda broken for ever", error_of_lambda("Lambda.ServiceException"), &["Lambda.ServiceException"]),
+        lasting(point, "out of memory", error_of_lambda("Runtime.OutOfMemory"), &["Runtime.OutOfMemory"]),
+    ];
+    // Only an invocation that a machine waits for can be lost; SNS gives a message away and does not wait.
+    if point.task == "Launch" {
+        faults.retain(|fault| fault.word != "function's answer lost");
+    }
+    faults
+}
+
+fn error_of_lambda(name: &str) -> Value {
+    json!({"effect": "error", "code": name, "message": "as ordered"})
+}
