@@ -1,7 +1,8 @@
 //! One account, used as a person uses it: with the exports that `scripts/local-cloud env` prints, and nothing else.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Output};
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -202,6 +203,19 @@ impl Account {
             &arn,
         ]);
         Queue { account: self, url }
+    }
+
+    /// What a function answers to each event, after the thing that it is about was given a status.
+    pub fn walk(&self, function: &str, steps: &[Value]) -> Vec<Value> {
+        let mut command = self.command(&self.program("python"));
+        command.arg(root().join("tests/end_to_end/walk.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut walking = command.spawn().unwrap();
+        let emulator = self.variable("AWS_ENDPOINT_URL_RDS");
+        let order = json!({"function": function, "emulator": emulator, "steps": steps});
+        walking.stdin.take().unwrap().write_all(order.to_string().as_bytes()).unwrap();
+        let output = walking.wait_with_output().unwrap();
+        assert!(output.status.success(), "walk.py ended with {}", output.status);
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     /// An execution: its status, its input and output, its error.

@@ -20,13 +20,13 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// Builds what ships, and starts a cloud of its own beside any other.
-    pub fn start() -> Self {
-        let directory = root().join("target").join("end-to-end");
+    /// Builds what ships, and starts a cloud of its own beside any other, in `target/<name>`.
+    pub fn start(name: &str, wait_scale: &str) -> Self {
+        let directory = root().join("target").join(name);
         run(script("build"));
         // What an interrupted run has left.
         local_cloud(&["down"], &directory);
-        local_cloud(&["up", "--wait-scale", "0.03"], &directory);
+        local_cloud(&["up", "--wait-scale", wait_scale], &directory);
         let account = |role: &str| {
             let exports = local_cloud(&["env", role], &directory);
             Account::new(role, &String::from_utf8(exports.stdout).unwrap())
@@ -42,16 +42,27 @@ impl Cloud {
 
     /// What the RDS emulator measured of every snapshot: RDS itself does not tell.
     pub fn measured_snapshots(&self) -> Value {
-        let url = self.source.variable("AWS_ENDPOINT_URL_RDS");
-        let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
-        let mut connection = TcpStream::connect(address).unwrap();
-        connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        write!(connection, "GET /_emulator/snapshots HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+        ask(self.source.variable("AWS_ENDPOINT_URL_RDS"), "GET", "/_emulator/snapshots", &Value::Null)
     }
+}
+
+/// Asks one of the local cloud's own interfaces, which want no credentials.
+pub fn ask(url: &str, method: &str, path: &str, body: &Value) -> Value {
+    let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
+    let mut connection = TcpStream::connect(address).unwrap();
+    connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let length = body.len();
+    write!(
+        connection,
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.lines().next().is_some_and(|status| status.contains(" 200")), "{method} {path}: {answer}");
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 
 impl Drop for Cloud {
@@ -79,7 +90,9 @@ pub fn script(name: &str) -> Command {
 }
 
 fn is_about_a_package(variable: &str) -> bool {
-    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"].iter().any(|start| variable.starts_with(start))
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"]
+        .iter()
+        .any(|start| variable.starts_with(start))
 }
 
 fn local_cloud(arguments: &[&str], directory: &Path) -> Output {

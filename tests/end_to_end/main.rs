@@ -43,6 +43,7 @@ const STORIES: &[Story] = &[
         "the_message_of_the_original_is_replicated",
         stories::message::the_message_of_the_original_is_replicated,
     ),
+    ("every_documented_status_is_sorted", stories::statuses::every_documented_status_is_sorted),
     ("without_the_key_nothing_half_made_is_left", stories::key::without_the_key_nothing_half_made_is_left),
     (
         "plain_commands_work_with_the_printed_exports",
@@ -63,7 +64,7 @@ fn main() -> ExitCode {
     println!("\nrunning {} tests", chosen.len());
     let number = chosen.len();
     let started = Instant::now();
-    let cloud = Cloud::start();
+    let cloud = Cloud::start("end-to-end", "0.03");
     let queue = Mutex::new(chosen);
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

@@ -6,3 +6,4 @@ pub mod keeping;
 pub mod key;
 pub mod message;
 pub mod sharing;
+pub mod statuses;

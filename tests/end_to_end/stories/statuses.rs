@@ -1,0 +1,113 @@
+//! The words by which RDS says how a thing is.
+
+use replication::progress::{INSTANCE_STATUSES, Progress, SNAPSHOT_STATUSES};
+use serde_json::{Value, json};
+
+use crate::account::{Account, text};
+use crate::cloud::Cloud;
+use crate::pair::{Pair, password};
+
+/// A word that RDS does not use today: it is waited for, until the deadline of the stage.
+const UNKNOWN: &str = "a-word-of-next-year";
+/// The start of an execution of which only that it has one matters.
+const LATER: &str = "2026-11-22T10:34:00Z";
+
+/// Every documented status of an instance and of a snapshot goes through RDS's answer and the shipped functions, and
+/// comes out as ready, not yet, or an error at once.
+pub fn every_documented_status_is_sorted(cloud: &Cloud) {
+    let (a, b) = (&cloud.source, &cloud.destination);
+    let pair = Pair::deploy(cloud, "status", &[], &[]);
+    a.create_database(&pair.database(), &password(), &[]);
+    let replication = pair.replicate();
+    let source = pair.source_document(&replication);
+    let destination = pair.destination_document(&replication);
+
+    let snapshots = || SNAPSHOT_STATUSES.iter().copied();
+    let arn = text(&source["SourceDBSnapshot"]["SourceDBSnapshotArn"]);
+    let event = envelope(&replication.source, &started_at(&destination), &source);
+    Task::new(a, &pair, "SnapshotFunction", "SnapshotFailed").walk(&arn, snapshots(), |_| event.clone());
+
+    let arn = text(&destination["DBSnapshot"]["TargetDBSnapshotArn"]);
+    let event = envelope(replication.destination.as_ref().unwrap(), LATER, &destination);
+    Task::new(b, &pair, "CopyFunction", "CopyFailed").walk(&arn, snapshots(), |_| event.clone());
+
+    let restored = b.instance(&text(&destination["DBInstance"]["db_instance_identifier"]));
+    let words = INSTANCE_STATUSES.iter().map(|status| (status.word, status.restored));
+    Task::new(b, &pair, "RestoreFunction", "RestoreFailed").walk(
+        &text(&restored["DBInstanceArn"]),
+        words,
+        |_| event.clone(),
+    );
+
+    let database = a.instance(&pair.database());
+    // A ready database would be snapshotted, which the replication above has shown.
+    let words = INSTANCE_STATUSES.iter().map(|status| (status.word, status.source));
+    let words = words.filter(|(_, progress)| *progress != Progress::Ready);
+    Task::new(a, &pair, "SnapshotFunction", "InstanceNotReady").walk(
+        &text(&database["DBInstanceArn"]),
+        words,
+        |word| envelope(&format!("{}:{word}", replication.source), LATER, &json!({})),
+    );
+}
+
+/// A deployed function, and the error by which it says that a thing will never be ready.
+struct Task<'a> {
+    account: &'a Account,
+    function: String,
+    never: &'static str,
+}
+
+impl<'a> Task<'a> {
+    fn new(account: &'a Account, pair: &Pair<'_>, resource: &str, never: &'static str) -> Self {
+        let stack = pair.stack(account);
+        let found = account.aws(&[
+            "cloudformation",
+            "describe-stack-resource",
+            "--stack-name",
+            &stack,
+            "--logical-resource-id",
+            resource,
+        ]);
+        Self { account, function: text(&found["StackResourceDetail"]["PhysicalResourceId"]), never }
+    }
+
+    /// Gives the thing every status in turn, one that nobody knows too, and checks what the function makes of it.
+    fn walk(
+        &self,
+        arn: &str,
+        words: impl Iterator<Item = (&'static str, Progress)>,
+        event: impl Fn(&str) -> Value,
+    ) {
+        let words: Vec<_> = words.chain([(UNKNOWN, Progress::Pending)]).collect();
+        let step = |word: &str| json!({"arn": arn, "status": word, "event": event(word)});
+        let steps: Vec<Value> = words.iter().map(|(word, _)| step(word)).collect();
+        let answers = self.account.walk(&self.function, &steps);
+        assert_eq!(answers.len(), words.len());
+        for ((word, expected), answer) in words.iter().zip(&answers) {
+            assert_eq!(self.progress(answer), Some(*expected), "{} for {word}: {answer}", self.function);
+        }
+    }
+
+    fn progress(&self, answer: &Value) -> Option<Progress> {
+        match (answer["status"].as_str(), answer["errorType"].as_str()) {
+            (Some("Available"), _) => Some(Progress::Ready),
+            (Some("NotAvailable"), _) => Some(Progress::Pending),
+            (_, Some(error)) if error == self.never => Some(Progress::Failed),
+            _ => None,
+        }
+    }
+}
+
+/// When the source execution started, which the replication's id tells: `20261122t103400z-1f2e3d`.
+fn started_at(destination: &Value) -> String {
+    let id = text(&destination["Input"]["replication"]["id"]);
+    let part = |from: usize, to: usize| &id[from..to];
+    let (year, month, day) = (part(0, 4), part(4, 6), part(6, 8));
+    let (hour, minute, second) = (part(9, 11), part(11, 13), part(13, 15));
+    format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z")
+}
+
+/// What the machine hands to a task.
+fn envelope(execution: &str, started_at: &str, state: &Value) -> Value {
+    json!({"execution": {"id": execution, "name": "walk", "startTime": started_at}, "state": state})
+}
