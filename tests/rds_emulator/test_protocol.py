@@ -108,10 +108,11 @@ def test_what_it_listens_on_is_this_machine_only(cloud: Cloud, tmp_path: Path) -
 
 def test_it_leaves_nothing_behind(cloud: Cloud, tmp_path: Path) -> None:
     """A second emulator, once killed while a database of its own runs, and once ended."""
-    data = tmp_path / "data"
+    data, config = tmp_path / "data", tmp_path / "config.json"
+    config.write_text(json.dumps({"timing": {"createInstanceSeconds": 0}, "quotas": {"instances": 1}}))
 
     def start() -> tuple[subprocess.Popen, Account]:
-        command = emulator_command(cloud, data, "127.0.0.1:0")
+        command = [*emulator_command(cloud, data, "127.0.0.1:0"), "--config", str(config)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         url = process.stdout.readline().split()[-1]
         return process, Account(Cloud(tmp_path, {**cloud.state, "rds": {"url": url}}), A)
@@ -133,6 +134,8 @@ def test_it_leaves_nothing_behind(cloud: Cloud, tmp_path: Path) -> None:
         assert not is_running(killed)
         assert account.instance_names() == []
         ended = server_process(account)
+        with refused("InstanceQuotaExceeded"):
+            account.create("beyond-the-quota-of-the-file")
         second.terminate()
         assert second.wait(timeout=20) == 0
         assert not is_running(ended)
