@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Iterator
@@ -24,10 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def cloud(request: pytest.FixtureRequest) -> Iterator[Cloud]:
-    directory = ROOT / "target" / "tests" / "rds-emulator"
+    # Two runs at the same time do not end each other's cloud. What failed leaves its logs.
+    directory = ROOT / "target" / "tests" / f"rds-emulator-{os.getpid()}"
     emulator = request.config.getoption("--emulator")
     with launch(directory, emulator=emulator.resolve() if emulator else None) as cloud:
         yield cloud
+    if not request.session.testsfailed:
+        shutil.rmtree(directory)
 
 
 @pytest.fixture(autouse=True)
