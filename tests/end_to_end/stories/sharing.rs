@@ -44,13 +44,13 @@ pub fn an_encrypted_source_is_shared_as_it_is(cloud: &Cloud) {
     );
 }
 
-/// What an owner gives the other account: the use of the key, and no administration.
+/// What the README tells an owner to give the other account.
 fn shared_key_policy(owner: &str, other: &str) -> Value {
     json!({"Version": "2012-10-17", "Statement": [
         {"Sid": "Owner", "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{owner}:root")},
          "Action": "kms:*", "Resource": "*"},
         {"Sid": "Other", "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{other}:root")},
-         "Action": ["kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey", "kms:CreateGrant"],
+         "Action": ["kms:DescribeKey", "kms:Decrypt", "kms:GenerateDataKey*", "kms:ReEncryptFrom", "kms:CreateGrant"],
          "Resource": "*"}]})
 }
 
