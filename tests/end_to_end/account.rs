@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ pub struct Database {
 }
 
 /// How long any one thing may take here; a tenth of it is usual.
-pub const LIMIT: Duration = Duration::from_secs(90);
+pub const LIMIT: Duration = Duration::from_secs(180);
 
 impl Account {
     /// The account that these exports are for. A shell evaluates them, because that is what they are for.
@@ -267,31 +267,34 @@ pub struct Queue<'a> {
 }
 
 impl Queue<'_> {
+    /// The next message with these words in it; what was published before it is passed over.
+    pub fn message_with(&self, words: &[&str]) -> String {
+        let mut passed_over = Vec::new();
+        let deadline = Instant::now() + LIMIT;
+        while Instant::now() < deadline {
+            match self.receive() {
+                Some(message) if words.iter().all(|word| message.contains(word)) => return message,
+                other => passed_over.extend(other),
+            }
+        }
+        panic!("no message with {words:?} within {} s, only {passed_over:#?}", LIMIT.as_secs())
+    }
+
     /// The next message that was published.
     pub fn next_message(&self) -> String {
-        let body = wait_for("a message in the queue", LIMIT, || {
-            let answer = self.account.aws(&[
-                "sqs",
-                "receive-message",
-                "--queue-url",
-                &self.url,
-                "--wait-time-seconds",
-                "2",
-            ]);
-            let message = &answer["Messages"][0];
-            let receipt = message["ReceiptHandle"].as_str()?;
-            self.account.aws(&[
-                "sqs",
-                "delete-message",
-                "--queue-url",
-                &self.url,
-                "--receipt-handle",
-                receipt,
-            ]);
-            Some(text(&message["Body"]))
-        });
-        let envelope: Value = serde_json::from_str(&body).unwrap();
-        text(&envelope["Message"])
+        wait_for("a message in the queue", LIMIT, || self.receive())
+    }
+
+    /// A message, if one comes within two seconds.
+    fn receive(&self) -> Option<String> {
+        let queue = ["--queue-url", self.url.as_str()];
+        let waiting = [&["sqs", "receive-message", "--wait-time-seconds", "2"], &queue[..]].concat();
+        let answer = self.account.aws(&waiting);
+        let message = &answer["Messages"][0];
+        let receipt = message["ReceiptHandle"].as_str()?;
+        self.account.aws(&[&["sqs", "delete-message", "--receipt-handle", receipt], &queue[..]].concat());
+        let envelope: Value = serde_json::from_str(message["Body"].as_str()?).unwrap();
+        Some(text(&envelope["Message"]))
     }
 }
 

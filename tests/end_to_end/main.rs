@@ -44,6 +44,7 @@ const STORIES: &[Story] = &[
         stories::message::the_message_of_the_original_is_replicated,
     ),
     ("every_documented_status_is_sorted", stories::statuses::every_documented_status_is_sorted),
+    ("what_no_run_can_report_is_told", stories::telling::what_no_run_can_report_is_told),
     ("without_the_key_nothing_half_made_is_left", stories::key::without_the_key_nothing_half_made_is_left),
     (
         "plain_commands_work_with_the_printed_exports",

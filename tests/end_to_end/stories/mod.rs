@@ -7,3 +7,4 @@ pub mod key;
 pub mod message;
 pub mod sharing;
 pub mod statuses;
+pub mod telling;

@@ -1,0 +1,37 @@
+//! What a person is told of that no run can report itself.
+
+use serde_json::json;
+
+use crate::account::text;
+use crate::cloud::Cloud;
+use crate::pair::{Pair, password};
+
+/// That no copy is fresh, that a message could not be handled, and that somebody stopped a run: each becomes a message on
+/// an alert topic.
+pub fn what_no_run_can_report_is_told(cloud: &Cloud) {
+    let (a, b) = (&cloud.source, &cloud.destination);
+    let pair = Pair::deploy(cloud, "telling", &[], &[("MaxHoursWithoutReplication", "1")]);
+    let source_alerts = a.subscribe_queue("telling-source-alerts", &pair.source["AlertTopicArn"]);
+    let alerts = b.subscribe_queue("telling-alerts", &pair.destination["AlertTopicArn"]);
+
+    // The alarm for a stale copy begins in alarm, because there is no copy yet, and ends with the first one.
+    a.create_database(&pair.database(), &password(), &[]);
+    pair.replicate();
+    let fresh = alerts.message_with(&["StaleCopyAlarm", r#""NewStateValue": "OK""#]);
+    assert!(fresh.contains(&pair.database()), "the alarm says which database: {fresh}");
+
+    a.aws(&["sns", "publish", "--topic-arn", &pair.source["TopicArn"], "--message", "no JSON"]);
+    alerts.message_with(&["DeadLetterAlarm", r#""NewStateValue": "ALARM""#]);
+    let queue = &pair.destination["DeadLetterQueueUrl"];
+    let kept = b.aws(&["sqs", "receive-message", "--queue-url", queue, "--visibility-timeout", "0"]);
+    let kept = text(&kept["Messages"][0]["Body"]);
+    assert!(kept.contains("MessageRefused") && kept.contains("no JSON"), "{kept}");
+
+    let input = json!({"SourceDBIdentifier": pair.database()}).to_string();
+    let machine = &pair.source["StateMachineArn"];
+    let started =
+        a.aws(&["stepfunctions", "start-execution", "--state-machine-arn", machine, "--input", &input]);
+    let execution = text(&started["executionArn"]);
+    a.aws(&["stepfunctions", "stop-execution", "--execution-arn", &execution]);
+    source_alerts.message_with(&["was stopped", &pair.database(), &execution]);
+}
