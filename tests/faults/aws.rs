@@ -1,8 +1,8 @@
 //! One account, asked thousands of times: the SDK in place of the `aws` command, which takes half a second to start.
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use rds_access::{Instance, Snapshot};
 use replication::secret::Pointer;
 use time::OffsetDateTime;
@@ -40,7 +40,8 @@ impl Aws {
     /// The clients of `account`.
     pub fn new(account: &Account) -> Self {
         let config = |endpoint: &str| {
-            let key = Credentials::new(account.variable("AWS_ACCESS_KEY_ID"), "local-cloud", None, None, "tests");
+            let key =
+                Credentials::new(account.variable("AWS_ACCESS_KEY_ID"), "local-cloud", None, None, "tests");
             SdkConfig::builder()
                 .behavior_version(BehaviorVersion::latest())
                 .region(Region::new(account.variable("AWS_REGION").to_owned()))

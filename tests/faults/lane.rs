@@ -74,6 +74,16 @@ pub struct Run {
     pub before: Pointer,
 }
 
+impl Ended {
+    /// Refuses every end but success.
+    pub fn require_success(&self) -> Result<(), String> {
+        match self {
+            Self::Success => Ok(()),
+            other => Err(format!("it ended {other:?}")),
+        }
+    }
+}
+
 impl<'a> Lane<'a> {
     /// Deploys both stacks, makes the database, and replicates until every run has something to prune.
     pub fn deploy(cloud: &'a Cloud, switches: &'a Switches, name: &str) -> Self {
@@ -119,7 +129,8 @@ impl<'a> Lane<'a> {
             Machine::Source => {
                 let arn = self.source.start(&self.pair.source["StateMachineArn"]);
                 let started_at = self.source.execution(&arn).unwrap().started_at;
-                let id = ContextExecution { id: arn.clone(), name: String::new(), started_at }.replication_id();
+                let id =
+                    ContextExecution { id: arn.clone(), name: String::new(), started_at }.replication_id();
                 Started { id, from, source: Some(arn), before }
             }
             Machine::Destination => {
@@ -199,13 +210,14 @@ impl<'a> Lane<'a> {
                 _ => {}
             }
             looks += 1;
-            if looks % 20 == 0 {
-                self.check_secret().unwrap_or_else(|wrong| panic!("{}: while {arn} runs: {wrong}", self.name));
+            if looks % 10 == 0 {
+                self.check_secret()
+                    .unwrap_or_else(|wrong| panic!("{}: while {arn} runs: {wrong}", self.name));
             }
             if Instant::now() > deadline {
                 return Ended::Hung(format!("{arn} at the deadline"));
             }
-            std::thread::sleep(Duration::from_millis(40));
+            std::thread::sleep(Duration::from_millis(80));
         }
     }
 
@@ -246,10 +258,7 @@ impl<'a> Lane<'a> {
     /// A run without a fault: it has to succeed, and to leave nothing behind that nobody needs.
     pub fn clean_run(&self, from: Machine) -> Result<(), String> {
         let run = self.finish(self.start(from), || {});
-        match &run.ended {
-            Ended::Success => {}
-            other => return Err(format!("the next run without a fault ended otherwise: {other:?}")),
-        }
+        run.ended.require_success().map_err(|wrong| format!("the next run without a fault: {wrong}"))?;
         self.check_success(&run)?;
         self.check_leftovers()
     }
@@ -290,13 +299,11 @@ impl<'a> Lane<'a> {
 
     /// What must hold after a run that has failed.
     pub fn check_failure(&self, run: &Run, execution: &Execution) -> Result<(), String> {
-        let Execution { arn, status, error, cause, .. } = execution;
+        let Execution { arn, status, .. } = execution;
         require(*status == ExecutionStatus::Failed, || format!("{arn} ended {status:?}"))?;
-        let known = Error::NAMES.contains(&error.as_str())
-            || ["Lambda.", "States.", "Sandbox.", "Runtime."].iter().any(|kind| error.starts_with(kind));
-        require(known, || format!("{arn} failed with {error:?}, which is no name of ours: {cause}"))?;
-        require(cause.len() > 20, || format!("{arn} failed with {error} and says no more than {cause:?}"))?;
-        let account = if arn.contains(&self.stack(Machine::Source)) { &self.source } else { &self.destination };
+        self.check_name(execution)?;
+        let account =
+            if arn.contains(&self.stack(Machine::Source)) { &self.source } else { &self.destination };
         require(account.has_left(arn, "NotifyFailure"), || format!("{arn} failed and told nobody"))?;
         let secret = self.pointer();
         if secret != run.before {
@@ -306,6 +313,35 @@ impl<'a> Lane<'a> {
                 format!("the secret names {}, which this run did not make", secret.host)
             })?;
         }
+        self.check_secret()
+    }
+
+    /// An error has a name that is ours or that of a function which was ended from outside, and says what happened.
+    pub fn check_name(&self, execution: &Execution) -> Result<(), String> {
+        let Execution { arn, error, cause, .. } = execution;
+        let known = Error::NAMES.contains(&error.as_str())
+            || ["Lambda.", "States.", "Sandbox.", "Runtime."].iter().any(|kind| error.starts_with(kind));
+        require(known, || format!("{arn} failed with {error:?}, which is no name of ours: {cause}"))?;
+        require(cause.len() > 20, || format!("{arn} failed with {error} and says no more than {cause:?}"))?;
+        Ok(())
+    }
+
+    /// What must hold after an execution was stopped: somebody is told, and the secret still names a database.
+    pub fn check_stopped(&self, execution: &Execution) -> Result<(), String> {
+        let Execution { arn, status, .. } = execution;
+        require(*status == ExecutionStatus::Aborted, || format!("{arn} ended {status:?}"))?;
+        let machine =
+            if arn.contains(&self.stack(Machine::Source)) { Machine::Source } else { Machine::Destination };
+        let function = format!(":{}-NotifyFunction-", self.stack(machine));
+        let since = execution.started_at;
+        wait_for("somebody is told that the execution was stopped", SETTLE_LIMIT, || {
+            let is_told = self.switches.calls().iter().any(|call| {
+                call.time >= since
+                    && call.resource.contains(&function)
+                    && call.outcome.as_deref() == Some("Success")
+            });
+            is_told.then_some(())
+        });
         self.check_secret()
     }
 
@@ -334,12 +370,17 @@ impl<'a> Lane<'a> {
     /// After a good run nothing is left that it should have pruned, and nothing without the id of its replication.
     pub fn check_leftovers(&self) -> Result<(), String> {
         self.settle()?;
-        for (account, machine) in [(&self.source, Machine::Source), (&self.destination, Machine::Destination)] {
+        for (account, machine) in [(&self.source, Machine::Source), (&self.destination, Machine::Destination)]
+        {
             let stack = self.stack(machine);
             let found: Vec<_> = account
                 .snapshots(&stack)
                 .into_iter()
-                .map(|s| retention::Snapshot { identifier: s.identifier.into(), status: s.status, tags: s.tags })
+                .map(|s| retention::Snapshot {
+                    identifier: s.identifier.into(),
+                    status: s.status,
+                    tags: s.tags,
+                })
                 .collect();
             let plan = retention::plan_snapshots(&found, &stack, SNAPSHOTS_KEPT);
             // The source prunes only in its own runs, and a trial of the destination makes nothing there.
@@ -370,6 +411,50 @@ impl<'a> Lane<'a> {
         Ok(message["Body"].as_str().unwrap_or_default().to_owned())
     }
 
+    /// Stops an execution of either machine, if it runs.
+    pub fn stop_if_running(&self, execution: &str) {
+        let of_source = execution.contains(&format!(":{}", self.stack(Machine::Source)));
+        let account = if of_source { &self.source } else { &self.destination };
+        if account.execution(execution).is_some_and(|found| found.status == ExecutionStatus::Running) {
+            account.stop(execution);
+        }
+    }
+
+    /// Makes a snapshot and a database that are not ours, though their names and marks look like it.
+    pub fn make_foreign_things(&self) {
+        let (a, b) = (&self.cloud.source, &self.cloud.destination);
+        let mark = ["--tags", "Key=to-be-deleted,Value=True"];
+        let (database, snapshot) = (self.pair.database(), format!("{}foreign", self.pair.snapshots()));
+        let names = ["--db-instance-identifier", &database, "--db-snapshot-identifier", &snapshot];
+        a.aws(&[&["rds", "create-db-snapshot"], &names[..], &mark[..]].concat());
+        a.available_snapshot(&snapshot);
+        b.create_database(&format!("{}1000", self.pair.copies()), &password(), &mark);
+    }
+
+    /// Everything in both accounts whose name begins like the lane's and that has no tag of a stack, as text.
+    pub fn foreign_things(&self) -> Vec<String> {
+        let (a, b) = (&self.cloud.source, &self.cloud.destination);
+        let snapshots = &a.aws(&["rds", "describe-db-snapshots", "--snapshot-type", "manual"])["DBSnapshots"];
+        let instances = &b.aws(&["rds", "describe-db-instances"])["DBInstances"];
+        let named = [(snapshots, "DBSnapshotIdentifier"), (instances, "DBInstanceIdentifier")];
+        let all =
+            named.iter().flat_map(|(list, name)| list.as_array().unwrap().iter().map(|thing| (thing, *name)));
+        let foreign = all.filter(|(thing, name)| {
+            thing[*name].as_str().unwrap().starts_with(&format!("{}-", self.name))
+                && !thing["TagList"].to_string().contains(lineage::STACK)
+        });
+        foreign.map(|(thing, _)| thing.to_string()).collect()
+    }
+
+    /// The replication whose copy the secret names.
+    pub fn live_replication(&self) -> Result<String, String> {
+        let host = self.pointer().host;
+        let instances = self.own_instances();
+        let live = instances.iter().find(|instance| instance.host.as_ref() == Some(&host));
+        let id = live.and_then(|instance| instance.tags.get(lineage::REPLICATION_ID));
+        id.map(str::to_owned).ok_or_else(|| format!("the secret names {host}, which is no copy of ours"))
+    }
+
     /// The instances that the lane's stack has made.
     pub fn own_instances(&self) -> Vec<Instance> {
         let stack = self.stack(Machine::Destination);
@@ -384,7 +469,8 @@ impl<'a> Lane<'a> {
             let snapshots = self.source.snapshots(&self.stack(Machine::Source)).into_iter();
             let snapshots = snapshots.chain(self.destination.snapshots(&self.stack(Machine::Destination)));
             let statuses = snapshots.map(|snapshot| (snapshot.identifier.to_string(), snapshot.status));
-            let statuses = statuses.chain(instances.into_iter().map(|i| (i.identifier.to_string(), i.status)));
+            let statuses =
+                statuses.chain(instances.into_iter().map(|i| (i.identifier.to_string(), i.status)));
             let moving = statuses.into_iter().find(|(_, status)| status.ends_with("ing"));
             let Some((name, status)) = moving else { return Ok(()) };
             if Instant::now() > deadline {
@@ -392,6 +478,13 @@ impl<'a> Lane<'a> {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+impl Started {
+    /// A run of the destination machine whose message was sent otherwise than by the lane.
+    pub fn announced(id: ReplicationId, before: Pointer) -> Self {
+        Self { id, from: Machine::Destination, source: None, before }
     }
 }
 

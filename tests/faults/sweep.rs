@@ -6,7 +6,7 @@ use std::fmt;
 use crate::calls::{Machine, Point};
 use crate::lane::{Ended, Lane, Run};
 use crate::switches::Standing;
-use crate::table::{self, Ending, Fault};
+use crate::table::{self, Ending, Fault, Meanwhile};
 
 /// One fault at one call.
 #[derive(Debug, Clone)]
@@ -41,16 +41,47 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// All pairs of these calls and their faults, in trials of one run each.
+impl fmt::Display for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:<34}", self.point, self.fault.word)
+    }
+}
+
+impl Verdict {
+    /// Whether it is one that may be.
+    pub fn is_good(&self) -> bool {
+        matches!(self, Self::Survived | Self::FailedCleanly(_))
+    }
+}
+
+/// The pairs of these calls and their faults.
+///
+/// Not all of them unless `is_all`: slow answers only where something is changed, and each call meets one of the three
+/// faults that last and are tried again and again, in turn.
+pub fn pairs(points: &[Point], is_all: bool) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    for (turn, point) in points.iter().enumerate() {
+        let tedious = ["throttled for ever", "broken for ever", "unreachable for ever"];
+        let is_read = ["Describe", "Get"].iter().any(|verb| point.action.starts_with(verb));
+        let wanted = table::faults(point).into_iter().filter(|fault| {
+            is_all
+                || match tedious.iter().position(|word| *word == fault.word) {
+                    Some(place) => place == turn % tedious.len(),
+                    None => !(is_read && fault.effect["effect"] == "slow"),
+                }
+        });
+        pairs.extend(wanted.map(|fault| Pair { point: point.clone(), fault }));
+    }
+    pairs
+}
+
+/// Trials of one run each.
 ///
 /// A fault that a run has to survive leaves the rest of the run to be tried, so that each trial has one such fault for
 /// each task; if it ends otherwise, its pairs are tried again one by one. A fault that ends the run has a trial of its own.
-pub fn trials(points: &[Point]) -> Vec<Vec<Pair>> {
-    let pairs = points.iter().flat_map(|point| {
-        table::faults(point).into_iter().map(|fault| Pair { point: point.clone(), fault })
-    });
+pub fn trials(pairs: Vec<Pair>) -> Vec<Vec<Pair>> {
     let (survivable, fatal): (Vec<Pair>, Vec<Pair>) =
-        pairs.partition(|pair| pair.fault.ending == Ending::Success);
+        pairs.into_iter().partition(|pair| pair.fault.ending == Ending::Success);
     let (slow, quick): (Vec<Pair>, Vec<Pair>) =
         survivable.into_iter().partition(|pair| pair.fault.effect["effect"] == "slow");
     let mut slow = VecDeque::from(slow);
@@ -67,7 +98,11 @@ pub fn trials(points: &[Point]) -> Vec<Vec<Pair>> {
         trial.extend(others.filter_map(|(_, queue)| queue.pop_front()));
         together.push(trial);
     }
-    together.into_iter().chain(fatal.into_iter().map(|pair| vec![pair])).collect()
+    // What is tried again and again takes longest, so it comes first.
+    let (tedious, short): (Vec<Pair>, Vec<Pair>) =
+        fatal.into_iter().partition(|pair| pair.fault.word.ends_with("for ever"));
+    let alone = |pairs: Vec<Pair>| pairs.into_iter().map(|pair| vec![pair]);
+    alone(tedious).chain(together).chain(alone(short)).collect()
 }
 
 /// Runs once with these faults, which all have to end alike, and judges.
@@ -82,13 +117,24 @@ pub fn run(lane: &Lane<'_>, trial: &[Pair]) -> Verdict {
             (lane.switches.order(&order), pair)
         })
         .collect();
-    let mut to_kill: Vec<&(Standing, &Pair)> = standing.iter().filter(|(_, pair)| pair.fault.kills).collect();
-    let run = lane.finish(lane.start(from), || {
-        to_kill.retain(|(order, pair)| {
+    let started = lane.start(from);
+    let id = started.id.clone();
+    let source = started.source.clone();
+    let mut held: Vec<&(Standing, &Pair)> =
+        standing.iter().filter(|(_, pair)| pair.fault.meanwhile.is_some()).collect();
+    let run = lane.finish(started, || {
+        held.retain(|(order, pair)| {
             let is_held = lane.switches.has_hit(order);
-            if is_held {
-                let stack = lane.stack(pair.point.machine);
-                lane.switches.kill_functions(&format!("{stack}-{}Function-", pair.point.task));
+            match pair.fault.meanwhile {
+                Some(Meanwhile::Kill) if is_held => {
+                    let stack = lane.stack(pair.point.machine);
+                    lane.switches.kill_functions(&format!("{stack}-{}Function-", pair.point.task));
+                }
+                Some(Meanwhile::Stop) if is_held => match (pair.point.machine, &source) {
+                    (Machine::Source, Some(execution)) => lane.source.stop(execution),
+                    _ => lane.destination.stop(&lane.destination_execution(&id)),
+                },
+                _ => {}
             }
             !is_held
         });
@@ -96,7 +142,7 @@ pub fn run(lane: &Lane<'_>, trial: &[Pair]) -> Verdict {
     let missed: Vec<String> = standing
         .iter()
         .filter(|(order, _)| !lane.switches.has_hit(order))
-        .map(|(_, pair)| format!("{} {}", pair.point, pair.fault.word))
+        .map(|(_, pair)| pair.to_string())
         .collect();
     for (order, _) in &standing {
         lane.switches.take_back(order);
@@ -122,6 +168,9 @@ pub fn judge(lane: &Lane<'_>, run: &Run, ending: &Ending) -> Verdict {
         (Ended::Success, Ending::Success) => lane.check_success(run).map(|()| Verdict::Survived),
         (Ended::Failure(execution), Ending::Failure(names)) if names.contains(&execution.error.as_str()) => {
             lane.check_failure(run, execution).map(|()| Verdict::FailedCleanly(execution.error.clone()))
+        }
+        (Ended::Failure(execution), Ending::Stopped) => {
+            lane.check_stopped(execution).map(|()| Verdict::FailedCleanly("stopped".to_owned()))
         }
         (Ended::NotStarted, Ending::DeadLetter) => lane
             .take_dead_letter()

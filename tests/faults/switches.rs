@@ -147,9 +147,15 @@ impl Switches {
         }
     }
 
-    /// Gives an instance or a snapshot this status from now on.
-    pub fn set_status(&self, arn: &str, status: &str) {
-        ask(&self.rds, "POST", "/_emulator/resources/status", &json!({"arn": arn, "status": status}));
+    /// Takes back every order that is about a lane, after a trial that could not do so itself.
+    pub fn take_back_of(&self, lane: &str) {
+        for is_rds in [true, false] {
+            let (url, prefix) = self.place(is_rds);
+            let orders = ask(url, "GET", &format!("{prefix}/faults"), &Value::Null);
+            for order in orders.as_array().unwrap().iter().filter(|order| order.to_string().contains(lane)) {
+                self.take_back(&Standing { is_rds, id: order["id"].as_u64().unwrap(), nth: 1 });
+            }
+        }
     }
 
     /// Kills (SIGKILL) the processes that run the functions whose names begin so; says how many there were.
@@ -159,7 +165,8 @@ impl Switches {
         let runs_it = |process: &Path| {
             let environment = std::fs::read(process.join("environ")).unwrap_or_default();
             let has = |wanted: &dyn Fn(&[u8]) -> bool| environment.split(|byte| *byte == 0).any(wanted);
-            has(&|variable| variable == mark.as_bytes()) && has(&|variable| variable.starts_with(function.as_bytes()))
+            has(&|variable| variable == mark.as_bytes())
+                && has(&|variable| variable.starts_with(function.as_bytes()))
         };
         let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
         let found: Vec<PathBuf> = processes.filter(|process| runs_it(process)).collect();

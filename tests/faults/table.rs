@@ -13,10 +13,19 @@ pub struct Fault {
     pub effect: Value,
     /// Whether it hits every such call until the run has ended, or one.
     pub lasts: bool,
-    /// Whether the process of the function is killed while the call is held.
-    pub kills: bool,
+    /// What is done meanwhile, while the call is held.
+    pub meanwhile: Option<Meanwhile>,
     /// How the run has to end.
     pub ending: Ending,
+}
+
+/// What is done while a call is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meanwhile {
+    /// The process that runs the function is killed.
+    Kill,
+    /// The execution is stopped.
+    Stop,
 }
 
 /// How a run has to end.
@@ -26,6 +35,8 @@ pub enum Ending {
     Success,
     /// In the failure state, with one of these names.
     Failure(Vec<&'static str>),
+    /// Stopped by a person, with an alert.
+    Stopped,
     /// It never starts, and what should have started it lies in the dead-letter queue.
     DeadLetter,
 }
@@ -44,14 +55,13 @@ pub fn faults(point: &Point) -> Vec<Fault> {
 }
 
 fn once(word: &str, effect: Value) -> Fault {
-    Fault { word: word.to_owned(), effect, lasts: false, kills: false, ending: Ending::Success }
+    Fault { word: word.to_owned(), effect, lasts: false, meanwhile: None, ending: Ending::Success }
 }
 
 fn lasting(point: &Point, word: &str, effect: Value, names: &[&'static str]) -> Fault {
     // What launch cannot do is tried again by Lambda and then kept; no machine is there to fail.
-    let ending =
-        if point.task == "Launch" { Ending::DeadLetter } else { Ending::Failure(names.to_vec()) };
-    Fault { word: word.to_owned(), effect, lasts: true, kills: false, ending }
+    let ending = if point.task == "Launch" { Ending::DeadLetter } else { Ending::Failure(names.to_vec()) };
+    Fault { word: word.to_owned(), effect, lasts: true, meanwhile: None, ending }
 }
 
 fn error(code: &str, http_status: u16) -> Value {
@@ -90,7 +100,7 @@ fn of_any_call(point: &Point) -> Vec<Fault> {
         once("broken once", broken.clone()),
         once("lost before the effect", drop_before.clone()),
         once("answer lost after the effect", json!({"effect": "dropAfter"})),
-        Fault { kills: true, ..once("process killed before the effect", held) },
+        Fault { meanwhile: Some(Meanwhile::Kill), ..once("process killed before the effect", held) },
         once("too slow once", json!({"effect": "slow", "seconds": TOO_SLOW_SECONDS})),
         lasting(point, "throttled for ever", throttled, &["Throttled"]),
         lasting(point, "broken for ever", broken, &["ServiceFault"]),
@@ -174,7 +184,7 @@ fn of_operation(point: &Point) -> Vec<Fault> {
             lasting("LimitExceededException", &["QuotaExceeded", "Throttled"]),
             lasting("ResourceNotFoundException", &["NotFound", "Rejected"]),
         ],
-        ("Prune", "AddTagsToResource") => vec![once("DBInstanceNotFound")],
+        ("Prune", "AddTagsToResource") => vec![lasting("DBInstanceNotFound", &["PruneIncomplete"])],
         ("Prune", "DeleteDBInstance") => vec![
             once("DBInstanceNotFound"),
             once("InvalidDBInstanceState"),
@@ -192,12 +202,22 @@ fn of_invocation(point: &Point) -> Vec<Fault> {
         once("function's answer lost", json!({"effect": "dropAfter"})),
         once("Lambda throttled once", error_of_lambda("Lambda.TooManyRequestsException")),
         once("function ran out of time once", error_of_lambda("Sandbox.Timedout")),
-        lasting(point, "Lambda broken for ever", error_of_lambda("Lambda.ServiceException"), &["Lambda.ServiceException"]),
+        lasting(
+            point,
+            "Lambda broken for ever",
+            error_of_lambda("Lambda.ServiceException"),
+            &["Lambda.ServiceException"],
+        ),
         lasting(point, "out of memory", error_of_lambda("Runtime.OutOfMemory"), &["Runtime.OutOfMemory"]),
+        Fault {
+            meanwhile: Some(Meanwhile::Stop),
+            ending: Ending::Stopped,
+            ..once("execution stopped meanwhile", json!({"effect": "slow", "seconds": 0.5}))
+        },
     ];
-    // Only an invocation that a machine waits for can be lost; SNS gives a message away and does not wait.
+    // No machine waits for launch: SNS gives a message away, and there is no execution yet that could be stopped.
     if point.task == "Launch" {
-        faults.retain(|fault| fault.word != "function's answer lost");
+        faults.retain(|fault| fault.word != "function's answer lost" && fault.ending != Ending::Stopped);
     }
     faults
 }

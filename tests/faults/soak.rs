@@ -1,0 +1,134 @@
+//! A random mix of faults, kills, repeated messages, stopped and concurrent runs, over many replications.
+//!
+//! The seed repeats the choices, though not the moments at which they meet. After each round nothing may be running,
+//! and the secret has to name an available database that is not older than the newest completed replication. At the end
+//! one run without a fault has to leave nothing behind, and what is not ours has to be as it was.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::calls::{Machine, Point};
+use crate::lane::{Ended, Lane, Run, Started};
+use crate::random::Random;
+use crate::switches::{Order, Standing};
+use crate::table;
+
+/// Soaks a lane until the deadline; how many runs there were, or what was wrong and in which round.
+pub fn soak(lane: &Lane<'_>, points: &[Point], seed: u64, deadline: Instant) -> Result<usize, String> {
+    let mut random = Random::new(seed);
+    let foreign = lane.foreign_things();
+    let mut newest = String::new();
+    let (mut rounds, mut runs) = (0, 0);
+    while Instant::now() < deadline {
+        rounds += 1;
+        let mut told = Vec::new();
+        let ended = round(lane, points, &mut random, &mut told);
+        runs += ended.len();
+        let judged = ended.iter().try_for_each(|run| judge(lane, run));
+        for run in ended.iter().filter(|run| matches!(run.ended, Ended::Success)) {
+            newest = newest.max(run.id.to_string());
+        }
+        println!("{} round {rounds}: {}", lane.name, told.join(", "));
+        judged
+            .and_then(|()| lane.check_secret())
+            .and_then(|()| is_not_older(&lane.live_replication()?, &newest))
+            .map_err(|wrong| format!("round {rounds} ({}): {wrong}", told.join(", ")))?;
+    }
+    lane.clean_run(Machine::Source)?;
+    if foreign == lane.foreign_things() {
+        Ok(runs + 1)
+    } else {
+        Err("something that is not ours has changed".to_owned())
+    }
+}
+
+/// One or two runs with up to four faults.
+fn round(lane: &Lane<'_>, points: &[Point], random: &mut Random, told: &mut Vec<String>) -> Vec<Run> {
+    let from = *random.choose(&[Machine::Source, Machine::Destination]);
+    let mut standing: Vec<Standing> = Vec::new();
+    for _ in 0..random.below(5) {
+        let point = random.choose(points);
+        let faults = table::faults(point);
+        let fault = random.choose(&faults);
+        if fault.meanwhile.is_some() || (fault.lasts && random.percent(70)) {
+            continue;
+        }
+        let effect = fault.effect.clone();
+        told.push(format!(
+            "{} {}",
+            point.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+            fault.word
+        ));
+        standing.push(lane.switches.order(&Order {
+            effect,
+            lasting: fault.lasts,
+            ..point.order(&lane.name)
+        }));
+    }
+    let twice = random.percent(20).then(|| {
+        told.push("every invocation twice".to_owned());
+        lane.switches.order(&Order {
+            service: "lambda".to_owned(),
+            action: "Invoke".to_owned(),
+            resource: format!(":{}-", lane.name),
+            lasting: true,
+            effect: json!({"effect": "twice"}),
+            ..Order::default()
+        })
+    });
+    standing.extend(twice);
+
+    let mut started = vec![lane.start(from)];
+    if random.percent(25) {
+        told.push("two runs at once".to_owned());
+        started.push(lane.start(from));
+    }
+    if from == Machine::Destination && random.percent(30) {
+        told.push("the message twice".to_owned());
+        lane.publish(&lane.message_of(&started[0].id));
+    }
+    let kill_at = random.percent(30).then(|| random.below(20));
+    let stop_at = random.percent(15).then(|| random.below(20));
+    let mut looks = 0;
+    let to_stop = to_stop(lane, &started[0]);
+    let runs = started
+        .into_iter()
+        .map(|one| {
+            lane.finish(one, || {
+                looks += 1;
+                if Some(looks) == kill_at {
+                    told.push("functions killed".to_owned());
+                    lane.switches.kill_functions(&format!("{}-", lane.name));
+                }
+                if Some(looks) == stop_at {
+                    told.push("execution stopped".to_owned());
+                    lane.stop_if_running(&to_stop);
+                }
+            })
+        })
+        .collect();
+    for order in &standing {
+        lane.switches.take_back(order);
+    }
+    runs
+}
+
+fn to_stop(lane: &Lane<'_>, started: &Started) -> String {
+    started.source.clone().unwrap_or_else(|| lane.destination_execution(&started.id))
+}
+
+/// Any end is good but one that hangs, or fails without a name of ours.
+fn judge(lane: &Lane<'_>, run: &Run) -> Result<(), String> {
+    match &run.ended {
+        Ended::Success => Ok(()),
+        Ended::NotStarted => lane.take_dead_letter().map(drop),
+        Ended::Hung(what) => Err(format!("still running: {what}")),
+        Ended::Failure(execution) if execution.status.as_str() == "ABORTED" => lane.check_stopped(execution),
+        Ended::Failure(execution) => lane.check_name(execution),
+    }
+}
+
+fn is_not_older(live: &str, newest: &str) -> Result<(), String> {
+    if live >= newest { Ok(()) } else { Err(format!("the copy of {live} is live, and {newest} is complete")) }
+}
