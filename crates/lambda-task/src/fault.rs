@@ -12,6 +12,8 @@ use replication::{Error, ErrorName};
 /// Codes by which services ask to be called less often (SDK reference guide, "Retry behavior").
 const THROTTLING: &[&str] = &[
     "BandwidthLimitExceeded",
+    // What SNS says when the key of an encrypted topic is used too often.
+    "KMSThrottling",
     "LimitExceededException",
     "PriorRequestNotComplete",
     "RequestLimitExceeded",
@@ -112,6 +114,7 @@ mod tests {
     fn faults_are_named_by_their_code() {
         for (code, status, name) in [
             ("Throttling", 400, ErrorName::Throttled),
+            ("KMSThrottling", 400, ErrorName::Throttled),
             ("AccessDenied", 403, ErrorName::AccessDenied),
             ("InternalFailure", 500, ErrorName::ServiceFault),
             ("KMSInternalException", 400, ErrorName::ServiceFault),

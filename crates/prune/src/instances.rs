@@ -33,18 +33,18 @@ pub async fn prune(
             Verdict::Keep => {}
             Verdict::Unmark => {
                 if let Err(error) = unmark(rds, instance).await {
-                    pruned.note(name, Err(error));
+                    pruned.note(name, unless_gone(rds, instance, error).await);
                 }
             }
             Verdict::Mark => match mark(rds, instance).await {
                 Ok(()) => {
                     pruned.left.push(Left { identifier: name.to_owned(), reason: decision.reason.clone() })
                 }
-                Err(error) => pruned.note(name, Err(error)),
+                Err(error) => pruned.note(name, unless_gone(rds, instance, error).await),
             },
             Verdict::Delete => {
                 if let Err(error) = mark(rds, instance).await {
-                    pruned.note(name, Err(error));
+                    pruned.note(name, unless_gone(rds, instance, error).await);
                 } else if pruned.may_delete(name, config.max_deletions) {
                     let outcome = delete_unless_live(rds, secrets, versions, instance).await;
                     pruned.note(name, outcome);
@@ -113,7 +113,19 @@ async fn delete_unless_live(
         Err(error) => match error.as_service_error() {
             Some(e) if e.is_db_instance_not_found_fault() => Ok(Deletion::AlreadyGone),
             Some(e) if e.is_invalid_db_instance_state_fault() => Ok(Deletion::NotNow(code_and_message(e))),
-            _ => Err(fault(format!("deleting database {}", instance.identifier), &error)),
+            _ => {
+                let error = fault(format!("deleting database {}", instance.identifier), &error);
+                unless_gone(rds, instance, error).await
+            }
         },
+    }
+}
+
+/// A refusal does not matter when the instance is gone. IAM judges by the tags of what a call is about, so that a call
+/// about what is gone, such as the repetition of a deletion whose answer was lost, is refused as if it were forbidden.
+async fn unless_gone(rds: &Rds, instance: &Instance, error: Error) -> Result<Deletion, Error> {
+    match rds_access::instance(rds, &instance.identifier).await {
+        Ok(None) => Ok(Deletion::AlreadyGone),
+        _ => Err(error),
     }
 }
