@@ -433,6 +433,12 @@ fn of_permissions() -> Vec<Breakage> {
             "const REGION: &str = \"ap-southeast-2\";",
             "names a Region: ap-southeast-2",
         ),
+        code(
+            "docs/semantics.md",
+            "Pruning twice is pruning once.",
+            "Pruning is free.",
+            "no test pruning_twice_is_pruning_once quotes \"Pruning is free.\"",
+        ),
     ]
 }
 

@@ -12,6 +12,7 @@ mod machine;
 mod machines;
 mod permissions;
 mod portability;
+mod promises;
 mod sources;
 mod template;
 mod templates;
@@ -37,6 +38,7 @@ const CHECKS: &[Check] = &[
     ("the accounts are joined by the destination's own subscription", templates::joining),
     ("functions get the environment that they read", environment::variables),
     ("roles may do what they need and no more", permissions::policies),
+    ("promises are quoted by their tests", promises::quoted),
     ("nothing names an account, a Region, a partition or an endpoint", portability::constants),
 ];
 

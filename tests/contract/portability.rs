@@ -1,6 +1,6 @@
 //! What ships works in every account, Region and partition, and against every endpoint.
 
-use crate::sources::{BUILD, README, Sources};
+use crate::sources::{BUILD, README, SEMANTICS, Sources};
 
 /// The first part of the name of a Region.
 const CONTINENTS: [&str; 10] = ["af", "ap", "ca", "cn", "eu", "il", "me", "mx", "sa", "us"];
@@ -36,8 +36,8 @@ pub fn constants(sources: &Sources) -> Vec<String> {
 /// What is deployed: not what only tests, the local cloud and people use.
 fn ships(path: &str) -> bool {
     let is_deployed = ![BUILD, README].contains(&path) && !path.starts_with("crates/rds-emulator/");
-    let is_test = path.ends_with("/tests.rs") || path.contains("/tests/");
-    is_deployed && !is_test
+    let is_test = path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("tests/");
+    is_deployed && !is_test && path != SEMANTICS
 }
 
 /// The lines that are not comments, up to the tests at the end of a file; with their numbers.

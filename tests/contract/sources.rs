@@ -12,6 +12,8 @@ pub const ACCOUNTS: [&str; 2] = ["source", "destination"];
 
 /// The script that builds and packs the functions.
 pub const BUILD: &str = "scripts/build";
+/// What can be relied on.
+pub const SEMANTICS: &str = "docs/semantics.md";
 /// The front page.
 pub const README: &str = "README.md";
 
@@ -28,10 +30,10 @@ impl Sources {
     /// Reads the repository.
     pub fn of_repository() -> Self {
         let mut files = BTreeMap::new();
-        for directory in ["cloudformation", "crates", "statemachines"] {
+        for directory in ["cloudformation", "crates", "statemachines", "tests"] {
             read(&root(), directory, &mut files);
         }
-        for path in [BUILD, README] {
+        for path in [BUILD, README, SEMANTICS] {
             files.insert(path.to_owned(), read_text(&root(), path));
         }
         let mut sources = Self { files, templates: BTreeMap::new(), machines: BTreeMap::new() };

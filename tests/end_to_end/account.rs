@@ -106,6 +106,13 @@ impl Account {
         outputs.iter().map(|output| (text(&output["OutputKey"]), text(&output["OutputValue"]))).collect()
     }
 
+    /// The name of a resource of a stack.
+    pub fn resource(&self, stack: &str, logical: &str) -> String {
+        let named = ["--stack-name", stack, "--logical-resource-id", logical];
+        let found = self.aws(&[&["cloudformation", "describe-stack-resource"], &named[..]].concat());
+        text(&found["StackResourceDetail"]["PhysicalResourceId"])
+    }
+
     /// Makes a database with these options and waits until it can be used.
     pub fn create_database(&self, identifier: &str, password: &str, options: &[&str]) -> Database {
         let usual = [

@@ -147,6 +147,7 @@ mod tests {
         }
     }
 
+    /// > Every delivery of one message leads to the same execution.
     #[test]
     fn a_message_of_the_original_gets_an_id_that_every_delivery_shares() {
         let first = started(&notification(&original()));
@@ -180,6 +181,7 @@ mod tests {
         assert!(matches!(judge(&config(), &notification(&message)).unwrap(), Verdict::Ignore(_)));
     }
 
+    /// > A message from another topic or about another account, Region or kind of thing starts nothing.
     #[test]
     fn what_is_not_to_be_trusted_is_refused_with_the_reason() {
         let with = |pointer: &str, value: Value| {

@@ -368,6 +368,7 @@ mod tests {
         assert!("a".repeat(256).parse::<SnapshotIdentifier>().is_err());
     }
 
+    /// > A version in a name is what follows the prefix; digits are never searched for.
     #[test]
     fn a_prefix_is_cut_off_once_and_digits_are_never_searched_for() {
         for (prefix, instance, version) in [

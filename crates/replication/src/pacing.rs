@@ -107,6 +107,7 @@ mod tests {
         assert!(looks < 100, "{looks} looks in two hours");
     }
 
+    /// > A stage that is over its deadline ends with its name, the thing and its last status.
     #[test]
     fn the_deadline_names_the_stage_the_thing_and_its_status() {
         assert!(after(86_399).check_deadline("snapshot s", "creating").is_ok());

@@ -385,6 +385,11 @@ mod tests {
     }
 
     proptest! {
+        /// > Nothing that lacks this stack's tag is marked or deleted, whatever its name, state or
+        /// > marks.
+        /// > The copy that the secret names is never marked or deleted.
+        /// > Nothing that is not older than the live version is deleted.
+        /// > The live version and the wanted number of older ones stay, as long as they exist.
         #[test]
         fn the_promises_hold_for_any_fleet((all, live_host, keep) in fleet()) {
             let plan = plan_instances(&all, STACK, &live_host, keep);
@@ -410,6 +415,7 @@ mod tests {
             }
         }
 
+        /// > Pruning twice is pruning once.
         #[test]
         fn pruning_twice_is_pruning_once((all, live_host, keep) in fleet()) {
             let plan = plan_instances(&all, STACK, &live_host, keep);
@@ -419,6 +425,8 @@ mod tests {
             prop_assert!(again.iter().all(|d| d.verdict != Verdict::Delete), "{:?}", again);
         }
 
+        /// > The newest available snapshot of each kind stays, because the next incremental copy
+        /// > needs it.
         #[test]
         fn the_newest_available_snapshot_of_a_kind_stays(
             all in proptest::collection::vec(

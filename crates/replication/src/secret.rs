@@ -137,6 +137,7 @@ mod tests {
         Pointer { host: host.to_owned(), prefix: "orders".to_owned() }
     }
 
+    /// > Every field of the secret that is not ours keeps its place and its bytes.
     #[test]
     fn what_is_not_ours_is_kept_byte_for_byte_and_in_its_place() {
         let text = r#"{"username":"re\u0061der","db_host":"old","port":5432.0,"nested":{"b":1 ,"a":[ ]},"db_prefix":""}"#;
@@ -155,6 +156,7 @@ mod tests {
         assert_eq!(moved, r#"{"username":"x","db_host":"new","db_prefix":"orders"}"#);
     }
 
+    /// > An error about the secret never quotes it.
     #[test]
     fn what_cannot_be_kept_safely_is_refused_without_quoting_it() {
         for text in ["hunter2", "[\"hunter2\"]", "{\"db_host\": 7, \"x\": \"hunter2\"}", "{\"hunter2\"", ""] {

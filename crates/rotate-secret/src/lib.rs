@@ -178,6 +178,7 @@ mod tests {
         Config { stack: "stack".to_owned(), secret_arn: "secret".to_owned() }
     }
 
+    /// > The secret only ever points at this replication's own, available instance.
     #[test]
     fn the_secret_only_ever_points_at_this_replications_available_instance() {
         let own = instance("available", "20261122t103400z-1f2e3d");

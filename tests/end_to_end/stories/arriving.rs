@@ -7,6 +7,9 @@ use crate::pair::{Pair, contents, fill, password};
 
 /// An unencrypted source is encrypted on its way; a second replication makes a second copy and leaves the first alone.
 /// The operator's fields of the secret survive byte for byte, and nothing but our two fields is ever shown.
+///
+/// > No value of the secret but our two fields reaches a state document, a history or a log.
+/// > The rows of the copy are the rows of the source at the time of its snapshot.
 pub fn rows_arrive_twice_and_secrets_stay_secret(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let pair = Pair::deploy(cloud, "arriving", &[], &[]);

@@ -8,6 +8,9 @@ use crate::pair::{Pair, fill, password};
 
 /// A run without the right on A's key ends at its first look, says which key and which permission, tells a person, and
 /// leaves nothing half made.
+///
+/// > A run without the right on the source's key ends at its first look, names key and permission, and
+/// > leaves nothing half made.
 pub fn without_the_key_nothing_half_made_is_left(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let pair = Pair::deploy(cloud, "key", &[], &[]);

@@ -9,6 +9,8 @@ use crate::waiting::wait_for;
 
 /// What our source says has the original's three fields; what the original's source says is replicated; and a message
 /// that is delivered again starts nothing.
+///
+/// > A message of the original is replicated, and ours has the original's three fields.
 pub fn the_message_of_the_original_is_replicated(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let pair = Pair::deploy(cloud, "message", &[], &[]);

@@ -14,6 +14,9 @@ const LATER: &str = "2026-11-22T10:34:00Z";
 
 /// Every documented status of an instance and of a snapshot goes through RDS's answer and the shipped functions, and
 /// comes out as ready, not yet, or an error at once.
+///
+/// > A status that will not mend itself is an error at once; a word that nobody knows waits for the
+/// > deadline.
 pub fn every_documented_status_is_sorted(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let pair = Pair::deploy(cloud, "status", &[], &[]);
@@ -59,16 +62,7 @@ struct Task<'a> {
 
 impl<'a> Task<'a> {
     fn new(account: &'a Account, pair: &Pair<'_>, resource: &str, never: &'static str) -> Self {
-        let stack = pair.stack(account);
-        let found = account.aws(&[
-            "cloudformation",
-            "describe-stack-resource",
-            "--stack-name",
-            &stack,
-            "--logical-resource-id",
-            resource,
-        ]);
-        Self { account, function: text(&found["StackResourceDetail"]["PhysicalResourceId"]), never }
+        Self { account, function: account.resource(&pair.stack(account), resource), never }
     }
 
     /// Gives the thing every status in turn, one that nobody knows too, and checks what the function makes of it.

@@ -8,6 +8,8 @@ use crate::pair::{Pair, password};
 
 /// That no copy is fresh, that a message could not be handled, and that somebody stopped a run: each becomes a message on
 /// an alert topic.
+///
+/// > A stale copy, a message that could not be handled and a run that was stopped each reach a person.
 pub fn what_no_run_can_report_is_told(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let pair = Pair::deploy(cloud, "telling", &[], &[("MaxHoursWithoutReplication", "1")]);

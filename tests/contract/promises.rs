@@ -1,0 +1,34 @@
+//! Every promise of docs/semantics.md is quoted by the test that proves it.
+
+use crate::sources::{SEMANTICS, Sources};
+
+/// A row names a test; one file has that test and, in a comment, the promise word for word.
+pub fn quoted(sources: &Sources) -> Vec<String> {
+    let rows = rows(sources.text(SEMANTICS));
+    if rows.is_empty() {
+        return vec![format!("{SEMANTICS} promises nothing")];
+    }
+    rows.into_iter()
+        .filter(|(promise, test)| !sources.files().any(|(path, text)| proves(path, text, promise, test)))
+        .map(|(promise, test)| format!("no test {test} quotes {promise:?}"))
+        .collect()
+}
+
+fn rows(table: &str) -> Vec<(String, String)> {
+    table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix("` |")?.split_once(" | `"))
+        .map(|(promise, test)| (promise.to_owned(), test.to_owned()))
+        .collect()
+}
+
+fn proves(path: &str, text: &str, promise: &str, test: &str) -> bool {
+    path.ends_with(".rs") && text.contains(&format!("fn {test}(")) && comments(text).contains(promise)
+}
+
+/// The comments of a file as running text, so that a quotation may be broken into lines.
+fn comments(text: &str) -> String {
+    let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("//"));
+    let words = lines.flat_map(|line| line.trim_start_matches(['/', '!', ' ', '>']).split_whitespace());
+    words.collect::<Vec<_>>().join(" ")
+}
