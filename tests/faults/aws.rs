@@ -95,13 +95,18 @@ impl Aws {
         found.executions.into_iter().map(|execution| execution.name).collect()
     }
 
-    /// Whether an execution has left a state of this name.
-    pub fn has_left(&self, execution: &str, state: &str) -> bool {
+    /// Whether the task of this state has succeeded in an execution.
+    pub fn has_done(&self, execution: &str, state: &str) -> bool {
         let request = self.machines.get_execution_history().execution_arn(execution).reverse_order(true);
         let history = self.runtime.block_on(request.send()).unwrap();
-        history.events.iter().any(|event| {
-            event.r#type == HistoryEventType::TaskStateExited
-                && event.state_exited_event_details.as_ref().is_some_and(|details| details.name == state)
+        // A state whose error was caught is left too, so what comes before that counts. Newest first.
+        history.events.windows(2).any(|pair| {
+            let exited = pair[0].state_exited_event_details.as_ref();
+            exited.is_some_and(|details| details.name == state)
+                && matches!(
+                    pair[1].r#type,
+                    HistoryEventType::TaskSucceeded | HistoryEventType::LambdaFunctionSucceeded
+                )
         })
     }
 

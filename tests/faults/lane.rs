@@ -18,7 +18,7 @@ use crate::aws::{Aws, Execution};
 use crate::calls::Machine;
 use crate::cloud::Cloud;
 use crate::pair::{Pair, fill, password};
-use crate::switches::Switches;
+use crate::switches::{Call, Switches};
 use crate::waiting::wait_for;
 
 /// How long a run may take; a second is usual, and what tries everything again takes half a minute.
@@ -179,10 +179,15 @@ impl<'a> Lane<'a> {
                 self.remember(arn);
             }
         }
-        // A run that fails after its message was sent has started the destination all the same.
+        // A run that ends otherwise after its message was sent has started the destination all the same; one that was
+        // stopped may even send it afterwards, because nobody stops the function.
         let is_told = match (&ended, &source) {
             (Ended::Success, _) | (_, None) => true,
-            (_, Some(arn)) => self.source.has_left(arn, "NotifyToTargetAccount"),
+            (Ended::Failure(execution), Some(_)) if execution.status == ExecutionStatus::Aborted => {
+                self.wait_until_quiet();
+                self.destination.execution(&self.destination_execution(&id)).is_some()
+            }
+            (_, Some(arn)) => self.source.has_done(arn, "NotifyToTargetAccount"),
         };
         if is_told {
             let second =
@@ -219,6 +224,21 @@ impl<'a> Lane<'a> {
             }
             std::thread::sleep(Duration::from_millis(80));
         }
+    }
+
+    /// Waits until no function of the lane runs, and none is invoked by what the last one did.
+    fn wait_until_quiet(&self) {
+        let mut quiet_looks = 0;
+        wait_for("no function runs any more", SETTLE_LIMIT, || {
+            let calls = self.switches.calls();
+            let runs = |call: &Call| {
+                call.action == "Invoke"
+                    && call.outcome.is_none()
+                    && call.resource.contains(&format!(":{}-", self.name))
+            };
+            quiet_looks = if calls.iter().any(runs) { 0 } else { quiet_looks + 1 };
+            (quiet_looks >= 3).then_some(())
+        });
     }
 
     /// Lambda invokes a function for a message three times. After the third failure nothing more comes.
@@ -304,7 +324,7 @@ impl<'a> Lane<'a> {
         self.check_name(execution)?;
         let account =
             if arn.contains(&self.stack(Machine::Source)) { &self.source } else { &self.destination };
-        require(account.has_left(arn, "NotifyFailure"), || format!("{arn} failed and told nobody"))?;
+        require(account.has_done(arn, "NotifyFailure"), || format!("{arn} failed and told nobody"))?;
         let secret = self.pointer();
         if secret != run.before {
             let instances = self.own_instances();
@@ -401,14 +421,25 @@ impl<'a> Lane<'a> {
         no_deletion(&retention::plan_instances(&found, &stack, &self.pointer().host, OLDER_KEPT))
     }
 
-    /// Takes a message out of the dead-letter queue of the lane; its text.
-    pub fn take_dead_letter(&self) -> Result<String, String> {
+    /// How many messages, of ten at most, lie in the dead-letter queue of the lane. They are hidden for a while then.
+    fn count_dead_letters(&self) -> usize {
         let (account, queue) = (&self.cloud.destination, &self.pair.destination["DeadLetterQueueUrl"]);
         let receive = ["sqs", "receive-message", "--queue-url", queue, "--wait-time-seconds", "5"];
-        let message = account.aws(&receive)["Messages"][0].clone();
-        let receipt = message["ReceiptHandle"].as_str().ok_or("the dead-letter queue is empty")?;
-        account.aws(&["sqs", "delete-message", "--queue-url", queue, "--receipt-handle", receipt]);
-        Ok(message["Body"].as_str().unwrap_or_default().to_owned())
+        let answer = account.aws(&[&receive[..], &["--max-number-of-messages", "10"]].concat());
+        answer["Messages"].as_array().map_or(0, Vec::len)
+    }
+
+    /// Waits until at least so many messages have come to the dead-letter queue of the lane, and empties it.
+    pub fn take_dead_letters(&self, number: usize) -> Result<(), String> {
+        let deadline = Instant::now() + RUN_LIMIT;
+        let mut found = 0;
+        while found < number {
+            require(Instant::now() < deadline, || format!("{found} dead letters, not {number}"))?;
+            found += self.count_dead_letters();
+        }
+        let queue = &self.pair.destination["DeadLetterQueueUrl"];
+        self.cloud.destination.aws(&["sqs", "purge-queue", "--queue-url", queue]);
+        Ok(())
     }
 
     /// Stops an execution of either machine, if it runs.

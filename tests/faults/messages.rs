@@ -99,11 +99,7 @@ fn messages_that_are_refused(lane: &Lane<'_>) -> Result<(), String> {
     for (_, event) in &events {
         invoke(lane, event);
     }
-    let mut kept = 0;
-    wait_for("every refused message is in the dead-letter queue", GIVEN_UP, || {
-        kept += usize::from(lane.take_dead_letter().is_ok());
-        (kept == events.len()).then_some(())
-    });
+    lane.take_dead_letters(events.len())?;
     if before != executions(lane) {
         return Err("a message that should be refused started an execution".to_owned());
     }
@@ -119,8 +115,7 @@ fn a_good_and_a_bad_record_in_one_event(lane: &Lane<'_>) -> Result<(), String> {
     let run = lane.finish(Started::announced(id, before), || {});
     run.ended.require_success()?;
     lane.check_success(&run)?;
-    wait_for("the event is in the dead-letter queue", GIVEN_UP, || lane.take_dead_letter().ok());
-    Ok(())
+    lane.take_dead_letters(1)
 }
 
 fn a_message_for_another_stack(lane: &Lane<'_>) -> Result<(), String> {

@@ -122,7 +122,7 @@ fn to_stop(lane: &Lane<'_>, started: &Started) -> String {
 fn judge(lane: &Lane<'_>, run: &Run) -> Result<(), String> {
     match &run.ended {
         Ended::Success => Ok(()),
-        Ended::NotStarted => lane.take_dead_letter().map(drop),
+        Ended::NotStarted => lane.take_dead_letters(1),
         Ended::Hung(what) => Err(format!("still running: {what}")),
         Ended::Failure(execution) if execution.status.as_str() == "ABORTED" => lane.check_stopped(execution),
         Ended::Failure(execution) => lane.check_name(execution),

@@ -173,8 +173,8 @@ pub fn judge(lane: &Lane<'_>, run: &Run, ending: &Ending) -> Verdict {
             lane.check_stopped(execution).map(|()| Verdict::FailedCleanly("stopped".to_owned()))
         }
         (Ended::NotStarted, Ending::DeadLetter) => lane
-            .take_dead_letter()
-            .map(|_| Verdict::FailedCleanly("the message is in the dead-letter queue".to_owned())),
+            .take_dead_letters(1)
+            .map(|()| Verdict::FailedCleanly("the message is in the dead-letter queue".to_owned())),
         (Ended::Failure(execution), expected) => {
             Err(format!("it failed with {}, expected {expected:?}: {}", execution.error, execution.cause))
         }
