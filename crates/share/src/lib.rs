@@ -87,6 +87,7 @@ pub async fn run(rds: &Client, config: &Config, input: Envelope<SourceState>) ->
                     "only a manual, available snapshot under a customer-managed key (or none) and without a \
                          permanent option group can be shared",
                 ),
+                Some(e) if e.is_db_snapshot_not_found_fault() => gone(&doing),
                 _ => fault(&doing, &error),
             })?;
     }
@@ -105,22 +106,24 @@ async fn require_ours(
         Some(_) => Err(Error::new(ErrorName::NameTaken, doing)
             .because("the snapshot does not carry this stack's tag")
             .advise("start a new execution; this project shares only snapshots that it has made")),
-        None => Err(Error::new(ErrorName::NotFound, doing)
-            .because("the snapshot is gone")
-            .advise("start a new execution")),
+        None => Err(gone(doing)),
     }
+}
+
+fn gone(doing: &str) -> Error {
+    Error::new(ErrorName::NotFound, doing).because("the snapshot is gone").advise("start a new execution")
 }
 
 async fn accounts_that_may_restore(
     rds: &Client,
     identifier: &SnapshotIdentifier,
 ) -> Result<Vec<String>, Error> {
-    let answer = rds
-        .describe_db_snapshot_attributes()
-        .db_snapshot_identifier(identifier.as_str())
-        .send()
-        .await
-        .map_err(|error| fault(format!("looking at the attributes of snapshot {identifier}"), &error))?;
+    let doing = format!("looking at the attributes of snapshot {identifier}");
+    let request = rds.describe_db_snapshot_attributes().db_snapshot_identifier(identifier.as_str());
+    let answer = request.send().await.map_err(|error| match error.as_service_error() {
+        Some(e) if e.is_db_snapshot_not_found_fault() => gone(&doing),
+        _ => fault(&doing, &error),
+    })?;
     let attributes = answer.db_snapshot_attributes_result().map(|result| result.db_snapshot_attributes());
     Ok(attributes
         .unwrap_or_default()
