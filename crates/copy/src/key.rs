@@ -30,9 +30,11 @@ pub async fn usable(kms: &Client, key: &str, reach: Reach) -> Result<String, Err
     let doing = format!("checking KMS key {key}");
     let answer =
         kms.describe_key().key_id(key).send().await.map_err(|error| match error.as_service_error() {
-            Some(e) if e.is_not_found_exception() => Error::new(ErrorName::KeyUnusable, &doing)
-                .because("it does not exist")
-                .advise("give the ARN of a key of this Region in the stack's KMSKey"),
+            Some(e) if e.is_not_found_exception() || e.is_invalid_arn_exception() => {
+                Error::new(ErrorName::KeyUnusable, &doing)
+                    .because(code_and_message(e))
+                    .advise("give the ARN of a key of this Region in the stack's KMSKey")
+            }
             _ => not_accessible(&doing, key, fault(&doing, &error)),
         })?;
     let metadata = answer.key_metadata().ok_or_else(|| {

@@ -35,6 +35,8 @@ const DENIED: &[&str] = &[
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidClientTokenId",
+    // What SNS says when the publisher may not use the key of an encrypted topic.
+    "KMSAccessDenied",
     "NotAuthorized",
     "UnauthorizedOperation",
     "UnrecognizedClientException",
@@ -116,6 +118,7 @@ mod tests {
             ("Throttling", 400, ErrorName::Throttled),
             ("KMSThrottling", 400, ErrorName::Throttled),
             ("AccessDenied", 403, ErrorName::AccessDenied),
+            ("KMSAccessDenied", 400, ErrorName::AccessDenied),
             ("InternalFailure", 500, ErrorName::ServiceFault),
             ("KMSInternalException", 400, ErrorName::ServiceFault),
             ("SomethingNew", 503, ErrorName::ServiceFault),
