@@ -113,6 +113,26 @@ impl Account {
         text(&found["StackResourceDetail"]["PhysicalResourceId"])
     }
 
+    /// The account with the rights of one of its roles, which is made to trust the account for that.
+    pub fn with_role(&self, role: &str) -> Self {
+        let root = format!("arn:aws:iam::{}:root", self.number());
+        let trust = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": root, "Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
+        let trust = trust.to_string();
+        self.aws(&["iam", "update-assume-role-policy", "--role-name", role, "--policy-document", &trust]);
+        let arn = text(&self.aws(&["iam", "get-role", "--role-name", role])["Role"]["Arn"]);
+        let session = self.aws(&["sts", "assume-role", "--role-arn", &arn, "--role-session-name", "story"]);
+        let mut environment = self.environment.clone();
+        for (variable, field) in [
+            ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
+            ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
+            ("AWS_SESSION_TOKEN", "SessionToken"),
+        ] {
+            environment.insert(variable.to_owned(), text(&session["Credentials"][field]));
+        }
+        Self { role: role.to_owned(), environment, deploying: Mutex::new(()) }
+    }
+
     /// Makes a database with these options and waits until it can be used.
     pub fn create_database(&self, identifier: &str, password: &str, options: &[&str]) -> Database {
         let usual = [
