@@ -117,10 +117,11 @@ fn of_machines() -> Vec<Breakage> {
             r#""ResultPath": "$.error","#,
             "catches into $.error",
         ),
+        machine("source", r#""$.failure.Cause""#, r#""$.failure.Text""#, "does not fail with AlertNotSent"),
         machine(
             "source",
-            r#""$.failure.Cause""#,
-            r#""$.failure.Text""#,
+            r#""ErrorPath": "$.failure.Error""#,
+            r#""ErrorPath": "$.failure.Name""#,
             "does not fail with the first error",
         ),
         machine("source", r#""Error": "UnexpectedStatus","#, "", "UnexpectedStatus does not report an error"),

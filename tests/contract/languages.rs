@@ -21,6 +21,7 @@ const STATE_FIELDS: &[&str] = &[
     "Choices",
     "Default",
     "SecondsPath",
+    "Error",
     "ErrorPath",
     "CausePath",
     "Next",

@@ -106,7 +106,8 @@ pub struct Pass {
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Fail {
     pub comment: String,
-    pub error_path: String,
+    pub error: Option<String>,
+    pub error_path: Option<String>,
     pub cause_path: String,
 }
 

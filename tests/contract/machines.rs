@@ -66,6 +66,8 @@ const RETRYABLE_SERVICE_ERRORS: [&str; 8] = [
 
 /// The state in which people are told of a failure.
 const TELLING: &str = "NotifyFailure";
+/// The error of a run whose failure could not be told, which a rule without a function looks for.
+pub const UNTOLD: &str = "AlertNotSent";
 
 fn each(sources: &Sources, check: impl Fn(&str, &Machine) -> Vec<String>) -> Vec<String> {
     let of_account = |account: &&str| match sources.machine(account) {
@@ -242,13 +244,24 @@ fn telling(machine: &Machine) -> Vec<String> {
     let Some(State::Task(tell)) = machine.states.get(TELLING) else {
         return vec![format!("there is no task {TELLING}")];
     };
-    for target in tell.next.iter().chain(tell.catch.iter().map(|catch| &catch.next)) {
-        match machine.states.get(target) {
-            Some(State::Fail(fail))
-                if fail.error_path == "$.failure.Error" && fail.cause_path == "$.failure.Cause" => {}
-            _ => {
-                problems.push(format!("{TELLING} goes to {target}, which does not fail with the first error"))
+    let fails_with =
+        |target: &str, error: Option<&str>, error_path: Option<&str>| match machine.states.get(target) {
+            Some(State::Fail(fail)) => {
+                fail.error.as_deref() == error
+                    && fail.error_path.as_deref() == error_path
+                    && fail.cause_path == "$.failure.Cause"
             }
+            _ => false,
+        };
+    if let Some(target) =
+        tell.next.as_ref().filter(|target| !fails_with(target, None, Some("$.failure.Error")))
+    {
+        problems.push(format!("{TELLING} goes to {target}, which does not fail with the first error"));
+    }
+    for catch in &tell.catch {
+        if !fails_with(&catch.next, Some(UNTOLD), None) {
+            problems
+                .push(format!("{TELLING} is caught by {}, which does not fail with {UNTOLD}", catch.next));
         }
     }
     for (name, state) in &machine.states {

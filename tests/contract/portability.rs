@@ -8,7 +8,8 @@ const CONTINENTS: [&str; 10] = ["af", "ap", "ca", "cn", "eu", "il", "me", "mx", 
 const DIRECTIONS: [&str; 9] =
     ["central", "east", "north", "northeast", "northwest", "south", "southeast", "southwest", "west"];
 /// Services are named like this in every partition; these are not endpoints.
-const SERVICE_NAMES: [&str; 5] = [
+const SERVICE_NAMES: [&str; 6] = [
+    "cloudwatch.amazonaws.com",
     "events.amazonaws.com",
     "lambda.amazonaws.com",
     "rds.amazonaws.com",

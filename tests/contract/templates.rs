@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::languages::is_placeholder;
+use crate::machines::UNTOLD;
 use crate::permissions::kebab_case;
 use crate::sources::{ACCOUNTS, BUILD, README, Sources, machine_path};
 use crate::template::{Template, walk};
@@ -282,6 +283,10 @@ pub fn joining(sources: &Sources) -> Vec<String> {
             ("FailureRule", "/Targets/0/Arn", attribute("NotifyFunction", "Arn")),
             ("FailureRulePermission", "/FunctionName", reference("NotifyFunction")),
             ("FailureRulePermission", "/SourceArn", attribute("FailureRule", "Arn")),
+            ("UntoldFailureRule", "/EventPattern/detail/stateMachineArn", json!([reference("StateMachine")])),
+            ("UntoldFailureRule", "/EventPattern/detail/error", json!([UNTOLD])),
+            ("UntoldFailureRule", "/Targets/0/Arn", reference("AlertTopic")),
+            ("AlertTopicPolicy", "/Topics", json!([reference("AlertTopic")])),
             ("AlertSubscription", "/TopicArn", reference("AlertTopic")),
         ];
         wanted.extend(if account == "source" {
