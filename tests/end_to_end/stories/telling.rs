@@ -6,8 +6,8 @@ use crate::account::text;
 use crate::cloud::Cloud;
 use crate::pair::{Pair, password};
 
-/// That no copy is fresh, that a message could not be handled, and that somebody stopped a run: each becomes a message on
-/// an alert topic.
+/// That no copy is fresh, that a message could not be handled, that somebody stopped a run, and that the function which tells
+/// people is broken itself: each becomes a message on an alert topic.
 ///
 /// > A stale copy, a message that could not be handled and a run that was stopped each reach a person.
 pub fn what_no_run_can_report_is_told(cloud: &Cloud) {
@@ -36,4 +36,16 @@ pub fn what_no_run_can_report_is_told(cloud: &Cloud) {
     let execution = text(&started["executionArn"]);
     a.aws(&["stepfunctions", "stop-execution", "--execution-arn", &execution]);
     source_alerts.message_with(&["was stopped", &pair.database(), &execution]);
+
+    // The function that tells people may not publish any more, and a run fails.
+    let role = a.resource(&pair.stack(a), "NotifyRole");
+    a.aws(&["iam", "delete-role-policy", "--role-name", &role, "--policy-name", "notify"]);
+    let input = json!({"SourceDBIdentifier": "nowhere"}).to_string();
+    let started =
+        a.aws(&["stepfunctions", "start-execution", "--state-machine-arn", machine, "--input", &input]);
+    let execution = text(&started["executionArn"]);
+    source_alerts.message_with(&["failures failed too", &execution]);
+    let failed = a.execution(&execution);
+    assert_eq!(failed["error"], "AlertNotSent");
+    assert!(text(&failed["cause"]).contains("NotFound"), "the first error is in the cause: {failed}");
 }
