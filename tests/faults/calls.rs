@@ -46,8 +46,14 @@ impl Point {
     pub fn order(&self, lane: &str) -> Order {
         let stack = format!("{lane}-{}", self.machine.word());
         let is_invocation = self.service == "lambda";
+        // The topic between the accounts, and not the one of the alerts, which the same function publishes to.
+        let is_message = self.service == "sns";
         let principal = if is_invocation { String::new() } else { format!("/{stack}-{}Role-", self.task) };
-        let resource = if is_invocation { format!(":{stack}-{}Function-", self.task) } else { String::new() };
+        let resource = match (is_invocation, is_message) {
+            (true, _) => format!(":{stack}-{}Function-", self.task),
+            (_, true) => format!(":{stack}-Topic-"),
+            _ => String::new(),
+        };
         Order {
             service: self.service.clone(),
             action: self.action.clone(),

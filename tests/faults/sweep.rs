@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use crate::calls::{Machine, Point};
-use crate::lane::{Ended, Lane, Run};
+use crate::lane::{Ended, Lane, Run, UNTOLD};
 use crate::switches::Standing;
 use crate::table::{self, Ending, Fault, Meanwhile};
 
@@ -167,6 +167,9 @@ pub fn judge(lane: &Lane<'_>, run: &Run, ending: &Ending) -> Verdict {
         (Ended::Hung(what), _) => return Verdict::Hung(what.clone()),
         (Ended::Success, Ending::Success) => lane.check_success(run).map(|()| Verdict::Survived),
         (Ended::Failure(execution), Ending::Failure(names)) if names.contains(&execution.error.as_str()) => {
+            lane.check_failure(run, execution).map(|()| Verdict::FailedCleanly(execution.error.clone()))
+        }
+        (Ended::Failure(execution), Ending::UntoldFailure) if execution.error == UNTOLD => {
             lane.check_failure(run, execution).map(|()| Verdict::FailedCleanly(execution.error.clone()))
         }
         (Ended::Failure(execution), Ending::Stopped) => {

@@ -35,6 +35,9 @@ pub enum Ending {
     Success,
     /// In the failure state, with one of these names.
     Failure(Vec<&'static str>),
+    /// In the failure state, because what tells people is broken itself: the error says that, and its cause says the
+    /// first one.
+    UntoldFailure,
     /// Stopped by a person, with an alert.
     Stopped,
     /// It never starts, and what should have started it lies in the dead-letter queue.
@@ -60,7 +63,11 @@ fn once(word: &str, effect: Value) -> Fault {
 
 fn lasting(point: &Point, word: &str, effect: Value, names: &[&'static str]) -> Fault {
     // What launch cannot do is tried again by Lambda and then kept; no machine is there to fail.
-    let ending = if point.task == "Launch" { Ending::DeadLetter } else { Ending::Failure(names.to_vec()) };
+    let ending = match (point.task.as_str(), point.service.as_str()) {
+        ("Launch", _) => Ending::DeadLetter,
+        ("Notify", "lambda") => Ending::UntoldFailure,
+        _ => Ending::Failure(names.to_vec()),
+    };
     Fault { word: word.to_owned(), effect, lasts: true, meanwhile: None, ending }
 }
 
