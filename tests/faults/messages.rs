@@ -24,6 +24,7 @@ pub const SCENARIOS: &[Scenario] = &[
 /// Lambda tries what failed twice more, after a minute and after two (scaled here), before it gives up.
 const GIVEN_UP: Duration = Duration::from_secs(60);
 
+/// > A message that is delivered again starts nothing again.
 fn a_message_is_delivered_five_times_at_once(lane: &Lane<'_>) -> Result<(), String> {
     let started = lane.start(Machine::Destination);
     let message = lane.message_of(&started.id);
@@ -52,6 +53,7 @@ fn an_old_message_comes_again_after_a_newer_one(lane: &Lane<'_>) -> Result<(), S
     lane.clean_run(Machine::Destination)
 }
 
+/// > An older copy never takes the place of a newer one.
 fn a_message_is_late_and_a_newer_copy_is_live(lane: &Lane<'_>) -> Result<(), String> {
     let live = lane.pointer();
     let hours_ago = OffsetDateTime::now_utc() - Duration::from_secs(5 * 3600);
@@ -67,6 +69,8 @@ fn a_message_is_late_and_a_newer_copy_is_live(lane: &Lane<'_>) -> Result<(), Str
 }
 
 /// Each is tried three times and then kept for a person; none starts anything.
+///
+/// > A message that is refused starts nothing and waits in the dead-letter queue.
 fn messages_that_are_refused(lane: &Lane<'_>) -> Result<(), String> {
     let before = executions(lane);
     let good = lane.message_of(&ReplicationId::new(OffsetDateTime::now_utc(), "refused"));

@@ -18,6 +18,8 @@ pub const SCENARIOS: &[Scenario] = &[
     ("a failure whose alert cannot be sent", a_failure_whose_alert_cannot_be_sent),
 ];
 
+/// > A task may be called again at any time: there is still one snapshot, one copy, one instance and one
+/// > move of the secret.
 fn every_invocation_happens_twice(lane: &Lane<'_>) -> Result<(), String> {
     let order = lane.switches.order(&Order {
         service: "lambda".to_owned(),
@@ -34,6 +36,7 @@ fn every_invocation_happens_twice(lane: &Lane<'_>) -> Result<(), String> {
     lane.check_leftovers()
 }
 
+/// > A function that is killed between any two calls loses nothing.
 fn all_functions_are_killed_again_and_again(lane: &Lane<'_>) -> Result<(), String> {
     let mut kills = 0;
     let mut looks = 0;
@@ -61,6 +64,8 @@ fn two_replications_arrive_at_once(lane: &Lane<'_>) -> Result<(), String> {
 }
 
 /// Both succeed, each with an instance of its own, and the secret names that of the newer.
+///
+/// > Two runs for one database at once both succeed, and the secret names the newer copy.
 fn two_at_once(lane: &Lane<'_>, machine: Machine) -> Result<(), String> {
     let started = [lane.start(machine), lane.start(machine)];
     let runs = started.map(|started| lane.finish(started, || {}));

@@ -106,6 +106,9 @@ pub fn trials(pairs: Vec<Pair>) -> Vec<Vec<Pair>> {
 }
 
 /// Runs once with these faults, which all have to end alike, and judges.
+///
+/// > Whatever fault meets whatever call, a run succeeds or fails with a name and a cause and never hangs;
+/// > the secret always names an available database, and the next run succeeds without a person.
 pub fn run(lane: &Lane<'_>, trial: &[Pair]) -> Verdict {
     let from = trial.iter().map(|pair| pair.point.machine).min().unwrap_or(Machine::Source);
     let standing: Vec<(Standing, &Pair)> = trial

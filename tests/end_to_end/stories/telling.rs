@@ -9,7 +9,8 @@ use crate::pair::{Pair, password};
 /// That no copy is fresh, that a message could not be handled, that somebody stopped a run, and that the function which tells
 /// people is broken itself: each becomes a message on an alert topic.
 ///
-/// > A stale copy, a message that could not be handled and a run that was stopped each reach a person.
+/// > A stale copy, a message that could not be handled, a run that was stopped and a failure that its function could
+/// > not tell each reach a person.
 pub fn what_no_run_can_report_is_told(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let pair = Pair::deploy(cloud, "telling", &[], &[("MaxHoursWithoutReplication", "1")]);
