@@ -320,6 +320,21 @@ impl<'a> Lane<'a> {
         self.check_secret()
     }
 
+    /// However a run ended, and whatever was repeated in it: it made nothing twice.
+    pub fn check_nothing_twice(&self, id: &ReplicationId) -> Result<(), String> {
+        let in_source = self.source.snapshots(&self.stack(Machine::Source));
+        let in_destination = self.destination.snapshots(&self.stack(Machine::Destination));
+        let of_run = |snapshots: &[Snapshot]| snapshots.iter().filter(|s| has_id(&s.tags, id)).count();
+        let instances = self.own_instances().iter().filter(|i| has_id(&i.tags, id)).count();
+        let counts = (of_run(&in_source), of_run(&in_destination), instances);
+        require(counts.0 <= 2 && counts.1 <= 1 && counts.2 <= 1, || {
+            format!(
+                "{id} has made {} snapshots in A, {} in B, and {} databases",
+                counts.0, counts.1, counts.2
+            )
+        })
+    }
+
     /// What must hold after a run that has failed: it was told by the machine, or its error has people told by a rule.
     pub fn check_failure(&self, run: &Run, execution: &Execution) -> Result<(), String> {
         let Execution { arn, status, .. } = execution;

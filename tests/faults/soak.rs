@@ -123,6 +123,7 @@ fn to_stop(lane: &Lane<'_>, started: &Started) -> String {
 
 /// Any end is good but one that hangs, or fails without a name of ours.
 fn judge(lane: &Lane<'_>, run: &Run) -> Result<(), String> {
+    lane.check_nothing_twice(&run.id)?;
     match &run.ended {
         Ended::Success => Ok(()),
         Ended::NotStarted => lane.take_dead_letters(1),
