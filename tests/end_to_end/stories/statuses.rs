@@ -42,6 +42,17 @@ pub fn every_documented_status_is_sorted(cloud: &Cloud) {
         |_| event.clone(),
     );
 
+    let mut late = event.clone();
+    late["state"]["DBInstance"]["startedAt"] = json!("2020-01-01T00:00:00Z");
+    let restored = text(&restored["DBInstanceArn"]);
+    let step = json!({"arn": restored, "status": UNKNOWN, "event": late});
+    let function = b.resource(&pair.stack(b), "RestoreFunction");
+    let answer = b.walk(&function, &[step]).remove(0);
+    assert_eq!(answer["errorType"], "DeadlineExceeded", "{answer}");
+    for words in ["stage restore", "status-copy-1", UNKNOWN, "RestoreDeadlineSeconds"] {
+        assert!(text(&answer["errorMessage"]).contains(words), "{words} in {answer}");
+    }
+
     let database = a.instance(&pair.database());
     // A ready database would be snapshotted, which the replication above has shown.
     let words = INSTANCE_STATUSES.iter().map(|status| (status.word, status.source));
