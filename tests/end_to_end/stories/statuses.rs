@@ -42,7 +42,7 @@ pub fn every_documented_status_is_sorted(cloud: &Cloud) {
         |_| event.clone(),
     );
 
-    let mut late = event.clone();
+    let mut late = event;
     late["state"]["DBInstance"]["startedAt"] = json!("2020-01-01T00:00:00Z");
     let restored = text(&restored["DBInstanceArn"]);
     let step = json!({"arn": restored, "status": UNKNOWN, "event": late});
