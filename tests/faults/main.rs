@@ -21,9 +21,11 @@
 mod account;
 mod aws;
 mod calls;
+mod checks;
 #[path = "../end_to_end/cloud.rs"]
 #[expect(dead_code, reason = "the stories use the rest")]
 mod cloud;
+mod foreign;
 mod lane;
 mod messages;
 #[path = "../end_to_end/pair.rs"]

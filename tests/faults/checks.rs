@@ -1,0 +1,216 @@
+//! What must hold in a lane after a run, however it ended.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_sfn::types::ExecutionStatus;
+use rds_access::{Instance, Snapshot};
+use replication::Error;
+use replication::lineage;
+use replication::naming::ReplicationId;
+use replication::retention::{self, Verdict};
+
+use crate::aws::Execution;
+use crate::calls::Machine;
+use crate::lane::{Lane, OLDER_KEPT, Run, SETTLE_LIMIT, SNAPSHOTS_KEPT, UNTOLD};
+use crate::waiting::wait_for;
+
+impl Lane<'_> {
+    /// What must hold after a run that has succeeded: one of each thing, and one move of the secret.
+    pub fn check_success(&self, run: &Run) -> Result<(), String> {
+        self.settle()?;
+        let of_run = |snapshots: Vec<Snapshot>| {
+            snapshots.into_iter().filter(|snapshot| has_id(&snapshot.tags, &run.id)).collect::<Vec<_>>()
+        };
+        if run.from == Machine::Source {
+            let made = of_run(self.source.snapshots(&self.stack(Machine::Source)));
+            let copies = made.iter().filter(|s| s.tags.get(lineage::SOURCE_SNAPSHOT).is_some()).count();
+            require((made.len(), copies) == (2, 1), || {
+                format!("not one snapshot and one copy in A: {:?}", names(&made))
+            })?;
+        }
+        let stack = self.stack(Machine::Destination);
+        let made = of_run(self.destination.snapshots(&stack));
+        require(made.len() == 1, || format!("not one snapshot in B: {:?}", names(&made)))?;
+        let instances = self.own_instances();
+        let made: Vec<&Instance> = instances.iter().filter(|i| has_id(&i.tags, &run.id)).collect();
+        let &[instance] = made.as_slice() else {
+            return Err(format!("not one instance in B, but {}", made.len()));
+        };
+        let secret = self.pointer();
+        require(instance.host.as_deref() == Some(&secret.host), || {
+            format!("the secret names {}, not the new {}", secret.host, instance.identifier)
+        })?;
+        if !run.before.host.is_empty() {
+            let earlier = self.destination.pointer(&self.pair.destination["SecretArn"], "AWSPREVIOUS");
+            // A second move by this run would leave its own copy as the earlier one. What a function of a stopped execution
+            // was still doing when this run began may have moved the secret to an older copy of ours in between.
+            let is_ours = instances.iter().any(|i| i.host.as_ref() == Some(&earlier.host));
+            require(earlier == run.before || (is_ours && earlier.host != secret.host), || {
+                format!("the secret was moved more than once: from {} by {}", run.before.host, earlier.host)
+            })?;
+        }
+        self.check_secret()
+    }
+
+    /// However a run ended, and whatever was repeated in it: it made nothing twice.
+    pub fn check_nothing_twice(&self, id: &ReplicationId) -> Result<(), String> {
+        let in_source = self.source.snapshots(&self.stack(Machine::Source));
+        let in_destination = self.destination.snapshots(&self.stack(Machine::Destination));
+        let of_run = |snapshots: &[Snapshot]| snapshots.iter().filter(|s| has_id(&s.tags, id)).count();
+        let instances = self.own_instances().iter().filter(|i| has_id(&i.tags, id)).count();
+        let counts = (of_run(&in_source), of_run(&in_destination), instances);
+        require(counts.0 <= 2 && counts.1 <= 1 && counts.2 <= 1, || {
+            format!(
+                "{id} has made {} snapshots in A, {} in B, and {} databases",
+                counts.0, counts.1, counts.2
+            )
+        })
+    }
+
+    /// What must hold after a run that has failed: it was told by the machine, or its error has people told by a rule.
+    pub fn check_failure(&self, run: &Run, execution: &Execution) -> Result<(), String> {
+        let Execution { arn, status, .. } = execution;
+        require(*status == ExecutionStatus::Failed, || format!("{arn} ended {status:?}"))?;
+        self.check_name(execution)?;
+        let account =
+            if arn.contains(&self.stack(Machine::Source)) { &self.source } else { &self.destination };
+        require(execution.error == UNTOLD || account.has_done(arn, "NotifyFailure"), || {
+            format!("{arn} failed and told nobody")
+        })?;
+        let secret = self.pointer();
+        if secret != run.before {
+            let instances = self.own_instances();
+            let is_new = |i: &Instance| i.host.as_ref() == Some(&secret.host) && has_id(&i.tags, &run.id);
+            require(instances.iter().any(is_new), || {
+                format!("the secret names {}, which this run did not make", secret.host)
+            })?;
+        }
+        self.check_secret()
+    }
+
+    /// An error has a name that is ours or that of a function which was ended from outside, and says what happened.
+    pub fn check_name(&self, execution: &Execution) -> Result<(), String> {
+        let Execution { arn, error, cause, .. } = execution;
+        // The machines' own name for a run whose notify function failed too.
+        let known = error == UNTOLD
+            || Error::NAMES.contains(&error.as_str())
+            || error == "AlertNotSent"
+            || ["Lambda.", "States.", "Sandbox.", "Runtime."].iter().any(|kind| error.starts_with(kind));
+        require(known, || format!("{arn} failed with {error:?}, which is no name of ours: {cause}"))?;
+        require(cause.len() > 20, || format!("{arn} failed with {error} and says no more than {cause:?}"))?;
+        Ok(())
+    }
+
+    /// What must hold after an execution was stopped: somebody is told, and the secret still names a database.
+    pub fn check_stopped(&self, execution: &Execution) -> Result<(), String> {
+        let Execution { arn, status, .. } = execution;
+        require(*status == ExecutionStatus::Aborted, || format!("{arn} ended {status:?}"))?;
+        let machine =
+            if arn.contains(&self.stack(Machine::Source)) { Machine::Source } else { Machine::Destination };
+        let function = format!(":{}-NotifyFunction-", self.stack(machine));
+        let since = execution.started_at;
+        wait_for("somebody is told that the execution was stopped", SETTLE_LIMIT, || {
+            let is_told = self.switches.calls().iter().any(|call| {
+                call.time >= since
+                    && call.resource.contains(&function)
+                    && call.outcome.as_deref() == Some("Success")
+            });
+            is_told.then_some(())
+        });
+        self.check_secret()
+    }
+
+    /// The secret always names a database that is there and available.
+    pub fn check_secret(&self) -> Result<(), String> {
+        let mut named = self.pointer();
+        loop {
+            if named.host.is_empty() {
+                return Ok(());
+            }
+            let instances = self.destination.instances();
+            let found = instances.iter().find(|instance| instance.host.as_ref() == Some(&named.host));
+            if found.is_some_and(|instance| instance.status == "available") {
+                return Ok(());
+            }
+            let now = self.pointer();
+            if now == named {
+                let status = found.map_or("gone", |instance| &instance.status);
+                return Err(format!("the secret names {}, which is {status}", named.host));
+            }
+            // It has moved between the two looks.
+            named = now;
+        }
+    }
+
+    /// After a good run nothing is left that it should have pruned, and nothing without the id of its replication.
+    pub fn check_leftovers(&self) -> Result<(), String> {
+        self.settle()?;
+        for (account, machine) in [(&self.source, Machine::Source), (&self.destination, Machine::Destination)]
+        {
+            let stack = self.stack(machine);
+            let found: Vec<_> = account
+                .snapshots(&stack)
+                .into_iter()
+                .map(|s| retention::Snapshot {
+                    identifier: s.identifier.into(),
+                    status: s.status,
+                    tags: s.tags,
+                })
+                .collect();
+            let plan = retention::plan_snapshots(&found, &stack, SNAPSHOTS_KEPT);
+            // The source prunes only in its own runs, and a trial of the destination makes nothing there.
+            no_deletion(&plan)?;
+        }
+        let found: Vec<_> = self
+            .own_instances()
+            .into_iter()
+            .map(|i| retention::Instance {
+                identifier: i.identifier.to_string(),
+                status: i.status,
+                host: i.host,
+                deletion_protection: i.deletion_protection,
+                tags: i.tags,
+            })
+            .collect();
+        let stack = self.stack(Machine::Destination);
+        no_deletion(&retention::plan_instances(&found, &stack, &self.pointer().host, OLDER_KEPT))
+    }
+
+    /// Waits until RDS has ended what it does with the lane's things.
+    pub fn settle(&self) -> Result<(), String> {
+        let deadline = Instant::now() + SETTLE_LIMIT;
+        loop {
+            let instances = self.own_instances();
+            let snapshots = self.source.snapshots(&self.stack(Machine::Source)).into_iter();
+            let snapshots = snapshots.chain(self.destination.snapshots(&self.stack(Machine::Destination)));
+            let statuses = snapshots.map(|snapshot| (snapshot.identifier.to_string(), snapshot.status));
+            let statuses =
+                statuses.chain(instances.into_iter().map(|i| (i.identifier.to_string(), i.status)));
+            let moving = statuses.into_iter().find(|(_, status)| status.ends_with("ing"));
+            let Some((name, status)) = moving else { return Ok(()) };
+            if Instant::now() > deadline {
+                return Err(format!("{name} is still {status}"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+fn require(holds: bool, wrong: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(wrong()) }
+}
+
+fn has_id(tags: &lineage::Tags, id: &ReplicationId) -> bool {
+    tags.get(lineage::REPLICATION_ID) == Some(id.as_str())
+}
+
+fn names(snapshots: &[Snapshot]) -> Vec<&str> {
+    snapshots.iter().map(|snapshot| snapshot.identifier.as_str()).collect()
+}
+
+fn no_deletion(plan: &[retention::Decision]) -> Result<(), String> {
+    match plan.iter().find(|decision| matches!(decision.verdict, Verdict::Delete | Verdict::Mark)) {
+        None => Ok(()),
+        Some(decision) => Err(format!("left behind: {decision}")),
+    }
+}
