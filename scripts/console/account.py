@@ -37,7 +37,8 @@ class Account:
     role: str
     """`source` or `destination`: the word used in everything that is printed."""
     profile: str
-    stack: str
+    stack: str = ""
+    """Its name; empty where no stack or several are meant."""
 
     def __post_init__(self):
         try:
@@ -55,6 +56,11 @@ class Account:
     def number(self):
         """The account's twelve digits."""
         return self.client("sts").get_caller_identity()["Account"]
+
+    @property
+    def region(self):
+        """The Region of the profile."""
+        return self._session.region_name or ""
 
     def outputs(self):
         """The outputs of the account's stack, by name."""

@@ -31,6 +31,11 @@ def replication_id(execution_arn, start):
     return f"{start.astimezone(timezone.utc):%Y%m%dt%H%M%Sz}-{digest}"
 
 
+def execution_arn(machine_arn, name):
+    """The ARN of a machine's execution of that name."""
+    return machine_arn.replace(":stateMachine:", ":execution:", 1) + ":" + name
+
+
 @dataclass
 class Entered:
     """A state that the machine has entered."""
@@ -51,6 +56,8 @@ class Execution:
     error: str = ""
     cause: str = ""
     started: object = None
+    ended: object = None
+    input: dict = field(default_factory=dict)
     document: dict = field(default_factory=dict)
     states: list = field(default_factory=list)
     _seen: int = 0
@@ -73,11 +80,12 @@ class Execution:
         entered = [state for state in entered if state]
         self.states.extend(entered)
         self.started = found["startDate"]
+        self.ended = found.get("stopDate")
+        self.input = _object(found.get("input"))
         self.status = found["status"]
         self.error = found.get("error", "")
         self.cause = readable_cause(found.get("cause", ""))
-        if found.get("output"):
-            self.document = json.loads(found["output"])
+        self._read(found.get("output"))
         return entered
 
     @property
@@ -98,6 +106,21 @@ class Execution:
                 return state.name
         return ""
 
+    @property
+    def name(self):
+        """The execution's own name, the last part of its ARN."""
+        return self.arn.rsplit(":", 1)[-1]
+
+    def how_it_failed(self, machine):
+        """Lines for a person: which of the machines it was, where it ended, and why."""
+        lines = [
+            f"the {machine} machine ended {self.status} in {self.stage or 'its first state'}",
+            f"  error      {self.error or '(none given)'}",
+            f"  cause      {self.cause or '(none given)'}",
+            f"  execution  {self.arn}",
+        ]
+        return "\n".join(lines)
+
     def result(self, stage=None):
         """What the stage's task last reported."""
         found = self.document.get(RESULTS.get(stage or self.stage, ""))
@@ -115,18 +138,21 @@ class Execution:
         return found.group() if found else replication_id(self.arn, self.started)
 
     def stage_seconds(self, end):
-        """How long each task took, its waiting included; `end` closes the last one."""
+        """Seconds of each task from its first entering until its loop was left; `end` closes the last one."""
         tasks = [state for state in self.states if state.kind == "Task"]
         seconds = {}
         for state, following in zip(tasks, [*(task.at for task in tasks[1:]), end]):
-            seconds[state.name] = seconds.get(state.name, 0.0) + (following - state.at).total_seconds()
+            if state.name not in _FAILURE_STATES:
+                seconds[state.name] = seconds.get(state.name, 0.0) + (following - state.at).total_seconds()
         return {name: round(length, 1) for name, length in seconds.items()}
 
     def _new_events(self):
         """Events after the last one seen, oldest first. Newest first is how the service lets us stop early."""
         events = []
+        # The first look reads everything, each later one only what a loop adds.
+        page_size = 100 if self._seen else 1000
         pages = self.client.get_paginator("get_execution_history").paginate(
-            executionArn=self.arn, reverseOrder=True, PaginationConfig={"PageSize": 100}
+            executionArn=self.arn, reverseOrder=True, PaginationConfig={"PageSize": page_size}
         )
         for page in pages:
             new = [event for event in page["events"] if event["id"] > self._seen]
@@ -149,9 +175,13 @@ class Execution:
         return None
 
     def _read(self, text):
-        document = json.loads(text) if text else None
-        if isinstance(document, dict):
-            self.document = document
+        self.document = _object(text) or self.document
+
+
+def _object(text):
+    """The JSON object in a text, empty if there is none."""
+    document = json.loads(text) if text else None
+    return document if isinstance(document, dict) else {}
 
 
 def readable_cause(cause):

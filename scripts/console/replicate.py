@@ -11,7 +11,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .account import LOCAL_CLOUD, Account, use_local_cloud
-from .execution import Execution, replication_id
+from .execution import Execution, execution_arn, replication_id
 from .failure import Failure
 from .screen import Screen, duration
 
@@ -135,7 +135,7 @@ def replicate(source, destination, screen, *, source_db=None, timeout=86400, arr
         now = time.monotonic()
 
         if second is None and not first.running and not first.succeeded and not first.passed(_ANNOUNCEMENT):
-            raise Failure(_ended_badly("source", first))
+            raise Failure(first.how_it_failed("source"))
         if second is None and first.passed(_ANNOUNCEMENT):
             announced_at = announced_at or now
             run_id = first.announced_id()
@@ -160,25 +160,10 @@ def replicate(source, destination, screen, *, source_db=None, timeout=86400, arr
         screen.waiting(" | ".join(waiting))
         time.sleep(poll)
 
-    failures = [_ended_badly(role, one) for role, one in (("source", first), ("destination", second)) if not one.succeeded]
+    failures = [one.how_it_failed(role) for role, one in (("source", first), ("destination", second)) if not one.succeeded]
     if failures:
         raise Failure("\n\n".join(failures))
     return Run(run_id, first, second)
-
-
-def execution_arn(machine_arn, name):
-    """The ARN of a machine's execution of that name."""
-    return machine_arn.replace(":stateMachine:", ":execution:", 1) + ":" + name
-
-
-def _ended_badly(role, execution):
-    lines = [
-        f"the {role} machine ended {execution.status} in {execution.stage or 'its first state'}",
-        f"  error      {execution.error or '(none given)'}",
-        f"  cause      {execution.cause or '(none given)'}",
-        f"  execution  {execution.arn}",
-    ]
-    return "\n".join(lines)
 
 
 def _never_arrived(destination, run_id, arrival):

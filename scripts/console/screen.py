@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from datetime import timezone
 
 #: Without a terminal a long wait still says something now and then. Seconds.
 _STILL_WAITING_SECONDS = 60
@@ -15,6 +16,24 @@ def duration(seconds):
     minutes, seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def age(seconds):
+    """How long ago something was, or how long something took that takes hours: 42 s, 12 min, 3 h 05 min, 2 d 4 h."""
+    seconds = max(int(seconds), 0)
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if minutes < 1:
+        return f"{seconds} s"
+    if hours < 1:
+        return f"{minutes} min"
+    if days < 1:
+        return f"{hours} h {minutes % 60:02} min"
+    return f"{days} d {hours % 24} h"
+
+
+def timestamp(moment):
+    """A moment in UTC, RFC 3339 to the second."""
+    return f"{moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
 
 
 class Screen:
