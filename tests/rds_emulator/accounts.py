@@ -113,6 +113,26 @@ class Account:
 
         return until(look, f"{name} to be {status}")
 
+    def restore(self, name: str, snapshot: str, **parameters: Any) -> dict:
+        """Begins to restore a snapshot as a new instance."""
+        return self.rds.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier=name, DBSnapshotIdentifier=snapshot, **parameters
+        )["DBInstance"]
+
+    def modify(self, name: str, **parameters: Any) -> dict:
+        """Begins to modify an instance."""
+        return self.rds.modify_db_instance(DBInstanceIdentifier=name, **parameters)["DBInstance"]
+
+    def until_modified(self, name: str) -> dict:
+        """The instance, when nothing is done to it and no password waits: the status alone does not tell that yet."""
+
+        def look() -> Optional[dict]:
+            found = self.instance(name)
+            waits = "MasterUserPassword" in found["PendingModifiedValues"]
+            return found if found["DBInstanceStatus"] == "available" and not waits else None
+
+        return until(look, f"{name} to be modified")
+
     def drop(self, name: str) -> None:
         self.rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
@@ -239,6 +259,10 @@ class Admin:
 
     def fault(self, action: str, effect: str, **more: Any) -> None:
         self.call("POST", "faults", action=action, effect=effect, **more)
+
+    def add_tags(self, arn: str, **tags: str) -> None:
+        """Gives a resource tags that no client can give."""
+        self.call("POST", "resources/tags", arn=arn, tags=tags)
 
     def set_status(self, arn: str, status: str) -> None:
         self.call("POST", "resources/status", arn=arn, status=status)

@@ -89,6 +89,48 @@ def test_a_restore_asks_about_instance_snapshot_groups_and_key(a: Account, snaps
         a.role(allow(action)).restore_db_instance_from_db_snapshot(**restore)
 
 
+def test_a_restore_that_names_no_group_asks_about_the_default_ones(a: Account, plain_snapshot: str) -> None:
+    action = "rds:RestoreDBInstanceFromDBSnapshot"
+    statements = [allow(action, resource=a.arn(kind, "*")) for kind in ("db", "snapshot", "subgrp", "pg", "og")]
+    for missing, name in ((2, "subgrp:default"), (3, "pg:default.postgres"), (4, "og:default:postgres-")):
+        some = [statement for place, statement in enumerate(statements) if place != missing]
+        with refused("AccessDenied", name):
+            a.role(*some).restore_db_instance_from_db_snapshot(
+                DBInstanceIdentifier="allowed", DBSnapshotIdentifier=plain_snapshot
+            )
+
+
+def test_tags_that_are_taken_over_are_tags_that_are_given(a: Account, servers: dict[str, Server], plain_snapshot: str) -> None:
+    a.rds.add_tags_to_resource(ResourceName=plain_snapshot, Tags=tags(team="red"))
+    copying = allow("rds:CopyDBSnapshot")
+    copy = {"SourceDBSnapshotIdentifier": plain_snapshot, "TargetDBSnapshotIdentifier": "taken-over"}
+    with refused("AccessDenied", "rds:AddTagsToResource", a.arn("snapshot", "taken-over")):
+        a.role(copying).copy_db_snapshot(**copy, CopyTags=True)
+    a.role(copying).copy_db_snapshot(**copy)
+    a.until_snapshot("taken-over")
+    a.forget("taken-over")
+
+    a.modify("plain", CopyTagsToSnapshot=True)
+    a.until_modified("plain")
+    with refused("AccessDenied", "rds:AddTagsToResource", a.arn("snapshot", "inherits")):
+        a.role(allow("rds:CreateDBSnapshot")).create_db_snapshot(
+            DBInstanceIdentifier="plain", DBSnapshotIdentifier="inherits"
+        )
+    a.modify("plain", CopyTagsToSnapshot=False)
+    a.until_modified("plain")
+
+
+def test_a_policy_may_forbid_to_copy_option_groups(b: Account, a: Account, plain_snapshot: str) -> None:
+    a.share(plain_snapshot, b.number)
+    role = b.role(allow("rds:CopyDBSnapshot", Bool={"rds:CopyOptionGroup": "false"}))
+    copy = {"SourceDBSnapshotIdentifier": plain_snapshot, "TargetDBSnapshotIdentifier": "without-options"}
+    with refused("AccessDenied", "rds:CopyDBSnapshot"):
+        role.copy_db_snapshot(**copy, CopyOptionGroup=True)
+    role.copy_db_snapshot(**copy)
+    b.until_snapshot("without-options")
+    b.forget("without-options")
+
+
 def test_a_default_key_is_for_everyone_in_its_account(a: Account, plain_snapshot: str) -> None:
     role = a.role(allow("rds:CopyDBSnapshot"), allow("kms:*"))
     role.copy_db_snapshot(

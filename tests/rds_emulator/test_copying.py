@@ -123,6 +123,45 @@ def test_copies_are_asked_for_correctly(a: Account, b: Account, shared: str, key
     a.forget(again)
 
 
+def test_an_option_group_comes_along_across_accounts_only(
+    a: Account, b: Account, orders: Database, key_of_b: str
+) -> None:
+    default = a.instance("orders")["OptionGroupMemberships"][0]["OptionGroupName"]
+    a.modify("orders", OptionGroupName="extras")
+    a.until_modified("orders")
+    source = a.take_snapshot("orders")
+    a.share(source, B)
+    assert a.snapshot(source)["OptionGroupName"] == "extras"
+    with refused("InvalidParameterCombination", "CopyOptionGroup"):
+        b.copy(source, KmsKeyId=key_of_b, CopyOptionGroup=True, OptionGroupName="mine")
+
+    expected = {"left behind": {}, "copied": {"CopyOptionGroup": True}, "chosen": {"OptionGroupName": "mine"}}
+    copies = {b.copy(source, KmsKeyId=key_of_b, **options): name for name, options in expected.items()}
+    found = {name: b.snapshot(copy)["OptionGroupName"] for copy, name in copies.items()}
+    assert found == {"left behind": default, "copied": "extras", "chosen": "mine"}
+    within = [a.copy(source), a.copy(source, OptionGroupName="mine")]
+    assert [a.snapshot(copy)["OptionGroupName"] for copy in within] == ["extras", "mine"]
+    a.forget(source, *within)
+    b.forget(*copies)
+    a.modify("orders", OptionGroupName=default)
+    a.until_modified("orders")
+
+
+def test_every_copy_tells_the_moment_of_the_data(a: Account, b: Account, snapshot: str, key_of_b: str) -> None:
+    original = a.snapshot(snapshot)
+    within = a.copy(snapshot)
+    a.share(a.arn("snapshot", within), B)
+    across = b.copy(a.arn("snapshot", within), KmsKeyId=key_of_b)
+    again = b.copy(across)
+    copies = [a.snapshot(within), b.snapshot(across), b.snapshot(again)]
+    for earlier, later in zip([original, *copies], copies):
+        for name in ("SnapshotDatabaseTime", "OriginalSnapshotCreateTime", "InstanceCreateTime", "DbiResourceId"):
+            assert later[name] == original[name], name
+        assert later["SnapshotCreateTime"] > earlier["SnapshotCreateTime"]
+    a.forget(within)
+    b.forget(across, again)
+
+
 def test_a_copy_is_incremental_only_while_the_newest_one_is_there_under_the_same_key(
     a: Account, b: Account, orders: Database, admin: Admin, key_of_b: str
 ) -> None:

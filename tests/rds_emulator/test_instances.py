@@ -6,7 +6,6 @@ import os
 import subprocess
 from datetime import datetime, timezone
 
-import pg8000
 import pytest
 from accounts import A, PASSWORD, Account, Admin, Database, Server, refused, tags, until
 from local_cloud import Cloud
@@ -32,6 +31,7 @@ def test_an_instance_is_created_before_it_is_available(a: Account, admin: Admin)
     created = a.create("slowly", MasterUsername="Maria", Tags=tags(team="red"), DeletionProtection=False)
     assert created["DBInstanceStatus"] == "creating"
     assert "Endpoint" not in created
+    assert "InstanceCreateTime" not in created
     with refused("DBInstanceAlreadyExists"):
         a.create("Slowly")
     with refused("InvalidDBInstanceState"):
@@ -62,10 +62,19 @@ def test_an_instance_is_created_before_it_is_available(a: Account, admin: Admin)
         ({"DBName": "1shop"}, "InvalidParameterValue"),
         ({"Port": 80}, "InvalidParameterValue"),
         ({"StorageType": "io1"}, "InvalidParameterCombination"),
+        ({"StorageType": "io2", "Iops": 3000, "AllocatedStorage": 99}, "InvalidParameterCombination"),
+        ({"StorageType": "gp3", "Iops": 3000}, "InvalidParameterCombination"),
+        ({"StorageType": "gp3", "StorageThroughput": 125}, "InvalidParameterCombination"),
+        ({"MaxAllocatedStorage": 20}, "InvalidParameterCombination"),
+        ({"PreferredMaintenanceWindow": "sun"}, "InvalidParameterValue"),
+        ({"CACertificateIdentifier": "my-ca"}, "CertificateNotFound"),
+        ({"EnableCloudwatchLogsExports": ["diary"]}, "InvalidParameterCombination"),
         ({"DBSubnetGroupName": "nowhere"}, "DBSubnetGroupNotFoundFault"),
         ({"StorageEncrypted": True, "KmsKeyId": "alias/none"}, "KMSKeyNotAccessibleFault"),
         ({"StorageEncrypted": False, "KmsKeyId": "alias/none"}, "InvalidParameterCombination"),
         ({"Tags": tags(**{"aws:mine": "x"})}, "InvalidParameterValue"),
+        ({"Tags": tags(mine="aws:x")}, "InvalidParameterValue"),
+        ({"Tags": tags(**{f"key-{number}": "x" for number in range(51)})}, "InvalidParameterValue"),
         # Known to the model, not to this server: refused, and named.
         ({"Domain": "d-1"}, "InvalidParameterCombination"),
         ({"ManageMasterUserPassword": True}, "InvalidParameterCombination"),
@@ -133,18 +142,23 @@ def test_modifications_wait_or_take_effect(a: Account, servers: dict[str, Server
         modify(DBInstanceIdentifier="plain", NewDBInstanceIdentifier="other")
 
 
-def test_the_master_password_can_be_changed(a: Account, servers: dict[str, Server]) -> None:
-    change = a.rds.modify_db_instance(DBInstanceIdentifier="plain", MasterUserPassword="battery-staple'")["DBInstance"]
-    assert change["DBInstanceStatus"] == "resetting-master-credentials"
-    assert change["PendingModifiedValues"] == {"MasterUserPassword": "****"}
-    a.until_instance("plain", "available")
-    with servers["plain"].connect("battery-staple'") as database:
-        assert database.run("SELECT 1") == [[1]]
-    with pytest.raises(pg8000.exceptions.DatabaseError):
-        with servers["plain"].connect():
-            pass
-    a.rds.modify_db_instance(DBInstanceIdentifier="plain", MasterUserPassword=PASSWORD)
-    a.until_instance("plain", "available")
+def test_growth_and_the_maintenance_window_are_set_afterwards(a: Account, servers: dict[str, Server]) -> None:
+    assert "MaxAllocatedStorage" not in a.instance("plain")
+    a.modify("plain", MaxAllocatedStorage=50, PreferredMaintenanceWindow="tue:05:00-tue:06:00")
+    done = a.until_modified("plain")
+    assert (done["MaxAllocatedStorage"], done["PreferredMaintenanceWindow"]) == (50, "tue:05:00-tue:06:00")
+    for wrong, words in (({"MaxAllocatedStorage": 21}, "10 percent"), ({"PreferredMaintenanceWindow": "tue:05:00"}, "tue")):
+        code = "InvalidParameterValue" if "PreferredMaintenanceWindow" in wrong else "InvalidParameterCombination"
+        with refused(code, words):
+            a.modify("plain", **wrong)
+    # The present size as the limit ends the growth.
+    a.modify("plain", MaxAllocatedStorage=20)
+    assert "MaxAllocatedStorage" not in a.until_modified("plain")
+
+
+def test_general_purpose_storage_tells_its_baseline(a: Account, servers: dict[str, Server]) -> None:
+    plain = a.instance("plain")
+    assert (plain["StorageType"], plain["Iops"], plain["StorageThroughput"]) == ("gp3", 3000, 125)
 
 
 def test_deleting_stops_the_server_and_frees_the_disk(a: Account, cloud: Cloud, admin: Admin) -> None:

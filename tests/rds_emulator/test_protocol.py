@@ -14,6 +14,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
 from local_cloud import Cloud
 
+RESTORE = "Action=RestoreDBInstanceFromDBSnapshot&Version=2014-10-31&DBInstanceIdentifier=x&DBSnapshotIdentifier=y"
 TOOLS = Path(__file__).resolve().parents[2] / "target" / "tools" / "bin"
 
 
@@ -60,6 +61,9 @@ def send(cloud: Cloud, account: Account, body: str) -> tuple[int, str]:
         ("Action=DeleteDBSnapshot&Version=2014-10-31", "MissingParameter"),
         ("Action=DescribeDBSnapshots&Version=2014-10-31&IncludeShared=perhaps", "InvalidParameterValue"),
         ("Action=DescribeDBSnapshots&Version=2014-10-31&SnapshotType=%3Cb%3E", "InvalidParameterValue"),
+        # The model has these for ModifyDBInstance, not for a restore.
+        (f"{RESTORE}&MaxAllocatedStorage=100", "InvalidParameterCombination"),
+        (f"{RESTORE}&PreferredMaintenanceWindow=sun:04:00-sun:05:00", "InvalidParameterCombination"),
     ],
 )
 def test_requests_that_no_sdk_would_send_are_refused(cloud: Cloud, a: Account, body: str, code: str) -> None:

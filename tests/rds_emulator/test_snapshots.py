@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import datetime, timezone
 
 import pytest
 from accounts import Account, Admin, Database, Server, refused, tags, until
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def test_a_snapshot_is_made_while_its_instance_backs_up(a: Account, orders: Database, admin: Admin) -> None:
@@ -54,6 +61,11 @@ def test_a_restore_has_the_rows_of_the_moment_of_the_snapshot(a: Account, orders
     assert begun["DBInstance"]["DBInstanceStatus"] == "creating"
     assert "Endpoint" not in begun["DBInstance"]
     server = a.server("orders-1")
+    # It is an instance of its own, which was created when it was restored.
+    taken, source = a.snapshot(snapshot), a.instance("orders")
+    assert server.instance["InstanceCreateTime"] > taken["SnapshotCreateTime"] > source["InstanceCreateTime"]
+    assert taken["InstanceCreateTime"] == source["InstanceCreateTime"]
+    assert (server.instance["MasterUsername"], server.instance["AllocatedStorage"]) == ("owner", 20)
     assert server.instance["KmsKeyId"] == a.instance("orders")["KmsKeyId"]
     with server.connect() as copy:
         assert copy.run("SELECT count(*), sum(id) FROM sale") == [[5000, 12502500]]
@@ -77,16 +89,18 @@ def test_what_a_restore_is_told_is_what_it_gets(a: Account, plain_snapshot: str)
         "AutoMinorVersionUpgrade": False,
         "StorageType": "io2",
         "Iops": 3000,
-        "AllocatedStorage": 40,
+        "AllocatedStorage": 100,
         "BackupRetentionPeriod": 7,
         "CopyTagsToSnapshot": True,
         "DeletionProtection": True,
         "CACertificateIdentifier": "rds-ca-ecc384-g1",
     }
-    a.rds.restore_db_instance_from_db_snapshot(
-        DBInstanceIdentifier="chosen",
-        DBSnapshotIdentifier=plain_snapshot,
+    port = free_port()
+    a.restore(
+        "chosen",
+        plain_snapshot,
         Engine="postgres",
+        Port=port,
         DBSubnetGroupName="private",
         VpcSecurityGroupIds=["sg-1", "sg-2"],
         DBParameterGroupName="tuned",
@@ -102,14 +116,20 @@ def test_what_a_restore_is_told_is_what_it_gets(a: Account, plain_snapshot: str)
     assert [group["VpcSecurityGroupId"] for group in instance["VpcSecurityGroups"]] == ["sg-1", "sg-2"]
     assert instance["DBParameterGroups"][0]["DBParameterGroupName"] == "tuned"
     assert instance["OptionGroupMemberships"][0]["OptionGroupName"] == "extras"
+    assert instance["Endpoint"]["Port"] == port
     assert instance["IAMDatabaseAuthenticationEnabled"] is True
     assert instance["EnabledCloudwatchLogsExports"] == ["postgresql"]
     assert instance["TagList"] == tags(version="7")
     larger = a.take_snapshot("chosen")
     with refused("InvalidParameterValue", "AllocatedStorage"):
-        a.rds.restore_db_instance_from_db_snapshot(
-            DBInstanceIdentifier="smaller", DBSnapshotIdentifier=larger, AllocatedStorage=30
-        )
+        a.restore("smaller", larger, AllocatedStorage=30, StorageType="gp3")
+    # Another type of storage begins with its own performance.
+    with refused("InvalidParameterCombination", "requires iops"):
+        a.restore("without-iops", larger, StorageType="io1")
+    a.restore("other-storage", larger, StorageType="gp3")
+    restored = a.until_instance("other-storage", "available")
+    assert (restored["StorageType"], restored["Iops"], restored["StorageThroughput"]) == ("gp3", 3000, 125)
+    a.drop("other-storage")
     a.forget(larger)
     a.rds.modify_db_instance(DBInstanceIdentifier="chosen", DeletionProtection=False)
     a.until_instance("chosen", "available")
@@ -130,9 +150,14 @@ def test_a_restore_told_nothing_begins_from_the_defaults(a: Account, plain_snaps
 @pytest.mark.parametrize("extra", [{"DBName": "x"}, {"DBClusterSnapshotIdentifier": "x"}, {"TdeCredentialArn": "x"}])
 def test_what_a_restore_cannot_do_is_refused(a: Account, plain_snapshot: str, extra: dict) -> None:
     with refused("InvalidParameterCombination", *extra):
-        a.rds.restore_db_instance_from_db_snapshot(
-            DBInstanceIdentifier="refused", DBSnapshotIdentifier=plain_snapshot, **extra
-        )
+        a.restore("refused", plain_snapshot, **extra)
+
+
+def test_a_certificate_and_a_log_have_to_exist(a: Account, plain_snapshot: str) -> None:
+    with refused("CertificateNotFound"):
+        a.restore("refused", plain_snapshot, CACertificateIdentifier="my-ca")
+    with refused("InvalidParameterCombination", "diary"):
+        a.restore("refused", plain_snapshot, EnableCloudwatchLogsExports=["diary"])
 
 
 def test_tags_follow_where_rds_lets_them(a: Account, servers: dict[str, Server], plain: Database) -> None:
@@ -154,6 +179,41 @@ def test_tags_follow_where_rds_lets_them(a: Account, servers: dict[str, Server],
         add(ResourceName=a.arn("snapshot", "nothing"), Tags=tags(a="b"))
     with refused("InvalidParameterValue"):
         add(ResourceName="plain", Tags=tags(a="b"))
+
+
+def test_an_instance_passes_its_tags_on_unless_a_snapshot_has_its_own(a: Account, servers: dict[str, Server]) -> None:
+    instance = a.arn("db", "plain")
+    a.rds.add_tags_to_resource(ResourceName=instance, Tags=tags(team="red"))
+    without = a.take_snapshot("plain")
+    a.modify("plain", CopyTagsToSnapshot=True)
+    a.until_modified("plain")
+    inherited, own = a.take_snapshot("plain"), a.take_snapshot("plain", Tags=tags(own="yes"))
+    assert [a.snapshot(one)["TagList"] for one in (without, inherited, own)] == [[], tags(team="red"), tags(own="yes")]
+    a.modify("plain", CopyTagsToSnapshot=False)
+    a.until_modified("plain")
+    a.rds.remove_tags_from_resource(ResourceName=instance, TagKeys=["team"])
+    a.forget(without, inherited, own)
+
+
+def test_a_resource_has_at_most_fifty_tags(a: Account, plain_snapshot: str, admin: Admin) -> None:
+    add = a.rds.add_tags_to_resource
+    add(ResourceName=plain_snapshot, Tags=tags(**{f"key-{number}": "x" for number in range(50)}))
+    add(ResourceName=plain_snapshot, Tags=tags(**{"key-0": "y"}))
+    with refused("InvalidParameterValue", "50"):
+        add(ResourceName=plain_snapshot, Tags=tags(more="x"))
+    # What is taken over counts too.
+    with refused("InvalidParameterValue", "50"):
+        a.copy(plain_snapshot, CopyTags=True, Tags=tags(more="x"))
+    for reserved in ("aws:mine", "AWS:mine", "rds:mine"):
+        with refused("InvalidParameterValue", reserved):
+            add(ResourceName=plain_snapshot, Tags=tags(**{reserved: "x"}))
+
+
+def test_a_service_of_aws_gives_tags_that_no_client_can_give(a: Account, servers: dict[str, Server], admin: Admin) -> None:
+    instance, key = a.arn("db", "plain"), "aws:cloudformation:stack-name"
+    admin.add_tags(instance, **{key: "shop"})
+    assert a.instance("plain")["TagList"] == tags(**{key: "shop"})
+    a.rds.remove_tags_from_resource(ResourceName=instance, TagKeys=[key])
 
 
 def test_snapshots_are_found_by_instance_type_and_filter(a: Account, snapshot: str, plain_snapshot: str) -> None:

@@ -10,12 +10,20 @@ use crate::cloud::Received;
 use crate::emulator::{Emulator, locked};
 use crate::faults::Fault;
 use crate::http::Answer;
+use crate::query::Tags;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ResourceStatus {
     arn: String,
     status: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResourceTags {
+    arn: String,
+    tags: Tags,
 }
 
 /// Answers a request below `/_emulator/`.
@@ -64,6 +72,7 @@ fn carry_out(emulator: &Emulator, request: &Received) -> Result<Option<Value>, S
         }
         ("GET", "snapshots") => Ok(Some(snapshots(emulator))),
         ("POST", "resources/status") => Ok(set_status(emulator, &read(request)?).then(|| json!({}))),
+        ("POST", "resources/tags") => Ok(add_tags(emulator, read(request)?).then(|| json!({}))),
         _ => Ok(None),
     }
 }
@@ -97,6 +106,13 @@ fn snapshots(emulator: &Emulator) -> Value {
             })
         })
         .collect()
+}
+
+/// Gives a resource tags of any kind, such as those with `aws:` that services of AWS give and no client can.
+fn add_tags(emulator: &Emulator, wanted: ResourceTags) -> bool {
+    let Some(arn) = Arn::parse(&wanted.arn) else { return false };
+    let mut world = locked(&emulator.world);
+    world.tags(&arn).map(|tags| tags.extend(wanted.tags)).is_some()
 }
 
 /// Gives a resource a status from now on; what ran on it no longer changes it.

@@ -19,19 +19,26 @@ pub fn instance(xml: &mut Xml, instance: &Instance, region: Option<&Region>) {
     xml.text("EngineVersion", &instance.engine_version);
     xml.text("MasterUsername", &instance.master_username);
     xml.optional("DBName", instance.database_name.as_ref());
-    xml.text("InstanceCreateTime", timestamp(instance.created));
+    // As on RDS, what does not run yet has neither an address nor a time at which it was created.
     if let Some(server) = &instance.server {
+        xml.text("InstanceCreateTime", timestamp(instance.created));
         xml.within("Endpoint", |xml| {
             xml.text("Address", instance.scope.endpoint(&instance.identifier));
             xml.text("Port", server.port);
         });
     }
     instance.settings.write(xml);
+    if let Some((operations, throughput)) = instance.settings.baseline() {
+        xml.text("Iops", operations);
+        xml.text("StorageThroughput", throughput);
+    }
     let name = instance.settings.text("DBSubnetGroupName").unwrap_or_default();
     if let Some(group) = region.and_then(|region| region.subnet_groups.get(&name.to_ascii_lowercase())) {
         xml.within("DBSubnetGroup", |xml| subnet_group(xml, group, &instance.scope));
     }
-    xml.within("PendingModifiedValues", |xml| pending(xml, &instance.pending, instance.password_pending));
+    xml.within("PendingModifiedValues", |xml| {
+        pending(xml, &instance.pending, instance.pending_password.is_some())
+    });
     xml.text("StorageEncrypted", instance.key.is_some());
     xml.optional("KmsKeyId", instance.key.as_ref().map(|key| &key.arn));
     xml.text("DbInstancePort", 0);

@@ -32,6 +32,8 @@ pub struct Check {
     pub resource: String,
     pub resource_tags: Tags,
     pub request_tags: Tags,
+    /// Condition keys of the service's own.
+    pub keys: BTreeMap<&'static str, String>,
 }
 
 /// Who sent a request, and to which Region.

@@ -44,7 +44,8 @@ pub struct Instance {
     pub settings: Settings,
     /// What waits for the maintenance window.
     pub pending: Settings,
-    pub password_pending: bool,
+    /// The master password that the server is about to get.
+    pub pending_password: Option<String>,
     pub engine_version: String,
     pub master_username: String,
     pub database_name: Option<String>,

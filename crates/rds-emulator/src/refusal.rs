@@ -58,6 +58,10 @@ impl Refusal {
         )
     }
 
+    pub fn unknown_log(log: &str) -> Self {
+        Self::invalid_combination(format!("You cannot use the log type {log} with engine postgres."))
+    }
+
     pub fn snapshot_not_found(identifier: &str) -> Self {
         Self::new("DBSnapshotNotFound", 404, format!("DBSnapshot {identifier} not found."))
     }

@@ -40,20 +40,22 @@ pub fn subnet_group_name(text: &str) -> Result<String, Refusal> {
     Err(Refusal::invalid_value(format!("The parameter DBSubnetGroupName is not a valid name: {text}")))
 }
 
-/// Model, Tag: keys of 1 to 128 and values of up to 256 characters, no reserved prefix.
+/// Model, Tag: keys of 1 to 128 and values of up to 256 characters, no reserved prefix in either.
 pub fn tag(key: &str, value: &str) -> Result<(), Refusal> {
     let allowed = |character: char| character.is_alphanumeric() || " _.:/=+-@".contains(character);
-    let reserved = ["aws:", "rds:"].iter().any(|prefix| key.to_ascii_lowercase().starts_with(prefix));
+    let is_reserved =
+        |text: &str| ["aws:", "rds:"].iter().any(|prefix| text.to_ascii_lowercase().starts_with(prefix));
     if (1..=128).contains(&key.chars().count())
         && value.chars().count() <= 256
         && key.chars().chain(value.chars()).all(allowed)
-        && !reserved
+        && !is_reserved(key)
+        && !is_reserved(value)
     {
         return Ok(());
     }
     Err(Refusal::invalid_value(format!(
-        "The tag {key} is not valid: a key has 1 to 128 characters and does not begin with aws: or rds:, a value has up \
-         to 256; both are letters, digits, spaces and _.:/=+-@"
+        "The tag {key} is not valid: a key has 1 to 128 characters, a value up to 256; both are letters, digits, spaces \
+         and _.:/=+-@, and neither begins with aws: or rds:"
     )))
 }
 
@@ -216,7 +218,7 @@ mod tests {
     #[test]
     fn reserved_tags_names_and_weak_passwords_are_refused() {
         assert!(tag("rds-replication:stack", "arn:aws:x/y=z+@").is_ok());
-        for (key, value) in [("", "x"), ("aws:x", ""), ("RDS:x", ""), ("a", "<b>")] {
+        for (key, value) in [("", "x"), ("aws:x", ""), ("RDS:x", ""), ("a", "<b>"), ("a", "aws:b")] {
             assert!(tag(key, value).is_err(), "{key}={value}");
         }
         assert!(tag_count(50).is_ok() && tag_count(51).is_err());

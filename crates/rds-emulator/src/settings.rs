@@ -60,6 +60,11 @@ const ALL: &[Taker] = &[Taker::Create, Taker::Restore, Taker::Modify];
 const AT_BIRTH: &[Taker] = &[Taker::Create, Taker::Restore];
 const NOT_RESTORE: &[Taker] = &[Taker::Create, Taker::Modify];
 
+/// From this size on gp3 storage lies on several volumes, and its performance can be chosen.
+const STRIPED_GIB: u32 = 400;
+/// The least storage with provisioned operations.
+const SMALLEST_PROVISIONED_GIB: u32 = 100;
+
 const fn row(
     parameter: &'static str,
     kind: Kind,
@@ -90,8 +95,8 @@ static SETTINGS: &[Setting] = &[
     row("OptionGroupName", Kind::Text(is_name),
         Shown::Membership("OptionGroupMemberships", "OptionGroupMembership", "OptionGroupName", ("Status", "in-sync")), ALL, false),
     row("BackupRetentionPeriod", Kind::Number(0..=35), Shown::As("BackupRetentionPeriod"), ALL, true),
-    row("PreferredBackupWindow", Kind::Text(is_name), Shown::As("PreferredBackupWindow"), ALL, false),
-    row("PreferredMaintenanceWindow", Kind::Text(is_name), Shown::As("PreferredMaintenanceWindow"), NOT_RESTORE, false),
+    row("PreferredBackupWindow", Kind::Text(is_backup_window), Shown::As("PreferredBackupWindow"), ALL, false),
+    row("PreferredMaintenanceWindow", Kind::Text(is_maintenance_window), Shown::As("PreferredMaintenanceWindow"), NOT_RESTORE, false),
     row("AutoMinorVersionUpgrade", Kind::Flag, Shown::As("AutoMinorVersionUpgrade"), ALL, false),
     row("CopyTagsToSnapshot", Kind::Flag, Shown::As("CopyTagsToSnapshot"), ALL, false),
     row("DeletionProtection", Kind::Flag, Shown::As("DeletionProtection"), ALL, false),
@@ -145,23 +150,24 @@ impl Settings {
     }
 
     /// What a restore takes from the instance of which the snapshot was made (model, RestoreDBInstanceFromDBSnapshot);
-    /// network, groups, availability and protection begin again from the defaults.
-    pub fn inherited(&self) -> Self {
+    /// network, groups, availability and protection begin again from the defaults, and another type of storage from its own.
+    pub fn inherited_by(&self, chosen: &Self) -> Self {
         let kept = [
             "DBInstanceClass",
             "AllocatedStorage",
             "StorageType",
-            "Iops",
-            "StorageThroughput",
             "BackupRetentionPeriod",
             "PreferredBackupWindow",
             "LicenseModel",
             "Port",
         ];
+        let same_storage =
+            chosen.text("StorageType").is_none_or(|kind| Some(kind) == self.text("StorageType"));
+        let performance = |name: &str| same_storage && ["Iops", "StorageThroughput"].contains(&name);
         Self(
             self.0
                 .iter()
-                .filter(|(name, _)| kept.contains(*name))
+                .filter(|(name, _)| kept.contains(*name) || performance(name))
                 .map(|(name, value)| (*name, value.clone()))
                 .collect(),
         )
@@ -212,9 +218,7 @@ impl Settings {
     pub fn change_logs(&self, on: &[String], off: &[String]) -> Result<Self, Refusal> {
         const NAME: &str = "EnableCloudwatchLogsExports";
         if let Some(unknown) = on.iter().chain(off).find(|log| !is_log(log)) {
-            return Err(Refusal::invalid_combination(format!(
-                "You cannot use the log type {unknown} with engine postgres."
-            )));
+            return Err(Refusal::unknown_log(unknown));
         }
         let mut logs = match self.0.get(NAME) {
             Some(Value::Names(logs)) => logs.clone(),
@@ -227,25 +231,71 @@ impl Settings {
         Ok(Self(BTreeMap::from([(NAME, Value::Names(logs))])))
     }
 
-    /// Whether the storage settings fit together. Guide, storage types.
+    /// Whether the storage settings fit together. Guide, storage types, for PostgreSQL.
     pub fn check_storage(&self) -> Result<(), Refusal> {
         let kind = self.text("StorageType").unwrap_or("gp3");
+        let size = self.number("AllocatedStorage").unwrap_or_default();
         let iops = self.number("Iops").filter(|iops| *iops > 0);
-        match kind {
-            "io1" | "io2" if iops.is_none() => Err(Refusal::invalid_combination(format!(
-                "You must specify Iops with the storage type {kind}."
-            ))),
-            "gp2" | "standard" if iops.is_some() => Err(Refusal::invalid_combination(format!(
-                "You can't specify Iops with the storage type {kind}."
-            ))),
-            "gp3" => Ok(()),
-            _ if self.number("StorageThroughput").is_some_and(|throughput| throughput > 0) => {
-                Err(Refusal::invalid_combination(format!(
-                    "You can't specify StorageThroughput with the storage type {kind}."
-                )))
+        let throughput = self.number("StorageThroughput").filter(|throughput| *throughput > 0);
+        let problem = match kind {
+            "io1" | "io2" if iops.is_none() => {
+                format!("The storage type {kind} requires iops to be specified.")
             }
+            "io1" | "io2" if size < SMALLEST_PROVISIONED_GIB => {
+                format!("Invalid storage size for engine name postgres and storage type {kind}: {size}")
+            }
+            "gp2" | "standard" if iops.is_some() => {
+                format!("You can't specify Iops with the storage type {kind}.")
+            }
+            "gp3" if size < STRIPED_GIB && (iops.is_some() || throughput.is_some()) => format!(
+                "You can't specify IOPS or storage throughput for engine postgres and a storage size less than \
+                 {STRIPED_GIB}."
+            ),
+            "gp2" | "standard" | "io1" | "io2" if throughput.is_some() => {
+                format!("You can't specify StorageThroughput with the storage type {kind}.")
+            }
+            _ => return Ok(()),
+        };
+        Err(Refusal::invalid_combination(problem))
+    }
+
+    /// Whether the storage has room to grow by itself, if it is to.
+    pub fn check_growth(&self) -> Result<(), Refusal> {
+        let size = self.number("AllocatedStorage").unwrap_or_default();
+        match self.number("MaxAllocatedStorage") {
+            Some(most) if most <= size => {
+                Err(Refusal::invalid_combination("Max storage size must be greater than storage size"))
+            }
+            Some(most) if most * 10 < size * 11 => Err(Refusal::invalid_combination(
+                "The maximum allocated storage must be increased by at least 10 percent.",
+            )),
             _ => Ok(()),
         }
+    }
+
+    /// These settings with those of a modification that takes effect at once. A limit of growth that is the present size
+    /// ends the growth (guide, storage autoscaling).
+    pub fn grown(&self, newer: &Self) -> Result<Self, Refusal> {
+        let mut all = self.overlaid(newer);
+        let limit = newer.number("MaxAllocatedStorage");
+        if limit.is_some() && limit == all.number("AllocatedStorage") {
+            all.0.remove("MaxAllocatedStorage");
+        } else if limit.is_some() {
+            all.check_growth()?;
+        }
+        Ok(all)
+    }
+
+    /// The operations and megabytes a second of gp3 storage for which nothing else was chosen. Guide, storage types.
+    pub fn baseline(&self) -> Option<(u32, u32)> {
+        let chosen =
+            self.number("Iops").or(self.number("StorageThroughput")).is_some_and(|number| number > 0);
+        let size = self.number("AllocatedStorage").unwrap_or_default();
+        (self.text("StorageType") == Some("gp3") && !chosen).then_some(if size < STRIPED_GIB {
+            (3_000, 125)
+        } else {
+            (12_000, 500)
+        })
     }
 
     /// Writes every setting under the name that answers use.
@@ -276,7 +326,13 @@ impl Settings {
 
 impl Kind {
     fn take(&self, name: &str, parameters: &mut Parameters) -> Result<Option<Value>, Refusal> {
-        let refuse = |value: &str| Refusal::invalid_value(format!("Invalid value {value} for {name}."));
+        let refuse = |value: &str| match name {
+            "CACertificateIdentifier" => {
+                Refusal::new("CertificateNotFound", 404, format!("Certificate not found: {value}"))
+            }
+            "EnableCloudwatchLogsExports" => Refusal::unknown_log(value),
+            _ => Refusal::invalid_value(format!("Invalid value {value} for {name}.")),
+        };
         Ok(match self {
             Self::Text(fits) => match parameters.text(name) {
                 Some(text) if !fits(&text) => return Err(refuse(&text)),
@@ -311,6 +367,39 @@ fn is_zone(text: &str) -> bool {
 fn is_name(text: &str) -> bool {
     (1..=255).contains(&text.len())
         && text.chars().all(|one| one.is_ascii_alphanumeric() || "-_.: ".contains(one))
+}
+
+/// `hh24:mi-hh24:mi`, at least half an hour (model, CreateDBInstance).
+fn is_backup_window(text: &str) -> bool {
+    is_window(text, minutes_of_day, DAY_MINUTES)
+}
+
+/// `ddd:hh24:mi-ddd:hh24:mi`, at least half an hour (model, CreateDBInstance).
+fn is_maintenance_window(text: &str) -> bool {
+    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let minutes_of_week = |moment: &str| {
+        let (day, rest) = moment.split_once(':')?;
+        let days = DAYS.iter().zip(0..).find(|(name, _)| name.eq_ignore_ascii_case(day))?.1;
+        Some(days * DAY_MINUTES + minutes_of_day(rest)?)
+    };
+    is_window(text, minutes_of_week, 7 * DAY_MINUTES)
+}
+
+const DAY_MINUTES: u32 = 24 * 60;
+
+/// Whether both ends are moments of a period that comes again and again, and far enough from each other.
+fn is_window(text: &str, minutes: impl Fn(&str) -> Option<u32>, period: u32) -> bool {
+    let ends = text.split_once('-').and_then(|(start, end)| Some((minutes(start)?, minutes(end)?)));
+    ends.is_some_and(|(start, end)| (end + period - start) % period >= 30)
+}
+
+fn minutes_of_day(moment: &str) -> Option<u32> {
+    let (hour, minute) = moment.split_once(':')?;
+    let number = |text: &str, below: u32| {
+        let digits = text.len() == 2 && text.chars().all(|digit| digit.is_ascii_digit());
+        text.parse::<u32>().ok().filter(|number| digits && *number < below)
+    };
+    Some(number(hour, 24)? * 60 + number(minute, 60)?)
 }
 
 fn is_security_group(text: &str) -> bool {
@@ -362,7 +451,9 @@ mod tests {
             "DBInstanceClass=db.m6i.large&AllocatedStorage=20&DeletionProtection=true&MultiAZ=true",
             Taker::Create,
         );
-        let settings = Settings::defaults("15", "us-east-1").overlaid(&source.unwrap().inherited());
+        let source = source.unwrap();
+        let settings =
+            Settings::defaults("15", "us-east-1").overlaid(&source.inherited_by(&Settings::default()));
         assert_eq!(settings.text("DBInstanceClass"), Some("db.m6i.large"));
         assert_eq!(settings.flag("DeletionProtection"), Some(false));
         assert_eq!(settings.flag("MultiAZ"), Some(false));
@@ -382,13 +473,69 @@ mod tests {
     #[test]
     fn storage_settings_must_fit_together() {
         for (body, fits) in [
-            ("StorageType=gp3&Iops=12000&StorageThroughput=500", true),
-            ("StorageType=io2&Iops=3000", true),
-            ("StorageType=io1", false),
-            ("StorageType=gp2&Iops=3000", false),
-            ("StorageType=gp2&StorageThroughput=500", false),
+            ("StorageType=gp3&AllocatedStorage=400&Iops=12000&StorageThroughput=500", true),
+            ("StorageType=gp3&AllocatedStorage=399&Iops=3000", false),
+            ("StorageType=gp3&AllocatedStorage=20&StorageThroughput=125", false),
+            ("StorageType=gp3&AllocatedStorage=20&Iops=0", true),
+            ("StorageType=io2&AllocatedStorage=100&Iops=3000", true),
+            ("StorageType=io2&AllocatedStorage=99&Iops=3000", false),
+            ("StorageType=io1&AllocatedStorage=100", false),
+            ("StorageType=io1&AllocatedStorage=100&Iops=3000&StorageThroughput=500", false),
+            ("StorageType=gp2&AllocatedStorage=20&Iops=3000", false),
+            ("StorageType=gp2&AllocatedStorage=20&StorageThroughput=500", false),
         ] {
             assert_eq!(taken(body, Taker::Create).unwrap().check_storage().is_ok(), fits, "{body}");
+        }
+    }
+
+    #[test]
+    fn storage_grows_by_a_tenth_at_least_or_not_at_all() {
+        let now = taken("AllocatedStorage=20&MaxAllocatedStorage=50", Taker::Create).unwrap();
+        assert!(now.check_growth().is_ok());
+        let grown = |limit: &str| {
+            let change = taken(&format!("MaxAllocatedStorage={limit}"), Taker::Modify).unwrap();
+            now.grown(&change).map(|settings| settings.number("MaxAllocatedStorage"))
+        };
+        assert_eq!(grown("22"), Ok(Some(22)));
+        assert_eq!(grown("20"), Ok(None));
+        assert!(grown("21").is_err());
+        let larger = taken("AllocatedStorage=100&MaxAllocatedStorage=100", Taker::Create).unwrap();
+        assert!(larger.check_growth().is_err());
+        assert_eq!(now.grown(&Settings::default()).unwrap(), now);
+    }
+
+    #[test]
+    fn another_type_of_storage_begins_with_its_own_performance() {
+        let text = "AllocatedStorage=100&StorageType=io2&Iops=3000";
+        let source = taken(text, Taker::Create).unwrap();
+        let inherited = |chosen: &str| source.inherited_by(&taken(chosen, Taker::Restore).unwrap());
+        assert_eq!(inherited("").number("Iops"), Some(3000));
+        assert_eq!(inherited("StorageType=io2").number("Iops"), Some(3000));
+        assert_eq!(inherited("StorageType=gp3").number("Iops"), None);
+        assert_eq!(inherited("").baseline(), None);
+        let baseline = |text: &str| taken(text, Taker::Create).unwrap().baseline();
+        assert_eq!(baseline("StorageType=gp3&AllocatedStorage=20"), Some((3_000, 125)));
+        assert_eq!(baseline("StorageType=gp3&AllocatedStorage=400"), Some((12_000, 500)));
+        assert_eq!(baseline("StorageType=gp3&AllocatedStorage=400&Iops=13000"), None);
+    }
+
+    #[test]
+    fn windows_have_days_hours_and_half_an_hour() {
+        for (text, fits) in [
+            ("sun:23:45-mon:00:15", true),
+            ("Sat:03:00-sat:03:30", true),
+            ("sat:03:00-sat:03:29", false),
+            ("sat:03:00", false),
+            ("day:03:00-day:04:00", false),
+            ("sat:24:00-sun:01:00", false),
+            ("03:00-04:00", false),
+        ] {
+            assert_eq!(is_maintenance_window(text), fits, "{text}");
+        }
+        for (text, fits) in
+            [("23:45-00:15", true), ("03:00-03:20", false), ("3:00-4:00", false), ("any", false)]
+        {
+            assert_eq!(is_backup_window(text), fits, "{text}");
         }
     }
 

@@ -1,13 +1,13 @@
 """POST /_local-cloud/authorize: who made this request, and may they do this? Asked by the RDS emulator.
 
 Request: {"request": {"method", "path", "query", "headers": {lower-case name: value}, "body"}, "service": "rds",
-          "checks": [{"action", "resource", "resourceTags": {}, "requestTags": {}}]}
+          "checks": [{"action", "resource", "resourceTags": {}, "requestTags": {}, "keys": {}}]}
 Answer:  {"account", "principalArn", "region", "allowed": true}
       or {"account", "principalArn", "region", "allowed": false, "denied": {"action", "resource", "message"}}
       or {"error": {"code", "message"}} when the signature or the key is not good.
 
-`resourceTags` and `requestTags` may be left out; the tags of a KMS key are looked up here. The checks are made in
-order and the first that fails is named.
+`resourceTags`, `requestTags` and `keys` (condition keys of the service's own, such as rds:CopyOptionGroup) may be left
+out; the tags of a KMS key are looked up here. The checks are made in order and the first that fails is named.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ def _authenticate(request: dict, service: str) -> Any:
 def _denial(principal: iam_evaluator.PrincipalInfo, region: str, service: str, check: dict) -> Optional[str]:
     """Why AWS would refuse this action on this resource, in its words, or None if it would not."""
     request_tags = check.get("requestTags") or {}
-    keys = {f"aws:RequestTag/{name}": value for name, value in request_tags.items()}
+    keys = dict(check.get("keys") or {})
+    keys.update({f"aws:RequestTag/{name}": value for name, value in request_tags.items()})
     keys.update({f"aws:ResourceTag/{name}": value for name, value in (check.get("resourceTags") or {}).items()})
     if check["action"].startswith("kms:"):
         # The service makes these calls with the caller's rights; a policy may ask for that.

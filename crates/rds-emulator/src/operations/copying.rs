@@ -31,12 +31,22 @@ pub async fn copy(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusa
     parameters.finish(&operation.name())?;
 
     let source_text = call.scope.resolve("snapshot", &source_name);
+    let target_text = call.scope.resolve("snapshot", &identifier);
+    let inherited = if copy_tags { own_tags(call, &source_text) } else { Tags::new() };
     let mut checks = vec![call.check(operation, &source_text, &tags)];
-    checks.extend(call.creation_checks(operation, &call.scope.resolve("snapshot", &identifier), &tags));
+    checks.extend(call.creation_checks(operation, &target_text, &tags));
+    if !inherited.is_empty() {
+        checks.push(call.tag_check(&target_text, &inherited, false));
+    }
+    for check in &mut checks {
+        check.keys.insert("rds:CopyOptionGroup", copy_option_group.to_string());
+    }
     call.allow(&checks).await?;
 
     let identifier = rules::snapshot_identifier(&identifier, "TargetDBSnapshotIdentifier")?;
-    rules::tag_count(tags.len())?;
+    let mut all_tags = inherited;
+    all_tags.extend(tags);
+    rules::tag_count(all_tags.len())?;
     let not_found = || Refusal::snapshot_not_found(&source_name);
     let source_arn = Arn::parse(&source_text).ok_or_else(not_found)?;
     let source = available_source(call, &source_arn).ok_or_else(not_found)??;
@@ -49,8 +59,6 @@ pub async fn copy(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusa
     let key = target_key(call, &source, key_name.as_deref()).await?;
 
     let default_option_group = format!("default:postgres-{}", call.emulator.postgres.major_version());
-    let mut all_tags = if copy_tags && !crosses_accounts { source.tags.clone() } else { Tags::new() };
-    all_tags.extend(tags);
     let (arn, job) = {
         let limit = call.emulator.quotas().copies;
         let mut world = locked(&call.emulator.world);
@@ -97,6 +105,13 @@ pub async fn copy(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusa
         finish(&emulator, &target, job, made, &end_status);
     });
     Ok(call.snapshot_answer(&arn))
+}
+
+/// The tags of a snapshot of the caller's own; those of another account's stay at home.
+fn own_tags(call: &Call, source: &str) -> Tags {
+    let arn = Arn::parse(source).filter(|arn| arn.scope.account == call.scope.account);
+    let mut world = locked(&call.emulator.world);
+    arn.and_then(|arn| world.snapshot(&arn).map(|snapshot| snapshot.tags.clone())).unwrap_or_default()
 }
 
 /// The source, if the caller may see it, and if it can be copied now.

@@ -33,7 +33,8 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
 
     let arn = call.scope.resolve("db", &identifier);
     let mut checks = call.creation_checks(operation, &arn, &tags);
-    checks.extend(call.group_checks(operation, &chosen, &tags));
+    let settings = call.default_settings().overlaid(&chosen);
+    checks.extend(call.group_checks(operation, &settings, &tags));
     call.allow(&checks).await?;
 
     let identifier = rules::instance_identifier(&identifier)?;
@@ -47,9 +48,8 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         }
     }
     let engine_version = known_engine(&call.emulator, &engine, engine_version.as_deref())?;
-    let settings =
-        Settings::defaults(call.emulator.postgres.major_version(), &call.scope.region).overlaid(&chosen);
     settings.check_storage()?;
+    settings.check_growth()?;
     let key = match (encrypted, key_name) {
         (Some(false), Some(_)) => {
             return Err(Refusal::invalid_combination(
@@ -69,7 +69,7 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         status: "creating".to_owned(),
         job,
         pending: Settings::default(),
-        password_pending: false,
+        pending_password: None,
         engine_version,
         master_username: master_username.clone(),
         database_name: database_name.clone(),

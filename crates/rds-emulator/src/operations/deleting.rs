@@ -23,10 +23,12 @@ pub async fn delete_instance(call: &Call, mut parameters: Parameters) -> Result<
     parameters.flag("DeleteAutomatedBackups")?;
     parameters.finish(&operation.name())?;
 
-    let mut checks = vec![call.check(operation, &call.scope.resolve("db", &name), &Tags::new())];
+    // A final snapshot takes the same rights as any other (service authorisation reference, DeleteDBInstance).
+    let instance_text = call.scope.resolve("db", &name);
+    let mut checks = vec![call.check(operation, &instance_text, &Tags::new())];
     if let Some(identifier) = &final_snapshot {
-        let arn = call.scope.resolve("snapshot", identifier);
-        checks.push(call.check(Operation::CreateDBSnapshot, &arn, &Tags::new()));
+        let snapshot_text = call.scope.resolve("snapshot", identifier);
+        checks.extend(call.snapshot_checks(&instance_text, &snapshot_text, &Tags::new()));
     }
     call.allow(&checks).await?;
 
@@ -47,6 +49,12 @@ pub async fn delete_instance(call: &Call, mut parameters: Parameters) -> Result<
     };
     let not_found = || Refusal::instance_not_found(&name);
     let arn = call.own("db", &name).ok_or_else(not_found)?;
+    if final_snapshot.is_some() {
+        let key = locked(&call.emulator.world).instance(&arn).and_then(|instance| instance.key.clone());
+        if let Some(key) = key {
+            call.find_key(&key.arn, "specified").await?;
+        }
+    }
     let (job, snapshot_arn) = {
         let mut world = locked(&call.emulator.world);
         let job = world.new_job();
@@ -78,8 +86,15 @@ pub async fn delete_instance(call: &Call, mut parameters: Parameters) -> Result<
     let answer = call.instance_answer(&arn);
     let (emulator, end_status) = (Arc::clone(&call.emulator), call.end_status.clone());
     tokio::spawn(async move {
-        if let Some(snapshot) = snapshot_arn {
-            snapshotting::take(&emulator, &arn, &snapshot, job, "available").await;
+        if let Some(snapshot) = snapshot_arn
+            && !snapshotting::take(&emulator, &arn, &snapshot, job, "available").await
+        {
+            // What was to be kept is not kept, so nothing is deleted.
+            if let Some(instance) = locked(&emulator.world).instance_in(&arn, job) {
+                instance.status = "available".to_owned();
+                instance.job = None;
+            }
+            return;
         }
         let timing = emulator.timing();
         clock::sleep(timing.duration(timing.delete_seconds, 0)).await;

@@ -12,6 +12,7 @@ mod snapshotting;
 mod subnet_groups;
 mod tagging;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::arn::{Arn, Scope};
@@ -151,6 +152,7 @@ impl Call {
             resource: arn.to_owned(),
             resource_tags,
             request_tags: request_tags.clone(),
+            keys: BTreeMap::new(),
         }
     }
 
@@ -158,12 +160,35 @@ impl Call {
     fn creation_checks(&self, operation: Operation, arn: &str, tags: &Tags) -> Vec<Check> {
         let mut checks = vec![self.check(operation, arn, tags)];
         if !tags.is_empty() {
-            checks.push(self.check(AddTagsToResource, arn, tags));
+            checks.push(self.tag_check(arn, tags, true));
         }
         checks
     }
 
-    /// The questions about the groups that a request names for an instance.
+    /// The question whether the caller may give a resource these tags. A policy may tell tags that the request names from
+    /// those that a new resource takes over from another (service authorisation reference, rds:TagsFromRequest).
+    fn tag_check(&self, arn: &str, tags: &Tags, from_request: bool) -> Check {
+        let mut check = self.check(AddTagsToResource, arn, tags);
+        check.keys.insert("rds:TagsFromRequest", from_request.to_string());
+        check
+    }
+
+    /// The questions about a snapshot that a request makes of an instance. RDS asks about both, and when it is to take
+    /// over the tags of the instance, about these too (service authorisation reference, CreateDBSnapshot).
+    fn snapshot_checks(&self, instance_arn: &str, snapshot_arn: &str, tags: &Tags) -> Vec<Check> {
+        let mut checks = vec![self.check(CreateDBSnapshot, instance_arn, tags)];
+        checks.extend(self.creation_checks(CreateDBSnapshot, snapshot_arn, tags));
+        let inherited = Arn::parse(instance_arn).and_then(|arn| {
+            let mut world = locked(&self.emulator.world);
+            let instance = world.instance(&arn).filter(|_| arn.scope == self.scope)?;
+            let copies = tags.is_empty() && instance.settings.flag("CopyTagsToSnapshot") == Some(true);
+            copies.then(|| instance.tags.clone())
+        });
+        checks.extend(inherited.map(|inherited| self.tag_check(snapshot_arn, &inherited, false)));
+        checks
+    }
+
+    /// The questions about the groups that an instance is to be in.
     fn group_checks(&self, operation: Operation, settings: &Settings, tags: &Tags) -> Vec<Check> {
         [("subgrp", "DBSubnetGroupName"), ("pg", "DBParameterGroupName"), ("og", "OptionGroupName")]
             .iter()
@@ -189,6 +214,7 @@ impl Call {
             resource: key_arn.to_owned(),
             resource_tags: Tags::new(),
             request_tags: Tags::new(),
+            keys: BTreeMap::new(),
         };
         let checks: Vec<Check> = actions.iter().map(check).collect();
         self.allow(&checks).await.map_err(|refusal| match refusal.code.as_str() {
@@ -208,6 +234,11 @@ impl Call {
         }
         self.allow_key(&key.arn, actions, which).await?;
         Ok(StorageKey { arn: key.arn, is_default: key.is_default })
+    }
+
+    /// What an instance has when nothing is chosen for it.
+    fn default_settings(&self) -> Settings {
+        Settings::defaults(self.emulator.postgres.major_version(), &self.scope.region)
     }
 
     /// The ARN of a resource of the caller's own, named by its identifier or ARN.

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::{Call, Operation};
+use crate::arn::Arn;
 use crate::clock;
-use crate::emulator::locked;
+use crate::emulator::{Emulator, locked};
+use crate::model::Job;
 use crate::query::{Parameters, Tags};
 use crate::refusal::Refusal;
 use crate::rules;
@@ -30,7 +32,7 @@ pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
     super::creating::known_engine(&call.emulator, "postgres", engine_version.as_deref())?;
     let not_found = || Refusal::instance_not_found(&name);
     let arn = call.own("db", &name).ok_or_else(not_found)?;
-    let (job, port, master_username) = {
+    let job = {
         let mut world = locked(&call.emulator.world);
         let job = world.new_job();
         let instance = world.instance(&arn).ok_or_else(not_found)?;
@@ -44,39 +46,58 @@ pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
             return Err(Refusal::invalid_combination("Requested size cannot be less than the current size."));
         }
         let (now, later) = chosen.parted();
-        instance.settings = instance.settings.overlaid(&now);
+        instance.settings = instance.settings.grown(&now)?;
         if logs_on.is_some() || logs_off.is_some() {
             let logs =
                 instance.settings.change_logs(&logs_on.unwrap_or_default(), &logs_off.unwrap_or_default())?;
             instance.settings = instance.settings.overlaid(&logs);
         }
         instance.pending = instance.pending.overlaid(&later);
-        instance.password_pending = password.is_some();
         let only_password = password.is_some() && (instance.pending.is_empty() || !immediately);
-        instance.status = if only_password { "resetting-master-credentials" } else { "modifying" }.to_owned();
+        // A password that an earlier request gave is not lost to a request without one.
+        instance.pending_password = password.or(instance.pending_password.take());
+        // RDS takes note of a new password at once, and shows some time later that it is at it.
+        if !only_password {
+            instance.status = "modifying".to_owned();
+        }
         instance.job = job;
-        (job, instance.server.as_ref().map(|server| server.port), instance.master_username.clone())
+        job
     };
 
-    let (emulator, end_status, job_arn) = (Arc::clone(&call.emulator), call.end_status(), arn.clone());
-    tokio::spawn(async move {
-        let timing = emulator.timing();
-        let done = clock::now() + timing.duration(timing.modify_seconds, 0);
-        if let (Some(password), Some(port)) = (password, port)
-            && let Err(error) = emulator.postgres.change_password(port, &master_username, &password).await
-        {
-            tracing::error!(arn = %job_arn, %error, "the master password was not changed");
-        }
-        clock::sleep_until(done).await;
-        if let Some(instance) = locked(&emulator.world).instance_in(&job_arn, job) {
-            if immediately {
-                instance.settings = instance.settings.overlaid(&instance.pending);
-                instance.pending = Settings::default();
-            }
-            instance.password_pending = false;
-            instance.status = end_status;
-            instance.job = None;
-        }
+    let answer = call.instance_answer(&arn);
+    let (emulator, end_status) = (Arc::clone(&call.emulator), call.end_status());
+    tokio::spawn(async move { carry_out(&emulator, &arn, job, immediately, end_status).await });
+    Ok(answer)
+}
+
+/// Lets the time of a modification pass, and then makes it.
+async fn carry_out(emulator: &Arc<Emulator>, arn: &Arn, job: Job, immediately: bool, end_status: String) {
+    let timing = emulator.timing();
+    let duration = timing.duration(timing.modify_seconds, 0);
+    let started = clock::now();
+    clock::sleep_until(started + duration / 4).await;
+    if let Some(instance) = locked(&emulator.world).instance_in(arn, job)
+        && instance.status != "modifying"
+    {
+        instance.status = "resetting-master-credentials".to_owned();
+    }
+    clock::sleep_until(started + duration).await;
+    let change = locked(&emulator.world).instance_in(arn, job).and_then(|instance| {
+        let password = instance.pending_password.clone()?;
+        Some((instance.server.as_ref()?.port, instance.master_username.clone(), password))
     });
-    Ok(call.instance_answer(&arn))
+    if let Some((port, master_username, password)) = change
+        && let Err(error) = emulator.postgres.change_password(port, &master_username, &password).await
+    {
+        tracing::error!(%arn, %error, "the master password was not changed");
+    }
+    if let Some(instance) = locked(&emulator.world).instance_in(arn, job) {
+        if immediately {
+            instance.settings = instance.settings.overlaid(&instance.pending);
+            instance.pending = Settings::default();
+        }
+        instance.pending_password = None;
+        instance.status = end_status;
+        instance.job = None;
+    }
 }

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::emulator::{Emulator, locked};
 use crate::model::{Instance, Snapshot};
 use crate::postgres::Server;
-use crate::query::Parameters;
+use crate::query::{Parameters, Tags};
 use crate::refusal::Refusal;
 use crate::rules;
 use crate::settings::{Settings, Taker};
@@ -29,18 +29,25 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
     parameters.finish(&operation.name())?;
 
     let snapshot_text = call.scope.resolve("snapshot", &snapshot_name);
-    let mut checks = call.creation_checks(operation, &call.scope.resolve("db", &identifier), &tags);
+    let instance_text = call.scope.resolve("db", &identifier);
+    let mut checks = call.creation_checks(operation, &instance_text, &tags);
     checks.push(call.check(operation, &snapshot_text, &tags));
-    checks.extend(call.group_checks(operation, &chosen, &tags));
+    // RDS asks about the default groups too when the request names none (service authorisation reference).
+    checks.extend(call.group_checks(operation, &call.default_settings().overlaid(&chosen), &tags));
+    if tags.is_empty() {
+        let inherited = inherited_tags(call, &snapshot_text);
+        if !inherited.is_empty() {
+            checks.push(call.tag_check(&instance_text, &inherited, false));
+        }
+    }
     call.allow(&checks).await?;
 
     let identifier = rules::instance_identifier(&identifier)?;
     rules::tag_count(tags.len())?;
     known_engine(&call.emulator, engine.as_deref().unwrap_or("postgres"), None)?;
     let (snapshot, archive) = restorable(call, &snapshot_name, &snapshot_text)?;
-    let settings = Settings::defaults(call.emulator.postgres.major_version(), &call.scope.region)
-        .overlaid(&snapshot.origin.settings.inherited())
-        .overlaid(&chosen);
+    let settings =
+        call.default_settings().overlaid(&snapshot.origin.settings.inherited_by(&chosen)).overlaid(&chosen);
     settings.check_storage()?;
     if settings.number("AllocatedStorage") < snapshot.origin.settings.number("AllocatedStorage") {
         return Err(Refusal::invalid_value("AllocatedStorage cannot be less than that of the snapshot."));
@@ -58,7 +65,7 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
         status: "creating".to_owned(),
         job,
         pending: Settings::default(),
-        password_pending: false,
+        pending_password: None,
         engine_version: call.emulator.postgres.version.clone(),
         master_username: snapshot.origin.master_username.clone(),
         database_name: snapshot.origin.database_name.clone(),
@@ -83,6 +90,16 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
         hand_over(&emulator, &job_arn, &resource_id, job, started, &end_status).await;
     });
     Ok(call.instance_answer(&arn))
+}
+
+/// The tags that an instance takes over from that of the snapshot when the request gives none.
+fn inherited_tags(call: &Call, snapshot: &str) -> Tags {
+    let mut world = locked(&call.emulator.world);
+    Arn::parse(snapshot)
+        .and_then(|arn| world.snapshot(&arn))
+        .filter(|snapshot| snapshot.is_visible_to(&call.scope.account))
+        .map(|snapshot| snapshot.origin.tags.clone())
+        .unwrap_or_default()
 }
 
 /// The snapshot and its data, if the caller may restore it as it is.

@@ -26,8 +26,8 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
     let tags = parameters.tags()?;
     parameters.finish(&operation.name())?;
 
-    let mut checks = vec![call.check(operation, &call.scope.resolve("db", &instance_name), &tags)];
-    checks.extend(call.creation_checks(operation, &call.scope.resolve("snapshot", &identifier), &tags));
+    let instance_text = call.scope.resolve("db", &instance_name);
+    let checks = call.snapshot_checks(&instance_text, &call.scope.resolve("snapshot", &identifier), &tags);
     call.allow(&checks).await?;
 
     let identifier = rules::snapshot_identifier(&identifier, "DBSnapshotIdentifier")?;
@@ -38,7 +38,8 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         let mut world = locked(&call.emulator.world);
         let job = world.new_job();
         let instance = world.instance(&instance_arn).ok_or_else(not_found)?;
-        if !rules::may_be_snapshotted(&instance.status) {
+        // The status does not tell yet of a password that is about to change.
+        if !rules::may_be_snapshotted(&instance.status) || instance.pending_password.is_some() {
             let message =
                 format!("Instance {} is not currently in the available state.", instance.identifier);
             return Err(Refusal::instance_state(message));
@@ -67,11 +68,8 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
 pub fn begun(call: &Call, instance: &Instance, identifier: String, tags: Tags, job: Job) -> Snapshot {
     let now = clock::now();
     let timing = call.emulator.timing();
-    let mut all_tags = Tags::new();
-    if instance.settings.flag("CopyTagsToSnapshot") == Some(true) {
-        all_tags.extend(instance.tags.clone());
-    }
-    all_tags.extend(tags);
+    // Tags that are given stand in place of the instance's, even if the instance passes its tags on (guide, tagging).
+    let inherits = tags.is_empty() && instance.settings.flag("CopyTagsToSnapshot") == Some(true);
     Snapshot {
         scope: call.scope.clone(),
         identifier,
@@ -80,7 +78,7 @@ pub fn begun(call: &Call, instance: &Instance, identifier: String, tags: Tags, j
         progress: Some(Progress { started: now, duration: timing.duration(timing.snapshot_seconds, 0) }),
         created: now,
         key: instance.key.clone(),
-        tags: all_tags,
+        tags: if inherits { instance.tags.clone() } else { tags },
         shared_with: BTreeSet::new(),
         option_group: instance.settings.text("OptionGroupName").unwrap_or_default().to_owned(),
         source: None,
@@ -90,11 +88,18 @@ pub fn begun(call: &Call, instance: &Instance, identifier: String, tags: Tags, j
     }
 }
 
-/// Backs up the instance into its begun snapshot, which then ends in `end_status`, or in `failed`.
-pub async fn take(emulator: &Arc<Emulator>, instance: &Arn, snapshot: &Arn, job: Job, end_status: &str) {
+/// Backs up the instance into its begun snapshot, which then ends in `end_status`, or in `failed`. Says whether the
+/// snapshot holds the data.
+pub async fn take(
+    emulator: &Arc<Emulator>,
+    instance: &Arn,
+    snapshot: &Arn,
+    job: Job,
+    end_status: &str,
+) -> bool {
     let backed_up = back_up(emulator, instance, snapshot, job).await;
     let mut world = locked(&emulator.world);
-    let Some(snapshot) = world.snapshot_in(snapshot, job) else { return };
+    let Some(snapshot) = world.snapshot_in(snapshot, job) else { return false };
     snapshot.progress = None;
     snapshot.job = None;
     match backed_up {
@@ -102,10 +107,12 @@ pub async fn take(emulator: &Arc<Emulator>, instance: &Arn, snapshot: &Arn, job:
             snapshot.archive = Some(archive);
             snapshot.origin.database_time = Some(moment);
             snapshot.status = end_status.to_owned();
+            true
         }
         Err(error) => {
             tracing::error!(arn = %snapshot.arn(), %error, "a snapshot has failed");
             snapshot.status = "failed".to_owned();
+            false
         }
     }
 }

@@ -17,7 +17,7 @@ pub async fn add(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusal
     if tags.is_empty() {
         return Err(Refusal::missing("Tags"));
     }
-    call.allow(&[call.check(operation, &name, &tags)]).await?;
+    call.allow(&[call.tag_check(&name, &tags, true)]).await?;
     change(call, &name, |current| {
         let mut all = current.clone();
         all.extend(tags);
