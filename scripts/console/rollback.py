@@ -1,0 +1,225 @@
+"""Moves the secret to another version of the copy, and follows that to its end."""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .account import LOCAL_CLOUD, Account, use_local_cloud
+from .execution import Execution
+from .failure import Failure
+from .replicate import DESTINATION_STACK, Follower
+from .screen import Screen, age, duration, timestamp
+from .status_facts import DATA_TIME, SOURCE_SNAPSHOT, is_readable, parse_time, seconds_between
+from .status_reading import attempt, read_instances, read_pointer, read_snapshots
+
+#: The largest number that a version can have.
+_LARGEST_VERSION = 2**32 - 1
+
+#: The outcomes after which the secret names what was asked for.
+_GOOD_OUTCOMES = ("moved", "alreadyMoved")
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the secret names, as far as the credentials show it."""
+
+    host: str
+    """Empty if the secret names nothing or cannot be read."""
+    instance: object = None
+    """`Instance` that has this address, or None."""
+    data_time: object = None
+    """The point in time of its data, or None."""
+
+    def words(self, now):
+        """The instance, its version and the age of its data."""
+        if not self.host:
+            return "nothing that these credentials can read"
+        if self.instance is None:
+            return self.host
+        words = [f"version {self.instance.version}" if self.instance.version else "without a version number"]
+        if self.instance.restored_version:
+            words.append(f"restored from the snapshot of version {self.instance.restored_version}")
+        if self.data_time:
+            words.append(f"data as of {timestamp(self.data_time)}, {age(seconds_between(self.data_time, now))} old")
+        return f"{self.instance.identifier} ({', '.join(words)})"
+
+
+def named(account, secret):
+    """What the secret names now."""
+    pointer = attempt(lambda: read_pointer(account, secret))
+    if not is_readable(pointer) or not pointer.host:
+        return Named("")
+    return _named_host(account, pointer.host)
+
+
+def _named_host(account, host):
+    instances = attempt(lambda: read_instances(account))
+    found = next((one for one in instances if one.host == host), None) if is_readable(instances) else None
+    return Named(host, found, found and _data_time(account, found))
+
+
+def _data_time(account, instance):
+    """From the instance's tag or, before there was one, from the snapshot that it came from."""
+    tagged = parse_time(instance.tags.get(DATA_TIME))
+    snapshots = [] if tagged else attempt(lambda: read_snapshots(account))
+    origins = [one for one in snapshots if one.arn == instance.tags.get(SOURCE_SNAPSHOT)] if is_readable(snapshots) else []
+    return tagged or (origins[0].data_time if origins else None)
+
+
+def roll_back(destination, screen, *, version="previous", source_db=None, timeout=86400, poll=3.0):
+    """Makes a version live and follows the rollback machine to its end.
+
+    `version` is a number or `previous`; `timeout` is how long all of it may take and `poll` the time between two looks, in
+    seconds. Answers with the execution and with what the secret named before and names now; raises `Failure`, with the
+    state, the error and its cause, when the machine did not succeed.
+    """
+    outputs = destination.outputs()
+    machine = outputs.get("RollbackStateMachineArn")
+    if not machine:
+        raise Failure(
+            f"the stack {destination.stack} of the destination account has no output RollbackStateMachineArn: it is older "
+            "than the rollback machine; deploy it again with scripts/deploy destination"
+        )
+    secret = outputs.get("SecretArn", "")
+    before = named(destination, secret)
+    screen.line(f"the secret names {before.words(datetime.now(timezone.utc))}")
+
+    document = {"version": version}
+    if source_db:
+        document["SourceDBIdentifier"] = source_db
+    machines = destination.client("stepfunctions")
+    started = machines.start_execution(stateMachineArn=machine, input=json.dumps(document))
+    execution = Execution(machines, started["executionArn"])
+    screen.line(f"destination  started {execution.arn}")
+    try:
+        follow(execution, screen, timeout=timeout, poll=poll)
+    except KeyboardInterrupt:
+        raise Interrupted(execution.arn) from None
+    # What the machine has read back counts, should these credentials not show the secret.
+    now = named(destination, secret)
+    if not now.host:
+        now = _named_host(destination, execution.result("UpdateSecretWithDBValue").get("db_host", ""))
+    return execution, before, now
+
+
+def follow(execution, screen, *, timeout, poll, clock=time.monotonic, sleep=time.sleep):
+    """Prints what the execution does until it has succeeded; raises `Failure` if it ends otherwise or takes too long."""
+    follower = Follower("destination", execution, screen)
+    deadline = clock() + timeout
+    while True:
+        follower.look()
+        if not execution.running:
+            break
+        if clock() > deadline:
+            raise Failure(
+                f"the rollback has not ended within {duration(timeout)}; it goes on by itself: {follower.waiting_for()}\n"
+                f"  execution  {execution.arn}"
+            )
+        screen.waiting(follower.waiting_for())
+        sleep(poll)
+    outcome = execution.result("UpdateSecretWithDBValue").get("outcome")
+    if not execution.succeeded:
+        raise Failure(execution.how_it_failed("rollback"))
+    if outcome not in _GOOD_OUTCOMES:
+        raise Failure(f"the rollback machine has ended well, but what it did to the secret is: {outcome}\n  execution  {execution.arn}")
+
+
+def conclusion(execution, before, after, now):
+    """Lines that say what has become of the secret."""
+    moved = execution.result("UpdateSecretWithDBValue")
+    lines = [f"the secret now names {after.words(now)}"]
+    if before.host == after.host:
+        lines.append("it did so before")
+    else:
+        lines.append(f"before it named {before.words(now)}")
+    for word, names in (("marked to-be-deleted", moved.get("marked")), ("no longer marked", moved.get("unmarked"))):
+        if names:
+            lines.append(f"{word}: {', '.join(map(str, names))}")
+    return lines
+
+
+class Interrupted(Exception):
+    """A person has stopped following an execution, which goes on."""
+
+
+def _version(text):
+    if text == "previous":
+        return text
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= _LARGEST_VERSION:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither previous nor a version number from 1")
+    return int(text)
+
+
+def _arguments(arguments):
+    parser = argparse.ArgumentParser(
+        prog="scripts/rollback",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Makes another version of the copy live: moves the secret of account B to it and follows that to its end.\n"
+        "Nothing is deleted, and the next replication still makes the next free version.\n"
+        "\n"
+        "It goes in every direction: back to an older version, forward again to a newer one, and to a version that a stack\n"
+        "with Promote=manual holds back. A version whose instance is gone but whose snapshot is kept is restored as a new\n"
+        "version first. scripts/status lists the versions.",
+        epilog="Exits with 0 only if the secret names the version at the end.",
+    )
+    parser.add_argument(
+        "version",
+        nargs="?",
+        type=_version,
+        default="previous",
+        metavar="VERSION|previous",
+        help="the version to make live; previous is the next lower one than the live one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--local",
+        nargs="?",
+        const=LOCAL_CLOUD,
+        type=Path,
+        metavar="DIRECTORY",
+        help="use the local cloud, started with scripts/local-cloud up (there: --directory)",
+    )
+    parser.add_argument("--destination-profile", default="destination", help="AWS profile of account B (default: %(default)s)")
+    parser.add_argument("--destination-stack", default=DESTINATION_STACK, metavar="NAME", help="stack in account B (default: %(default)s)")
+    parser.add_argument("--source-db", metavar="NAME", help="fail unless the stack holds copies of this database")
+    parser.add_argument("--timeout", type=float, default=86400, metavar="SECONDS", help="how long all of it may take (default: %(default)s)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments=None):
+    """The command. Answers with its exit code."""
+    given = _arguments(arguments)
+    screen = Screen()
+    try:
+        if given.local:
+            use_local_cloud(given.local)
+        destination = Account("destination", given.destination_profile, given.destination_stack)
+        execution, before, after = roll_back(
+            destination,
+            screen,
+            version=given.version,
+            source_db=given.source_db,
+            timeout=given.timeout,
+            poll=0.3 if given.local else 3.0,
+        )
+    except (Failure, BotoCoreError, ClientError) as error:
+        screen.plain(f"\nfailed: {error}")
+        return 1
+    except Interrupted as interrupted:
+        screen.plain(f"\nno longer following; the execution goes on by itself: {interrupted}")
+        return 130
+    except KeyboardInterrupt:
+        screen.plain("\nstopped")
+        return 130
+    for line in conclusion(execution, before, after, datetime.now(timezone.utc)):
+        screen.line(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Says what account B holds and how the last replications went, from tags, the secret and executions; nothing is stored.
+
+`scripts/status --json` prints one JSON document. Times are RFC 3339 in UTC, lengths and ages whole seconds unless a field
+says otherwise (those of runs have one decimal), sizes GiB; null is what is not known or could not be read. With the same
+`format` fields may be added, and none changes its meaning.
+
+    format                        1
+    at                            when this was read
+    destinationAccount, region    where
+    databases[]                   one for each destination stack
+      stack, stackStatus          the destination stack; stackStatus is CloudFormation's
+      sourceDatabase, prefix      its parameters SourceDBIdentifier and DatabaseName
+      sourceAccount, sourceStack  the account of the topic; the stack that made it, if account A is readable
+      headline                    what a person reads first
+      warnings[]                  name (nothingLive, liveNotAvailable, liveMarked, dataTimeUnknown, dataTooOld,
+                                  lastReplicationFailed, notArrived, markedStillExists, leftover, notDeleted,
+                                  sharedWithOthers, alarm, deadLetters, stackNotComplete) and text
+      secret                      name, arn, dbHost, dbPrefix; no other field of it is read
+      live                        the entry of versions that the secret names
+      versions[]                  every instance of the stack, newest version first
+        version, instance, rdsStatus, createdAt, ageSeconds, sizeGib, deletionProtection, replicationId
+        standing                  live, older, heldBack, inProgress, busy, stopped, broken (by its status), failed
+                                  (its restore was), leftover (of a run that failed), deleting, unnumbered, kept (nothing of
+                                  the stack is live); words says the same
+        canRollBack               whether scripts/rollback finds it ready
+        marked, notDeleted        the mark to-be-deleted; why it still exists
+        dataTime, dataAgeSeconds  the point in time of the data; dataTimeFrom: tag or snapshot
+        sourceSnapshot            the farthest snapshot that tags lead to: arn, name, isInSource, exists
+        restoredVersion           the version whose data a rollback restored into it
+      restorable[]                versions that exist only as a snapshot in B: version, snapshot, dataTime, dataAgeSeconds,
+                                  replicationId, sizeGib, restoredAs[] (versions made from it since)
+      replications[]              the newest, as many as --last says
+        id, startedByHandInB      the replication; whether account B's run is not the one that a message started
+        outcome                   succeeded, failed, running, onItsWay or notArrived (A's run has succeeded and B has none),
+                                  unknown (B's runs are not readable)
+        startedAt, ageSeconds, endedAt, endedAgeSeconds, seconds
+        error, cause, failedIn (source, destination), failedStage
+        version, instance         what it made; secretOutcome: moved, alreadyMoved, newerIsLive, heldBack, ...
+        source, destination       each account's run: execution (ARN), status (Step Functions'), startedAt, endedAt, seconds,
+                                  stage, error, stages[] (state, stage, seconds from entering its task to leaving its loop)
+      rollbacks[]                 the newest; null if the stack has no rollback machine. wanted, version, instance,
+                                  restoredVersion, secretOutcome, cause, ageSeconds, endedAgeSeconds, and as for a run
+      sourceSnapshots[], destinationSnapshots[]
+        name, kind (A: ofDatabase, encryptedCopy, other; B: copy, final, other), status, percent, sizeGib, encrypted,
+        dataTime, dataAgeSeconds, sourceDatabase, replicationId, version, marked, sharedWith[] (null: not asked)
+      schedule                    expression, state
+      alarms[]                    name (in the stack), state, since
+      deadLetterMessages          in the dead-letter queue
+      maxHoursWithoutReplication  the stack's parameter
+      unreadable                  error codes by what they hide: secret, versions, destinationSnapshots, destinationRuns,
+                                  rollbacks, alarms, deadLetters, sourceSnapshots, sourceRuns, schedule
+
+Exit code: 0 if account B could be read, 1 if not, 2 for wrong usage. What is read of account A does not count.
+"""
+
+import argparse
+import json
+import os
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .account import LOCAL_CLOUD, Account, use_local_cloud
+from .failure import Failure
+from .status_reading import attempt, read_facts
+from .status_report import is_complete, report
+from .status_text import render
+
+
+def _arguments(arguments):
+    parser = argparse.ArgumentParser(
+        prog="scripts/status",
+        description="Says which copy is live, which can be rolled back to, and how the last replications went, for every "
+        "destination stack of account B. Exits with 0 if account B could be read.",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    parser.add_argument(
+        "--local",
+        nargs="?",
+        const=LOCAL_CLOUD,
+        type=Path,
+        metavar="DIRECTORY",
+        help="use the local cloud, started with scripts/local-cloud up (there: --directory)",
+    )
+    parser.add_argument("--source-profile", default="source", help="AWS profile of account A (default: %(default)s)")
+    parser.add_argument("--destination-profile", default="destination", help="AWS profile of account B (default: %(default)s)")
+    parser.add_argument(
+        "--destination-stack",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this stack of account B; may be given more than once (default: every destination stack)",
+    )
+    parser.add_argument("--last", type=int, default=5, metavar="N", help="how many replications to tell of (default: %(default)s)")
+    given = parser.parse_args(arguments)
+    if not 1 <= given.last <= 100:
+        parser.error("--last must be from 1 to 100")
+    return given
+
+
+def main(arguments=None):
+    """The command. Answers with its exit code."""
+    given = _arguments(arguments)
+    try:
+        if given.local:
+            use_local_cloud(given.local)
+        destination = Account("destination", given.destination_profile)
+        # Account A may be out of reach for whoever works in account B.
+        source = attempt(lambda: Account("source", given.source_profile))
+        facts = read_facts(destination, source, stacks=given.destination_stack, last=given.last, now=datetime.now(timezone.utc))
+    except (Failure, BotoCoreError, ClientError) as error:
+        print(f"failed: account B cannot be read: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    document = report(facts, given.last)
+    try:
+        print(json.dumps(document, indent=2) if given.json else render(document), end="\n" if given.json else "", flush=True)
+    except BrokenPipeError:
+        # Whoever reads has seen enough, as with `| head`; nothing may be written at the end either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0 if is_complete(document) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,231 @@
+"""What was found in the two accounts, before anything is made of it: no AWS client, and no field of the secret but our two."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+# The tags of crates/replication/src/lineage.rs.
+STACK = "rds-replication:stack"
+REPLICATION_ID = "rds-replication:id"
+SOURCE_DATABASE = "rds-replication:source-db"
+SOURCE_SNAPSHOT = "rds-replication:source-snapshot"
+VERSION = "rds-replication:version"
+RESTORED_VERSION = "rds-replication:restored-version"
+DATA_TIME = "rds-replication:data-time"
+DELETION_MARK = ("to-be-deleted", "True")
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:?\d\d)$")
+_ID_TIME = re.compile(r"(\d{8}t\d{6}z)-[0-9a-f]{6}$")
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Stands where a fact could not be read."""
+
+    code: str
+    """The error's own name, such as AccessDenied."""
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """The two fields of the secret that are ours."""
+
+    host: str
+    prefix: str
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A CloudFormation stack."""
+
+    name: str
+    status: str = "CREATE_COMPLETE"
+    parameters: dict = field(default_factory=dict)
+    outputs: dict = field(default_factory=dict)
+
+    def number(self, parameter):
+        """A parameter that is a whole number, or None."""
+        text = self.parameters.get(parameter, "")
+        return int(text) if text.isdecimal() else None
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """What instances and snapshots have in common: their tags say what they are."""
+
+    identifier: str
+    tags: dict = field(default_factory=dict)
+
+    @property
+    def replication(self):
+        """The replication whose data it holds, or None."""
+        return self.tags.get(REPLICATION_ID)
+
+    @property
+    def version(self):
+        """Its version number, or None."""
+        return _version(self.tags.get(VERSION))
+
+    @property
+    def restored_version(self):
+        """The version whose data a rollback restored into it, or None."""
+        return _version(self.tags.get(RESTORED_VERSION))
+
+    @property
+    def marked(self):
+        """Whether the next prune may delete it."""
+        return self.tags.get(DELETION_MARK[0]) == DELETION_MARK[1]
+
+    def is_of(self, stack):
+        """Whether the stack of this name made it."""
+        return self.tags.get(STACK) == stack
+
+
+@dataclass(frozen=True)
+class Instance(Tagged):
+    """A DB instance of account B."""
+
+    status: str = "available"
+    host: str = ""
+    created: object = None
+    size: object = None
+    """Storage in GiB."""
+    deletion_protection: bool = False
+
+
+@dataclass(frozen=True)
+class Snapshot(Tagged):
+    """A manual DB snapshot of either account."""
+
+    arn: str = ""
+    database: str = ""
+    """The DB instance that it is of, in whichever account that is."""
+    status: str = "available"
+    percent: object = None
+    size: object = None
+    """Storage of the database in GiB."""
+    encrypted: bool = True
+    data_time: object = None
+    """The point in time of the data (SnapshotDatabaseTime), which copies keep."""
+    shared_with: object = None
+    """Account numbers, or `all`; None if nobody has looked."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """An execution of the source or destination machine, and the replication that it is part of."""
+
+    replication: str
+    """Its id; empty if the execution was started with something else than a message."""
+    execution: object
+    """`Execution`, as its last look saw it."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A CloudWatch alarm, by its logical name in the stack."""
+
+    name: str
+    state: str
+    since: object = None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The EventBridge rule that starts replications."""
+
+    expression: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """What belongs to one database in account A."""
+
+    account: str
+    stack: Stack
+    snapshots: object
+    """List of `Snapshot`, or `Unreadable`."""
+    runs: object
+    """List of `Run` for this database, newest first, or `Unreadable`."""
+    schedule: object
+    """`Schedule`, or `Unreadable`."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """What belongs to one destination stack, apart from instances and snapshots, which are told by their tags."""
+
+    stack: Stack
+    pointer: object
+    """`Pointer`, or `Unreadable`."""
+    runs: object
+    """List of `Run` of the destination machine, newest first, or `Unreadable`."""
+    rollbacks: object
+    """List of `Execution` of the rollback machine, newest first, `Unreadable`, or None if the stack has no such machine."""
+    alarms: object
+    """List of `Alarm`, or `Unreadable`."""
+    dead_letters: object
+    """Number of messages in the dead-letter queue, `Unreadable`, or None if the stack has none."""
+    source: object
+    """`Source`, or `Unreadable`."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that was found, at one moment."""
+
+    now: datetime
+    account: str
+    region: str
+    instances: object
+    """List of `Instance` of account B, or `Unreadable`."""
+    snapshots: object
+    """List of `Snapshot` of account B, or `Unreadable`."""
+    databases: list
+
+
+def is_readable(fact):
+    """Whether the fact was read and the thing is there."""
+    return fact is not None and not isinstance(fact, Unreadable)
+
+
+def parse_time(text):
+    """The moment that an RFC 3339 text names, or None."""
+    found = _TIME.match(text or "")
+    if not found:
+        return None
+    offset = "+0000" if found[3] in "Zz" else found[3].replace(":", "")
+    try:
+        return datetime.strptime(f"{found[1]} {found[2]} {offset}", "%Y-%m-%d %H:%M:%S %z")
+    except ValueError:
+        return None
+
+
+def id_time(replication):
+    """When the replication of this id started, or None."""
+    found = _ID_TIME.match(replication or "")
+    try:
+        return datetime.strptime(found[1], "%Y%m%dt%H%M%Sz").replace(tzinfo=timezone.utc) if found else None
+    except ValueError:
+        return None
+
+
+def seconds_between(earlier, later):
+    """Whole seconds from one moment to another, or None if the first is not known."""
+    return (later - earlier) // timedelta(seconds=1) if earlier else None
+
+
+def arn_part(arn, index):
+    """The part of an ARN between two colons, counted from `arn` = 0; empty if there is none."""
+    parts = arn.split(":")
+    return parts[index] if len(parts) > index else ""
+
+
+def version_in(prefix, name):
+    """The version in `<prefix>-<version>`, or None: the prefix is cut off as text, digits are never searched for."""
+    return _version(name[len(prefix) + 1 :]) if name.startswith(f"{prefix}-") else None
+
+
+def _version(text):
+    return int(text) if text and re.fullmatch("[1-9][0-9]*", text) else None

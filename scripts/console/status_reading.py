@@ -1,0 +1,344 @@
+"""AWS to facts: everything that `scripts/status` reads, and nothing that it makes of it.
+
+What cannot be read becomes an `Unreadable` with the error's code, so that the rest is still told. Of a secret's value
+only `db_host` and `db_prefix` leave `read_pointer`, and nothing in this module raises an error that has seen more.
+"""
+
+import json
+from dataclasses import replace
+from functools import cached_property
+from itertools import islice
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .execution import Execution, execution_arn, replication_id
+from .failure import Failure
+from .status_facts import (
+    SOURCE_DATABASE,
+    Alarm,
+    Database,
+    Facts,
+    Instance,
+    Pointer,
+    Run,
+    Schedule,
+    Snapshot,
+    Source,
+    Stack,
+    Unreadable,
+    arn_part,
+    id_time,
+    is_readable,
+)
+
+#: The outputs by which a destination stack is known among all stacks of an account.
+DESTINATION_OUTPUTS = ("SecretArn", "StateMachineArn", "LaunchFunctionName")
+#: Whom a snapshot is shared with takes a call each, so only that many snapshots are asked about.
+_MOST_ASKED_FOR_SHARING = 20
+#: How far back executions are looked through for the few that are told of.
+_MOST_LISTED = 1000
+#: How many of them are opened to see which database they are about.
+_MOST_OPENED = 100
+
+
+def attempt(read):
+    """What the function reads, or `Unreadable` with the code of the error."""
+    try:
+        return read()
+    except (Failure, BotoCoreError, ClientError) as error:
+        return Unreadable(error_code(error))
+
+
+def error_code(error):
+    """The name by which AWS or its client calls the error."""
+    if isinstance(error, ClientError):
+        return error.response.get("Error", {}).get("Code", "ClientError")
+    if isinstance(error, Failure) and error.__cause__ is not None:
+        return error_code(error.__cause__)
+    return type(error).__name__
+
+
+def read_facts(destination, source, *, stacks=(), last=5, now):
+    """Everything about the databases whose copies account B holds.
+
+    `source` is the account or, where it cannot be entered at all, an `Unreadable`; `stacks` narrows to destination stacks
+    of these names. Raises what AWS raises if the stacks of account B cannot be read.
+    """
+    found = _destination_stacks(destination, stacks)
+    source_account = _SourceAccount(source)
+    return Facts(
+        now=now,
+        account=destination.number(),
+        region=destination.region,
+        instances=attempt(lambda: read_instances(destination)),
+        snapshots=attempt(lambda: read_snapshots(destination)),
+        databases=[_database(destination, source_account, stack, last) for stack in found],
+    )
+
+
+def read_pointer(account, secret):
+    """The two fields of the secret that are ours. Any other field, and any text that holds one, ends here."""
+    text = account.client("secretsmanager").get_secret_value(SecretId=secret).get("SecretString", "")
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        # The decoding error carries the whole text, so it must not be the cause of this one.
+        return Unreadable("SecretInvalid")
+    host, prefix = (fields.get(name, "") for name in ("db_host", "db_prefix"))
+    if not isinstance(host, str) or not isinstance(prefix, str):
+        return Unreadable("SecretInvalid")
+    return Pointer(host, prefix)
+
+
+def read_instances(account):
+    """Every DB instance of the account."""
+    pages = account.client("rds").get_paginator("describe_db_instances").paginate()
+    return [
+        Instance(
+            identifier=found["DBInstanceIdentifier"],
+            tags=_tags(found),
+            status=found.get("DBInstanceStatus", ""),
+            host=found.get("Endpoint", {}).get("Address", ""),
+            created=found.get("InstanceCreateTime"),
+            size=found.get("AllocatedStorage"),
+            deletion_protection=found.get("DeletionProtection", False),
+        )
+        for page in pages
+        for found in page["DBInstances"]
+    ]
+
+
+def read_snapshots(account):
+    """Every manual DB snapshot of the account."""
+    pages = account.client("rds").get_paginator("describe_db_snapshots").paginate(SnapshotType="manual")
+    return [
+        Snapshot(
+            identifier=found["DBSnapshotIdentifier"],
+            tags=_tags(found),
+            arn=found.get("DBSnapshotArn", ""),
+            database=found.get("DBInstanceIdentifier", ""),
+            status=found.get("Status", ""),
+            percent=found.get("PercentProgress"),
+            size=found.get("AllocatedStorage"),
+            encrypted=found.get("Encrypted", False),
+            data_time=found.get("SnapshotDatabaseTime"),
+        )
+        for page in pages
+        for found in page["DBSnapshots"]
+    ]
+
+
+def _tags(found):
+    return {tag["Key"]: tag.get("Value", "") for tag in found.get("TagList", [])}
+
+
+def _stacks(account, name=None):
+    asked = {"StackName": name} if name else {}
+    pages = account.client("cloudformation").get_paginator("describe_stacks").paginate(**asked)
+    return [
+        Stack(
+            name=found["StackName"],
+            status=found["StackStatus"],
+            parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])},
+            outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
+        )
+        for page in pages
+        for found in page["Stacks"]
+    ]
+
+
+def _destination_stacks(account, names):
+    if not names:
+        found = [stack for stack in _stacks(account) if all(name in stack.outputs for name in DESTINATION_OUTPUTS)]
+        return sorted(found, key=lambda stack: stack.name)
+    found = []
+    for name in dict.fromkeys(names):
+        [stack] = _stacks(account, name)
+        missing = [output for output in DESTINATION_OUTPUTS if output not in stack.outputs]
+        if missing:
+            raise Failure(
+                f"the stack {name} of the destination account has no output {missing[0]}; was it deployed with this "
+                "project's destination template?"
+            )
+        found.append(stack)
+    return found
+
+
+class _SourceAccount:
+    """Account A, each thing of it read at most once however many destination stacks ask."""
+
+    def __init__(self, account):
+        self.account = account
+
+    @cached_property
+    def number(self):
+        return attempt(self.account.number)
+
+    @cached_property
+    def stacks(self):
+        return attempt(lambda: _stacks(self.account))
+
+    @cached_property
+    def snapshots(self):
+        return attempt(lambda: read_snapshots(self.account))
+
+    def stack_of(self, topic):
+        """The stack that made the topic, or `Unreadable`."""
+        if isinstance(self.account, Unreadable):
+            return self.account
+        if isinstance(self.number, Unreadable):
+            return self.number
+        if self.number != arn_part(topic, 4):
+            return Unreadable("OtherAccount")
+        if isinstance(self.stacks, Unreadable):
+            return self.stacks
+        found = [stack for stack in self.stacks if stack.outputs.get("TopicArn") == topic]
+        return found[0] if found else Unreadable("StackNotFound")
+
+
+def _database(destination, source_account, stack, last):
+    outputs = stack.outputs
+    machine, rollback_machine = outputs["StateMachineArn"], outputs.get("RollbackStateMachineArn")
+    queue = outputs.get("DeadLetterQueueUrl")
+    machines = destination.client("stepfunctions")
+    runs = attempt(lambda: [_destination_run(machines, arn) for arn in _newest(machines, machine, last)])
+    source = _source(source_account, stack, runs, last)
+    return Database(
+        stack=stack,
+        pointer=attempt(lambda: read_pointer(destination, outputs["SecretArn"])),
+        runs=attempt(lambda: _with_announced(runs, source, machines, machine)),
+        rollbacks=attempt(lambda: [_opened(machines, arn) for arn in _newest(machines, rollback_machine, last)])
+        if rollback_machine
+        else None,
+        alarms=attempt(lambda: _alarms(destination, stack)),
+        dead_letters=attempt(lambda: _waiting_messages(destination, queue)) if queue else None,
+        source=source,
+    )
+
+
+def _source(source_account, destination_stack, destination_runs, last):
+    stack = source_account.stack_of(destination_stack.parameters.get("SourceTopicArn", ""))
+    if isinstance(stack, Unreadable):
+        return stack
+    account = source_account.account
+    database = destination_stack.parameters.get("SourceDBIdentifier", "").lower()
+    announced = {run.replication for run in destination_runs} if is_readable(destination_runs) else set()
+    return Source(
+        account=source_account.number,
+        stack=stack,
+        snapshots=_own_snapshots(account, source_account.snapshots, stack, database),
+        runs=attempt(lambda: _source_runs(account, stack, database, announced, last)),
+        schedule=attempt(lambda: _schedule(account, stack)),
+    )
+
+
+def _own_snapshots(account, snapshots, stack, database):
+    if isinstance(snapshots, Unreadable):
+        return snapshots
+    own = [one for one in snapshots if one.is_of(stack.name) and one.tags.get(SOURCE_DATABASE, database) == database]
+    own.sort(key=lambda one: one.replication or "", reverse=True)
+    rds = account.client("rds")
+    return [_with_sharing(rds, one) for one in own[:_MOST_ASKED_FOR_SHARING]] + own[_MOST_ASKED_FOR_SHARING:]
+
+
+def _with_sharing(rds, snapshot):
+    found = attempt(lambda: rds.describe_db_snapshot_attributes(DBSnapshotIdentifier=snapshot.identifier))
+    if isinstance(found, Unreadable):
+        return snapshot
+    attributes = found["DBSnapshotAttributesResult"].get("DBSnapshotAttributes", [])
+    accounts = [number for one in attributes if one["AttributeName"] == "restore" for number in one.get("AttributeValues", [])]
+    return replace(snapshot, shared_with=accounts)
+
+
+def _listed(machines, machine):
+    """The machine's executions, newest first, as the list gives them."""
+    pages = machines.get_paginator("list_executions").paginate(stateMachineArn=machine, PaginationConfig={"PageSize": 100})
+    return islice((execution for page in pages for execution in page["executions"]), _MOST_LISTED)
+
+
+def _newest(machines, machine, last):
+    return [listed["executionArn"] for listed in islice(_listed(machines, machine), last)]
+
+
+def _opened(machines, arn):
+    execution = Execution(machines, arn)
+    execution.look()
+    return execution
+
+
+def _destination_run(machines, arn):
+    execution = _opened(machines, arn)
+    message = execution.input.get("Input")
+    replication = message.get("replication") if isinstance(message, dict) else None
+    found = replication.get("id") if isinstance(replication, dict) else None
+    return Run(found if isinstance(found, str) else "", execution)
+
+
+def _source_runs(account, stack, database, announced, last):
+    """The newest executions about this database, and the older ones that the executions of account B came from."""
+    machines = account.client("stepfunctions")
+    sought = {replication: id_time(replication) for replication in announced if id_time(replication)}
+    found, opened = [], 0
+    for listed in _listed(machines, stack.outputs["StateMachineArn"]):
+        is_sought = sought.pop(replication_id(listed["executionArn"], listed["startDate"]), None) is not None
+        if len(found) >= last and not is_sought:
+            if not sought or listed["startDate"] < min(sought.values()):
+                break
+            continue
+        if opened == _MOST_OPENED:
+            break
+        opened += 1
+        execution = _opened(machines, listed["executionArn"])
+        if _database_of(execution, stack) == database:
+            found.append(Run(execution.announced_id(), execution))
+    return found
+
+
+def _database_of(execution, stack):
+    said = execution.result("CreateLatestSnapshot").get("sourceDBIdentifier") or execution.input.get("SourceDBIdentifier")
+    return str(said or stack.parameters.get("SourceDBIdentifier", "")).lower()
+
+
+def _with_announced(runs, source, machines, machine):
+    """The runs of account B, and those that runs of account A announced and that are too old to be among them."""
+    if not is_readable(runs) or not is_readable(source) or not is_readable(source.runs):
+        return runs
+    known = {run.replication for run in runs}
+    announced = [execution_arn(machine, run.replication) for run in source.runs if run.replication not in known]
+    return [*runs, *(_destination_run(machines, arn) for arn in announced if Execution(machines, arn).exists())]
+
+
+def _schedule(account, stack):
+    rule = stack.outputs.get("ScheduleRuleName")
+    if not rule:
+        answer = account.client("cloudformation").describe_stack_resource(StackName=stack.name, LogicalResourceId="ScheduleRule")
+        rule = answer["StackResourceDetail"]["PhysicalResourceId"]
+    found = account.client("events").describe_rule(Name=rule)
+    return Schedule(found.get("ScheduleExpression", ""), found["State"])
+
+
+def _alarms(account, stack):
+    pages = account.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.name)
+    names = {
+        resource["PhysicalResourceId"]: resource["LogicalResourceId"]
+        for page in pages
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == "AWS::CloudWatch::Alarm" and resource.get("PhysicalResourceId")
+    }
+    if not names:
+        return []
+    pages = account.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNames=sorted(names))
+    alarms = [
+        Alarm(names[found["AlarmName"]], found["StateValue"], found.get("StateUpdatedTimestamp"))
+        for page in pages
+        for found in page["MetricAlarms"]
+    ]
+    return sorted(alarms, key=lambda alarm: alarm.name)
+
+
+def _waiting_messages(account, queue):
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = account.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+    return sum(int(found.get(name, 0)) for name in names)

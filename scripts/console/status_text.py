@@ -1,0 +1,327 @@
+"""The report as a person reads it: plain text of at most about 140 columns, to be pasted into a ticket. Pure."""
+
+import textwrap
+
+from .screen import age, table
+
+WIDTH = 140
+
+_OUTCOMES = {
+    "succeeded": "succeeded",
+    "failed": "FAILED",
+    "running": "running",
+    "onItsWay": "on its way",
+    "notArrived": "DID NOT ARRIVE",
+    "unknown": "not readable",
+}
+_STATUSES = {"SUCCEEDED": "succeeded", "RUNNING": "running", "TIMED_OUT": "TIMED OUT"}
+_SECRET_OUTCOMES = {
+    "moved": "moved",
+    "alreadyMoved": "named it already",
+    "newerIsLive": "newer one is live",
+    "heldBack": "held back",
+    "instanceBusy": "instance is busy",
+    "passwordPending": "password pending",
+}
+_KINDS = {
+    "ofDatabase": "of the database",
+    "encryptedCopy": "encrypted copy",
+    "copy": "B's copy",
+    "final": "final",
+    "other": "other",
+}
+_SOURCE_STAGES = ("snapshot", "copy in A", "share", "notify", "prune in A")
+_DESTINATION_STAGES = ("copy in B", "restore", "secret", "prune in B")
+#: What can be unreadable, in words.
+_SECTIONS = {
+    "secret": "the secret",
+    "versions": "the databases of account B",
+    "destinationSnapshots": "the snapshots of account B",
+    "destinationRuns": "the executions of account B",
+    "rollbacks": "the rollbacks",
+    "alarms": "the alarms",
+    "deadLetters": "the dead-letter queue",
+    "sourceSnapshots": "the snapshots of account A",
+    "sourceRuns": "the executions of account A",
+    "schedule": "the schedule",
+}
+#: Codes of our own, which AWS does not explain.
+_CODES = {
+    "OtherAccount": "the credentials are of another account than the topic",
+    "StackNotFound": "no stack of account A has the destination's SourceTopicArn as its output TopicArn",
+    "SecretInvalid": "the secret is not a JSON object in text form with db_host and db_prefix as texts",
+    "ProfileNotFound": "there is no such profile",
+}
+
+
+def render(document):
+    """The report as lines of text, joined."""
+    lines = [f"status of the RDS copies in account {document['destinationAccount']}, {document['region']}, at {document['at']}"]
+    if not document["databases"]:
+        lines += ["", "no destination stack was found here"]
+    for database in document["databases"]:
+        lines += ["", *_database(database)]
+    return "\n".join(_printable(line).rstrip() for line in lines) + "\n"
+
+
+def _database(database):
+    title = f"{database['sourceDatabase'] or database['stack']}: {database['headline']}"
+    lines = [*_wrapped(title, "", "  "), "=" * min(len(title), WIDTH)]
+    for warning in database["warnings"]:
+        lines += _wrapped(f"warning: {warning['text']}", "", "         ")
+    for name, code in database["unreadable"].items():
+        words = f"{code}: {_CODES[code]}" if code in _CODES else code
+        lines.append(f"{_SECTIONS[name]}: not readable with these credentials ({words})")
+    lines += ["", *_summary(database)]
+    sections = (
+        ("versions, newest first", _versions),
+        ("where they came from", _origins),
+        ("versions that exist only as a snapshot in B; scripts/rollback restores them", _restorable),
+        ("replications, newest first", _replications),
+        ("how long their stages took", _stages),
+        ("rollbacks, newest first", _rollbacks),
+        ("snapshots in account A", lambda found: _snapshots(found["sourceSnapshots"])),
+        ("snapshots in account B", lambda found: _snapshots(found["destinationSnapshots"])),
+    )
+    for title, rows in sections:
+        found = rows(database)
+        if found:
+            lines += ["", title, *found]
+    return lines
+
+
+def _summary(database):
+    """The single facts, one a line."""
+    live, secret, schedule = database["live"], database["secret"], database["schedule"]
+    source = f"account A {database['sourceAccount'] or 'unknown'}, stack {database['sourceStack'] or 'unknown'}"
+    rows = [["from", source], ["to", f"stack {database['stack']} ({database['stackStatus']})"]]
+    if secret:
+        rows.append(["secret", f"{secret['name'] or secret['arn']} names {secret['dbHost'] or 'nothing'}"])
+    if live:
+        made = f", made {_when(live['createdAt'], live['ageSeconds'])}" if live["createdAt"] else ""
+        rows.append(["live", f"version {live['version']}, {live['instance']}, {live['rdsStatus']}{made}"])
+        data = f"as of {_when(live['dataTime'], live['dataAgeSeconds'])}" if live["dataTime"] else "of unknown age"
+        limit = database["maxHoursWithoutReplication"]
+        rows.append(["its data", data + (f"; more than {limit} h is too old" if limit else "")])
+    if schedule:
+        rows.append(["schedule", f"{schedule['expression']} UTC, {schedule['state']}"])
+    if database["alarms"] is not None:
+        rows.append(["alarms", ", ".join(f"{one['name']} {one['state']}" for one in database["alarms"]) or "none"])
+    if database["deadLetterMessages"] is not None:
+        rows.append(["dead letters", f"{database['deadLetterMessages']} messages"])
+    return [f"  {name:<12}  {value}" for name, value in rows]
+
+
+def _versions(database):
+    rows = [["version", "instance", "RDS status", "what it is", "mark", "data as of", "data age", "age", "size"]]
+    for one in database["versions"] or []:
+        rows.append(
+            [
+                _or_dash(one["version"]),
+                one["instance"],
+                one["rdsStatus"],
+                one["words"] + (f"; data of version {one['restoredVersion']}" if one["restoredVersion"] else ""),
+                "to-be-deleted" if one["marked"] else "",
+                one["dataTime"] or "unknown",
+                _age(one["dataAgeSeconds"]),
+                _age(one["ageSeconds"]),
+                _gib(one["sizeGib"]),
+            ]
+        )
+    return _table(rows, right=(0, 6, 7, 8))
+
+
+def _origins(database):
+    rows = [["version", "replication", "created", "snapshot", "where"]]
+    for one in database["versions"] or []:
+        snapshot = one["sourceSnapshot"] or {"name": "unknown", "isInSource": None, "exists": None}
+        account = {True: "in A", False: "in B", None: ""}[snapshot["isInSource"]]
+        gone = ", gone" if snapshot["exists"] is False else ""
+        rows.append(
+            [
+                _or_dash(one["version"]),
+                one["replicationId"] or "-",
+                one["createdAt"] or "unknown",
+                snapshot["name"],
+                account + gone,
+            ]
+        )
+    return _table(rows, right=(0,))
+
+
+def _restorable(database):
+    rows = [["version", "snapshot", "data as of", "data age", "size", "restored as"]]
+    for one in database["restorable"] or []:
+        again = ", ".join(f"version {version}" for version in one["restoredAs"])
+        rows.append(
+            [one["version"], one["snapshot"], one["dataTime"] or "unknown", _age(one["dataAgeSeconds"]), _gib(one["sizeGib"]), again]
+        )
+    return _table(rows, right=(0, 3, 4))
+
+
+def _replications(database):
+    rows = [["replication", "started", "age", "account A", "account B", "version", "secret"]]
+    failures = []
+    for one in database["replications"] or []:
+        rows.append(
+            [
+                one["id"] or "-",
+                one["startedAt"],
+                _age(one["ageSeconds"]),
+                _source_result(one, database),
+                _destination_result(one, database),
+                _or_dash(one["version"]),
+                _secret_outcome(one["secretOutcome"]),
+            ]
+        )
+        failures += _failure(one["id"] or one["startedAt"], one)
+    return _table(rows, right=(2, 5)) + failures
+
+
+def _source_result(replication, database):
+    if replication["source"]:
+        return _status(replication["source"])
+    if "sourceRuns" in database["unreadable"]:
+        return "not readable"
+    return "-" if replication["startedByHandInB"] else "no run found"
+
+
+def _destination_result(replication, database):
+    if replication["destination"]:
+        return _status(replication["destination"]) + (", by hand" if replication["startedByHandInB"] else "")
+    if "destinationRuns" in database["unreadable"]:
+        return "not readable"
+    # A source that is still running or has failed has nothing to announce yet.
+    return _OUTCOMES[replication["outcome"]] if replication["outcome"] in ("onItsWay", "notArrived") else "no run"
+
+
+def _stages(database):
+    replications = database["replications"] or []
+    stages = [*(_SOURCE_STAGES if database["unreadable"].get("sourceRuns") is None else ()), *_DESTINATION_STAGES]
+    rows = [["replication", *stages, "in all"]]
+    for one in replications:
+        seconds = {
+            stage["stage"]: stage["seconds"] for run in (one["source"], one["destination"]) if run for stage in run["stages"]
+        }
+        rows.append([one["id"] or "-", *(_length(seconds.get(stage)) for stage in stages), _length(one["seconds"])])
+    return _table(rows, right=range(1, len(rows[0])), keep_empty=True)
+
+
+def _rollbacks(database):
+    rows = [["started", "age", "wanted", "result", "version", "instance", "restored from", "secret", "restore", "move"]]
+    failures = []
+    for one in database["rollbacks"] or []:
+        seconds = {stage["stage"]: stage["seconds"] for stage in one["stages"]}
+        rows.append(
+            [
+                one["startedAt"],
+                _age(one["ageSeconds"]),
+                _or_dash(one["wanted"]),
+                _status(one),
+                _or_dash(one["version"]),
+                one["instance"] or "-",
+                f"snapshot of version {one['restoredVersion']}" if one["restoredVersion"] else "",
+                _secret_outcome(one["secretOutcome"]),
+                _length(seconds.get("restore")),
+                _length(seconds.get("secret")),
+            ]
+        )
+        failures += _failure(one["startedAt"], one)
+    return _table(rows, right=(1, 2, 4, 8, 9)) + failures
+
+
+def _snapshots(snapshots):
+    rows = [["snapshot", "kind", "status", "size", "encrypted", "data as of", "data age", "version", "mark", "shared with"]]
+    for one in snapshots or []:
+        is_ready = one["status"] == "available"
+        percent = f" {one['percent']}%" if one["percent"] is not None and not is_ready else ""
+        shared = "-" if one["sharedWith"] is None else ", ".join(one["sharedWith"]) or "nobody"
+        rows.append(
+            [
+                one["name"],
+                _KINDS[one["kind"]],
+                one["status"] + percent,
+                _gib(one["sizeGib"]),
+                "yes" if one["encrypted"] else "no",
+                one["dataTime"] or "unknown",
+                _age(one["dataAgeSeconds"]),
+                one["version"] or "",
+                "to-be-deleted" if one["marked"] else "",
+                shared if any(each["sharedWith"] is not None for each in snapshots) else "",
+            ]
+        )
+    return _table(rows, right=(3, 6, 7))
+
+
+def _table(rows, right=(), keep_empty=False):
+    """An indented table without the columns that say nothing; a long first column gets lines of its own."""
+    if len(rows) < 2:
+        return []
+    rows = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    used = [column for column in range(len(rows[0])) if keep_empty or any(row[column] for row in rows[1:])]
+    rows = [[row[column] for column in used] for row in rows]
+    right = [place for place, column in enumerate(used) if column in set(right)]
+    lines = table(rows, right)
+    if max(map(len, lines)) <= WIDTH - 2:
+        return [f"  {line}" for line in lines]
+    # What is too wide is the longest column, of names that must not be cut: each goes onto a line of its own.
+    widest = max(range(len(rows[0])), key=lambda column: max(len(row[column]) for row in rows))
+    rest = [[cell for column, cell in enumerate(row) if column != widest] for row in rows]
+    lines = table(rest, [column - (column > widest) for column in right if column != widest])
+    return [
+        *(f"  {line}" for line in lines[:2]),
+        *(f"  {line}" for row, rest_line in zip(rows[1:], lines[2:]) for line in (row[widest], f"  {rest_line}") if line),
+    ]
+
+
+def _wrapped(text, first, following):
+    folded = " ".join(text.split())
+    return textwrap.wrap(
+        folded, WIDTH, initial_indent=first, subsequent_indent=following, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _failure(name, failed):
+    """Lines under a table: the error of one of its rows."""
+    if not failed["error"]:
+        return []
+    return _wrapped(f"{name}: {failed['error']}" + (f": {failed['cause']}" if failed["cause"] else ""), "  ", "    ")
+
+
+def _status(run):
+    said = _STATUSES.get(run["status"], run["status"])
+    return f"{said}: {run['stage']}" if run["status"] != "SUCCEEDED" and run["stage"] else said
+
+
+def _secret_outcome(outcome):
+    return _SECRET_OUTCOMES.get(outcome, outcome) if outcome else ""
+
+
+def _when(moment, seconds):
+    return f"{moment} ({age(seconds)} ago)"
+
+
+def _age(seconds):
+    return "-" if seconds is None else age(seconds)
+
+
+def _length(seconds):
+    """How long something took, short enough for a column: 0.4 s, 245 s, 42 min, 3 h 05 min."""
+    if seconds is None:
+        return "-"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds)} s" if seconds < 600 else age(seconds)
+
+
+def _gib(size):
+    return "-" if size is None else f"{size} GiB"
+
+
+def _or_dash(value):
+    return "-" if value is None else str(value)
+
+
+def _printable(line):
+    """Tags and causes are written by others; nothing of theirs may move the cursor of a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in line)

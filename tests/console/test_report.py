@@ -1,0 +1,597 @@
+"""What is made of the facts: standings, ages, origins, outcomes, the headline and the warnings."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import timezone
+
+import pytest
+from conftest import ROOT
+from console.screen import age, timestamp
+from console.status_facts import Alarm, Pointer, Schedule, Unreadable, id_time, parse_time, version_in
+from console.status_report import FAILED, NEVER_WAS, READY, is_complete, report
+from world import (
+    A,
+    B,
+    DESTINATION,
+    DESTINATION_STATES,
+    NOW,
+    SOURCE_STATES,
+    ago,
+    arn,
+    copy_in_destination,
+    destination_run,
+    encrypted_copy,
+    execution,
+    host,
+    instance,
+    replication_id,
+    rollback,
+    source_run,
+    source_snapshot,
+    told,
+    warnings,
+    world,
+)
+
+MARK = {"to-be-deleted": "True"}
+
+
+# ------------------------------------------------------------------------------------------------------ small things
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (-5, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h 00 min"),
+        (11100, "3 h 05 min"),
+        (86399, "23 h 59 min"),
+        (86400, "1 d 0 h"),
+        (187200, "2 d 4 h"),
+    ],
+)
+def test_ages_have_units(seconds: float, said: str) -> None:
+    assert age(seconds) == said
+
+
+def test_moments_are_utc_to_the_second_however_they_are_written() -> None:
+    for text in (
+        "2026-11-22T10:34:00Z",
+        "2026-11-22T10:34:00.123456789Z",
+        "2026-11-22 11:34:00+01:00",
+        "2026-11-22t05:04:00-0530",
+    ):
+        assert timestamp(parse_time(text)) == "2026-11-22T10:34:00Z", text
+    for text in (None, "", "yesterday", "2026-11-22", "2026-11-22T10:34:00", "2026-13-22T10:34:00Z"):
+        assert parse_time(text) is None, text
+    assert id_time("20261122t103400z-1f2e3d") == parse_time("2026-11-22T10:34:00Z").astimezone(timezone.utc)
+    assert id_time("by-hand") is None and id_time("20269922t103400z-1f2e3d") is None
+
+
+def test_digits_in_a_prefix_are_never_a_version() -> None:
+    assert version_in("app3", "app3-7") == 7
+    assert [version_in("app", name) for name in ("app3-7", "app-07", "app-7-final", "app-", "app")] == [None] * 5
+
+
+def test_the_words_of_rds_mean_here_what_they_mean_to_the_functions() -> None:
+    text = (ROOT / "crates/replication/src/progress.rs").read_text()
+    words = dict(re.findall(r'instance\("([a-z-]+)", (Ready|Pending|Failed)', text))
+    assert {word for word, meaning in words.items() if meaning == "Ready"} == READY
+    assert {word for word, meaning in words.items() if meaning == "Failed"} == FAILED
+    assert NEVER_WAS < FAILED
+
+
+def test_the_tags_are_those_of_the_functions() -> None:
+    from console import status_facts
+
+    text = (ROOT / "crates/replication/src/lineage.rs").read_text()
+    theirs = dict(re.findall(r'pub const ([A-Z_]+): &str = "([^"]+)"', text))
+    assert theirs and theirs.items() <= vars(status_facts).items()
+    assert 'DELETION_MARK: (&str, &str) = ("%s", "%s")' % status_facts.DELETION_MARK in text
+
+
+def test_every_stage_of_the_machines_has_a_word() -> None:
+    from console.status_report import STAGES
+
+    tasks = set()
+    for path in (ROOT / "statemachines").glob("*.asl.json"):
+        tasks |= {name for name, state in json.loads(path.read_text())["States"].items() if state["Type"] == "Task"}
+    assert set(STAGES) == tasks - {"NotifyFailure"}
+
+
+# --------------------------------------------------------------------------------------------------- when all is well
+
+
+def test_the_headline_is_what_a_person_reads_first() -> None:
+    database = told(world())
+    assert database["headline"] == (
+        "live version 11, data 59 min old, 2 older versions to roll back to, last replication succeeded 46 min ago"
+    )
+    assert database["warnings"] == [] and database["unreadable"] == {}
+    assert [(one["version"], one["standing"]) for one in database["versions"]] == [(11, "live"), (10, "older"), (9, "older")]
+    assert database["live"] == database["versions"][0]
+    assert database["live"]["ageSeconds"] == 20 * 60
+
+
+def test_the_report_can_be_written_as_it_is_and_says_when() -> None:
+    document = report(world())
+    assert json.loads(json.dumps(document)) == document
+    assert (document["format"], document["at"], document["destinationAccount"]) == (1, "2026-11-22T12:00:00Z", B)
+    assert is_complete(document)
+
+
+def test_a_replication_is_told_with_both_runs_and_its_stages() -> None:
+    newest = told(world())["replications"][0]
+    assert (newest["id"], newest["outcome"], newest["version"]) == (replication_id(11), "succeeded", 11)
+    assert newest["seconds"] == 14 * 60, "from A's start to B's end"
+    assert [(stage["stage"], stage["seconds"]) for stage in newest["destination"]["stages"]] == [
+        ("copy in B", 60),
+        ("restore", 60),
+        ("secret", 60),
+        ("prune in B", 60),
+    ]
+    assert len(told(world(), last=2)["replications"]) == 2
+
+
+def test_a_loop_belongs_to_its_stage() -> None:
+    looped = ("CopySharedSnapshotInTargetAccount",) * 3 + ("RestoreDBInstance",)
+    run = destination_run(11, looped, status="RUNNING", seconds=100)
+    stages = told(world(runs=[run]))["replications"][0]["destination"]["stages"]
+    # The last stage has not ended, so it lasts until now: from 11:15.
+    assert [stage["seconds"] for stage in stages] == [300, 45 * 60]
+
+
+# ------------------------------------------------------------------------------------------- data time and the lineage
+
+
+def test_the_age_of_the_data_is_the_tags_then_the_snapshots_and_never_the_copys() -> None:
+    tagged = instance(11, tags={"rds-replication:data-time": "2026-11-22T08:00:00Z"})
+    live = told(world(instances=[tagged]))["live"]
+    assert (live["dataTime"], live["dataTimeFrom"], live["dataAgeSeconds"]) == ("2026-11-22T08:00:00Z", "tag", 4 * 3600)
+
+    live = told(world())["live"]
+    assert (live["dataTime"], live["dataTimeFrom"]) == ("2026-11-22T11:01:00Z", "snapshot")
+
+    only_in_a = told(world(snapshots=[]))["live"]
+    assert (only_in_a["dataTime"], only_in_a["dataTimeFrom"]) == ("2026-11-22T11:01:00Z", "snapshot")
+
+    facts = world(snapshots=[], source_changes={"snapshots": []})
+    live = told(facts)["live"]
+    assert (live["dataTime"], live["dataTimeFrom"], live["dataAgeSeconds"]) == (None, None, None)
+    assert "data of unknown age" in told(facts)["headline"]
+    assert warnings(facts) == ["dataTimeUnknown"]
+
+
+def test_a_tag_that_is_no_time_is_passed_over() -> None:
+    odd = instance(11, tags={"rds-replication:data-time": "lunchtime"})
+    assert told(world(instances=[odd]))["live"]["dataTimeFrom"] == "snapshot"
+
+
+def test_the_source_snapshot_is_followed_as_far_as_tags_lead() -> None:
+    def origin(**changes: object) -> dict:
+        return told(world(**changes))["live"]["sourceSnapshot"]
+
+    name = f"snap-{replication_id(11)}"
+    assert origin() == {"arn": arn(A, name), "name": name, "isInSource": True, "exists": True}
+    # Only B is readable: its copy says from which snapshot of A it was copied.
+    assert origin(source=Unreadable("AccessDenied")) == {
+        "arn": arn(A, f"{name}-copy-in"),
+        "name": f"{name}-copy-in",
+        "isInSource": True,
+        "exists": None,
+    }
+    # A has pruned both; the tag still says which it was.
+    assert origin(source_changes={"snapshots": []})["exists"] is False
+    # B's copy is gone: the replication's id leads on.
+    assert origin(snapshots=[]) == {"arn": arn(A, name), "name": name, "isInSource": True, "exists": True}
+    # Nothing is left but the instance's own tag.
+    own = origin(snapshots=[], source_changes={"snapshots": []})
+    assert own == {
+        "arn": arn(B, f"copy-{replication_id(11)}"),
+        "name": f"copy-{replication_id(11)}",
+        "isInSource": False,
+        "exists": False,
+    }
+    bare = instance(11, tags={"rds-replication:source-snapshot": None, "rds-replication:id": None})
+    assert told(world(instances=[bare], snapshots=[]))["live"]["sourceSnapshot"] is None
+
+
+def test_tags_that_lead_in_a_circle_end() -> None:
+    first = copy_in_destination(11, tags={"rds-replication:source-snapshot": arn(B, f"copy-{replication_id(10)}")})
+    second = copy_in_destination(10, tags={"rds-replication:source-snapshot": arn(B, f"copy-{replication_id(11)}")})
+    assert told(world(snapshots=[first, second]))["live"]["dataTime"] == "2026-11-22T11:01:00Z"
+
+
+# -------------------------------------------------------------------------------------------------------- the versions
+
+
+def test_what_is_newer_than_live_is_told_apart_in_words() -> None:
+    others = [
+        instance(12),
+        instance(13),
+        instance(14, status="creating"),
+        instance(15, status="incompatible-restore"),
+        instance(16, status="storage-full"),
+        instance(17),
+    ]
+    runs = [
+        destination_run(11),
+        destination_run(12, outcome="heldBack"),
+        destination_run(13, DESTINATION_STATES[:2], status="FAILED", error="InstanceNotReady"),
+        destination_run(17, DESTINATION_STATES[:2], status="RUNNING"),
+    ]
+    database = told(world(instances=[instance(10), instance(11), *others], runs=runs, parameters={"Promote": "manual"}))
+    said = {one["version"]: (one["standing"], one["words"], one["canRollBack"]) for one in database["versions"]}
+    assert said == {
+        17: ("inProgress", "being made", True),
+        16: ("broken", "cannot be used as it is", False),
+        15: ("failed", "left by a restore that failed", False),
+        14: ("inProgress", "being made", False),
+        13: ("leftover", "left by a replication that failed", True),
+        12: ("heldBack", "held back, newer than live (Promote is manual)", True),
+        11: ("live", "live", False),
+        10: ("older", "older, to roll back to", True),
+    }
+    assert "1 newer version held back" in database["headline"]
+    assert [warning["text"] for warning in database["warnings"] if warning["name"] == "leftover"] == [
+        "version 16 (copy-16) is storage-full: cannot be used as it is",
+        "version 15 (copy-15) is incompatible-restore: left by a restore that failed",
+        "version 13 (copy-13) is available: left by a replication that failed",
+    ]
+
+
+def test_a_replication_that_failed_once_and_was_mended_by_hand_leaves_nothing_over() -> None:
+    failed = destination_run(12, DESTINATION_STATES[:2], status="FAILED", error="ServiceFault")
+    again = destination_run(12, name="again", minute=30, outcome="heldBack")
+    database = told(world(instances=[instance(11), instance(12)], runs=[again, failed, destination_run(11)]))
+    assert database["versions"][0]["standing"] == "heldBack"
+
+
+def test_older_ones_that_cannot_be_rolled_back_to_now_are_not_counted() -> None:
+    instances = [
+        instance(11),
+        instance(10, status="stopped"),
+        instance(9, status="modifying"),
+        instance(8, status="failed"),
+        instance(7, status="deleting"),
+        instance(6),
+        instance(5, tags={"rds-replication:version": None}),
+    ]
+    database = told(world(instances=instances))
+    assert [(one["version"], one["standing"]) for one in database["versions"]] == [
+        (11, "live"),
+        (10, "stopped"),
+        (9, "busy"),
+        (8, "failed"),
+        (7, "deleting"),
+        (6, "older"),
+        (None, "unnumbered"),
+    ]
+    assert "1 older version to roll back to" in database["headline"]
+
+
+def test_what_others_made_is_no_version() -> None:
+    foreign = instance(12, tags={"rds-replication:stack": "another"})
+    bare = replace(instance(13), tags={})
+    assert [one["version"] for one in told(world(instances=[instance(11), foreign, bare]))["versions"]] == [11]
+
+
+def test_a_rollback_that_is_running_is_making_its_version() -> None:
+    restored = instance(12, tags={"rds-replication:restored-version": "9"})
+    running = rollback(9, 12, status="RUNNING", made={"restoredVersion": 9})
+    database = told(world(instances=[instance(11), restored], rollbacks=[running]))
+    assert database["versions"][0]["standing"] == "inProgress"
+    database = told(world(live=12, instances=[instance(11), restored], rollbacks=[]))
+    assert database["headline"].startswith("live version 12 (data of version 9), data ")
+
+
+def test_versions_that_exist_only_as_a_snapshot_can_be_restored() -> None:
+    kept = [copy_in_destination(number, tags={"rds-replication:version": str(number)}) for number in (8, 9, 10, 11)]
+    kept += [
+        copy_in_destination(7, tags={"rds-replication:version": "7"}, status="creating"),
+        copy_in_destination(6),
+        # A person's snapshot of version 5 carries its tags, and is no copy of a snapshot of the source.
+        copy_in_destination(5, tags={"rds-replication:version": "5"}, database="copy-5"),
+    ]
+    restored = instance(12, tags={"rds-replication:restored-version": "9"})
+    database = told(world(instances=[instance(10, status="failed"), instance(11), restored], snapshots=kept))
+    assert [(one["version"], one["restoredAs"]) for one in database["restorable"]] == [(10, []), (9, [12]), (8, [])]
+    assert database["restorable"][0]["dataTime"] == "2026-11-22T10:01:00Z"
+    assert "no older version to roll back to but 3 to restore from a snapshot" in database["headline"]
+    database = told(world(instances=[instance(10), instance(11)], snapshots=kept))
+    assert "1 older version to roll back to and 2 more to restore" in database["headline"]
+
+
+# --------------------------------------------------------------------------------------------------------- the warnings
+
+
+def test_a_secret_that_names_nothing_of_ours_is_said_and_how() -> None:
+    def text(**changes: object) -> str:
+        database = told(world(**changes))
+        assert database["live"] is None and "NO LIVE VERSION" in database["headline"]
+        return next(warning["text"] for warning in database["warnings"] if warning["name"] == "nothingLive")
+
+    assert text(live=None) == "the secret names no database yet: db_host is empty"
+    assert text(live=7) == "the secret names a database that is not in this account: copy-7.c1.example"
+    other = replace(instance(7), identifier="reports", tags={})
+    assert text(live=7, instances=[instance(11), other]) == (
+        "the secret names reports, which this stack did not make (copy-7.c1.example)"
+    )
+    versions = told(world(live=None))["versions"]
+    assert {one["standing"] for one in versions} == {"kept"} and all(one["canRollBack"] for one in versions)
+
+
+def test_a_live_instance_that_does_not_answer_is_in_the_headline() -> None:
+    facts = world(instances=[instance(11, status="stopped", tags=MARK), instance(10)])
+    assert "live version 11 is STOPPED" in told(facts)["headline"]
+    assert warnings(facts) == ["liveNotAvailable", "liveMarked"]
+
+
+def test_data_that_is_too_old_is_said_unless_nobody_wants_to_know() -> None:
+    old = [instance(11, tags={"rds-replication:data-time": "2026-11-20T11:59:59Z"})]
+    assert warnings(world(instances=old)) == ["dataTooOld"]
+    assert warnings(world(instances=old, parameters={"MaxHoursWithoutReplication": "0"})) == []
+    assert warnings(world(instances=[instance(11, tags={"rds-replication:data-time": "2026-11-20T12:00:00Z"})])) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "left", "reason"),
+    [
+        ({}, (), "the next replication deletes it"),
+        ({"deletion_protection": True}, (), "it has deletion protection, so a person has to decide"),
+        ({"status": "modifying"}, (), "it is modifying; a later replication deletes it"),
+        ({}, ({"identifier": "copy-9", "reason": "3 deletions per run are allowed"},), "3 deletions per run are allowed"),
+    ],
+)
+def test_what_is_marked_and_still_exists_is_said_with_the_reason(changes: dict, left: tuple, reason: str) -> None:
+    instances = [instance(11), instance(10), instance(9, tags=MARK, **changes)]
+    database = told(world(instances=instances, runs=[destination_run(11, left=left)]))
+    assert [warning["text"] for warning in database["warnings"] if warning["name"] == "markedStillExists"] == [
+        f"version 9 (copy-9) is marked to-be-deleted and still exists: {reason}"
+    ]
+
+
+def test_what_is_being_deleted_or_kept_again_needs_no_warning() -> None:
+    left = ({"identifier": "copy-9", "reason": "it was busy"},)
+    for one in (instance(9, tags=MARK, status="deleting"), instance(9)):
+        assert warnings(world(instances=[instance(11), one], runs=[destination_run(11, left=left)])) == []
+
+
+def test_a_snapshot_that_a_prune_could_not_delete_is_said() -> None:
+    left = ({"identifier": f"copy-{replication_id(9)}", "reason": "deleting it: AccessDenied"},)
+    assert warnings(world(runs=[destination_run(11, left=left)])) == ["notDeleted"]
+
+
+def test_sharing_with_anybody_else_is_said() -> None:
+    assert warnings(world(source_changes={"snapshots": [encrypted_copy(11, shared_with=[B, "333333333333"])]})) == [
+        "sharedWithOthers"
+    ]
+    assert warnings(world(source_changes={"snapshots": [source_snapshot(11, shared_with=["all"])]})) == ["sharedWithOthers"]
+
+
+def test_alarms_dead_letters_and_a_stack_that_is_not_whole_are_said() -> None:
+    facts = world(alarms=[Alarm("StaleCopyAlarm", "ALARM", ago(hours=1)), Alarm("DeadLetterAlarm", "OK")], dead_letters=2)
+    assert [warning["text"] for warning in told(facts)["warnings"]] == [
+        "StaleCopyAlarm is in alarm since 2026-11-22T11:00:00Z",
+        "2 messages that could not be handled in the dead-letter queue",
+    ]
+    [database] = facts.databases
+    whole = replace(database, alarms=[], dead_letters=None, stack=replace(database.stack, status="UPDATE_ROLLBACK_COMPLETE"))
+    assert warnings(replace(facts, databases=[whole])) == ["stackNotComplete"]
+
+
+# ----------------------------------------------------------------------------------------------------- the replications
+
+
+def test_a_failure_in_b_is_named_with_its_stage_and_cause() -> None:
+    failed = destination_run(11, DESTINATION_STATES[:2], status="FAILED", error="RestoreFailed", cause="restoring copy-11: ...")
+    facts = world(live=10, instances=[instance(9), instance(10)], runs=[failed, destination_run(10), destination_run(9)])
+    database = told(facts)
+    newest = database["replications"][0]
+    assert (newest["outcome"], newest["error"], newest["failedIn"], newest["failedStage"]) == (
+        "failed",
+        "RestoreFailed",
+        "destination",
+        "restore",
+    )
+    # The time in which people are told is no stage.
+    assert [stage["stage"] for stage in newest["destination"]["stages"]] == ["copy in B", "restore"]
+    assert database["headline"].endswith(
+        "last replication FAILED 47 min ago: RestoreFailed (last success 1 h 46 min ago)"
+    )
+    assert database["warnings"][0]["text"] == (
+        f"the last replication {replication_id(11)} failed in account B, restore: RestoreFailed: restoring copy-11: ..."
+    )
+
+
+def test_a_failure_in_a_has_no_run_in_b() -> None:
+    failed = source_run(11, SOURCE_STATES[:2], status="FAILED", error="KeyNotAccessible", cause="copying: no")
+    facts = world(runs=[destination_run(10)], source_changes={"runs": [failed, source_run(10)]})
+    newest = told(facts)["replications"][0]
+    assert (newest["outcome"], newest["failedIn"], newest["failedStage"]) == ("failed", "source", "copy in A")
+    assert newest["destination"] is None
+    assert warnings(facts) == ["lastReplicationFailed"]
+
+
+@pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED"])
+def test_an_end_without_an_error_is_named_by_its_status(status: str) -> None:
+    stopped = destination_run(11, DESTINATION_STATES[:1], status=status)
+    assert f"FAILED 49 min ago: {status}" in told(world(runs=[stopped]))["headline"]
+
+
+def test_a_prune_that_failed_in_a_after_b_had_succeeded_is_still_a_failure() -> None:
+    failed = source_run(11, status="FAILED", error="PruneIncomplete")
+    newest = told(world(source_changes={"runs": [failed]}))["replications"][0]
+    assert (newest["outcome"], newest["failedIn"], newest["version"]) == ("failed", "source", 11)
+
+
+def test_a_message_that_never_arrived_is_said_after_a_while() -> None:
+    facts = world(runs=[destination_run(10)], source_changes={"runs": [source_run(11), source_run(10)]})
+    assert told(facts)["replications"][0]["outcome"] == "notArrived"
+    assert "DID NOT ARRIVE in account B" in told(facts)["headline"]
+    assert warnings(facts) == ["notArrived"]
+    soon = replace(facts, now=NOW.replace(hour=11, minute=10))
+    assert told(soon)["replications"][0]["outcome"] == "onItsWay"
+    assert warnings(soon) == []
+
+
+def test_a_replication_that_runs_is_said_beside_the_one_before() -> None:
+    running = destination_run(11, DESTINATION_STATES[:2], status="RUNNING")
+    database = told(world(live=10, runs=[running, destination_run(10)], instances=[instance(10), instance(11, status="creating")]))
+    assert database["headline"] == (
+        "live version 10, data 1 h 59 min old, no older version to roll back to, a replication running since 1 h 00 min, "
+        "the one before succeeded 1 h 46 min ago"
+    )
+    assert database["replications"][0]["endedAt"] is None and database["warnings"] == []
+
+
+def test_a_run_that_was_started_by_hand_in_b_is_a_row_of_its_own() -> None:
+    failed = destination_run(11, DESTINATION_STATES[:1], status="FAILED", error="KeyNotAccessible")
+    again = destination_run(11, name="again", minute=30)
+    database = told(world(runs=[again, failed]))
+    rows = [(one["id"], one["startedByHandInB"], one["outcome"], one["source"] is not None) for one in database["replications"]]
+    assert rows[:2] == [(replication_id(11), True, "succeeded", False), (replication_id(11), False, "failed", True)]
+    assert "last replication succeeded 26 min ago" in database["headline"]
+    assert database["warnings"] == []
+
+
+def test_a_run_that_was_started_by_hand_for_a_lost_message_belongs_to_its_replication() -> None:
+    database = told(world(runs=[destination_run(11, name="for-the-lost-message", minute=30)]))
+    [only] = database["replications"]
+    assert (only["startedByHandInB"], only["outcome"], only["seconds"]) == (True, "succeeded", 34 * 60)
+    assert database["warnings"] == []
+
+
+def test_a_run_in_b_whose_source_is_unknown_is_told_too() -> None:
+    original = destination_run(8)
+    facts = world(runs=[destination_run(11), original], source_changes={"runs": [source_run(11)]})
+    database = told(facts)
+    last = database["replications"][-1]
+    assert (last["id"], last["source"], last["startedByHandInB"]) == (replication_id(8), None, False)
+
+
+def test_input_without_a_message_has_no_id() -> None:
+    from console.status_facts import Run
+
+    odd = Run("", execution("destination", "typed", ago(minutes=5), DESTINATION_STATES[:1], status="FAILED", error="InvalidInput"))
+    newest = told(world(runs=[odd]))["replications"][0]
+    assert (newest["id"], newest["startedByHandInB"], newest["error"]) == (None, True, "InvalidInput")
+
+
+def test_what_the_secret_did_not_follow_is_said() -> None:
+    assert "succeeded 46 min ago (held back)" in told(world(runs=[destination_run(11, outcome="heldBack")]))["headline"]
+
+
+def test_rollbacks_are_a_list_of_their_own() -> None:
+    restored = rollback("previous", 12, made={"restoredVersion": 9})
+    failed = rollback(99, 12, status="FAILED", error="VersionNotFound", cause="rolling back: the versions that exist: 11, 10")
+    database = told(world(rollbacks=[failed, restored]))
+    rows = [(one["wanted"], one["status"], one["restoredVersion"], one["error"]) for one in database["rollbacks"]]
+    assert rows == [(99, "FAILED", None, "VersionNotFound"), ("previous", "SUCCEEDED", 9, None)]
+    assert [stage["stage"] for stage in database["rollbacks"][1]["stages"]] == ["restore", "secret"]
+    assert told(world(rollbacks=None))["rollbacks"] is None
+
+
+# ------------------------------------------------------------------------------------------------------- the snapshots
+
+
+def test_snapshots_are_told_by_kind() -> None:
+    by_hand = copy_in_destination(11, identifier="before-the-test", database="copy-11")
+    final = replace(
+        copy_in_destination(8), identifier=f"copy-8-final-{replication_id(11)}", database="copy-8", tags={}, data_time=None
+    )
+    foreign = replace(final, identifier="reports-3-final", database="reports-3")
+    theirs = copy_in_destination(7, tags={"rds-replication:stack": "another"})
+    database = told(world(snapshots=[copy_in_destination(11), by_hand, final, foreign, theirs]))
+    assert {one["name"]: one["kind"] for one in database["destinationSnapshots"]} == {
+        f"copy-{replication_id(11)}": "copy",
+        "before-the-test": "other",
+        f"copy-8-final-{replication_id(11)}": "final",
+    }
+    kinds = [(one["kind"], one["sharedWith"], one["encrypted"]) for one in database["sourceSnapshots"][:2]]
+    assert kinds == [("encryptedCopy", [B], True), ("ofDatabase", [], False)]
+
+
+# ------------------------------------------------------------------------------------------------ what cannot be read
+
+
+def test_without_account_a_everything_of_b_is_still_told() -> None:
+    database = told(world(source=Unreadable("ExpiredToken")))
+    assert database["unreadable"] == {name: "ExpiredToken" for name in ("sourceSnapshots", "sourceRuns", "schedule")}
+    assert database["headline"] == told(world())["headline"]
+    assert [one["source"] for one in database["replications"]] == [None] * 3
+    assert (database["sourceSnapshots"], database["schedule"], database["sourceStack"]) == (None, None, None)
+    assert is_complete(report(world(source=Unreadable("ExpiredToken"))))
+
+
+def test_each_thing_that_cannot_be_read_is_said_and_the_rest_told() -> None:
+    denied = Unreadable("AccessDenied")
+    of_b = {
+        "secret": world(pointer=denied),
+        "destinationRuns": world(runs=denied),
+        "versions": replace(world(), instances=denied),
+        "destinationSnapshots": replace(world(), snapshots=denied),
+    }
+    for name, facts in of_b.items():
+        assert told(facts)["unreadable"] == {name: "AccessDenied"}, name
+        assert not is_complete(report(facts)), name
+    others = {
+        "alarms": world(alarms=denied),
+        "deadLetters": world(dead_letters=denied),
+        "rollbacks": world(rollbacks=denied),
+        "schedule": world(source_changes={"schedule": denied}),
+        "sourceSnapshots": world(source_changes={"snapshots": denied}),
+        "sourceRuns": world(source_changes={"runs": denied}),
+    }
+    for name, facts in others.items():
+        assert told(facts)["unreadable"] == {name: "AccessDenied"}, name
+        assert is_complete(report(facts)), name
+
+
+def test_which_version_is_live_is_not_guessed() -> None:
+    database = told(world(pointer=Unreadable("AccessDeniedException")))
+    assert database["live"] is None and database["secret"] is None
+    assert database["headline"].startswith("live version not readable, ")
+    assert {one["standing"] for one in database["versions"]} == {"kept"}
+    assert database["warnings"] == []
+
+
+def test_only_as_and_only_bs_runs_are_told_as_such() -> None:
+    database = told(world(runs=Unreadable("AccessDenied")))
+    assert {one["outcome"] for one in database["replications"]} == {"unknown"}
+    assert "last replication ended well in account A 55 min ago" in database["headline"]
+
+
+def test_an_empty_account_is_no_failure() -> None:
+    facts = world(live=None, instances=[], snapshots=[], runs=[], source_changes={"runs": [], "snapshots": []})
+    database = told(facts)
+    assert database["headline"] == "NO LIVE VERSION, no older version to roll back to, no replication yet"
+    assert warnings(facts) == ["nothingLive"]
+    assert (database["versions"], database["restorable"], database["replications"]) == ([], [], [])
+    assert is_complete(report(replace(facts, databases=[])))
+
+
+def test_only_what_belongs_to_the_stack_is_told_of_it() -> None:
+    [first] = world().databases
+    second = replace(
+        first,
+        stack=replace(first.stack, name="reports-stack", parameters={**first.stack.parameters, "DatabaseName": "reports"}),
+        pointer=Pointer(host(3, "reports"), "reports"),
+    )
+    theirs = instance(3, host=host(3, "reports"), tags={"rds-replication:stack": "reports-stack"})
+    facts = world(instances=[instance(11), theirs])
+    both = report(replace(facts, databases=[first, second]))["databases"]
+    assert [one["live"]["version"] for one in both] == [11, 3]
+    assert both[1]["destinationSnapshots"] == [] and both[0]["stack"] == DESTINATION
+
+
+def test_the_schedule_is_told() -> None:
+    facts = world(source_changes={"schedule": Schedule("rate(1 day)", "DISABLED")})
+    assert told(facts)["schedule"] == {"expression": "rate(1 day)", "state": "DISABLED"}
