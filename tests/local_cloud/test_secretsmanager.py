@@ -1,18 +1,61 @@
-"""Secrets of other accounts, secrets under keys of their own, and repeated requests."""
+"""Secrets of other accounts, secrets under keys of their own, and the versions of a secret with their labels."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
-from typing import Any, Optional
+from typing import Any, Iterator, Optional
 
 import pytest
 from accounts import allow
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 pytestmark = pytest.mark.patch
 
 READ = "secretsmanager:GetSecretValue"
+
+
+@contextlib.contextmanager
+def refused(code: str, *words: str) -> Iterator[None]:
+    """What happens inside is refused with this error, whose message has these words."""
+    with pytest.raises(ClientError) as caught:
+        yield
+    error = caught.value.response["Error"]
+    assert error["Code"] == code, error
+    for word in words:
+        assert word in error["Message"], error
+
+
+class Secret:
+    """A secret of the source account and its versions."""
+
+    def __init__(self, cloud: Any, name: str) -> None:
+        self.cloud, self.name = cloud, name
+        self.secrets = cloud.client("secretsmanager", "source")
+        made = self.secrets.create_secret(Name=name, SecretString="0")
+        self.arn, self.first = made["ARN"], made["VersionId"]
+
+    def put(self, value: str, *labels: str, **options: Any) -> str:
+        """The id of a new version."""
+        stages = {"VersionStages": list(labels)} if labels else {}
+        return self.secrets.put_secret_value(SecretId=self.name, SecretString=value, **stages, **options)["VersionId"]
+
+    def value(self, **version: str) -> str:
+        return self.secrets.get_secret_value(SecretId=self.name, **version)["SecretString"]
+
+    def move(self, label: str, **versions: str) -> None:
+        self.secrets.update_secret_version_stage(SecretId=self.name, VersionStage=label, **versions)
+
+    def labels(self, **options: Any) -> dict[str, set]:
+        listed = self.secrets.list_secret_version_ids(SecretId=self.name, **options)["Versions"]
+        return {version["VersionId"]: set(version.get("VersionStages", [])) for version in listed}
+
+
+@pytest.fixture
+def versions(cloud: Any, name: str) -> Secret:
+    return Secret(cloud, name)
 
 
 def key(cloud: Any, *principals: str) -> str:
@@ -76,3 +119,88 @@ def test_a_repeated_put_changes_nothing(cloud: Any, name: str) -> None:
     with pytest.raises(ClientError) as error:
         secrets.put_secret_value(SecretId=name, SecretString="other", ClientRequestToken=token)
     assert error.value.response["Error"]["Code"] == "ResourceExistsException"
+
+
+PENDING = "rds-replication-pending"
+
+
+def test_a_label_of_ones_own_moves_and_nothing_else_does(versions: Secret) -> None:
+    one = versions.put("1", PENDING)
+    assert versions.labels() == {versions.first: {"AWSCURRENT"}, one: {PENDING}}
+    two = versions.put("2", PENDING)
+    assert versions.labels() == {versions.first: {"AWSCURRENT"}, two: {PENDING}}
+    assert (versions.value(), versions.value(VersionStage=PENDING)) == ("0", "2")
+    # What has lost its last label is not gone.
+    assert versions.value(VersionId=one) == "1"
+    assert versions.labels(IncludeDeprecated=True) == {versions.first: {"AWSCURRENT"}, one: set(), two: {PENDING}}
+
+
+def test_a_new_current_version_leaves_the_labels_of_others(versions: Secret) -> None:
+    pending = versions.put("1", PENDING)
+    current = versions.put("2")
+    assert versions.labels() == {versions.first: {"AWSPREVIOUS"}, pending: {PENDING}, current: {"AWSCURRENT"}}
+    both = versions.put("3", "AWSCURRENT", PENDING)
+    assert versions.labels() == {current: {"AWSPREVIOUS"}, both: {"AWSCURRENT", PENDING}}
+    # The values of the versions that are deprecated by now can still be named.
+    assert (versions.value(VersionId=versions.first), versions.value(VersionId=pending)) == ("0", "1")
+
+
+def test_a_repeated_put_of_what_is_deprecated_makes_nothing_current(versions: Secret) -> None:
+    token = uuid.uuid4().hex * 2
+    assert versions.put("1", ClientRequestToken=token) == token
+    versions.put("2")
+    versions.put("3")
+    assert versions.put("1", ClientRequestToken=token) == token
+    assert versions.value() == "3"
+    with refused("ResourceExistsException", token):
+        versions.put("other", ClientRequestToken=token)
+
+
+def test_a_put_that_makes_no_sense_is_refused(versions: Secret) -> None:
+    put = versions.cloud.client("secretsmanager", "source", config=Config(parameter_validation=False)).put_secret_value
+    for wrong, code in (
+        ({"SecretString": "1", "ClientRequestToken": "short"}, "InvalidParameterException"),
+        ({"SecretString": "1", "ClientRequestToken": "x" * 65}, "InvalidParameterException"),
+        ({}, "InvalidRequestException"),
+        ({"SecretString": "1", "SecretBinary": b"1"}, "InvalidRequestException"),
+    ):
+        with refused(code):
+            put(SecretId=versions.name, **wrong)
+    assert versions.labels(IncludeDeprecated=True) == {versions.first: {"AWSCURRENT"}}
+
+
+def test_the_current_label_moves_and_is_never_taken_away(versions: Secret) -> None:
+    second = versions.put("1")
+    with refused("InvalidParameterException", "AWSCURRENT"):
+        versions.move("AWSCURRENT", RemoveFromVersionId=second)
+    versions.move("AWSCURRENT", MoveToVersionId=versions.first, RemoveFromVersionId=second)
+    assert versions.labels() == {versions.first: {"AWSCURRENT"}, second: {"AWSPREVIOUS"}}
+
+
+def test_a_version_is_not_read_by_the_label_of_another(versions: Secret) -> None:
+    second = versions.put("1")
+    assert versions.value(VersionId=second, VersionStage="AWSCURRENT") == "1"
+    with refused("InvalidRequestException", "VersionStage"):
+        versions.value(VersionId=second, VersionStage="AWSPREVIOUS")
+
+
+def test_a_policy_may_ask_for_the_label_and_the_version(versions: Secret, accounts: Any, name: str) -> None:
+    def keys(**values: str) -> dict:
+        return {"StringEquals": {f"secretsmanager:{key}": value for key, value in values.items()}}
+
+    pending = versions.put("1", PENDING)
+    session = accounts.session(
+        "source",
+        name,
+        allow("secretsmanager:UpdateSecretVersionStage", versions.arn, **keys(VersionStage=PENDING)),
+        allow(READ, versions.arn, **keys(VersionId=pending)),
+    )
+    role = versions.cloud.client("secretsmanager", "source", **session)
+    assert role.get_secret_value(SecretId=name, VersionId=pending)["SecretString"] == "1"
+    with refused("AccessDeniedException", READ):
+        role.get_secret_value(SecretId=name)
+    move = {"SecretId": name, "RemoveFromVersionId": versions.first, "MoveToVersionId": pending}
+    with refused("AccessDeniedException", "secretsmanager:UpdateSecretVersionStage"):
+        role.update_secret_version_stage(VersionStage="AWSCURRENT", **move)
+    role.update_secret_version_stage(SecretId=name, VersionStage=PENDING, RemoveFromVersionId=pending)
+    assert versions.labels() == {versions.first: {"AWSCURRENT"}}
