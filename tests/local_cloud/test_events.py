@@ -125,3 +125,15 @@ def test_a_rule_hears_of_an_execution_that_is_timed_out(rules: Rules, tmp_path: 
     assert event["resources"] == [execution]
     assert (event["detail"]["executionArn"], event["detail"]["status"]) == (execution, "TIMED_OUT")
     assert json.loads(event["detail"]["input"]) == {"a": 1}
+
+
+def test_a_policy_names_a_rule_as_aws_does(rules: Rules, name: str) -> None:
+    def as_role(role: str, rule: str) -> Any:
+        session = rules.accounts.session("source", role, allow("events:DescribeRule", rule))
+        return rules.cloud.client("events", "source", **session)
+
+    assert rules.arn == f"arn:aws:events:us-east-1:{rules.accounts.number('source')}:rule/{name}"
+    assert as_role(name, rules.arn).describe_rule(Name=name)["State"] == "ENABLED"
+    with pytest.raises(ClientError) as error:
+        as_role(f"{name}-other", f"{rules.arn}-other").describe_rule(Name=name)
+    assert f"events:DescribeRule on resource: {rules.arn} " in error.value.response["Error"]["Message"]

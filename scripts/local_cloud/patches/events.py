@@ -3,7 +3,7 @@
 AWS: a function, a queue or a topic lets a rule in by its own policy; a state machine is started as the target's role,
 which must trust EventBridge and allow it. A schedule always acts as its target's role. A function is invoked
 asynchronously, with Lambda's retries. What cannot be delivered goes to the dead-letter queue of the target, if it has
-one. PutTargets wants the role.
+one. PutTargets wants the role. In the ARN of a rule of the default bus there is no bus, in policies either.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import logging
 from typing import Any, Callable, Optional
 
 from local_cloud import permissions
-from ministack.core import responses
+from ministack.core import iam_actions, responses
 from ministack.core.arn import parse_arn
 from ministack.services import eventbridge, lambda_svc, sns, sqs
 
@@ -32,6 +32,7 @@ def apply() -> None:
     eventbridge._invoke_target = _permitted(eventbridge._invoke_target)
     eventbridge._dispatch_to_lambda = invoke_function
     eventbridge._validate_target_arn = _with_role(eventbridge._validate_target_arn)
+    iam_actions.extract_resource_arn = _of_default_bus(iam_actions.extract_resource_arn)
 
 
 def _permitted(invoke: Callable) -> Callable:
@@ -90,3 +91,11 @@ def _with_role(validate: Callable) -> Callable:
         return validate(target)
 
     return validate_with_role
+
+
+def _of_default_bus(extract: Callable[..., Any]) -> Callable[..., Any]:
+    def extract_without_default_bus(service: str, *request: Any, **options: Any) -> Any:
+        arn = extract(service, *request, **options)
+        return arn.replace(":rule/default/", ":rule/") if service == "events" and isinstance(arn, str) else arn
+
+    return extract_without_default_bus

@@ -1,8 +1,9 @@
-"""StartExecution, StopExecution, and the roles and definitions of machines.
+"""StartExecution, StopExecution, ListExecutions, and the roles and definitions of machines.
 
 AWS: StartExecution with the name and input of an execution that still runs answers as the first call did; with the
 name of any other execution it is ExecutionAlreadyExists. Names have at most 80 characters, without spaces and most
 punctuation. Inputs are JSON of at most 256 KiB. A machine whose role does not trust Step Functions is refused.
+ListExecutions wants a machine that exists, or a Map Run, and gives a hundred executions a page unless asked for more.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ministack.services import stepfunctions as sfn
 from ministack.services.cloudformation import provisioners
 
 INPUT_LIMIT_BYTES = 256 * 1024
+DEFAULT_PAGE, LARGEST_PAGE = 100, 1000
 # Control characters, space, brackets, wildcards, and what AWS lists as special.
 NOT_IN_NAMES = re.compile(r"""[\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]""")
 
@@ -24,6 +26,7 @@ NOT_IN_NAMES = re.compile(r"""[\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]"""
 def apply() -> None:
     sfn._start_execution = _started(sfn._start_execution)
     sfn._stop_execution = _stopped(sfn._describe_execution)
+    sfn._list_executions = _listed(sfn._list_executions)
     sfn._create_state_machine = _checked(sfn._create_state_machine)
     sfn._update_state_machine = _checked(sfn._update_state_machine)
     sfn._validate_state_machine_definition = validate
@@ -71,6 +74,23 @@ def _stopped(describe: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
         return responses.json_response({"stopDate": found["stopDate"]})
 
     return stop
+
+
+def _listed(list_all: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
+    def list_of_one(request: dict) -> tuple:
+        machine, map_run = request.get("stateMachineArn"), request.get("mapRunArn")
+        if bool(machine) == bool(map_run):
+            message = "You must specify either a state machine ARN or a Map Run ARN, but not both"
+            return _error("ValidationException", message)
+        known = (sfn._state_machines, sfn._state_machine_versions, sfn._state_machine_aliases)
+        if machine and not any(machine in one for one in known):
+            return _error("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{machine}'")
+        size = request.get("maxResults") or DEFAULT_PAGE
+        if not 0 < size <= LARGEST_PAGE:
+            return _error("ValidationException", f"'maxResults' must be from 0 to {LARGEST_PAGE}")
+        return list_all({**request, "maxResults": size})
+
+    return list_of_one
 
 
 def _checked(change: Callable[[dict], tuple]) -> Callable[[dict], tuple]:

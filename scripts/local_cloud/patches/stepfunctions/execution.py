@@ -3,7 +3,8 @@
 AWS: an execution keeps the definition and the role that its machine had when it started. It ends once: what comes
 after StopExecution or the machine's TimeoutSeconds changes nothing, and nothing new is begun. States.Runtime and
 States.DataLimitExceeded are neither retried nor caught by States.ALL. A delay of a Retry is as long as
-MaxDelaySeconds at most, and with JitterStrategy FULL anything between nothing and that.
+MaxDelaySeconds at most, and with JitterStrategy FULL anything between nothing and that. The history calls a task whose
+resource is the ARN of a function LambdaFunction..., and everything else Task...
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 import threading
 from contextvars import ContextVar, copy_context
 from typing import Any, Callable, Optional
@@ -20,6 +22,7 @@ from ministack.services import stepfunctions as sfn
 logger = logging.getLogger("states")
 
 DATA_LIMIT_BYTES = 256 * 1024
+FUNCTION_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:function:")
 UNCATCHABLE = {"States.Runtime", "States.DataLimitExceeded"}
 _ENDED = "LocalCloud.Ended"
 
@@ -182,7 +185,20 @@ def add_event(execution: dict, kind: str, details: Optional[dict] = None) -> dic
     """Adds to the history; nothing follows the event that ends it."""
     if execution["status"] != "RUNNING" and not kind.startswith("Execution"):
         return {"id": len(execution["events"])}
-    return _stock_add_event(execution, kind, details)
+    if kind not in ("TaskScheduled", "TaskSucceeded", "TaskFailed"):
+        return _stock_add_event(execution, kind, details)
+    (told,) = (details or {}).values()
+    if not FUNCTION_ARN.match(told["resource"]):
+        return _stock_add_event(execution, kind, details)
+    kind = kind.replace("Task", "LambdaFunction")
+    if told.get("error") == "States.Timeout":
+        kind = "LambdaFunctionTimedOut"
+    wanted = ("resource",) if kind == "LambdaFunctionScheduled" else ("error", "cause", "output")
+    told = {name: value for name, value in told.items() if name in wanted}
+    event = _stock_add_event(execution, kind, {f"{kind[0].lower()}{kind[1:]}EventDetails": told})
+    if kind == "LambdaFunctionScheduled":
+        _stock_add_event(execution, "LambdaFunctionStarted")
+    return event
 
 
 def wait_scaled(seconds: float) -> None:
