@@ -1,0 +1,155 @@
+"""AWS as a table of answers: real clients, which check what they are asked and page by themselves, without a network."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Any, Callable
+
+import boto3
+from botocore.awsrequest import AWSResponse
+
+REGION = "eu-west-1"
+Handler = Callable[[dict], dict]
+
+
+class Refused(Exception):
+    """Answered as an error with this code."""
+
+
+class FakeAccount:
+    """Stands in for `console.account.Account`. What nobody has set an answer for is refused with AccessDenied."""
+
+    def __init__(self, number: str, role: str = "destination", stack: str = "") -> None:
+        self.role = role
+        self.stack = stack
+        self.region = REGION
+        self.calls: Counter[str] = Counter()
+        self._number = number
+        self._answers: dict[str, Handler] = {}
+
+    def answer(self, operation: str, handler: Handler | dict) -> None:
+        """Sets the answer of an operation such as DescribeStacks."""
+        self._answers[operation] = handler if callable(handler) else lambda _: handler
+
+    def refuse(self, operation: str, code: str = "AccessDenied") -> None:
+        def handler(_: dict) -> dict:
+            raise Refused(code)
+
+        self._answers[operation] = handler
+
+    def page(self, operation: str, key: str, items: list, *, token: str = "NextToken", size: int = 2, **fixed: Any) -> None:
+        """Sets answers that come in pages of this size, whatever size is asked for."""
+
+        def handler(asked: dict) -> dict:
+            start = int(asked.get(token, 0))
+            answer = {**fixed, key: items[start : start + size]}
+            return answer | ({token: str(start + size)} if start + size < len(items) else {})
+
+        self._answers[operation] = handler
+
+    def number(self) -> str:
+        return self._number
+
+    def outputs(self) -> dict:
+        [stack] = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
+        return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+
+    def client(self, service: str) -> Any:
+        client = boto3.client(service, region_name=REGION, aws_access_key_id="key", aws_secret_access_key="secret")
+        client.meta.events.register("before-parameter-build.*.*", self._remember)
+        client.meta.events.register("before-call.*.*", self._reply)
+        return client
+
+    def _remember(self, params: dict, context: dict, **_: Any) -> None:
+        context["asked"] = params
+
+    def _reply(self, model: Any, context: dict, **_: Any) -> tuple:
+        self.calls[model.name] += 1
+        try:
+            if model.name not in self._answers:
+                raise Refused("AccessDenied")
+            answer, status = self._answers[model.name](context["asked"]), 200
+        except Refused as refused:
+            answer, status = {"Error": {"Code": str(refused), "Message": "not you"}}, 400
+        metadata = {"HTTPStatusCode": status, "RequestId": "x"}
+        return AWSResponse(None, status, {}, None), {**answer, "ResponseMetadata": metadata}
+
+
+def stack(name: str, outputs: dict, parameters: dict | None = None, status: str = "CREATE_COMPLETE") -> dict:
+    return {
+        "StackName": name,
+        "StackStatus": status,
+        "CreationTime": datetime(2026, 11, 1),
+        "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()],
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in (parameters or {}).items()],
+    }
+
+
+def tags(**values: str) -> list:
+    """Tags of ours, the names without their beginning and with underscores."""
+    return [{"Key": f"rds-replication:{key.replace('_', '-')}", "Value": value} for key, value in values.items()]
+
+
+class Machine:
+    """The executions of one machine, answered by `answers_of`."""
+
+    def __init__(self, arn: str) -> None:
+        self.arn = arn
+        self.executions: list[dict] = []
+
+    def run(
+        self,
+        name: str,
+        start: datetime,
+        *,
+        status: str = "SUCCEEDED",
+        input: str = "{}",
+        output: str = "{}",
+        events: tuple[dict, ...] = (),
+        **more: Any,
+    ) -> str:
+        """Adds an execution; they are listed newest first."""
+        arn = f"{self.arn.replace(':stateMachine:', ':execution:')}:{name}"
+        ended = {} if status == "RUNNING" else {"stopDate": start, "output": output}
+        described = {"executionArn": arn, "stateMachineArn": self.arn, "name": name, "status": status, "startDate": start}
+        self.executions.append({"described": described | ended | {"input": input} | more, "events": list(events)})
+        self.executions.sort(key=lambda one: one["described"]["startDate"], reverse=True)
+        return arn
+
+
+def answers_of(account: FakeAccount, *machines: Machine) -> None:
+    """Answers what is asked about executions of these machines, two to a page."""
+
+    def listed(asked: dict) -> dict:
+        [machine] = [one for one in machines if one.arn == asked["stateMachineArn"]]
+        start = int(asked.get("nextToken", 0))
+        wanted = ("executionArn", "stateMachineArn", "name", "status", "startDate")
+        rows = [{key: one["described"][key] for key in wanted} for one in machine.executions]
+        return {"executions": rows[start : start + 2]} | ({"nextToken": str(start + 2)} if start + 2 < len(rows) else {})
+
+    def found(arn: str) -> dict:
+        for machine in machines:
+            for one in machine.executions:
+                if one["described"]["executionArn"] == arn:
+                    return one
+        raise Refused("ExecutionDoesNotExist")
+
+    def history(asked: dict) -> dict:
+        events = list(reversed(found(asked["executionArn"])["events"]))
+        start = int(asked.get("nextToken", 0))
+        return {"events": events[start : start + 2]} | ({"nextToken": str(start + 2)} if start + 2 < len(events) else {})
+
+    account.answer("ListExecutions", listed)
+    account.answer("DescribeExecution", lambda asked: found(asked["executionArn"])["described"])
+    account.answer("GetExecutionHistory", history)
+
+
+def entered(number: int, state: str, kind: str, at: datetime, input: str = "{}") -> dict:
+    """A history event: a state is entered."""
+    return {
+        "id": number,
+        "type": f"{kind}StateEntered",
+        "timestamp": at,
+        "stateEnteredEventDetails": {"name": state, "input": input},
+    }

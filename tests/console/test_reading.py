@@ -1,0 +1,443 @@
+"""What is read from the two accounts, with real clients and answers of our own: all pages, and nothing of the secret but two fields."""
+
+from __future__ import annotations
+
+import json
+import re
+import traceback
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from aws import FakeAccount, Machine, Refused, answers_of, entered, stack, tags
+from botocore.exceptions import NoCredentialsError, ProfileNotFound
+from console import status
+from console.execution import replication_id
+from console.failure import Failure
+from console.status_facts import Facts, Pointer, Unreadable, is_readable
+from console.status_reading import attempt, error_code, read_facts, read_pointer
+from world import A, B
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
+TOPIC = f"arn:aws:sns:eu-west-1:{A}:topic"
+SECRET = f"arn:aws:secretsmanager:eu-west-1:{B}:secret:orders/read-x"
+CANARY = "Canary-1f2e3d-never-shown"
+QUEUE = f"https://sqs.eu-west-1.amazonaws.com/{B}/dead-letters"
+
+
+def machine_arn(account: str, name: str) -> str:
+    return f"arn:aws:states:eu-west-1:{account}:stateMachine:{name}"
+
+
+class World:
+    """Both accounts, with one replication that made version 1."""
+
+    def __init__(self) -> None:
+        self.a, self.b = FakeAccount(A, "source"), FakeAccount(B)
+        self.source, self.destination = Machine(machine_arn(A, "source")), Machine(machine_arn(B, "destination"))
+        self.rollbacks = Machine(machine_arn(B, "rollback"))
+        self.id = self.replicate(NOW - timedelta(hours=1))
+        self._fill_a()
+        self._fill_b()
+
+    def replicate(self, start: datetime, *, database: str | None = None, arrives: bool = True, by_hand: str = "") -> str:
+        """A run of A and, under its id, one of B."""
+        input = json.dumps({"SourceDBIdentifier": database} if database else {})
+        events = (entered(1, "CreateLatestSnapshot", "Task", start, input), entered(2, "CopyEncryptedSnapshot", "Task", start))
+        arn = self.source.run(f"uuid-{len(self.source.executions)}", start, input=input, output=input, events=events)
+        replication = replication_id(arn, start)
+        if arrives:
+            message = json.dumps({"Input": {"replication": {"id": replication}}})
+            self.destination.run(by_hand or replication, start + timedelta(minutes=5), input=message, output=message)
+        return replication
+
+    def read(self, source: Any = None, **options: Any) -> Facts:
+        return read_facts(self.b, self.a if source is None else source, now=NOW, **options)
+
+    def _fill_a(self) -> None:
+        outputs = {"TopicArn": TOPIC, "StateMachineArn": self.source.arn, "ScheduleRuleName": "rule"}
+        others = [stack("first", {}), stack("second", {"TopicArn": f"{TOPIC}-2"})]
+        parameters = {"SourceDBIdentifier": "orders", "DestinationAccountNumber": B}
+        self.a.page("DescribeStacks", "Stacks", [*others, stack("source-stack", outputs, parameters)])
+        own = {"stack": "source-stack", "id": self.id, "source_db": "orders"}
+        snapshots = [
+            snapshot(A, "snap", own),
+            snapshot(A, "snap-copy-in", own | {"source_snapshot": arn_of(A, "snap")}),
+            snapshot(A, "of-another-stack", own | {"stack": "second"}),
+            snapshot(A, "of-another-database", own | {"source_db": "reports"}),
+            snapshot(A, "by-hand", {}),
+        ]
+        self.a.page("DescribeDBSnapshots", "DBSnapshots", snapshots, token="Marker")
+        shared = [{"AttributeName": "restore", "AttributeValues": [B]}]
+        self.a.answer("DescribeDBSnapshotAttributes", {"DBSnapshotAttributesResult": {"DBSnapshotAttributes": shared}})
+        self.a.answer("DescribeRule", {"Name": "rule", "ScheduleExpression": "rate(1 day)", "State": "ENABLED"})
+        answers_of(self.a, self.source)
+
+    def _fill_b(self) -> None:
+        outputs = {
+            "SecretArn": SECRET,
+            "SecretName": "orders/read",
+            "StateMachineArn": self.destination.arn,
+            "RollbackStateMachineArn": self.rollbacks.arn,
+            "LaunchFunctionName": "launch",
+            "DeadLetterQueueUrl": QUEUE,
+        }
+        parameters = {"SourceTopicArn": TOPIC, "SourceDBIdentifier": "orders", "DatabaseName": "copy"}
+        self.stacks = [stack("one", {}), stack("two", {"SecretArn": "x"}), stack("destination-stack", outputs, parameters)]
+        self.b.answer("DescribeStacks", self._describe_stacks)
+        instances = [
+            {"DBInstanceIdentifier": "by-hand", "DBInstanceStatus": "available"},
+            {"DBInstanceIdentifier": "being-made", "DBInstanceStatus": "creating", "TagList": tags(stack="destination-stack")},
+            {
+                "DBInstanceIdentifier": "copy-1",
+                "DBInstanceStatus": "available",
+                "Endpoint": {"Address": "copy-1.c1.example", "Port": 5432},
+                "InstanceCreateTime": NOW - timedelta(minutes=40),
+                "AllocatedStorage": 20,
+                "DeletionProtection": True,
+                "MasterUsername": CANARY,
+                "TagList": tags(stack="destination-stack", version="1", id=self.id),
+            },
+        ]
+        self.b.page("DescribeDBInstances", "DBInstances", instances, token="Marker")
+        copies = [snapshot(B, f"copy-{number}", {"stack": "destination-stack", "source_db": "orders"}) for number in range(5)]
+        self.b.page("DescribeDBSnapshots", "DBSnapshots", copies, token="Marker")
+        self.secret({"db_host": "copy-1.c1.example", "db_prefix": "copy", "username": "u", "password": CANARY})
+        resources = [resource("Topic", "AWS::SNS::Topic"), resource("AnAlarm", "AWS::CloudWatch::Alarm")]
+        resources += [resource("Queue", "AWS::SQS::Queue"), resource("AnotherAlarm", "AWS::CloudWatch::Alarm")]
+        self.b.page("ListStackResources", "StackResourceSummaries", resources, size=3)
+        alarms = [{"AlarmName": f"the-{name}", "StateValue": "OK", "StateUpdatedTimestamp": NOW} for name in ("AnotherAlarm", "AnAlarm")]
+        self.b.page("DescribeAlarms", "MetricAlarms", alarms, size=1)
+        counts = {"ApproximateNumberOfMessages": "2", "ApproximateNumberOfMessagesNotVisible": "1"}
+        self.b.answer("GetQueueAttributes", {"Attributes": counts})
+        answers_of(self.b, self.destination, self.rollbacks)
+
+    def _describe_stacks(self, asked: dict) -> dict:
+        if "StackName" in asked:
+            found = [one for one in self.stacks if one["StackName"] == asked["StackName"]]
+            if not found:
+                raise Refused("ValidationError")
+            return {"Stacks": found}
+        place = int(asked.get("NextToken", 0))
+        return {"Stacks": [self.stacks[place]]} | ({"NextToken": str(place + 1)} if place + 1 < len(self.stacks) else {})
+
+    def secret(self, fields: Any) -> None:
+        text = fields if isinstance(fields, str) else json.dumps(fields)
+        self.b.answer("GetSecretValue", {"ARN": SECRET, "Name": "orders/read", "SecretString": text})
+
+
+def arn_of(account: str, name: str) -> str:
+    return f"arn:aws:rds:eu-west-1:{account}:snapshot:{name}"
+
+
+def snapshot(account: str, name: str, own: dict) -> dict:
+    return {
+        "DBSnapshotIdentifier": name,
+        "DBSnapshotArn": arn_of(account, name),
+        "DBInstanceIdentifier": "orders",
+        "Status": "available",
+        "PercentProgress": 100,
+        "AllocatedStorage": 20,
+        "Encrypted": True,
+        "SnapshotDatabaseTime": NOW - timedelta(hours=1),
+        "TagList": tags(**own),
+    }
+
+
+def resource(name: str, kind: str) -> dict:
+    return {
+        "LogicalResourceId": name,
+        "PhysicalResourceId": f"the-{name}",
+        "ResourceType": kind,
+        "LastUpdatedTimestamp": NOW,
+        "ResourceStatus": "CREATE_COMPLETE",
+    }
+
+
+@pytest.fixture
+def here() -> World:
+    return World()
+
+
+def ids(runs: Any) -> list[str]:
+    return [run.replication for run in runs]
+
+
+# ----------------------------------------------------------------------------------------------------- what is there
+
+
+def test_every_page_of_everything_is_read(here: World) -> None:
+    facts = here.read()
+    [database] = facts.databases
+    assert (facts.account, facts.region, database.stack.name) == (B, "eu-west-1", "destination-stack")
+    assert [one.identifier for one in facts.instances] == ["by-hand", "being-made", "copy-1"]
+    assert [one.identifier for one in facts.snapshots] == [f"copy-{number}" for number in range(5)]
+    assert [(one.name, one.state) for one in database.alarms] == [("AnAlarm", "OK"), ("AnotherAlarm", "OK")]
+    assert database.dead_letters == 3, "a message that somebody is looking at is still there"
+    assert database.pointer == Pointer("copy-1.c1.example", "copy")
+    assert database.rollbacks == []
+    source = database.source
+    assert (source.account, source.stack.name) == (A, "source-stack")
+    assert [(one.identifier, one.shared_with) for one in source.snapshots] == [("snap", [B]), ("snap-copy-in", [B])]
+    assert (source.schedule.expression, source.schedule.state) == ("rate(1 day)", "ENABLED")
+    assert ids(source.runs) == ids(database.runs) == [here.id]
+
+
+def test_what_an_instance_lacks_yet_is_unknown(here: World) -> None:
+    made = next(one for one in here.read().instances if one.identifier == "being-made")
+    assert (made.host, made.created, made.size, made.version, made.deletion_protection) == ("", None, None, None, False)
+    last = here.read().instances[-1]
+    assert (last.version, last.size, last.deletion_protection) == (1, 20, True)
+
+
+def test_stacks_are_found_by_their_outputs_or_named(here: World) -> None:
+    assert [one.stack.name for one in here.read(stacks=["destination-stack", "destination-stack"]).databases] == ["destination-stack"]
+    with pytest.raises(Failure, match="stack two of the destination account has no output StateMachineArn"):
+        here.read(stacks=["two"])
+    here.stacks[:] = here.stacks[:2]
+    assert here.read().databases == []
+
+
+def test_things_of_account_a_are_read_once_for_all_stacks(here: World) -> None:
+    here.read()
+    once = here.a.calls["DescribeDBSnapshots"]
+    again = dict(here.stacks[-1], StackName="another-destination")
+    here.stacks.append(again)
+    here.a.calls.clear()
+    assert len(here.read().databases) == 2
+    assert here.a.calls["DescribeDBSnapshots"] == once
+
+
+def test_an_older_stack_without_a_rollback_machine_or_a_rule_name_is_read_too(here: World) -> None:
+    drop = {"RollbackStateMachineArn", "DeadLetterQueueUrl"}
+    here.stacks[-1]["Outputs"] = [one for one in here.stacks[-1]["Outputs"] if one["OutputKey"] not in drop]
+    here.a.answer("DescribeStacks", {"Stacks": [stack("source-stack", {"TopicArn": TOPIC, "StateMachineArn": here.source.arn})]})
+    detail = {"PhysicalResourceId": "rule", "LogicalResourceId": "ScheduleRule", "ResourceType": "AWS::Events::Rule"}
+    detail |= {"LastUpdatedTimestamp": NOW, "ResourceStatus": "CREATE_COMPLETE"}
+    here.a.answer("DescribeStackResource", {"StackResourceDetail": detail})
+    [database] = here.read().databases
+    assert (database.rollbacks, database.dead_letters) == (None, None)
+    assert database.source.schedule.state == "ENABLED"
+
+
+def test_only_so_many_snapshots_are_asked_whom_they_are_shared_with(here: World) -> None:
+    own = {"stack": "source-stack", "source_db": "orders"}
+    many = [snapshot(A, f"snap-{number:02}", own | {"id": f"20261122t{number:06}z-aaaaaa"}) for number in range(30)]
+    here.a.page("DescribeDBSnapshots", "DBSnapshots", many, token="Marker", size=10)
+    snapshots = here.read().databases[0].source.snapshots
+    assert here.a.calls["DescribeDBSnapshotAttributes"] == 20
+    assert [one.shared_with for one in snapshots] == [[B]] * 20 + [None] * 10
+    assert snapshots[0].identifier == "snap-29"
+
+
+# ---------------------------------------------------------------------------------------------------- the executions
+
+
+def test_the_newest_replications_are_read_and_no_more(here: World) -> None:
+    newer = [here.replicate(NOW - timedelta(minutes=minutes)) for minutes in (40, 30, 20)]
+    [database] = here.read(last=2).databases
+    assert ids(database.source.runs) == ids(database.runs) == [newer[2], newer[1]]
+    assert here.a.calls["GetExecutionHistory"] == 2
+
+
+def test_runs_about_another_database_are_left_out(here: World) -> None:
+    here.replicate(NOW - timedelta(minutes=30), database="reports", arrives=False)
+    own = here.replicate(NOW - timedelta(minutes=20), database="Orders")
+    assert ids(here.read().databases[0].source.runs) == [own, here.id]
+
+
+def test_the_run_of_a_that_an_old_message_came_from_is_looked_for(here: World) -> None:
+    for minutes in (40, 30, 20):
+        here.replicate(NOW - timedelta(minutes=minutes), arrives=False)
+    # B got the oldest message only now, so that it is B's newest run and not among A's.
+    [database] = here.read(last=2).databases
+    assert ids(database.runs) == [here.id]
+    assert here.id in ids(database.source.runs) and len(database.source.runs) == 3
+
+
+def test_the_run_of_b_is_asked_for_by_name_when_it_is_not_among_the_newest(here: World) -> None:
+    newer = here.replicate(NOW - timedelta(minutes=30))
+    for minutes in (3, 2):
+        here.destination.run(f"typed-{minutes}", NOW - timedelta(minutes=minutes))
+    [database] = here.read(last=2).databases
+    assert ids(database.runs) == ["", "", newer, here.id]
+
+
+def test_input_that_is_no_message_is_no_replication(here: World) -> None:
+    for number, input in enumerate(("[]", '"text"', '{"Input": 5}', '{"Input": {"replication": {"id": 7}}}')):
+        here.destination.run(f"typed-{number}", NOW - timedelta(minutes=number), input=input)
+    assert ids(here.read().databases[0].runs) == ["", "", "", "", here.id]
+
+
+def test_the_history_is_read_to_its_end(here: World) -> None:
+    start = NOW - timedelta(minutes=9)
+    states = ("RestoreDBInstance", "WaitXMinsForNewRDSInstanceAvailability", "RestoreDBInstance", "UpdateSecretWithDBValue")
+    events = [
+        entered(2 * number + 2, state, "Wait" if state.startswith("Wait") else "Task", start + timedelta(seconds=10 * number))
+        for number, state in enumerate(states)
+    ]
+    here.rollbacks.run("typed", start, input='{"version": 1}', events=tuple(events), output='{"DBInstance": {"db_version": 1}}')
+    [rollback] = here.read().databases[0].rollbacks
+    assert [state.name for state in rollback.states] == list(states)
+    assert rollback.stage_seconds(start + timedelta(seconds=45)) == {"RestoreDBInstance": 30.0, "UpdateSecretWithDBValue": 15.0}
+    assert rollback.input == {"version": 1} and rollback.result("RestoreDBInstance") == {"db_version": 1}
+
+
+# ------------------------------------------------------------------------------------------------ what cannot be read
+
+
+def test_each_refusal_hides_one_thing_and_is_named(here: World) -> None:
+    for account, operation, hidden in (
+        (here.b, "GetSecretValue", lambda facts: facts.databases[0].pointer),
+        (here.b, "DescribeDBInstances", lambda facts: facts.instances),
+        (here.b, "DescribeDBSnapshots", lambda facts: facts.snapshots),
+        (here.b, "ListExecutions", lambda facts: facts.databases[0].runs),
+        (here.b, "DescribeAlarms", lambda facts: facts.databases[0].alarms),
+        (here.b, "GetQueueAttributes", lambda facts: facts.databases[0].dead_letters),
+        (here.a, "DescribeStacks", lambda facts: facts.databases[0].source),
+        (here.a, "DescribeDBSnapshots", lambda facts: facts.databases[0].source.snapshots),
+        (here.a, "GetExecutionHistory", lambda facts: facts.databases[0].source.runs),
+        (here.a, "DescribeRule", lambda facts: facts.databases[0].source.schedule),
+    ):
+        world = World()
+        (world.a if account is here.a else world.b).refuse(operation, "AccessDeniedException")
+        assert hidden(world.read()) == Unreadable("AccessDeniedException"), operation
+
+
+def test_whom_a_snapshot_is_shared_with_may_stay_unknown(here: World) -> None:
+    here.a.refuse("DescribeDBSnapshotAttributes")
+    assert [one.shared_with for one in here.read().databases[0].source.snapshots] == [None, None]
+
+
+def test_an_account_a_that_is_out_of_reach_is_said_with_the_reason(here: World) -> None:
+    assert here.read(Unreadable("ProfileNotFound")).databases[0].source == Unreadable("ProfileNotFound")
+    assert here.read(FakeAccount("333333333333")).databases[0].source == Unreadable("OtherAccount")
+    here.a.answer("DescribeStacks", {"Stacks": [stack("source-stack", {"TopicArn": f"{TOPIC}-2"})]})
+    assert here.read().databases[0].source == Unreadable("StackNotFound")
+
+
+def test_errors_are_named_by_their_own_names() -> None:
+    def fail() -> None:
+        try:
+            raise ProfileNotFound(profile="source")
+        except ProfileNotFound as error:
+            raise Failure("cannot be used") from error
+
+    assert attempt(fail) == Unreadable("ProfileNotFound")
+    assert error_code(NoCredentialsError()) == "NoCredentialsError"
+    assert error_code(Failure("alone")) == "Failure"
+
+
+# ---------------------------------------------------------------------------------------------------------- the secret
+
+
+READABLE = [
+    {"db_host": "copy-1.c1.example", "db_prefix": "copy", "password": CANARY},
+    {"password": CANARY},
+]
+INVALID = [
+    {"db_host": {"password": CANARY}, "db_prefix": "copy"},
+    {"db_host": "h", "db_prefix": ["p", CANARY]},
+    [CANARY],
+    f'"{CANARY}"',
+    f"{{'password': '{CANARY}'",
+    CANARY,
+    "",
+]
+
+
+@pytest.mark.parametrize("secret", READABLE + INVALID, ids=range(len(READABLE + INVALID)))
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
+def test_no_field_of_the_secret_but_ours_is_ever_shown(
+    here: World, secret: Any, form: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    here.secret(secret)
+    code = command(here, monkeypatch, *form)
+    shown = capsys.readouterr()
+    assert shown.out and CANARY not in shown.out + shown.err
+    assert CANARY not in repr(here.read())
+    assert code == (0 if secret in READABLE else 1)
+
+
+def test_a_secret_that_is_none_of_ours_is_not_the_cause_of_any_error(here: World) -> None:
+    for secret in INVALID:
+        here.secret(secret)
+        assert read_pointer(here.b, SECRET) == Unreadable("SecretInvalid")
+    here.b.answer("GetSecretValue", {"ARN": SECRET, "SecretBinary": CANARY.encode()})
+    assert read_pointer(here.b, SECRET) == Unreadable("SecretInvalid")
+    here.secret(READABLE[1])
+    assert read_pointer(here.b, SECRET) == Pointer("", "")
+
+
+def test_a_traceback_does_not_show_the_secret(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.status_reading.Pointer", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as raised:
+        read_pointer(here.b, SECRET)
+    assert CANARY not in "".join(traceback.format_exception(raised.value))
+
+
+# --------------------------------------------------------------------------------------------------------- the command
+
+
+def command(world: World, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Runs the command between these two accounts; answers with its exit code."""
+    monkeypatch.setattr(status, "Account", lambda role, profile: world.a if role == "source" else world.b)
+    return status.main(list(arguments))
+
+
+def test_json_is_one_document_and_nothing_else(here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    assert command(here, monkeypatch, "--json") == 0
+    shown = capsys.readouterr()
+    document = json.loads(shown.out)
+    assert (document["format"], document["destinationAccount"], shown.err) == (1, B, "")
+    [database] = document["databases"]
+    assert (database["live"]["version"], database["replications"][0]["outcome"]) == (1, "succeeded")
+
+
+def test_every_field_of_the_document_is_described(here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    here.rollbacks.run("typed", NOW, input='{"version": 1}')
+    command(here, monkeypatch, "--json")
+    described = set(re.findall(r"\w+", status.__doc__))
+
+    def fields(value: Any) -> set[str]:
+        if isinstance(value, dict):
+            return set(value).union(*map(fields, value.values()))
+        return set().union(*map(fields, value)) if isinstance(value, list) else set()
+
+    assert fields(json.loads(capsys.readouterr().out)) - described == set()
+
+
+def test_the_exit_code_says_whether_b_could_be_read(here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    here.a.refuse("DescribeStacks")
+    assert command(here, monkeypatch) == 0
+    assert "the schedule: not readable with these credentials (AccessDenied)" in capsys.readouterr().out
+    here.b.refuse("GetSecretValue", "AccessDeniedException")
+    assert command(here, monkeypatch) == 1
+    assert "the secret: not readable with these credentials (AccessDeniedException)" in capsys.readouterr().out
+
+
+def test_without_bs_stacks_there_is_nothing_to_tell(here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    here.b.refuse("DescribeStacks", "ExpiredToken")
+    assert command(here, monkeypatch, "--json") == 1
+    shown = capsys.readouterr()
+    assert shown.out == "" and shown.err.startswith("failed: account B cannot be read: ") and "ExpiredToken" in shown.err
+    assert command(here, monkeypatch, "--destination-stack", "nowhere") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--last", "0"], ["--last", "x"], ["--local", "x", "y"], ["--unknown"], ["orders"]])
+def test_wrong_usage_is_two(arguments: list) -> None:
+    with pytest.raises(SystemExit) as ended:
+        status.main(arguments)
+    assert ended.value.code == 2
+
+
+def test_a_local_cloud_that_is_not_up_is_said(tmp_path: Any, capsys: pytest.CaptureFixture) -> None:
+    assert status.main(["--local", str(tmp_path)]) == 1
+    assert "the local cloud is not up" in capsys.readouterr().err
+
+
+def test_nothing_is_changed(here: World) -> None:
+    here.read()
+    for account in (here.a, here.b):
+        assert all(call.startswith(("Describe", "List", "Get")) for call in account.calls), account.calls
+    assert is_readable(here.read().databases[0].source)
