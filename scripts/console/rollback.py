@@ -108,21 +108,21 @@ def roll_back(destination, screen, *, version="previous", source_db=None, timeou
     return execution, before, now
 
 
-def follow(execution, screen, *, timeout, poll, clock=time.monotonic, sleep=time.sleep):
+def follow(execution, screen, *, timeout, poll):
     """Prints what the execution does until it has succeeded; raises `Failure` if it ends otherwise or takes too long."""
     follower = Follower("destination", execution, screen)
-    deadline = clock() + timeout
+    deadline = time.monotonic() + timeout
     while True:
         follower.look()
         if not execution.running:
             break
-        if clock() > deadline:
+        if time.monotonic() > deadline:
             raise Failure(
                 f"the rollback has not ended within {duration(timeout)}; it goes on by itself: {follower.waiting_for()}\n"
                 f"  execution  {execution.arn}"
             )
         screen.waiting(follower.waiting_for())
-        sleep(poll)
+        time.sleep(poll)
     outcome = execution.result("UpdateSecretWithDBValue").get("outcome")
     if not execution.succeeded:
         raise Failure(execution.how_it_failed("rollback"))

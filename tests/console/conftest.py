@@ -1,6 +1,6 @@
-"""`scripts/status` and `scripts/rollback`: what they make of facts, and what they read; see world.py for the facts.
+"""`scripts/status` and `scripts/rollback`: what they make of facts, and what they read and start.
 
-`pytest tests/console` needs no cloud but for test_local_cloud.py, which starts one without databases.
+world.py makes facts, as if they had been read; aws.py answers real clients without a network. No cloud is needed.
 """
 
 from __future__ import annotations
