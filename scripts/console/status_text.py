@@ -45,6 +45,7 @@ _SECTIONS = {
     "sourceRuns": "the executions of account A",
     "schedule": "the schedule",
 }
+_OF_SOURCE = ("sourceSnapshots", "sourceRuns", "schedule")
 #: Codes of our own, which AWS does not explain.
 _CODES = {
     "OtherAccount": "the credentials are of another account than the topic",
@@ -69,9 +70,7 @@ def _database(database):
     lines = [*_wrapped(title, "", "  "), "=" * min(len(title), WIDTH)]
     for warning in database["warnings"]:
         lines += _wrapped(f"warning: {warning['text']}", "", "         ")
-    for name, code in database["unreadable"].items():
-        words = f"{code}: {_CODES[code]}" if code in _CODES else code
-        lines.append(f"{_SECTIONS[name]}: not readable with these credentials ({words})")
+    lines += _unreadable(database)
     lines += ["", *_summary(database)]
     sections = (
         ("versions, newest first", _versions),
@@ -87,6 +86,21 @@ def _database(database):
         found = rows(database)
         if found:
             lines += ["", title, *found]
+    return lines
+
+
+def _unreadable(database):
+    """What could not be read, in words; account A as one if nothing of it could."""
+    codes = dict(database["unreadable"])
+    of_source = {codes.get(name) for name in _OF_SOURCE}
+    sections = dict(_SECTIONS)
+    if len(of_source) == 1 and None not in of_source:
+        codes = {name: code for name, code in codes.items() if name not in _OF_SOURCE} | {"source": of_source.pop()}
+        sections["source"] = "account A"
+    lines = []
+    for name, code in codes.items():
+        words = f"{code}: {_CODES[code]}" if code in _CODES else code
+        lines += _wrapped(f"{sections[name]}: not readable with these credentials ({words})", "", "  ")
     return lines
 
 

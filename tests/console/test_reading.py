@@ -410,7 +410,7 @@ def test_every_field_of_the_document_is_described(here: World, monkeypatch: pyte
 def test_the_exit_code_says_whether_b_could_be_read(here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     here.a.refuse("DescribeStacks")
     assert command(here, monkeypatch) == 0
-    assert "the schedule: not readable with these credentials (AccessDenied)" in capsys.readouterr().out
+    assert "account A: not readable with these credentials (AccessDenied)" in capsys.readouterr().out
     here.b.refuse("GetSecretValue", "AccessDeniedException")
     assert command(here, monkeypatch) == 1
     assert "the secret: not readable with these credentials (AccessDeniedException)" in capsys.readouterr().out

@@ -120,7 +120,7 @@ def test_what_went_wrong_comes_right_after_the_headline() -> None:
     assert "\nwarning: version 9 (copy-9) is marked to-be-deleted and still exists: the next replication deletes it\n" in shown
     assert "\nwarning: StaleCopyAlarm is in alarm since 2026-11-22T10:00:00Z\n" in shown
     assert "\nthe rollbacks: not readable with these credentials (AccessDeniedException)\n" in shown
-    assert "\nthe schedule: not readable with these credentials (ProfileNotFound: there is no such profile)\n" in shown
+    assert "\naccount A: not readable with these credentials (ProfileNotFound: there is no such profile)\n" in shown
     assert "  20261122t110000z-00000b  2026-11-22T11:10:00Z      50 min  not readable  FAILED: restore" in shown
     assert "  20261122t110000z-00000b: RestoreFailed: restoring snapshot" in shown
     assert max(map(len, lines)) <= WIDTH
