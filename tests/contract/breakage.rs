@@ -108,7 +108,7 @@ fn of_machines() -> Vec<Breakage> {
             "source",
             r#""TimeoutSeconds": 432000"#,
             r#""TimeoutSeconds": 3600"#,
-            "is not more than its two stages may take",
+            "is not more than its stages may take",
         ),
         machine("source", r#""States.ALL""#, r#""States.Timeout""#, "does not catch every error"),
         machine(
@@ -169,6 +169,18 @@ fn of_machines() -> Vec<Breakage> {
             "ShareStatusWithTargetAccount does not say in a sentence",
         ),
         machine(
+            "rollback",
+            r#""TimeoutSeconds": 604800"#,
+            r#""TimeoutSeconds": 300000"#,
+            "rollback: its TimeoutSeconds 300000 is not more than its stages may take ([172800, 172800])",
+        ),
+        machine(
+            "rollback",
+            r#""Next": "RollbackDone""#,
+            r#""Next": "RollbackFailed""#,
+            "RollbackDone is never reached",
+        ),
+        machine(
             "destination",
             "RestoreDBInstance\": {",
             "RestoreInstance\": {",
@@ -200,7 +212,19 @@ fn of_templates() -> Vec<Breakage> {
             "ShareFunctionArn: !GetAtt CopyFunction.Arn",
             "not the function of that name",
         ),
-        template("source", "                  - !GetAtt ShareFunction.Arn\n", "", "its role may call"),
+        template("source", "                  - !GetAtt ShareFunction.Arn\n", "", "their role may call"),
+        template(
+            "destination",
+            "../statemachines/rollback.asl.json",
+            "../statemachines/destination.asl.json",
+            "rollback: its machine is",
+        ),
+        template(
+            "destination",
+            "            - !Ref RollbackStateMachine\n",
+            "",
+            "stateMachineArn of FailureRule is",
+        ),
         template(
             "source",
             "../statemachines/source.asl.json",
@@ -345,6 +369,19 @@ fn of_permissions() -> Vec<Breakage> {
             "                    aws:TagKeys:\n                      - to-be-deleted\n",
             "                    aws:TagKeys:\n                      - owner\n",
             "may change tags that say whose a thing is",
+        ),
+        template(
+            "destination",
+            "                      - rds-replication:version\n",
+            "                      - rds-replication:stack\n",
+            "may change tags that say whose a thing is",
+        ),
+        template("destination", "snapshot:*-final-*", "snapshot:*", "without our tag"),
+        template(
+            "destination",
+            "Action: secretsmanager:GetRandomPassword",
+            "Action: secretsmanager:GetSecretValue",
+            r#"["secretsmanager:GetSecretValue"] on *"#,
         ),
         template(
             "source",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::sources::{ACCOUNTS, Sources, machine_path};
+use crate::sources::{ACCOUNTS, MACHINES, Sources, machine_path};
 use crate::template::walk;
 
 /// The order of a state's fields.
@@ -43,24 +43,24 @@ const SECTIONS: &[&str] = &[
 /// The machines are valid before substitution, have only fields that the house knows, in one order.
 pub fn of_machines(sources: &Sources) -> Vec<String> {
     let mut problems = Vec::new();
-    for account in ACCOUNTS {
-        match sources.machine(account) {
-            Ok(machine) if machine.comment.is_empty() => {
-                problems.push(format!("{account}: it does not say what it is for"))
+    for (machine, _, _) in MACHINES {
+        match sources.machine(machine) {
+            Ok(found) if found.comment.is_empty() => {
+                problems.push(format!("{machine}: it does not say what it is for"))
             }
             Ok(_) => {}
             Err(error) => {
-                problems.push(format!("{account}: {error}"));
+                problems.push(format!("{machine}: {error}"));
                 continue;
             }
         }
-        let value: Value = serde_json::from_str(sources.text(&machine_path(account))).unwrap_or_default();
-        problems.extend(order(&format!("{account} machine"), &value, MACHINE_FIELDS));
+        let value: Value = serde_json::from_str(sources.text(&machine_path(machine))).unwrap_or_default();
+        problems.extend(order(&format!("{machine} machine"), &value, MACHINE_FIELDS));
         for (name, state) in value["States"].as_object().into_iter().flatten() {
-            problems.extend(order(&format!("{account}: {name}"), state, STATE_FIELDS));
+            problems.extend(order(&format!("{machine}: {name}"), state, STATE_FIELDS));
         }
         // A placeholder is replaced as text, so one inside a longer text could end up as half a name.
-        walk(account, &value, &mut |path, value| {
+        walk(machine, &value, &mut |path, value| {
             if let Some(text) = value.as_str().filter(|text| text.contains("${") && !is_placeholder(text)) {
                 problems.push(format!("{path} holds more than a placeholder: {text}"));
             }

@@ -15,7 +15,7 @@ pub struct Machine {
     pub states: BTreeMap<String, State>,
 }
 
-/// One state. The house uses six types; what any of them does not allow is refused.
+/// One state. The house uses seven types; what any of them does not allow is refused.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "Type")]
 pub enum State {
@@ -23,6 +23,7 @@ pub enum State {
     Choice(Choice),
     Wait(Wait),
     Pass(Pass),
+    Succeed(Succeed),
     Fail(Fail),
 }
 
@@ -101,6 +102,13 @@ pub struct Pass {
     pub next: String,
 }
 
+/// Ends the execution.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Succeed {
+    pub comment: String,
+}
+
 /// Ends the execution with an error.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
@@ -134,6 +142,7 @@ impl State {
             | Self::Choice(Choice { comment, .. })
             | Self::Wait(Wait { comment, .. })
             | Self::Pass(Pass { comment, .. })
+            | Self::Succeed(Succeed { comment })
             | Self::Fail(Fail { comment, .. }) => comment,
         }
     }
@@ -155,7 +164,7 @@ impl State {
                 .collect(),
             Self::Wait(wait) => vec![&wait.next],
             Self::Pass(pass) => vec![&pass.next],
-            Self::Fail(_) => vec![],
+            Self::Succeed(_) | Self::Fail(_) => vec![],
         }
     }
 
@@ -163,7 +172,7 @@ impl State {
     pub fn is_end(&self) -> bool {
         match self {
             Self::Task(task) => task.end == Some(true),
-            Self::Fail(_) => true,
+            Self::Succeed(_) | Self::Fail(_) => true,
             _ => false,
         }
     }

@@ -6,10 +6,10 @@ use replication::{Error, ErrorName};
 use serde_json::json;
 
 use crate::machine::{Catch, Machine, State, Task};
-use crate::sources::{ACCOUNTS, Sources};
+use crate::sources::{MACHINES, Sources};
 
 /// The names of the original whose role is the same.
-const NAMES: [(&str, &[&str]); 2] = [
+const NAMES: [(&str, &[&str]); 3] = [
     (
         "source",
         &[
@@ -34,6 +34,16 @@ const NAMES: [(&str, &[&str]); 2] = [
             "WaitXMinsForNewRDSInstanceAvailability",
             "UpdateSecretWithDBValue",
             "CleanOlderDBInstances",
+        ],
+    ),
+    // The original has no such machine; what it shares with the destination's is called the same.
+    (
+        "rollback",
+        &[
+            "RestoreDBInstance",
+            "IsNewRDSInstanceAvailable",
+            "WaitXMinsForNewRDSInstanceAvailability",
+            "UpdateSecretWithDBValue",
         ],
     ),
 ];
@@ -70,13 +80,11 @@ const TELLING: &str = "NotifyFailure";
 pub const UNTOLD: &str = "AlertNotSent";
 
 fn each(sources: &Sources, check: impl Fn(&str, &Machine) -> Vec<String>) -> Vec<String> {
-    let of_account = |account: &&str| match sources.machine(account) {
-        Ok(machine) => {
-            check(account, machine).into_iter().map(|problem| format!("{account}: {problem}")).collect()
-        }
-        Err(error) => vec![format!("{account}: {error}")],
+    let of_machine = |(name, _, _): &(&str, &str, &str)| match sources.machine(name) {
+        Ok(machine) => check(name, machine).into_iter().map(|problem| format!("{name}: {problem}")).collect(),
+        Err(error) => vec![format!("{name}: {error}")],
     };
-    ACCOUNTS.iter().flat_map(of_account).collect()
+    MACHINES.iter().flat_map(of_machine).collect()
 }
 
 /// Every target exists, every state can be reached, and from every state the execution can end.
@@ -89,7 +97,7 @@ pub fn paths(sources: &Sources) -> Vec<String> {
                     problems.push(format!("{name} goes to {target}, which does not exist"));
                 }
             }
-            if state.targets().is_empty() != matches!(state, State::Fail(_)) {
+            if state.targets().is_empty() != matches!(state, State::Fail(_) | State::Succeed(_)) {
                 problems.push(format!("{name} has no way on"));
             }
             if let State::Task(Task { next, end, .. }) = state
@@ -144,7 +152,7 @@ fn closure<'a>(
 
 /// Every state says why it is there; every task has the time limit, the retry and the catch of the house.
 pub fn nets(sources: &Sources) -> Vec<String> {
-    each(sources, |account, machine| {
+    each(sources, |name, machine| {
         let mut problems = Vec::new();
         for (name, state) in &machine.states {
             if state.comment().split_whitespace().count() < 5 || !state.comment().ends_with('.') {
@@ -158,23 +166,34 @@ pub fn nets(sources: &Sources) -> Vec<String> {
         }
         problems.extend(telling(machine));
         // The machine's own limit cannot be caught, so the deadlines of its stages have to come first.
-        let template = sources.template(account).as_ref().ok();
-        let parameters = template.and_then(|t| t.value()["Parameters"].as_object());
-        let deadlines: Vec<u64> = parameters
-            .into_iter()
-            .flatten()
-            .filter(|(name, _)| name.ends_with("DeadlineSeconds"))
-            .map(|(_, parameter)| parameter["MaxValue"].as_u64().unwrap_or(u64::MAX))
-            .collect();
+        let deadlines = deadlines(sources, name, machine);
         let longest = deadlines.iter().fold(0_u64, |sum, deadline| sum.saturating_add(*deadline));
-        if deadlines.len() != 2 || machine.timeout_seconds <= longest {
+        if deadlines.len() < 2 || machine.timeout_seconds <= longest {
             let limit = machine.timeout_seconds;
             problems.push(format!(
-                "its TimeoutSeconds {limit} is not more than its two stages may take ({deadlines:?})"
+                "its TimeoutSeconds {limit} is not more than its stages may take ({deadlines:?})"
             ));
         }
         problems
     })
+}
+
+/// The longest that each stage may take, in seconds: the largest value of the parameter that its function is given.
+fn deadlines(sources: &Sources, name: &str, machine: &Machine) -> Vec<u64> {
+    let account =
+        MACHINES.iter().find(|(machine, _, _)| *machine == name).map_or(name, |(_, account, _)| account);
+    let Ok(template) = sources.template(account) else {
+        return Vec::new();
+    };
+    let waits =
+        |task: &Task| matches!(task.next.as_ref().map(|next| &machine.states[next]), Some(State::Choice(_)));
+    let longest = |task: &Task| {
+        let function = task.resource.trim_start_matches("${").trim_end_matches("Arn}");
+        let variables = &template.properties(function)["Environment"]["Variables"];
+        let parameter = variables["STAGE_DEADLINE_SECONDS"]["Ref"].as_str().unwrap_or_default();
+        template.value()["Parameters"][parameter]["MaxValue"].as_u64().unwrap_or(u64::MAX)
+    };
+    machine.tasks().filter(|(_, task)| waits(task)).map(|(_, task)| longest(task)).collect()
 }
 
 fn task_net(task: &Task, tells: bool) -> Vec<String> {
@@ -326,8 +345,8 @@ pub fn loops(sources: &Sources) -> Vec<String> {
 /// The names by which people of the original know the states.
 pub fn names(sources: &Sources) -> Vec<String> {
     let names: BTreeMap<&str, &[&str]> = NAMES.into();
-    each(sources, |account, machine| {
-        let missing = names[account].iter().filter(|name| !machine.states.contains_key(**name));
+    each(sources, |name, machine| {
+        let missing = names[name].iter().filter(|name| !machine.states.contains_key(**name));
         missing.map(|name| format!("there is no {name}")).collect()
     })
 }

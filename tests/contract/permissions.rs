@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use crate::sources::{ACCOUNTS, Sources};
 use crate::template::walk;
 
-/// Setting up the delivery of logs cannot be limited to a resource (service authorization reference, CloudWatch Logs).
-const WITHOUT_RESOURCE: [&str; 8] = [
+/// Setting up the delivery of logs and making a random password cannot be limited to a resource (service authorization
+/// reference, CloudWatch Logs and Secrets Manager).
+const WITHOUT_RESOURCE: [&str; 9] = [
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
     "logs:DescribeLogGroups",
@@ -18,6 +19,7 @@ const WITHOUT_RESOURCE: [&str; 8] = [
     "logs:ListLogDeliveries",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
+    "secretsmanager:GetRandomPassword",
 ];
 
 /// The patterns of actions that may stand for several; each is one act in two or four forms.
@@ -209,18 +211,26 @@ fn of_role(statement: &Statement<'_>) -> Vec<String> {
             _ => {}
         }
     }
-    let groups_only = resources.iter().all(|resource| {
+    // Groups have no tags of ours, and the tags of a final snapshot are the instance's, if it gets any: there the name has
+    // to do.
+    let by_name_only = resources.iter().all(|resource| {
         let text = resource["Fn::Sub"].as_str().unwrap_or_default();
         [":og:", ":pg:", ":subgrp:"].iter().any(|kind| text.contains(kind))
+            || text.ends_with(":snapshot:*-final-*")
     });
-    if statement.does("rds:") && !statement.does("rds:Describe") && !groups_only && !statement.is_on_our_tag()
+    if statement.does("rds:")
+        && !statement.does("rds:Describe")
+        && !by_name_only
+        && !statement.is_on_our_tag()
     {
         problems.push(format!("{place} allows {:?} without our tag", statement.actions()));
     }
-    if statement.does("rds:RemoveTags")
-        && *statement.condition("ForAllValues:StringEquals", "aws:TagKeys")
-            != json!([lineage::DELETION_MARK.0])
-    {
+    // Whoever may write tags on what is there already may not write those that say whose it is. Taking any off, likewise.
+    let on_existing =
+        !statement.condition("StringEquals", &format!("aws:ResourceTag/{}", lineage::STACK)).is_null();
+    let keys = statement.condition("ForAllValues:StringEquals", "aws:TagKeys");
+    let harmless = [lineage::DELETION_MARK.0, lineage::VERSION].iter().any(|key| *keys == json!([key]));
+    if (statement.does("rds:RemoveTags") || (statement.does("rds:AddTags") && on_existing)) && !harmless {
         problems.push(format!("{place} may change tags that say whose a thing is"));
     }
     problems

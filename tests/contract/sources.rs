@@ -7,8 +7,14 @@ use std::rc::Rc;
 use crate::machine::Machine;
 use crate::template::Template;
 
-/// The two machines and the two templates belong together by their account.
+/// The two templates, by their account.
 pub const ACCOUNTS: [&str; 2] = ["source", "destination"];
+/// The machines: the name of each, its account, and its resource in the account's template.
+pub const MACHINES: [(&str, &str, &str); 3] = [
+    ("source", "source", "StateMachine"),
+    ("destination", "destination", "StateMachine"),
+    ("rollback", "destination", "RollbackStateMachine"),
+];
 
 /// The script that builds and packs the functions.
 pub const BUILD: &str = "scripts/build";
@@ -39,7 +45,9 @@ impl Sources {
         let mut sources = Self { files, templates: BTreeMap::new(), machines: BTreeMap::new() };
         for account in ACCOUNTS {
             sources.understand(&template_path(account));
-            sources.understand(&machine_path(account));
+        }
+        for (name, _, _) in MACHINES {
+            sources.understand(&machine_path(name));
         }
         sources
     }
@@ -74,9 +82,9 @@ impl Sources {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
-    /// The state machine of an account, before substitution, or why it cannot be read.
-    pub fn machine(&self, account: &str) -> &Result<Machine, String> {
-        &self.machines[&machine_path(account)]
+    /// A state machine, before substitution, or why it cannot be read.
+    pub fn machine(&self, name: &str) -> &Result<Machine, String> {
+        &self.machines[&machine_path(name)]
     }
 
     /// The template of an account, or why it cannot be read.
@@ -85,9 +93,9 @@ impl Sources {
     }
 }
 
-/// Where the state machine of an account is.
-pub fn machine_path(account: &str) -> String {
-    format!("statemachines/{account}.asl.json")
+/// Where a state machine is.
+pub fn machine_path(name: &str) -> String {
+    format!("statemachines/{name}.asl.json")
 }
 
 /// Where the template of an account is.

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::languages::is_placeholder;
+use crate::machine::Machine;
 use crate::machines::UNTOLD;
 use crate::permissions::kebab_case;
-use crate::sources::{ACCOUNTS, BUILD, README, Sources, machine_path};
+use crate::sources::{ACCOUNTS, BUILD, MACHINES, README, Sources, machine_path};
 use crate::template::{Template, walk};
 
 /// A parameter and its default; no default means that a person has to say it.
@@ -47,6 +48,7 @@ const OUTPUTS: [(&str, &[&str]); 2] = [
         "destination",
         &[
             "StateMachineArn",
+            "RollbackStateMachineArn",
             "SecretArn",
             "SecretName",
             "LaunchFunctionName",
@@ -76,49 +78,71 @@ fn attribute(resource: &str, name: &str) -> Value {
     json!({ "Fn::GetAtt": [resource, name] })
 }
 
-/// The placeholders of a machine, what the template puts in their place, and what its role may invoke are one list.
+/// The placeholders of the machines, what the template puts in their place, and what their role may invoke are one list.
 pub fn substitutions(sources: &Sources) -> Vec<String> {
-    each(sources, |account, template| {
-        let mut problems = Vec::new();
-        let Ok(machine) = sources.machine(account) else {
-            return problems;
-        };
-        let placeholders: BTreeSet<String> = machine.tasks().map(|(_, task)| task.resource.clone()).collect();
-        let properties = template.properties("StateMachine");
-        let given = properties["DefinitionSubstitutions"].as_object().cloned().unwrap_or_default();
-        for placeholder in &placeholders {
-            if !is_placeholder(placeholder) {
-                problems.push(format!("a task calls {placeholder}, which is no placeholder"));
-            }
-        }
-        let names: BTreeSet<String> = given.keys().map(|name| format!("${{{name}}}")).collect();
-        if names != placeholders {
-            problems.push(format!("the machine has {placeholders:?}, the template gives {names:?}"));
-        }
-        for (name, value) in &given {
-            let function = name.strip_suffix("Arn").unwrap_or_default();
-            if *value != attribute(function, "Arn")
-                || template.resource(function)["Type"] != "AWS::Lambda::Function"
-            {
-                problems.push(format!("{name} is {value}, not the function of that name"));
-            }
-        }
+    let mut problems: Vec<String> = MACHINES
+        .iter()
+        .flat_map(|(name, account, resource)| {
+            let of_machine = match (sources.machine(name), sources.template(account)) {
+                (Ok(machine), Ok(template)) => substituted(name, machine, template, resource),
+                _ => Vec::new(),
+            };
+            of_machine.into_iter().map(move |problem| format!("{name}: {problem}"))
+        })
+        .collect();
+    problems.extend(each(sources, |account, template| {
         let invoked =
             &template.properties("StateMachineRole")["Policies"][0]["PolicyDocument"]["Statement"][0];
         let invoked: BTreeSet<String> =
             invoked["Resource"].as_array().into_iter().flatten().map(Value::to_string).collect();
-        let called: BTreeSet<String> = given.values().map(Value::to_string).collect();
-        if invoked != called {
-            problems.push(format!("the machine calls {called:?}, its role may call {invoked:?}"));
+        let of_account = MACHINES.iter().filter(|(_, of, _)| *of == account);
+        let called: BTreeSet<String> = of_account
+            .flat_map(|(_, _, resource)| given(template, resource).into_values())
+            .map(|value| value.to_string())
+            .collect();
+        let agree = invoked == called;
+        if agree {
+            vec![]
+        } else {
+            vec![format!("the machines call {called:?}, their role may call {invoked:?}")]
         }
-        if properties["DefinitionS3Location"] != format!("../{}", machine_path(account)) {
-            problems.push(format!("its machine is {}", properties["DefinitionS3Location"]));
+    }));
+    problems
+}
+
+fn given(template: &Template, resource: &str) -> serde_json::Map<String, Value> {
+    template.properties(resource)["DefinitionSubstitutions"].as_object().cloned().unwrap_or_default()
+}
+
+fn substituted(name: &str, machine: &Machine, template: &Template, resource: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    let placeholders: BTreeSet<String> = machine.tasks().map(|(_, task)| task.resource.clone()).collect();
+    for placeholder in &placeholders {
+        if !is_placeholder(placeholder) {
+            problems.push(format!("a task calls {placeholder}, which is no placeholder"));
         }
-        if !matches!(properties["LoggingConfiguration"]["Level"].as_str(), Some("ALL")) {
-            problems.push("its machine does not log".to_owned());
+    }
+    let given = given(template, resource);
+    let names: BTreeSet<String> = given.keys().map(|name| format!("${{{name}}}")).collect();
+    if names != placeholders {
+        problems.push(format!("the machine has {placeholders:?}, the template gives {names:?}"));
+    }
+    for (name, value) in &given {
+        let function = name.strip_suffix("Arn").unwrap_or_default();
+        if *value != attribute(function, "Arn")
+            || template.resource(function)["Type"] != "AWS::Lambda::Function"
+        {
+            problems.push(format!("{name} is {value}, not the function of that name"));
         }
-        problems
-    })
+    }
+    let properties = template.properties(resource);
+    if properties["DefinitionS3Location"] != format!("../{}", machine_path(name)) {
+        problems.push(format!("its machine is {}", properties["DefinitionS3Location"]));
+    }
+    if !matches!(properties["LoggingConfiguration"]["Level"].as_str(), Some("ALL")) {
+        problems.push("its machine does not log".to_owned());
+    }
+    problems
 }
 
 /// The original's parameters are there, and a person who sees only the console understands every parameter.
@@ -273,17 +297,19 @@ pub fn keeping(sources: &Sources) -> Vec<String> {
 pub fn joining(sources: &Sources) -> Vec<String> {
     let mut problems = each(sources, |account, template| {
         let machine = reference("StateMachine");
+        let of_account = MACHINES.iter().filter(|(_, of, _)| *of == account);
+        let machines: Vec<Value> = of_account.map(|(_, _, resource)| reference(resource)).collect();
         let ends = json!([
             {"status": ["TIMED_OUT", "ABORTED"]},
             {"status": ["FAILED"], "error": ["States.Runtime", "States.DataLimitExceeded"]},
         ]);
         let mut wanted = vec![
-            ("FailureRule", "/EventPattern/detail/stateMachineArn", json!([machine])),
+            ("FailureRule", "/EventPattern/detail/stateMachineArn", json!(machines)),
             ("FailureRule", "/EventPattern/detail/$or", ends),
             ("FailureRule", "/Targets/0/Arn", attribute("NotifyFunction", "Arn")),
             ("FailureRulePermission", "/FunctionName", reference("NotifyFunction")),
             ("FailureRulePermission", "/SourceArn", attribute("FailureRule", "Arn")),
-            ("UntoldFailureRule", "/EventPattern/detail/stateMachineArn", json!([reference("StateMachine")])),
+            ("UntoldFailureRule", "/EventPattern/detail/stateMachineArn", json!(machines)),
             ("UntoldFailureRule", "/EventPattern/detail/error", json!([UNTOLD])),
             ("UntoldFailureRule", "/Targets/0/Arn", reference("AlertTopic")),
             ("AlertTopicPolicy", "/Topics", json!([reference("AlertTopic")])),

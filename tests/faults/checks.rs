@@ -7,7 +7,7 @@ use rds_access::{Instance, Snapshot};
 use replication::Error;
 use replication::lineage;
 use replication::naming::ReplicationId;
-use replication::retention::{self, Verdict};
+use replication::retention::{self, SnapshotRule, Verdict};
 
 use crate::aws::Execution;
 use crate::calls::Machine;
@@ -148,30 +148,13 @@ impl Lane<'_> {
         for (account, machine) in [(&self.source, Machine::Source), (&self.destination, Machine::Destination)]
         {
             let stack = self.stack(machine);
-            let found: Vec<_> = account
-                .snapshots(&stack)
-                .into_iter()
-                .map(|s| retention::Snapshot {
-                    identifier: s.identifier.into(),
-                    status: s.status,
-                    tags: s.tags,
-                })
-                .collect();
-            let plan = retention::plan_snapshots(&found, &stack, SNAPSHOTS_KEPT);
+            let found: Vec<_> = account.snapshots(&stack).iter().map(Snapshot::for_decision).collect();
+            let rule = SnapshotRule { keep: SNAPSHOTS_KEPT, copied_from: None };
+            let plan = retention::plan_snapshots(&found, &stack, &rule);
             // The source prunes only in its own runs, and a trial of the destination makes nothing there.
             no_deletion(&plan)?;
         }
-        let found: Vec<_> = self
-            .own_instances()
-            .into_iter()
-            .map(|i| retention::Instance {
-                identifier: i.identifier.to_string(),
-                status: i.status,
-                host: i.host,
-                deletion_protection: i.deletion_protection,
-                tags: i.tags,
-            })
-            .collect();
+        let found: Vec<_> = self.own_instances().iter().map(Instance::for_decision).collect();
         let stack = self.stack(Machine::Destination);
         no_deletion(&retention::plan_instances(&found, &stack, &self.pointer().host, OLDER_KEPT))
     }
@@ -209,7 +192,7 @@ fn names(snapshots: &[Snapshot]) -> Vec<&str> {
 }
 
 fn no_deletion(plan: &[retention::Decision]) -> Result<(), String> {
-    match plan.iter().find(|decision| matches!(decision.verdict, Verdict::Delete | Verdict::Mark)) {
+    match plan.iter().find(|decision| decision.verdict != Verdict::Keep) {
         None => Ok(()),
         Some(decision) => Err(format!("left behind: {decision}")),
     }

@@ -91,7 +91,8 @@ impl<'a> Lane<'a> {
         let (older, snapshots) = (OLDER_KEPT.to_string(), SNAPSHOTS_KEPT.to_string());
         let usual = [("SnapshotsToKeep", snapshots.as_str()), ("MaxDeletionsPerRun", "20")];
         let for_destination = [&usual[..], &[("NoOfOlderInstances", older.as_str())]].concat();
-        let pair = Pair::deploy(cloud, name, &usual, &for_destination);
+        let for_source = [&usual[..], &[("SharedSnapshotHours", "0")]].concat();
+        let pair = Pair::deploy(cloud, name, &for_source, &for_destination);
         let password = password();
         let database = cloud.source.create_database(&pair.database(), &password, &[]);
         fill(&cloud.source, &database, &password, 10);

@@ -22,19 +22,22 @@ pub struct Order<'a> {
     pub key_arn: &'a str,
     /// The key of the snapshot to copy, if it is encrypted.
     pub source_key_arn: Option<&'a str>,
+    /// Whether the option group comes along; RDS does that only across accounts.
+    pub copy_option_group: bool,
     /// The tags of the copy.
     pub tags: &'a Tags,
 }
 
 /// Asks RDS for the copy. `None` means that it is not there yet and that looking again is the right thing to do.
 pub async fn start(rds: &Client, order: &Order<'_>) -> Result<Option<Snapshot>, Error> {
-    let Order { from, to, key_arn, source_key_arn, tags } = order;
+    let Order { from, to, key_arn, source_key_arn, copy_option_group, tags } = order;
     let answer = rds
         .copy_db_snapshot()
         .source_db_snapshot_identifier(*from)
         .target_db_snapshot_identifier(to.as_str())
         .kms_key_id(*key_arn)
         .copy_tags(false)
+        .set_copy_option_group(copy_option_group.then_some(true))
         .set_tags(Some(rds_access::to_rds_tags(tags)))
         .send()
         .await;

@@ -21,6 +21,8 @@ pub struct Place<'a> {
     pub database_name: &'a str,
     /// The one source database whose copies this stack holds.
     pub source_database: &'a InstanceIdentifier,
+    /// Whether the option group of the source database is copied too.
+    pub copy_option_group: bool,
 }
 
 pub async fn run(
@@ -77,6 +79,7 @@ pub async fn run(
         to: &name,
         key_arn: &key_arn,
         source_key_arn: shared.key_arn.as_deref(),
+        copy_option_group: place.copy_option_group,
         tags: &tags,
     };
     match convergence::start(rds, &order).await? {

@@ -34,14 +34,15 @@ pub struct Config {
 #[derive(Debug, Clone)]
 enum Account {
     Source,
-    Destination { database_name: String, source_database: InstanceIdentifier },
+    Destination { database_name: String, source_database: InstanceIdentifier, copy_option_group: bool },
 }
 
 impl Config {
     /// The environment variables this function reads in both accounts.
     pub const ENVIRONMENT: &[&str] = &["STACK_NAME", "ACCOUNT_ROLE", "KMS_KEY", "STAGE_DEADLINE_SECONDS"];
     /// The environment variables this function reads in the destination account only.
-    pub const DESTINATION_ENVIRONMENT: &[&str] = &["DATABASE_NAME", "SOURCE_DB_IDENTIFIER"];
+    pub const DESTINATION_ENVIRONMENT: &[&str] =
+        &["DATABASE_NAME", "SOURCE_DB_IDENTIFIER", "COPY_OPTION_GROUP"];
 
     /// Reads the function's environment.
     ///
@@ -53,6 +54,7 @@ impl Config {
             AccountRole::Destination => Account::Destination {
                 database_name: environment.text("DATABASE_NAME")?,
                 source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
+                copy_option_group: environment.parsed("COPY_OPTION_GROUP", "true or false")?,
             },
         };
         Ok(Self {
@@ -90,8 +92,9 @@ pub async fn run(
         Account::Source => {
             source::run(rds, kms, config, lambda_task::parse(input)?, now).await.map(Copied::Source)
         }
-        Account::Destination { database_name, source_database } => {
-            let place = destination::Place { database_name, source_database };
+        Account::Destination { database_name, source_database, copy_option_group } => {
+            let place =
+                destination::Place { database_name, source_database, copy_option_group: *copy_option_group };
             destination::run(rds, kms, config, &place, lambda_task::parse(input)?, now)
                 .await
                 .map(Copied::Destination)

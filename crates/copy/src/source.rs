@@ -46,6 +46,7 @@ pub async fn run(
             to: &name,
             key_arn: &key_arn,
             source_key_arn: source.kms_key_id.as_deref(),
+            copy_option_group: false,
             tags: &tags,
         };
         found = convergence::start(rds, &order).await?;

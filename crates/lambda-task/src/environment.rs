@@ -34,6 +34,21 @@ impl Environment {
         self.text(name).ok()
     }
 
+    /// The parsed value of a variable that may be empty, which means that it is not given.
+    ///
+    /// # Errors
+    /// [`ErrorName::InvalidConfiguration`], naming the variable and what it should be.
+    pub fn optional_parsed<T: FromStr>(&self, name: &str, expected: &str) -> Result<Option<T>, Error> {
+        self.optional(name).map(|_| self.parsed(name, expected)).transpose()
+    }
+
+    /// The entries of a list with commas; none if it is empty, which means that it is not given.
+    #[must_use]
+    pub fn optional_list(&self, name: &str) -> Option<Vec<String>> {
+        let entries = |text: String| text.split(',').map(|entry| entry.trim().to_owned()).collect();
+        self.optional(name).map(entries)
+    }
+
     /// The parsed value of a variable that must be set.
     ///
     /// # Errors
@@ -73,7 +88,9 @@ impl AccountRole {
     }
 }
 
-fn invalid(name: &str, because: &str) -> Error {
+/// The error of a variable that a function cannot use as it is.
+#[must_use]
+pub fn invalid(name: &str, because: &str) -> Error {
     Error::new(ErrorName::InvalidConfiguration, format!("reading the environment variable {name}"))
         .because(because)
         .advise("update the stack with the right parameter")
@@ -89,6 +106,9 @@ mod tests {
             [("NAME", " orders "), ("EMPTY", ""), ("COUNT", "two")].into_iter().collect();
         assert_eq!(environment.text("NAME").unwrap(), "orders");
         assert_eq!(environment.optional("EMPTY"), None);
+        assert_eq!(environment.optional_parsed::<u32>("EMPTY", "a number").unwrap(), None);
+        assert!(environment.optional_parsed::<u32>("COUNT", "a number").is_err());
+        assert_eq!(environment.optional_list("NAME").unwrap(), ["orders"]);
         for (variable, because) in [("EMPTY", "it is not set"), ("ABSENT", "it is not set")] {
             let error = environment.text(variable).unwrap_err();
             assert_eq!(error.name(), ErrorName::InvalidConfiguration);

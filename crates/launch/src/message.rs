@@ -5,13 +5,15 @@
 //! Region, and says which database it is of or leaves that to RDS. Fields that are not ours are dropped.
 
 use replication::contract::{DestinationInput, Message, Replication};
+use replication::lineage::Tags;
 use replication::naming::ReplicationId;
 use replication::{Error, ErrorName};
 use serde_json::json;
 
 use crate::{Config, Notification};
 
-/// Longest message that is read, in bytes: SNS allows 256 KiB, ours has less than 2 KiB.
+/// Longest message that is read, in bytes: SNS allows 256 KiB; ours has less than 2 KiB, and 20 KiB more with as many and as
+/// long tags of the source database as RDS allows.
 const LONGEST_MESSAGE_BYTES: usize = 64 * 1024;
 
 /// What to do about a message.
@@ -105,6 +107,7 @@ fn of_original(notification: &Notification, snapshot_arn: &str) -> Replication {
         source_db_snapshot_arn: None,
         shared_snapshot_is_copy: None,
         snapshot_database_time: None,
+        source_tags: Tags::default(),
     }
 }
 

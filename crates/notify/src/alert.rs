@@ -8,6 +8,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
     execution_arn: String,
+    run: Run,
     what: String,
     database: Option<String>,
     stage: Option<&'static str>,
@@ -15,22 +16,51 @@ pub struct Alert {
     cause: String,
 }
 
-/// The stages of the two machines in their order: the key of each one's result, and its state's name.
-const STAGES: [&[(&str, &str)]; 2] = [
-    &[
-        ("SourceDBSnapshot", "CreateLatestSnapshot"),
-        ("targetDBSnapshot", "CopyEncryptedSnapshot"),
-        ("share", "ShareStatusWithTargetAccount"),
-        ("notification", "NotifyToTargetAccount"),
-        ("prune", "CleanOlderSnapshots"),
-    ],
-    &[
-        ("DBSnapshot", "CopySharedSnapshotInTargetAccount"),
-        ("DBInstance", "RestoreDBInstance"),
-        ("secret", "UpdateSecretWithDBValue"),
-        ("prune", "CleanOlderDBInstances"),
-    ],
-];
+/// What an execution is for: its machine, told by its document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Source,
+    Destination,
+    Rollback,
+}
+
+impl Run {
+    fn of(state: &Value) -> Self {
+        match (state.get("Input"), state.get("version")) {
+            (Some(_), _) => Self::Destination,
+            (None, Some(_)) => Self::Rollback,
+            (None, None) => Self::Source,
+        }
+    }
+
+    /// What a person calls it.
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Source | Self::Destination => "replication",
+            Self::Rollback => "rollback",
+        }
+    }
+
+    /// The stages of its machine in their order: the key of each one's result, and its state's name.
+    fn stages(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Source => &[
+                ("SourceDBSnapshot", "CreateLatestSnapshot"),
+                ("targetDBSnapshot", "CopyEncryptedSnapshot"),
+                ("share", "ShareStatusWithTargetAccount"),
+                ("notification", "NotifyToTargetAccount"),
+                ("prune", "CleanOlderSnapshots"),
+            ],
+            Self::Destination => &[
+                ("DBSnapshot", "CopySharedSnapshotInTargetAccount"),
+                ("DBInstance", "RestoreDBInstance"),
+                ("secret", "UpdateSecretWithDBValue"),
+                ("prune", "CleanOlderDBInstances"),
+            ],
+            Self::Rollback => &[("DBInstance", "RestoreDBInstance"), ("secret", "UpdateSecretWithDBValue")],
+        }
+    }
+}
 
 /// What a Catch puts under `failure`.
 #[derive(Debug, Deserialize)]
@@ -85,11 +115,13 @@ impl Alert {
             Ok(lambda) => lambda.message,
             Err(_) => failure.cause,
         };
+        let state = event.get("state").unwrap_or(&Value::Null);
         Ok(Self {
             execution_arn: execution_arn.to_owned(),
+            run: Run::of(state),
             what: "failed".to_owned(),
-            database: database(event.get("state").unwrap_or(&Value::Null)),
-            stage: event.get("state").and_then(stage),
+            database: database(state),
+            stage: stage(state),
             error: failure.error,
             cause,
         })
@@ -102,12 +134,14 @@ impl Alert {
             "ABORTED" => "was stopped",
             _ => "failed",
         };
-        let input =
+        let input: Option<Value> =
             detail.get("input").and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok());
+        let input = input.unwrap_or(Value::Null);
         Ok(Self {
             execution_arn: change.execution_arn,
+            run: Run::of(&input),
             what: what.to_owned(),
-            database: database(&input.unwrap_or(Value::Null)),
+            database: database(&input),
             // The event has the execution's input only, not how far it came.
             stage: None,
             error: change.error.unwrap_or(change.status),
@@ -118,9 +152,11 @@ impl Alert {
     /// One line: what happened to which database.
     #[must_use]
     pub fn subject(&self) -> String {
+        let Self { what, error, .. } = self;
+        let noun = self.run.noun();
         match &self.database {
-            Some(database) => format!("RDS replication of {database} {}: {}", self.what, self.error),
-            None => format!("RDS replication {}: {}", self.what, self.error),
+            Some(database) => format!("RDS {noun} of {database} {what}: {error}"),
+            None => format!("RDS {noun} {what}: {error}"),
         }
     }
 
@@ -133,9 +169,10 @@ impl Alert {
             .map(|link| format!("In the console: {link}\n"))
             .unwrap_or_default();
         format!(
-            "A replication {what}.\n\nDatabase: {database}\nStage: {stage}\nError: {error}\nCause: {cause}\nExecution: {arn}\n{link}\n\
+            "A {noun} {what}.\n\nDatabase: {database}\nStage: {stage}\nError: {error}\nCause: {cause}\nExecution: {arn}\n{link}\n\
              Nothing that worked before was taken away: the secret still names the last good copy. \
              The next execution begins anew and needs nothing cleaned up.\n",
+            noun = self.run.noun(),
             what = self.what,
             error = self.error,
             cause = self.cause,
@@ -146,10 +183,8 @@ impl Alert {
 
 /// The state that failed: the first of its machine that has no result yet, or one that says "not yet".
 fn stage(state: &Value) -> Option<&'static str> {
-    let [source, destination] = STAGES;
-    let stages = if state.get("Input").is_some() { destination } else { source };
     let undone = |key: &str| state.get(key).is_none_or(|result| result["status"] == "NotAvailable");
-    stages.iter().find(|(key, _)| undone(key)).map(|(_, name)| *name)
+    Run::of(state).stages().iter().find(|(key, _)| undone(key)).map(|(_, name)| *name)
 }
 
 /// The source database, from wherever the document of either machine has it.
@@ -223,6 +258,11 @@ mod tests {
                 Some("CleanOlderDBInstances"),
             ),
             (json!({"Input": {}, "DBSnapshot": {}, "DBInstance": {}, "secret": {}, "prune": {}}), None),
+            (json!({"version": 7}), Some("RestoreDBInstance")),
+            (
+                json!({"version": 7, "DBInstance": {"status": "Available"}, "secret": {"status": "NotAvailable"}}),
+                Some("UpdateSecretWithDBValue"),
+            ),
         ] {
             assert_eq!(stage(&state), name, "{state}");
         }
@@ -234,6 +274,11 @@ mod tests {
             "detail": {"executionArn": EXECUTION, "status": "TIMED_OUT", "input": "{\"SourceDBIdentifier\":\"orders\"}"}});
         let alert = Alert::of_event(&event).unwrap().unwrap();
         assert_eq!(alert.subject(), "RDS replication of orders timed out: TIMED_OUT");
+        let event = json!({"detail-type": "Step Functions Execution Status Change",
+            "detail": {"executionArn": EXECUTION, "status": "ABORTED", "input": "{\"version\":\"previous\"}"}});
+        let alert = Alert::of_event(&event).unwrap().unwrap();
+        assert_eq!(alert.subject(), "RDS rollback was stopped: ABORTED");
+        assert!(alert.text().starts_with("A rollback was stopped."), "{}", alert.text());
     }
 
     #[test]

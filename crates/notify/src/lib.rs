@@ -134,6 +134,7 @@ pub fn message(envelope: Envelope<SourceState>) -> Result<Message, Error> {
         shared_snapshot_is_copy: Some(source.arn != target.arn),
         source_db_snapshot_arn: source.arn,
         snapshot_database_time: source.snapshot_database_time,
+        source_tags: source.source_tags,
     };
     let target_db_snapshot = SharedSnapshot {
         identifier: target.identifier,

@@ -1,12 +1,13 @@
 //! `prune` makes what is superseded go, and only that. Both accounts use it.
 //!
 //! Converges to: the newest snapshots of each kind and, in the destination, the live version and the older ones kept
-//! for rolling back; what is superseded is marked and then deleted, one at a time and at most a set number per run.
-//! The decision is [`replication::retention`]; here it is carried out. It may run again at any time: it decides anew
-//! from what it finds. What RDS will not delete now is reported and found again by the next run.
+//! for rolling back; what `rotate-secret` has marked and is still superseded is deleted, one at a time and at most a
+//! set number per run. The decision is [`replication::retention`]; here it is carried out. It may run again at any time:
+//! it decides anew from what it finds. What RDS will not delete now is reported and found again by the next run.
 //!
-//! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:AddTagsToResource`, `rds:RemoveTagsFromResource`,
-//! `rds:DeleteDBInstance`, `rds:DeleteDBSnapshot`; in the destination `secretsmanager:GetSecretValue`.
+//! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:DeleteDBInstance`, `rds:DeleteDBSnapshot`; in the
+//! destination `secretsmanager:GetSecretValue`, and for final snapshots `rds:CreateDBSnapshot` and
+//! `rds:AddTagsToResource`.
 
 mod instances;
 mod snapshots;
@@ -15,9 +16,10 @@ use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::{AccountRole, Environment};
 use replication::contract::Execution;
-use replication::retention::Decision;
-use replication::{Error, ErrorName};
+use replication::retention::{Decision, SnapshotRule};
+use replication::{Error, ErrorName, naming};
 use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
 
 /// What the stack says.
 #[derive(Debug, Clone)]
@@ -25,39 +27,55 @@ pub struct Config {
     stack: String,
     snapshots_to_keep: usize,
     max_deletions: usize,
-    /// What only the destination has: copies of databases, and a secret that names one of them.
-    versions: Option<Versions>,
+    account: Account,
+}
+
+/// In which of the two accounts the function runs, and what only that one has.
+#[derive(Debug, Clone)]
+enum Account {
+    /// Snapshots that the other account may still be copying for this long.
+    Source { shared_snapshots_stay: Duration },
+    /// Copies of databases, and a secret that names one of them.
+    Destination(Versions),
 }
 
 #[derive(Debug, Clone)]
 struct Versions {
     secret_arn: String,
     older_to_keep: usize,
+    /// Whether a snapshot is made of an instance before it goes.
+    final_snapshot: bool,
 }
 
 impl Config {
     /// The environment variables this function reads in both accounts.
     pub const ENVIRONMENT: &[&str] = &["STACK_NAME", "ACCOUNT_ROLE", "SNAPSHOTS_TO_KEEP", "MAX_DELETIONS"];
     /// The environment variables this function reads in the destination account only.
-    pub const DESTINATION_ENVIRONMENT: &[&str] = &["SECRET_ARN", "NO_OF_OLDER_INSTANCES"];
+    pub const DESTINATION_ENVIRONMENT: &[&str] = &["SECRET_ARN", "NO_OF_OLDER_INSTANCES", "FINAL_SNAPSHOT"];
+    /// The environment variables this function reads in the source account only.
+    pub const SOURCE_ENVIRONMENT: &[&str] = &["SHARED_SNAPSHOT_HOURS"];
 
     /// Reads the function's environment.
     ///
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
-        let versions = match AccountRole::read(environment)? {
-            AccountRole::Source => None,
-            AccountRole::Destination => Some(Versions {
+        let account = match AccountRole::read(environment)? {
+            AccountRole::Source => {
+                let hours: u32 = environment.parsed("SHARED_SNAPSHOT_HOURS", "a whole number from 0")?;
+                Account::Source { shared_snapshots_stay: Duration::hours(hours.into()) }
+            }
+            AccountRole::Destination => Account::Destination(Versions {
                 secret_arn: environment.text("SECRET_ARN")?,
                 older_to_keep: environment.parsed("NO_OF_OLDER_INSTANCES", "a whole number from 0")?,
+                final_snapshot: environment.parsed("FINAL_SNAPSHOT", "true or false")?,
             }),
         };
         Ok(Self {
             stack: environment.text("STACK_NAME")?,
             snapshots_to_keep: environment.parsed("SNAPSHOTS_TO_KEEP", "a whole number from 1")?,
             max_deletions: environment.parsed("MAX_DELETIONS", "a whole number from 0")?,
-            versions,
+            account,
         })
     }
 }
@@ -146,12 +164,23 @@ impl Pruned {
 ///
 /// # Errors
 /// `PruneIncomplete`, `SecretInvalid`, or a fault of a service.
-pub async fn run(rds: &Rds, secrets: &Secrets, config: &Config, _input: Input) -> Result<Pruned, Error> {
+pub async fn run(
+    rds: &Rds,
+    secrets: &Secrets,
+    config: &Config,
+    _input: Input,
+    now: OffsetDateTime,
+) -> Result<Pruned, Error> {
     let mut pruned = Pruned::default();
-    if let Some(versions) = &config.versions {
-        instances::prune(rds, secrets, config, versions, &mut pruned).await?;
-    }
-    snapshots::prune(rds, config, &mut pruned).await?;
+    let copied_from = match &config.account {
+        Account::Source { shared_snapshots_stay } => Some(naming::id_stamp(now - *shared_snapshots_stay)),
+        Account::Destination(versions) => {
+            instances::prune(rds, secrets, config, versions, &mut pruned).await?;
+            None
+        }
+    };
+    let rule = SnapshotRule { keep: config.snapshots_to_keep, copied_from };
+    snapshots::prune(rds, config, &rule, &mut pruned).await?;
     for decision in pruned.instances.iter().chain(&pruned.snapshots) {
         tracing::info!(%decision, "decided");
     }

@@ -2,22 +2,21 @@
 
 use aws_sdk_rds::Client as Rds;
 use lambda_task::{code_and_message, fault};
+use rds_access::Snapshot;
 use replication::Error;
-use replication::retention::{self, Verdict};
+use replication::retention::{self, SnapshotRule, Verdict};
 
 use crate::{Config, Deletion, Pruned};
 
-pub async fn prune(rds: &Rds, config: &Config, pruned: &mut Pruned) -> Result<(), Error> {
-    let snapshots: Vec<retention::Snapshot> = rds_access::snapshots_of_stack(rds, &config.stack)
-        .await?
-        .into_iter()
-        .map(|snapshot| retention::Snapshot {
-            identifier: snapshot.identifier.into(),
-            status: snapshot.status,
-            tags: snapshot.tags,
-        })
-        .collect();
-    let plan = retention::plan_snapshots(&snapshots, &config.stack, config.snapshots_to_keep);
+pub async fn prune(
+    rds: &Rds,
+    config: &Config,
+    rule: &SnapshotRule,
+    pruned: &mut Pruned,
+) -> Result<(), Error> {
+    let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
+    let candidates: Vec<_> = snapshots.iter().map(Snapshot::for_decision).collect();
+    let plan = retention::plan_snapshots(&candidates, &config.stack, rule);
     // The oldest goes first: the plan is newest first within a kind.
     for decision in plan.iter().rev().filter(|decision| decision.verdict == Verdict::Delete) {
         if pruned.may_delete(&decision.identifier, config.max_deletions) {
@@ -35,12 +34,8 @@ async fn delete(rds: &Rds, name: &str) -> Result<Deletion, Error> {
         Err(error) => match error.as_service_error() {
             Some(e) if e.is_db_snapshot_not_found_fault() => Ok(Deletion::AlreadyGone),
             Some(e) if e.is_invalid_db_snapshot_state_fault() => Ok(Deletion::NotNow(code_and_message(e))),
-            // IAM judges by the tags of what a call is about, so that the repetition of a deletion whose answer was lost
-            // is refused as if it were forbidden.
-            _ => match rds_access::snapshot(rds, name).await {
-                Ok(None) => Ok(Deletion::AlreadyGone),
-                _ => Err(fault(format!("deleting snapshot {name}"), &error)),
-            },
+            _ if rds_access::snapshot_is_gone(rds, name).await => Ok(Deletion::AlreadyGone),
+            _ => Err(fault(format!("deleting snapshot {name}"), &error)),
         },
     }
 }

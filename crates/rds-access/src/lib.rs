@@ -7,7 +7,7 @@ use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
 use lambda_task::fault;
 use replication::lineage::Tags;
 use replication::naming::{InstanceIdentifier, SnapshotArn, SnapshotIdentifier};
-use replication::{Error, ErrorName};
+use replication::{Error, ErrorName, retention};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -53,8 +53,43 @@ pub struct Instance {
     pub host: Option<String>,
     /// Whether RDS refuses to delete it.
     pub deletion_protection: bool,
+    /// The name of its master user.
+    pub master_username: Option<String>,
+    /// Whether RDS is still giving it a new master password.
+    pub password_is_pending: bool,
+    /// How far its storage may grow by itself, in GiB; nothing if it does not.
+    pub max_allocated_storage: Option<i32>,
+    /// Its weekly maintenance window, UTC.
+    pub maintenance_window: Option<String>,
     /// Its tags.
     pub tags: Tags,
+}
+
+impl Instance {
+    /// What a decision needs to know of it.
+    #[must_use]
+    pub fn for_decision(&self) -> retention::Instance {
+        retention::Instance {
+            identifier: self.identifier.to_string(),
+            status: self.status.clone(),
+            host: self.host.clone(),
+            deletion_protection: self.deletion_protection,
+            tags: self.tags.clone(),
+        }
+    }
+}
+
+impl Snapshot {
+    /// What a decision needs to know of it.
+    #[must_use]
+    pub fn for_decision(&self) -> retention::Snapshot {
+        retention::Snapshot {
+            identifier: self.identifier.to_string(),
+            status: self.status.clone(),
+            source_database: self.source_database.to_string(),
+            tags: self.tags.clone(),
+        }
+    }
 }
 
 /// Looks at one snapshot, named by its identifier or, if another account has shared it, by its ARN.
@@ -102,6 +137,17 @@ pub async fn instance(client: &Client, identifier: &InstanceIdentifier) -> Resul
         }
         Err(error) => Err(fault(format!("looking at database {identifier}"), &error)),
     }
+}
+
+/// Whether an instance is certainly gone. IAM judges by the tags of what a call is about, so that a call about what is gone,
+/// such as the repetition of a deletion whose answer was lost, is refused as if it were forbidden.
+pub async fn instance_is_gone(client: &Client, identifier: &InstanceIdentifier) -> bool {
+    matches!(instance(client, identifier).await, Ok(None))
+}
+
+/// Whether a snapshot is certainly gone; see [`instance_is_gone`].
+pub async fn snapshot_is_gone(client: &Client, name: &str) -> bool {
+    matches!(snapshot(client, name).await, Ok(None))
 }
 
 /// Looks at every instance of the account, all pages.
@@ -165,6 +211,12 @@ pub fn read_instance(found: &DbInstance) -> Result<Instance, Error> {
         status: found.db_instance_status().ok_or_else(|| incomplete("DBInstanceStatus"))?.to_owned(),
         host: found.endpoint().and_then(|endpoint| endpoint.address()).map(str::to_owned),
         deletion_protection: found.deletion_protection().unwrap_or(false),
+        master_username: found.master_username().map(str::to_owned),
+        password_is_pending: found
+            .pending_modified_values()
+            .is_some_and(|pending| pending.master_user_password().is_some()),
+        max_allocated_storage: found.max_allocated_storage(),
+        maintenance_window: found.preferred_maintenance_window().map(str::to_owned),
         tags: read_tags(found.tag_list()),
     })
 }

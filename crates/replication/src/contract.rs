@@ -8,8 +8,12 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::copying::Expectation;
+use crate::lineage::Tags;
 use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier, Version};
 use crate::pacing::Stage;
+use crate::rollback::Wanted;
+use crate::secret::Pointer;
+use crate::{Error, ErrorName};
 
 /// What every task of a state machine receives.
 #[derive(Debug, Clone, Deserialize)]
@@ -135,6 +139,9 @@ pub struct SourceDbSnapshot {
     /// The point in time of the data, which is older than the snapshot's end (`SnapshotDatabaseTime`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_database_time: Option<String>,
+    /// The tags of the source database, where the stack carries them over.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub source_tags: Tags,
 }
 
 /// The encrypted snapshot that is shared: the source snapshot itself or a copy of it under the shared key.
@@ -208,9 +215,12 @@ pub struct Replication {
     /// The point in time of the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_database_time: Option<String>,
+    /// The tags of the source database, where the source stack carries them over.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub source_tags: Tags,
 }
 
-/// The document of the destination machine.
+/// The document of the destination machine, as far as `copy` looks at it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct DestinationState {
     /// The message, with a replication id in any case.
@@ -219,9 +229,108 @@ pub struct DestinationState {
     /// The result of `CopySharedSnapshotInTargetAccount`.
     #[serde(rename = "DBSnapshot")]
     pub db_snapshot: Option<DbSnapshot>,
+}
+
+/// The document of the two machines that bring up a version and move the secret to it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "VersionDocument")]
+pub struct VersionState {
+    /// What the machine is for.
+    pub purpose: Purpose,
     /// The result of `RestoreDBInstance`.
-    #[serde(rename = "DBInstance")]
     pub db_instance: Option<DbInstance>,
+    /// The result of `UpdateSecretWithDBValue`.
+    pub secret: Option<SecretMove>,
+}
+
+/// What a machine brings up a version for.
+#[derive(Debug, Clone)]
+pub enum Purpose {
+    /// A replication: a new version, from its own snapshot copy.
+    Replicate {
+        /// The message.
+        input: Box<DestinationInput>,
+        /// The result of `CopySharedSnapshotInTargetAccount`.
+        db_snapshot: Option<Box<DbSnapshot>>,
+    },
+    /// A rollback: a version that exists.
+    RollBack {
+        /// Which one.
+        version: Wanted,
+        /// The database that the person had in mind, to be compared with the stack's.
+        source_db_identifier: Option<InstanceIdentifier>,
+    },
+}
+
+/// Both documents as they arrive.
+#[derive(Deserialize)]
+struct VersionDocument {
+    #[serde(rename = "Input")]
+    input: Option<Box<DestinationInput>>,
+    version: Option<Wanted>,
+    #[serde(rename = "SourceDBIdentifier")]
+    source_db_identifier: Option<InstanceIdentifier>,
+    #[serde(rename = "DBSnapshot")]
+    db_snapshot: Option<Box<DbSnapshot>>,
+    #[serde(rename = "DBInstance")]
+    db_instance: Option<DbInstance>,
+    secret: Option<SecretMove>,
+}
+
+impl TryFrom<VersionDocument> for VersionState {
+    type Error = Error;
+
+    fn try_from(document: VersionDocument) -> Result<Self, Error> {
+        let VersionDocument { input, version, source_db_identifier, db_snapshot, db_instance, secret } =
+            document;
+        let purpose = match (input, version) {
+            (Some(input), _) => Purpose::Replicate { input, db_snapshot },
+            (None, Some(version)) => Purpose::RollBack { version, source_db_identifier },
+            (None, None) => {
+                return Err(Error::new(ErrorName::InvalidInput, "reading the machine's document").because(
+                    r#"it has neither version, which a rollback needs, nor Input, the message of a replication"#,
+                ));
+            }
+        };
+        Ok(Self { purpose, db_instance, secret })
+    }
+}
+
+/// What the secret names now, and how far moving it is. Of the secret only our two fields are ever shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretMove {
+    /// The two fields.
+    #[serde(flatten)]
+    pub pointer: Pointer,
+    /// What the last look did to the secret.
+    pub outcome: Outcome,
+    /// How far it is.
+    #[serde(flatten)]
+    pub stage: StageReport,
+    /// The instances that were marked for deletion.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marked: Vec<String>,
+    /// The instances whose mark was taken off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmarked: Vec<String>,
+}
+
+/// What a look did to the secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// It named another copy before and was written.
+    Moved,
+    /// It named this copy already.
+    AlreadyMoved,
+    /// It names the copy of a newer replication, which stays.
+    NewerIsLive,
+    /// The stack promotes by hand: the copy waits for the rollback machine to be told its version.
+    HeldBack,
+    /// Nothing yet: the instance is not available at the moment.
+    InstanceBusy,
+    /// Nothing yet: RDS is giving the instance its new master password.
+    PasswordPending,
 }
 
 /// What `launch` starts the destination machine with.
@@ -266,6 +375,9 @@ pub struct DbInstance {
     /// Its version.
     #[serde(rename = "db_version")]
     pub version: Version,
+    /// The version whose data a rollback has restored into it.
+    #[serde(rename = "restoredVersion", default, skip_serializing_if = "Option::is_none")]
+    pub restored_version: Option<Version>,
     /// Its endpoint address, once RDS has given it one.
     #[serde(rename = "db_host", default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -314,6 +426,7 @@ mod tests {
         let instance = DbInstance {
             identifier: "orders-7".parse().unwrap(),
             version: 7,
+            restored_version: None,
             host: None,
             stage: StageReport::pending(&stage, "creating", None),
         };
@@ -324,6 +437,30 @@ mod tests {
         );
         let back: DbInstance = serde_json::from_value(serde_json::to_value(&instance).unwrap()).unwrap();
         assert_eq!(back, instance);
+    }
+
+    #[test]
+    fn a_rollback_says_which_version() {
+        let read = |document: Value| serde_json::from_value::<VersionState>(document);
+        for (version, wanted) in [
+            (json!(7), Wanted::Version(7)),
+            (json!("7"), Wanted::Version(7)),
+            (json!("previous"), Wanted::Previous),
+        ] {
+            let state = read(json!({"version": version, "SourceDBIdentifier": "orders"})).unwrap();
+            assert!(matches!(state.purpose, Purpose::RollBack { version, .. } if version == wanted));
+        }
+        for (document, said) in [
+            (json!({}), "neither version"),
+            (json!({"version": 0}), "0 is not"),
+            (json!({"version": -1}), "-1 is not"),
+            (json!({"version": 1.5}), "1.5 is not"),
+            (json!({"version": "last"}), r#""last" is not a version"#),
+            (json!({"version": [7]}), "[7] is not"),
+        ] {
+            let error = read(document).unwrap_err();
+            assert!(error.to_string().contains(said), "{error}");
+        }
     }
 
     #[test]

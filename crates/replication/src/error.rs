@@ -42,7 +42,9 @@ pub enum ErrorName {
     SecretInvalid,
     /// The secret was written but reading it back showed something else.
     SecretNotMoved,
-    /// The snapshot belongs to another source database than the one this stack holds copies of.
+    /// There is no version of this number that one could roll back to.
+    VersionNotFound,
+    /// The snapshot, or what is asked for, belongs to another source database than the one this stack holds copies of.
     SourceMismatch,
     /// A message on the topic that this account does not accept.
     MessageRefused,
@@ -155,6 +157,6 @@ mod tests {
         assert_eq!(ErrorName::Throttled.as_str(), "Throttled");
         assert!(ErrorName::Throttled.is_retryable() && ErrorName::ServiceFault.is_retryable());
         assert!(!ErrorName::Rejected.is_retryable() && !ErrorName::DeadlineExceeded.is_retryable());
-        assert_eq!(Error::NAMES.len(), 22);
+        assert_eq!(Error::NAMES.len(), 23);
     }
 }

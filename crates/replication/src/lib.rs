@@ -13,6 +13,7 @@
 //! | [`copying`] | will RDS copy everything or only what changed |
 //! | [`secret`] | how to move the secret without touching what is not ours |
 //! | [`retention`] | what stays, what is marked, what is deleted |
+//! | [`rollback`] | which instance or snapshot is the version that is asked for |
 //! | [`error`] | what went wrong, in words a person can act on |
 
 pub mod contract;
@@ -23,6 +24,7 @@ pub mod naming;
 pub mod pacing;
 pub mod progress;
 pub mod retention;
+pub mod rollback;
 pub mod secret;
 
 pub use error::{Error, ErrorName};

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::naming::{ReplicationId, Version};
 
 /// The stack that owns the thing. Nothing without this tag, and this stack's name in it, is ever changed.
@@ -12,13 +14,32 @@ pub const REPLICATION_ID: &str = "rds-replication:id";
 pub const SOURCE_DATABASE: &str = "rds-replication:source-db";
 /// The ARN of the snapshot that the thing was made from.
 pub const SOURCE_SNAPSHOT: &str = "rds-replication:source-snapshot";
-/// The version number of a restored instance.
+/// The version number of a restored instance; on a snapshot, the version that was restored from it.
 pub const VERSION: &str = "rds-replication:version";
+/// On an instance that a rollback has restored: the version whose data it holds.
+pub const RESTORED_VERSION: &str = "rds-replication:restored-version";
+/// The point in time of the data of a restored instance, as RFC 3339.
+pub const DATA_TIME: &str = "rds-replication:data-time";
 /// Marks what the next prune may delete; the name and value are those of the original.
 pub const DELETION_MARK: (&str, &str) = ("to-be-deleted", "True");
 
+/// How every key of ours begins.
+const OURS: &str = "rds-replication:";
+/// How keys and values begin that only AWS may set (API model, `Tag`).
+const OF_AWS: [&str; 2] = ["aws:", "rds:"];
+/// The most tags that a resource may have (RDS User Guide, "Tagging Amazon RDS resources").
+const MOST_TAGS: usize = 50;
+
+/// Whether nobody else may choose this tag: it says whose a thing is or what is to happen to it, or RDS would refuse it.
+#[must_use]
+pub fn is_reserved(key: &str, value: &str) -> bool {
+    let of_aws = |text: &str| OF_AWS.iter().any(|start| text.to_ascii_lowercase().starts_with(start));
+    key.starts_with(OURS) || key == DELETION_MARK.0 || of_aws(key) || of_aws(value)
+}
+
 /// The tags of a resource, as found or as to be written.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Tags(BTreeMap<String, String>);
 
 impl Tags {
@@ -36,6 +57,15 @@ impl Tags {
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
         self.0.insert(key.to_owned(), value.into());
         self
+    }
+
+    /// Adds one tag if there is a value for it.
+    #[must_use]
+    pub fn with_some(self, key: &str, value: Option<String>) -> Self {
+        match value {
+            Some(value) => self.with(key, value),
+            None => self,
+        }
     }
 
     /// The value of a tag.
@@ -62,10 +92,40 @@ impl Tags {
         self.get(VERSION)?.parse().ok()
     }
 
+    /// The version whose data a rollback has restored, if one has.
+    #[must_use]
+    pub fn restored_version(&self) -> Option<Version> {
+        self.get(RESTORED_VERSION)?.parse().ok()
+    }
+
+    /// What may be handed on to another thing: every tag but ours, which say whose *this* thing is, and those of AWS.
+    #[must_use]
+    pub fn handed_on(&self) -> Self {
+        self.iter().filter(|(key, value)| !is_reserved(key, value)).collect()
+    }
+
+    /// These tags, and of `others` what may be handed on, in the order of their keys and as far as there is room for it
+    /// and the deletion mark. A key of these keeps its value.
+    #[must_use]
+    pub fn over(mut self, others: &Self) -> Self {
+        for (key, value) in others.handed_on().0 {
+            if self.0.len() + 1 < MOST_TAGS {
+                self.0.entry(key).or_insert(value);
+            }
+        }
+        self
+    }
+
     /// Whether the thing is marked for deletion.
     #[must_use]
     pub fn are_marked(&self) -> bool {
         self.get(DELETION_MARK.0) == Some(DELETION_MARK.1)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// All tags, sorted by key.
@@ -94,5 +154,28 @@ mod tests {
         assert!(!Tags::default().are_of_stack(""));
         assert_eq!(tags.version(), None);
         assert!(tags.with(DELETION_MARK.0, DELETION_MARK.1).are_marked());
+    }
+
+    /// > Tags that are carried over never say whose a thing is, and never mark it.
+    #[test]
+    fn tags_of_others_never_take_the_place_of_ours() {
+        let found: Tags = [
+            ("team", "data"),
+            (STACK, "theirs"),
+            (VERSION, "9"),
+            ("aws:cloudformation:stack-name", "x"),
+            ("origin", "rds:snapshot"),
+            (DELETION_MARK.0, DELETION_MARK.1),
+        ]
+        .into_iter()
+        .collect();
+        assert_eq!(found.handed_on(), Tags::default().with("team", "data"));
+        let ours = Tags::default().with(STACK, "ours").with("owner", "us");
+        let both = ours.over(&found.with("owner", "them"));
+        assert_eq!(both, Tags::default().with(STACK, "ours").with("owner", "us").with("team", "data"));
+        let many: Tags = (0..60).map(|n| (format!("key{n:02}"), "v")).collect();
+        let most = Tags::default().with(STACK, "ours").over(&many);
+        assert_eq!(most.iter().count(), 49, "one place is left for the deletion mark");
+        assert_eq!((most.get("key47"), most.get("key48")), (Some("v"), None));
     }
 }

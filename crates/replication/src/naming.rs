@@ -23,9 +23,10 @@ const DIGEST_LENGTH: usize = 6;
 
 const ID_TIME: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]t[hour][minute][second]z");
 
-fn hex_digest(of: &str) -> String {
+/// The first bytes of the SHA-256 of a text, as hex digits.
+fn hex_digest(of: &str, bytes: usize) -> String {
     let digest = Sha256::digest(of.as_bytes());
-    digest.iter().take(DIGEST_LENGTH / 2).map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Checks RDS's rule for identifiers: letters, digits and hyphens, first a letter, no hyphen at the end, no two
@@ -122,10 +123,7 @@ impl ReplicationId {
     /// (the ARN of the source execution, or what stands in for it).
     #[must_use]
     pub fn new(started_at: OffsetDateTime, unique: &str) -> Self {
-        let utc = started_at.to_offset(time::UtcOffset::UTC);
-        // Formatting a time with a constant, complete description cannot fail.
-        let stamp = utc.format(ID_TIME).unwrap_or_default();
-        Self(format!("{stamp}-{}", hex_digest(unique)))
+        Self(format!("{}-{}", id_stamp(started_at), hex_digest(unique, DIGEST_LENGTH / 2)))
     }
 
     /// The id as text.
@@ -133,6 +131,13 @@ impl ReplicationId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// How the ids of replications begin that started at a time; ids compare with it by age.
+#[must_use]
+pub fn id_stamp(at: OffsetDateTime) -> String {
+    // Formatting a time with a constant, complete description cannot fail.
+    at.to_offset(time::UtcOffset::UTC).format(ID_TIME).unwrap_or_default()
 }
 
 impl FromStr for ReplicationId {
@@ -256,6 +261,22 @@ pub fn next_version<'a>(
     next
 }
 
+/// The id of the secret's version that holds the new master password which a run gives to an instance: 64 hex digits, as
+/// Secrets Manager wants them (32 to 64 characters, API `PutSecretValue`, `ClientRequestToken`).
+#[must_use]
+pub fn password_version(execution_arn: &str, host: &str) -> String {
+    hex_digest(&format!("{execution_arn} {host}"), 32)
+}
+
+/// The snapshot that is made of an instance before it is deleted: `<instance>-final-<replication id>`. With the id,
+/// because a stack that is made anew counts its versions from 1 again.
+///
+/// # Errors
+/// [`ErrorName::InvalidInput`] when the result is not a legal snapshot identifier.
+pub fn final_snapshot(of: &InstanceIdentifier, id: &str) -> Result<SnapshotIdentifier, Error> {
+    format!("{of}-final-{id}").parse()
+}
+
 /// The parts of `arn:<partition>:rds:<region>:<account>:snapshot:<name>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -348,11 +369,23 @@ mod tests {
         {
             assert!(wrong.parse::<ReplicationId>().is_err(), "{wrong}");
         }
+        assert!(id.as_str() < id_stamp(datetime!(2026-11-22 10:34:01 UTC)).as_str());
+        assert!(id.as_str() > id_stamp(datetime!(2026-11-22 10:34:00 UTC)).as_str());
         let snapshot = source_snapshot("source-database-snapshot", &id).unwrap();
         assert_eq!(
             encrypted_copy(&snapshot).unwrap().as_str(),
             format!("source-database-snapshot-{id}-copy-in")
         );
+    }
+
+    #[test]
+    fn the_version_of_a_new_password_follows_from_the_run_and_the_instance() {
+        let one = password_version("arn:x", "orders-7.c1.example");
+        assert_eq!(one, password_version("arn:x", "orders-7.c1.example"));
+        assert_ne!(one, password_version("arn:x", "orders-8.c1.example"));
+        assert_eq!(one.len(), 64);
+        let last = final_snapshot(&prefix("orders-7"), "20261122t103400z-1f2e3d").unwrap();
+        assert_eq!(last.as_str(), "orders-7-final-20261122t103400z-1f2e3d");
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub enum StageName {
     Copy,
     /// The restored instance.
     Restore,
+    /// The instance that the secret is to name: ready, and with its new master password if it gets one.
+    Secret,
 }
 
 impl StageName {
@@ -27,6 +29,8 @@ impl StageName {
             Self::Snapshot => ("snapshot", "SnapshotDeadlineSeconds"),
             Self::Copy => ("copy", "CopyDeadlineSeconds"),
             Self::Restore => ("restore", "RestoreDeadlineSeconds"),
+            // What is waited for is the restored instance again.
+            Self::Secret => ("secret", "RestoreDeadlineSeconds"),
         }
     }
 }

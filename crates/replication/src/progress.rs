@@ -119,6 +119,20 @@ pub fn instance_is_deletable(status: &str) -> bool {
     known(status).is_some_and(|known| known.deletable)
 }
 
+/// Whether RDS can make a final snapshot of an instance in this status; if not, it can only be deleted without one
+/// (API model, `DeleteDBInstance`; RDS User Guide, "Viewing Amazon RDS DB instance status").
+#[must_use]
+pub fn takes_final_snapshot(status: &str) -> bool {
+    !matches!(
+        status,
+        "failed"
+            | "inaccessible-encryption-credentials"
+            | "incompatible-network"
+            | "incompatible-restore"
+            | "restore-error"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

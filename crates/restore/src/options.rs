@@ -1,32 +1,107 @@
 //! How a copy comes up: the stack's choices for a restored instance.
 
+use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder as Modification;
 use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::RestoreDBInstanceFromDBSnapshotFluentBuilder as Request;
-use lambda_task::Environment;
+use lambda_task::{Environment, invalid};
+use rds_access::Instance;
 use replication::Error;
+use replication::lineage::{self, Tags};
 
 /// The stack's choices; what is not given is left to RDS.
 #[derive(Debug, Clone)]
 pub struct Options {
     engine: Option<String>,
     class: Option<String>,
+    multi_az: bool,
+    port: Option<i32>,
     subnet_group: Option<String>,
     security_groups: Option<Vec<String>>,
     publicly_accessible: bool,
+    parameter_group: Option<String>,
+    option_group: Option<String>,
+    storage_type: Option<String>,
+    iops: Option<i32>,
+    storage_throughput: Option<i32>,
+    iam_authentication: bool,
+    logs_exports: Option<Vec<String>>,
+    deletion_protection: bool,
+    ca_certificate: Option<String>,
+    backup_retention_days: Option<i32>,
+    auto_minor_version_upgrade: bool,
+    copy_tags_to_snapshot: bool,
+    after: AfterRestore,
+    extra_tags: Tags,
+    apply_source_tags: bool,
+}
+
+/// What `RestoreDBInstanceFromDBSnapshot` does not take (API model), so that it is changed before readers come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct AfterRestore {
+    max_allocated_storage: Option<i32>,
+    maintenance_window: Option<String>,
 }
 
 impl Options {
+    /// The environment variables of the choices.
+    pub const ENVIRONMENT: &[&str] = &[
+        "ENGINE",
+        "DB_INSTANCE_CLASS",
+        "MULTI_AZ",
+        "PORT",
+        "DB_SUBNET_GROUP",
+        "SECURITY_GROUP_IDS",
+        "PUBLICLY_ACCESSIBLE",
+        "DB_PARAMETER_GROUP_NAME",
+        "OPTION_GROUP_NAME",
+        "STORAGE_TYPE",
+        "IOPS",
+        "STORAGE_THROUGHPUT",
+        "IAM_DATABASE_AUTHENTICATION",
+        "CLOUDWATCH_LOGS_EXPORTS",
+        "DELETION_PROTECTION",
+        "CA_CERTIFICATE_IDENTIFIER",
+        "BACKUP_RETENTION_PERIOD",
+        "AUTO_MINOR_VERSION_UPGRADE",
+        "COPY_TAGS_TO_SNAPSHOT",
+        "MAX_ALLOCATED_STORAGE",
+        "PREFERRED_MAINTENANCE_WINDOW",
+        "EXTRA_TAGS",
+        "APPLY_SOURCE_TAGS",
+    ];
+
     /// Reads the function's environment.
     ///
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
-        let groups = |text: String| text.split(',').map(|group| group.trim().to_owned()).collect();
+        let flag = |name| environment.parsed(name, "true or false");
+        let number = |name| environment.optional_parsed(name, "a whole number");
         Ok(Self {
             engine: environment.optional("ENGINE"),
             class: environment.optional("DB_INSTANCE_CLASS"),
+            multi_az: flag("MULTI_AZ")?,
+            port: number("PORT")?,
             subnet_group: environment.optional("DB_SUBNET_GROUP"),
-            security_groups: environment.optional("SECURITY_GROUP_IDS").map(groups),
-            publicly_accessible: environment.parsed("PUBLICLY_ACCESSIBLE", "true or false")?,
+            security_groups: environment.optional_list("SECURITY_GROUP_IDS"),
+            publicly_accessible: flag("PUBLICLY_ACCESSIBLE")?,
+            parameter_group: environment.optional("DB_PARAMETER_GROUP_NAME"),
+            option_group: environment.optional("OPTION_GROUP_NAME"),
+            storage_type: environment.optional("STORAGE_TYPE"),
+            iops: number("IOPS")?,
+            storage_throughput: number("STORAGE_THROUGHPUT")?,
+            iam_authentication: flag("IAM_DATABASE_AUTHENTICATION")?,
+            logs_exports: environment.optional_list("CLOUDWATCH_LOGS_EXPORTS"),
+            deletion_protection: flag("DELETION_PROTECTION")?,
+            ca_certificate: environment.optional("CA_CERTIFICATE_IDENTIFIER"),
+            backup_retention_days: number("BACKUP_RETENTION_PERIOD")?,
+            auto_minor_version_upgrade: flag("AUTO_MINOR_VERSION_UPGRADE")?,
+            copy_tags_to_snapshot: flag("COPY_TAGS_TO_SNAPSHOT")?,
+            after: AfterRestore {
+                max_allocated_storage: number("MAX_ALLOCATED_STORAGE")?,
+                maintenance_window: environment.optional("PREFERRED_MAINTENANCE_WINDOW"),
+            },
+            extra_tags: extra_tags(environment)?,
+            apply_source_tags: flag("APPLY_SOURCE_TAGS")?,
         })
     }
 
@@ -36,8 +111,109 @@ impl Options {
         request
             .set_engine(self.engine.clone())
             .set_db_instance_class(self.class.clone())
+            .multi_az(self.multi_az)
+            .set_port(self.port)
             .set_db_subnet_group_name(self.subnet_group.clone())
             .set_vpc_security_group_ids(self.security_groups.clone())
             .publicly_accessible(self.publicly_accessible)
+            .set_db_parameter_group_name(self.parameter_group.clone())
+            .set_option_group_name(self.option_group.clone())
+            .set_storage_type(self.storage_type.clone())
+            .set_iops(self.iops)
+            .set_storage_throughput(self.storage_throughput)
+            .enable_iam_database_authentication(self.iam_authentication)
+            .set_enable_cloudwatch_logs_exports(self.logs_exports.clone())
+            .deletion_protection(self.deletion_protection)
+            .set_ca_certificate_identifier(self.ca_certificate.clone())
+            .set_backup_retention_period(self.backup_retention_days)
+            .auto_minor_version_upgrade(self.auto_minor_version_upgrade)
+            .copy_tags_to_snapshot(self.copy_tags_to_snapshot)
+    }
+
+    /// All tags of a new instance: ours, the stack's own, and those of the source database where the stack wants them.
+    pub fn tags(&self, ours: Tags, of_source: &Tags) -> Tags {
+        let with_extra = ours.over(&self.extra_tags);
+        if self.apply_source_tags { with_extra.over(of_source) } else { with_extra }
+    }
+
+    /// What is still to be changed of a restored instance; nothing once it is as the stack wants it.
+    pub fn to_change(&self, instance: &Instance, request: Modification) -> Option<Modification> {
+        let AfterRestore { max_allocated_storage, maintenance_window } = &self.after;
+        let storage = max_allocated_storage.filter(|wanted| instance.max_allocated_storage != Some(*wanted));
+        let window = maintenance_window.as_ref().filter(|wanted| {
+            // RDS writes the days of the week in lower case.
+            !instance.maintenance_window.as_ref().is_some_and(|found| found.eq_ignore_ascii_case(wanted))
+        });
+        (storage.is_some() || window.is_some()).then(|| {
+            request
+                .set_max_allocated_storage(storage)
+                .set_preferred_maintenance_window(window.cloned())
+                .apply_immediately(true)
+        })
+    }
+}
+
+/// `Key=Value,Key=Value`; a value has no comma, which a tag's value may not have either (RDS, `Tag`).
+fn extra_tags(environment: &Environment) -> Result<Tags, Error> {
+    const NAME: &str = "EXTRA_TAGS";
+    let mut tags = Tags::default();
+    for entry in environment.optional_list(NAME).unwrap_or_default() {
+        match entry.split_once('=').map(|(key, value)| (key.trim(), value.trim())) {
+            Some((key, value)) if lineage::is_reserved(key, value) => {
+                return Err(invalid(NAME, &format!("the tag {key}={value} is reserved")));
+            }
+            Some((key, value)) if !key.is_empty() => tags = tags.with(key, value),
+            _ => return Err(invalid(NAME, &format!("{entry:?} is not of the form Key=Value"))),
+        }
+    }
+    Ok(tags)
+}
+
+#[cfg(test)]
+mod tests {
+    use replication::ErrorName;
+
+    use super::*;
+
+    pub fn environment(chosen: &[(&str, &str)]) -> Environment {
+        let flags = [
+            "MULTI_AZ",
+            "PUBLICLY_ACCESSIBLE",
+            "IAM_DATABASE_AUTHENTICATION",
+            "DELETION_PROTECTION",
+            "AUTO_MINOR_VERSION_UPGRADE",
+            "COPY_TAGS_TO_SNAPSHOT",
+            "APPLY_SOURCE_TAGS",
+        ];
+        flags.iter().map(|flag| (*flag, "false")).chain(chosen.iter().copied()).collect()
+    }
+
+    #[test]
+    fn tags_of_the_stack_go_before_those_of_the_source_and_never_before_ours() {
+        let source: Tags =
+            [("team", "sales"), ("app", "shop"), (lineage::STACK, "theirs")].into_iter().collect();
+        let ours = Tags::default().with(lineage::STACK, "ours");
+        let chosen = [("EXTRA_TAGS", "team=data, cost centre = 42"), ("APPLY_SOURCE_TAGS", "true")];
+        let options = Options::read(&environment(&chosen)).unwrap();
+        let expected = ours.clone().with("team", "data").with("cost centre", "42");
+        assert_eq!(options.tags(ours.clone(), &source), expected.clone().with("app", "shop"));
+        let options = Options::read(&environment(&chosen[..1])).unwrap();
+        assert_eq!(options.tags(ours, &source), expected);
+    }
+
+    #[test]
+    fn wrong_choices_are_named() {
+        for (variable, value, because) in [
+            ("EXTRA_TAGS", "team", "\"team\" is not of the form Key=Value"),
+            ("EXTRA_TAGS", "a=b,,c=d", "\"\" is not of the form Key=Value"),
+            ("EXTRA_TAGS", "rds-replication:stack=mine", "the tag rds-replication:stack=mine is reserved"),
+            ("EXTRA_TAGS", "to-be-deleted=True", "the tag to-be-deleted=True is reserved"),
+            ("PORT", "many", "\"many\" is not a whole number"),
+            ("MULTI_AZ", "yes", "\"yes\" is not true or false"),
+        ] {
+            let error = Options::read(&environment(&[(variable, value)])).unwrap_err();
+            assert_eq!(error.name(), ErrorName::InvalidConfiguration);
+            assert!(error.to_string().contains(&format!("{variable}: {because}")), "{error}");
+        }
     }
 }

@@ -6,8 +6,8 @@ async fn main() -> Result<(), lambda_task::Stop> {
     let aws = lambda_task::aws_config().await;
     let rds = aws_sdk_rds::Client::new(&aws);
     let secrets = aws_sdk_secretsmanager::Client::new(&aws);
-    lambda_task::serve(rotate_secret::Config::read(&environment), async |config, input, _now| {
-        rotate_secret::run(&rds, &secrets, config, input).await
+    lambda_task::serve(rotate_secret::Config::read(&environment), async |config, input, now| {
+        rotate_secret::run(&rds, &secrets, config, input, now).await
     })
     .await
 }

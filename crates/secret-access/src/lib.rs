@@ -1,6 +1,7 @@
 //! What the tasks share of the secret: reading it. Its text stays inside [`Secret`], which cannot be printed.
 
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use lambda_task::fault;
 use replication::secret::Secret;
 use replication::{Error, ErrorName};
@@ -21,10 +22,17 @@ pub async fn read(client: &Client, secret_arn: &str) -> Result<Secret, Error> {
             fault(&doing, &error)
         }
     })?;
-    let Some(text) = answer.secret_string() else {
-        return Err(Error::new(ErrorName::SecretInvalid, doing)
+    Secret::parse(text(&answer, &doing)?)
+}
+
+/// The text of a version of the secret.
+///
+/// # Errors
+/// [`ErrorName::SecretInvalid`] if it is binary.
+pub fn text<'a>(answer: &'a GetSecretValueOutput, doing: &str) -> Result<&'a str, Error> {
+    answer.secret_string().ok_or_else(|| {
+        Error::new(ErrorName::SecretInvalid, doing)
             .because("it is a binary secret, which writing text would damage")
-            .advise("store it as text: a JSON object"));
-    };
-    Secret::parse(text)
+            .advise("store it as text: a JSON object")
+    })
 }

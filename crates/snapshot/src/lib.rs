@@ -22,13 +22,19 @@ pub struct Config {
     stack: String,
     source_database: InstanceIdentifier,
     snapshot_name: String,
+    carry_source_tags: bool,
     deadline_seconds: u32,
 }
 
 impl Config {
     /// The environment variables this function reads.
-    pub const ENVIRONMENT: &[&str] =
-        &["STACK_NAME", "SOURCE_DB_IDENTIFIER", "SOURCE_DB_SNAPSHOT_NAME", "STAGE_DEADLINE_SECONDS"];
+    pub const ENVIRONMENT: &[&str] = &[
+        "STACK_NAME",
+        "SOURCE_DB_IDENTIFIER",
+        "SOURCE_DB_SNAPSHOT_NAME",
+        "CARRY_SOURCE_TAGS",
+        "STAGE_DEADLINE_SECONDS",
+    ];
 
     /// Reads the function's environment.
     ///
@@ -39,6 +45,7 @@ impl Config {
             stack: environment.text("STACK_NAME")?,
             source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
             snapshot_name: environment.text("SOURCE_DB_SNAPSHOT_NAME")?,
+            carry_source_tags: environment.parsed("CARRY_SOURCE_TAGS", "true or false")?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
         })
     }
@@ -91,7 +98,11 @@ async fn create(
                 .advise("bring it back to available, then start the execution again"));
         }
     }
-    let tags = Tags::of_replication(&config.stack, id, database.as_str());
+    let mut tags = Tags::of_replication(&config.stack, id, database.as_str());
+    if config.carry_source_tags {
+        // The snapshot keeps them, so that every later look finds those of the moment of the snapshot.
+        tags = tags.over(&instance.tags);
+    }
     let answer = rds
         .create_db_snapshot()
         .db_instance_identifier(database.as_str())
@@ -139,6 +150,7 @@ fn not_started(
         engine_version: None,
         allocated_storage: None,
         snapshot_database_time: None,
+        source_tags: Tags::default(),
     })
 }
 
@@ -179,6 +191,7 @@ fn report(
         engine_version: found.engine_version,
         allocated_storage: found.allocated_storage,
         snapshot_database_time: found.database_time,
+        source_tags: if config.carry_source_tags { found.tags.handed_on() } else { Tags::default() },
         identifier: found.identifier,
     })
 }

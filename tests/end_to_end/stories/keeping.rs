@@ -14,7 +14,8 @@ const DELETE: [&str; 4] = ["rds", "delete-db-instance", "--skip-final-snapshot",
 pub fn what_is_older_goes_and_what_is_foreign_stays(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let keep = ("SnapshotsToKeep", "2");
-    let pair = Pair::deploy(cloud, "keeping", &[keep], &[keep, ("NoOfOlderInstances", "1")]);
+    let for_source = [keep, ("SharedSnapshotHours", "0")];
+    let pair = Pair::deploy(cloud, "keeping", &for_source, &[keep, ("NoOfOlderInstances", "1")]);
     let password = password();
     let source = a.create_database(&pair.database(), &password, &[]);
     fill(a, &source, &password, 20);

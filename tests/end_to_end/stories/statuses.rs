@@ -28,15 +28,16 @@ pub fn every_documented_status_is_sorted(cloud: &Cloud) {
     let snapshots = || SNAPSHOT_STATUSES.iter().copied();
     let arn = text(&source["SourceDBSnapshot"]["SourceDBSnapshotArn"]);
     let event = envelope(&replication.source, &started_at(&destination), &source);
-    Task::new(a, &pair, "SnapshotFunction", "SnapshotFailed").walk(&arn, snapshots(), |_| event.clone());
+    Task::new(a, &pair, "SnapshotFunction", &["SnapshotFailed"]).walk(&arn, snapshots(), |_| event.clone());
 
     let arn = text(&destination["DBSnapshot"]["TargetDBSnapshotArn"]);
     let event = envelope(replication.destination.as_ref().unwrap(), LATER, &destination);
-    Task::new(b, &pair, "CopyFunction", "CopyFailed").walk(&arn, snapshots(), |_| event.clone());
+    Task::new(b, &pair, "CopyFunction", &["CopyFailed"]).walk(&arn, snapshots(), |_| event.clone());
 
     let restored = b.instance(&text(&destination["DBInstance"]["db_instance_identifier"]));
     let words = INSTANCE_STATUSES.iter().map(|status| (status.word, status.restored));
-    Task::new(b, &pair, "RestoreFunction", "RestoreFailed").walk(
+    // What a person has put to sleep only waits for that person.
+    Task::new(b, &pair, "RestoreFunction", &["RestoreFailed", "InstanceNotReady"]).walk(
         &text(&restored["DBInstanceArn"]),
         words,
         |_| event.clone(),
@@ -57,22 +58,22 @@ pub fn every_documented_status_is_sorted(cloud: &Cloud) {
     // A ready database would be snapshotted, which the replication above has shown.
     let words = INSTANCE_STATUSES.iter().map(|status| (status.word, status.source));
     let words = words.filter(|(_, progress)| *progress != Progress::Ready);
-    Task::new(a, &pair, "SnapshotFunction", "InstanceNotReady").walk(
+    Task::new(a, &pair, "SnapshotFunction", &["InstanceNotReady"]).walk(
         &text(&database["DBInstanceArn"]),
         words,
         |word| envelope(&format!("{}:{word}", replication.source), LATER, &json!({})),
     );
 }
 
-/// A deployed function, and the error by which it says that a thing will never be ready.
+/// A deployed function, and the errors by which it says that a thing will never be ready.
 struct Task<'a> {
     account: &'a Account,
     function: String,
-    never: &'static str,
+    never: &'static [&'static str],
 }
 
 impl<'a> Task<'a> {
-    fn new(account: &'a Account, pair: &Pair<'_>, resource: &str, never: &'static str) -> Self {
+    fn new(account: &'a Account, pair: &Pair<'_>, resource: &str, never: &'static [&'static str]) -> Self {
         Self { account, function: account.resource(&pair.stack(account), resource), never }
     }
 
@@ -97,7 +98,7 @@ impl<'a> Task<'a> {
         match (answer["status"].as_str(), answer["errorType"].as_str()) {
             (Some("Available"), _) => Some(Progress::Ready),
             (Some("NotAvailable"), _) => Some(Progress::Pending),
-            (_, Some(error)) if error == self.never => Some(Progress::Failed),
+            (_, Some(error)) if self.never.contains(&error) => Some(Progress::Failed),
             _ => None,
         }
     }

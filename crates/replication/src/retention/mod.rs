@@ -1,0 +1,90 @@
+//! What stays, what is marked, what is deleted: one pure decision for instances and one for snapshots.
+//!
+//! What must hold for any names, versions, tags, states and settings, and is tested for arbitrary ones:
+//! nothing without our stack's tag appears in a plan; what the secret names stays; what is newer than the live
+//! version stays; the live version and `keep` older ones stay as long as they exist; the newest snapshot of each
+//! kind stays, because the next incremental copy needs it, and so does every one that the other account may still be
+//! copying; planning again after the plan was carried out changes nothing.
+
+mod instances;
+mod snapshots;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::lineage::Tags;
+
+pub use instances::{live_instance, plan_instances};
+pub use snapshots::{SnapshotRule, is_of_replication, plan_snapshots};
+
+/// What is to be done with one thing. Deleting takes two steps: `rotate-secret` sets and takes off marks, and `prune`
+/// deletes what it finds marked and superseded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// It stays, and carries no mark.
+    Keep,
+    /// It stays, and a mark from earlier is taken off.
+    Unmark,
+    /// It is superseded and not marked yet.
+    Mark,
+    /// It is superseded and goes.
+    Delete,
+    /// It is superseded and marked, and cannot be deleted in its present state.
+    Later,
+}
+
+/// A decision about one thing, with its reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// The identifier of the instance or snapshot.
+    pub identifier: String,
+    /// What is to be done.
+    pub verdict: Verdict,
+    /// Why, for a person.
+    pub reason: String,
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match self.verdict {
+            Verdict::Keep => "keep",
+            Verdict::Unmark => "unmark",
+            Verdict::Mark => "mark",
+            Verdict::Delete => "delete",
+            Verdict::Later => "delete later",
+        };
+        write!(f, "{verb} {}: {}", self.identifier, self.reason)
+    }
+}
+
+/// An instance as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Its identifier.
+    pub identifier: String,
+    /// Its `DBInstanceStatus`.
+    pub status: String,
+    /// Its endpoint address, if it has one yet.
+    pub host: Option<String>,
+    /// Whether RDS refuses to delete it.
+    pub deletion_protection: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A manual snapshot as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its identifier.
+    pub identifier: String,
+    /// Its `Status`.
+    pub status: String,
+    /// The instance that RDS says it was made of, also for a copy.
+    pub source_database: String,
+    /// Its tags.
+    pub tags: Tags,
+}

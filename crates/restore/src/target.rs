@@ -1,0 +1,147 @@
+//! Which instance this run is about: one that is there, or one to be restored, and from what.
+
+use aws_sdk_rds::Client as Rds;
+use aws_sdk_secretsmanager::Client as Secrets;
+use rds_access::{Instance, Snapshot};
+use replication::contract::{DbSnapshot, DestinationInput, Purpose, VersionState};
+use replication::lineage::{self, Tags};
+use replication::naming::{InstanceIdentifier, SnapshotArn, SnapshotIdentifier};
+use replication::rollback::{self, Place, Wanted};
+use replication::{Error, ErrorName};
+
+use crate::Config;
+
+/// What this run is about.
+pub enum Target<'a> {
+    /// This instance.
+    There {
+        /// The instance.
+        instance: &'a Instance,
+        /// What it was restored from, if this run has restored it and may finish it.
+        made_by: Option<MadeBy>,
+    },
+    /// One that is to be restored.
+    ToRestore(Box<Origin>),
+}
+
+/// Which machine has restored an instance.
+pub enum MadeBy {
+    /// A replication, from this snapshot copy of its own.
+    Replication(Option<SnapshotArn>),
+    /// A rollback.
+    Rollback,
+}
+
+/// What an instance is restored from, and the tags it gets beside its version.
+pub struct Origin {
+    /// The snapshot.
+    pub snapshot: SnapshotIdentifier,
+    /// Ours.
+    pub tags: Tags,
+    /// Those of the source database.
+    pub of_source: Tags,
+}
+
+pub async fn find<'a>(
+    rds: &Rds,
+    secrets: &Secrets,
+    config: &Config,
+    state: &VersionState,
+    instances: &'a [Instance],
+) -> Result<Target<'a>, Error> {
+    match &state.purpose {
+        Purpose::Replicate { input, db_snapshot } => {
+            let snapshot = db_snapshot.as_ref().ok_or_else(|| {
+                Error::new(ErrorName::InvalidInput, "restoring an instance")
+                    .because("field state.DBSnapshot is missing")
+            })?;
+            Ok(of_replication(config, input, snapshot, instances))
+        }
+        Purpose::RollBack { version, source_db_identifier } => {
+            check_database(config, source_db_identifier.as_ref())?;
+            // What an earlier look of this run has chosen stays its choice.
+            let earlier = state.db_instance.as_ref().and_then(|earlier| {
+                let is_it = |instance: &&Instance| {
+                    instance.identifier == earlier.identifier && instance.tags.are_of_stack(&config.stack)
+                };
+                instances.iter().find(is_it)
+            });
+            if let Some(instance) = earlier {
+                let made_by = instance.tags.restored_version().map(|_| MadeBy::Rollback);
+                return Ok(Target::There { instance, made_by });
+            }
+            of_rollback(rds, secrets, config, *version, instances).await
+        }
+    }
+}
+
+fn of_replication<'a>(
+    config: &Config,
+    input: &DestinationInput,
+    snapshot: &DbSnapshot,
+    instances: &'a [Instance],
+) -> Target<'a> {
+    let id = &input.replication.id;
+    let own = |instance: &&Instance| instance.tags.are_of_replication(&config.stack, id);
+    if let Some(instance) = instances.iter().find(own) {
+        return Target::There { instance, made_by: Some(MadeBy::Replication(snapshot.arn.clone())) };
+    }
+    let tags = Tags::of_replication(&config.stack, id, snapshot.source_db_identifier.as_str())
+        .with_some(lineage::SOURCE_SNAPSHOT, snapshot.arn.as_ref().map(ToString::to_string))
+        .with_some(lineage::DATA_TIME, snapshot.snapshot_database_time.clone());
+    let of_source = input.replication.source_tags.clone();
+    Target::ToRestore(Box::new(Origin { snapshot: snapshot.identifier.clone(), tags, of_source }))
+}
+
+async fn of_rollback<'a>(
+    rds: &Rds,
+    secrets: &Secrets,
+    config: &Config,
+    wanted: Wanted,
+    instances: &'a [Instance],
+) -> Result<Target<'a>, Error> {
+    let live_host = secret_access::read(secrets, &config.secret_arn).await?.pointer.host;
+    let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
+    let seen: Vec<_> = instances.iter().map(Instance::for_decision).collect();
+    let kept: Vec<_> = snapshots.iter().map(Snapshot::for_decision).collect();
+    let place = rollback::find(wanted, &config.stack, &live_host, &seen, &kept)?;
+    // The decision speaks of what it was given, so that its identifiers are found.
+    let gone = || Error::new(ErrorName::NotFound, "looking for the version again");
+    match place {
+        Place::Instance(chosen) => {
+            let is_it = |instance: &&Instance| instance.identifier.as_str() == chosen.identifier;
+            let instance = instances.iter().find(is_it).ok_or_else(gone)?;
+            Ok(Target::There { instance, made_by: None })
+        }
+        Place::Snapshot(chosen, version) => {
+            let is_it = |snapshot: &&Snapshot| snapshot.identifier.as_str() == chosen.identifier;
+            let snapshot = snapshots.iter().find(is_it).ok_or_else(gone)?;
+            let of_snapshot = |key| snapshot.tags.get(key).map(|value| (key, value.to_owned())).into_iter();
+            // The data is that of the snapshot's replication, and so is its age.
+            let tags = [lineage::STACK, lineage::REPLICATION_ID, lineage::SOURCE_DATABASE]
+                .into_iter()
+                .flat_map(of_snapshot)
+                .collect::<Tags>()
+                .with(lineage::SOURCE_SNAPSHOT, snapshot.arn.to_string())
+                .with(lineage::RESTORED_VERSION, version.to_string())
+                .with_some(lineage::DATA_TIME, snapshot.database_time.clone());
+            let origin = Origin { snapshot: snapshot.identifier.clone(), tags, of_source: Tags::default() };
+            Ok(Target::ToRestore(Box::new(origin)))
+        }
+    }
+}
+
+/// A person who names a database means that one.
+fn check_database(config: &Config, named: Option<&InstanceIdentifier>) -> Result<(), Error> {
+    match named {
+        Some(named) if *named != config.source_database => {
+            Err(Error::new(ErrorName::SourceMismatch, "rolling back")
+                .because(format!(
+                    "the input names database {named}, and this stack holds copies of {}",
+                    config.source_database
+                ))
+                .advise("start the rollback machine of the stack that holds the copies of that database"))
+        }
+        _ => Ok(()),
+    }
+}
