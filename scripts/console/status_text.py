@@ -166,9 +166,15 @@ def _origins(database):
 def _restorable(database):
     rows = [["version", "snapshot", "data as of", "data age", "size", "restored as"]]
     for one in database["restorable"] or []:
-        again = ", ".join(f"version {version}" for version in one["restoredAs"])
         rows.append(
-            [one["version"], one["snapshot"], one["dataTime"] or "unknown", _age(one["dataAgeSeconds"]), _gib(one["sizeGib"]), again]
+            [
+                one["version"],
+                one["snapshot"],
+                one["dataTime"] or "unknown",
+                _age(one["dataAgeSeconds"]),
+                _gib(one["sizeGib"]),
+                ", ".join(f"version {version}" for version in one["restoredAs"]),
+            ]
         )
     return _table(rows, right=(0, 3, 4))
 
@@ -179,7 +185,7 @@ def _replications(database):
     for one in database["replications"] or []:
         rows.append(
             [
-                one["id"] or "-",
+                _title(one),
                 one["startedAt"],
                 _age(one["ageSeconds"]),
                 _source_result(one, database),
@@ -188,8 +194,13 @@ def _replications(database):
                 _secret_outcome(one["secretOutcome"]),
             ]
         )
-        failures += _failure(one["id"] or one["startedAt"], one)
+        failures += _failure(_title(one), one)
     return _table(rows, right=(2, 5)) + failures
+
+
+def _title(replication):
+    """The id or, for a run that somebody has started without a message, its name."""
+    return replication["id"] or replication["destination"]["execution"].rsplit(":", 1)[-1]
 
 
 def _source_result(replication, database):
@@ -217,7 +228,7 @@ def _stages(database):
         seconds = {
             stage["stage"]: stage["seconds"] for run in (one["source"], one["destination"]) if run for stage in run["stages"]
         }
-        rows.append([one["id"] or "-", *(_length(seconds.get(stage)) for stage in stages), _length(one["seconds"])])
+        rows.append([_title(one), *(_length(seconds.get(stage)) for stage in stages), _length(one["seconds"])])
     return _table(rows, right=range(1, len(rows[0])), keep_empty=True)
 
 

@@ -11,7 +11,8 @@ import pytest
 from conftest import ROOT
 from console.screen import age, timestamp
 from console.status_facts import Alarm, Pointer, Schedule, Unreadable, id_time, parse_time, version_in
-from console.status_report import FAILED, NEVER_WAS, READY, is_complete, report
+from console.status_report import is_complete, report
+from console.status_versions import FAILED, NEVER_WAS, READY
 from world import (
     A,
     B,
@@ -98,7 +99,7 @@ def test_the_tags_are_those_of_the_functions() -> None:
 
 
 def test_every_stage_of_the_machines_has_a_word() -> None:
-    from console.status_report import STAGES
+    from console.status_replications import STAGES
 
     tasks = set()
     for path in (ROOT / "statemachines").glob("*.asl.json"):

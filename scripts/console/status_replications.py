@@ -1,0 +1,119 @@
+"""What became of the last replications and rollbacks, and how long their stages took. Pure."""
+
+from .screen import timestamp
+from .status_facts import seconds_between
+
+#: The stages in words, by the state whose task they are, in the order in which a replication goes through them.
+STAGES = {
+    "CreateLatestSnapshot": "snapshot",
+    "CopyEncryptedSnapshot": "copy in A",
+    "ShareStatusWithTargetAccount": "share",
+    "NotifyToTargetAccount": "notify",
+    "CleanOlderSnapshots": "prune in A",
+    "CopySharedSnapshotInTargetAccount": "copy in B",
+    "RestoreDBInstance": "restore",
+    "UpdateSecretWithDBValue": "secret",
+    "CleanOlderDBInstances": "prune in B",
+}
+#: How long a message may take from account to account before its absence is news. Seconds.
+_ARRIVAL_SECONDS = 600
+
+
+def replications(now, source_runs, destination_runs):
+    """Every replication that has a run in either account, newest first. Either list may be None: it could not be read."""
+    if source_runs is None and destination_runs is None:
+        return None
+    runs = list(destination_runs or [])
+    found = []
+    for run in source_runs or []:
+        # What a message has started has the replication's name; for one that was lost a person may have started a run.
+        own = [one for one in runs if one.replication == run.replication]
+        arrived = next((one for one in own if not _is_by_hand(one)), own[-1] if own else None)
+        if arrived:
+            runs.remove(arrived)
+        found.append(_replication(now, run, arrived, is_b_readable=destination_runs is not None))
+    found += [_replication(now, None, run) for run in runs]
+    return sorted(found, key=lambda one: one["startedAt"], reverse=True)
+
+
+def rollback(now, execution):
+    """One run of the rollback machine."""
+    instance = execution.result("RestoreDBInstance")
+    return {
+        "wanted": execution.input.get("version"),
+        "ageSeconds": seconds_between(execution.started, now),
+        "endedAgeSeconds": seconds_between(execution.ended, now),
+        **_run(now, execution),
+        "cause": execution.cause or None,
+        "version": instance.get("db_version"),
+        "instance": instance.get("db_instance_identifier"),
+        "restoredVersion": instance.get("restoredVersion"),
+        "secretOutcome": execution.result("UpdateSecretWithDBValue").get("outcome"),
+    }
+
+
+def _replication(now, source_run, destination_run, is_b_readable=True):
+    source, destination = (run and run.execution for run in (source_run, destination_run))
+    executions = [one for one in (source, destination) if one]
+    started = executions[0].started
+    ended = None if any(one.running for one in executions) else max(one.ended or one.started for one in executions)
+    failed = next((one for one in reversed(executions) if not one.running and not one.succeeded), None)
+    made = destination.result("RestoreDBInstance") if destination else {}
+    moved = destination.result("UpdateSecretWithDBValue") if destination else {}
+    return {
+        "id": (source_run or destination_run).replication or None,
+        "startedByHandInB": bool(destination_run) and _is_by_hand(destination_run),
+        "outcome": _outcome(now, source, destination, failed, is_b_readable),
+        "startedAt": timestamp(started),
+        "ageSeconds": seconds_between(started, now),
+        "endedAt": timestamp(ended) if ended else None,
+        "endedAgeSeconds": seconds_between(ended, now),
+        "seconds": _length(started, ended or now),
+        "error": (failed.error or failed.status) if failed else None,
+        "cause": (failed.cause or None) if failed else None,
+        "failedIn": ("destination" if failed is destination else "source") if failed else None,
+        "failedStage": (STAGES.get(failed.stage, failed.stage) or None) if failed else None,
+        "version": made.get("db_version"),
+        "instance": made.get("db_instance_identifier"),
+        "secretOutcome": moved.get("outcome"),
+        "source": _run(now, source),
+        "destination": _run(now, destination),
+    }
+
+
+def _outcome(now, source, destination, failed, is_b_readable):
+    if any(one.running for one in (source, destination) if one):
+        return "running"
+    if failed:
+        return "failed"
+    if destination:
+        return "succeeded"
+    if not is_b_readable:
+        return "unknown"
+    return "onItsWay" if seconds_between(source.ended, now) < _ARRIVAL_SECONDS else "notArrived"
+
+
+def _run(now, execution):
+    if execution is None:
+        return None
+    ended = execution.ended
+    stages = execution.stage_seconds(ended or now)
+    return {
+        "execution": execution.arn,
+        "status": execution.status,
+        "startedAt": timestamp(execution.started),
+        "endedAt": timestamp(ended) if ended else None,
+        "seconds": _length(execution.started, ended or now),
+        "stage": STAGES.get(execution.stage, execution.stage) or None,
+        "error": execution.error or None,
+        "stages": [{"state": state, "stage": STAGES.get(state, state), "seconds": seconds} for state, seconds in stages.items()],
+    }
+
+
+def _is_by_hand(run):
+    """Whether a run of account B was not started by a message, which names it by the replication."""
+    return run.execution.name != run.replication
+
+
+def _length(start, end):
+    return round((end - start).total_seconds(), 1)

@@ -1,0 +1,299 @@
+"""What the databases and snapshots of one stack are: live, older, held back, left over; and where they came from. Pure."""
+
+from .screen import timestamp
+from .status_facts import (
+    DATA_TIME,
+    SOURCE_DATABASE,
+    SOURCE_SNAPSHOT,
+    STACK,
+    arn_part,
+    parse_time,
+    seconds_between,
+    version_in,
+)
+
+# The words of crates/replication/src/progress.rs for a restored instance; a word in neither set is on its way.
+READY = frozenset({"available", "storage-initialization", "storage-optimization"})
+FAILED = frozenset(
+    {
+        "delete-precheck",
+        "deleting",
+        "failed",
+        "inaccessible-encryption-credentials",
+        "inaccessible-encryption-credentials-recoverable",
+        "incompatible-create",
+        "incompatible-network",
+        "incompatible-option-group",
+        "incompatible-parameters",
+        "incompatible-restore",
+        "insufficient-capacity",
+        "restore-error",
+        "stopped",
+        "stopping",
+        "storage-full",
+    }
+)
+#: What a restore that failed leaves; in another failed status a copy that was whole waits for a person.
+NEVER_WAS = frozenset({"failed", "incompatible-create", "incompatible-restore", "restore-error"})
+
+
+class Versions:
+    """The instances of one destination stack, and the snapshots that they came from and can be restored from.
+
+    Each of the lists may be None: it could not be read. What is told of one that could not be read is None too.
+    """
+
+    def __init__(self, *, now, account, stack, pointer, instances, snapshots, source_snapshots, runs, rollbacks):
+        self._now = now
+        self._account = account
+        self._stack = stack
+        self._pointer = pointer
+        self._runs = runs or []
+        self._rollbacks = rollbacks or []
+        self._instances = _those(instances, lambda one: one.is_of(stack.name))
+        self._snapshots = _those(snapshots, self._belongs)
+        self._source_snapshots = source_snapshots
+        self._live = self._find_live()
+        self.left = self._find_left()
+        """What the newest prune wanted to delete and could not: its reasons by identifier."""
+
+    def rows(self):
+        """Every instance of the stack, newest version first."""
+        if self._instances is None:
+            return None
+        ordered = sorted(self._instances, key=lambda one: (one.version or 0, one.identifier), reverse=True)
+        return [self._row(one) for one in ordered]
+
+    def restorable(self):
+        """The versions that only a snapshot of account B holds, newest first."""
+        if self._instances is None or self._snapshots is None:
+            return None
+        present = {one.version for one in self._instances if not _is_gone(one)}
+        kept = [one for one in self._snapshots if one.version and one.status == "available" and self._kind_in_destination(one) == "copy"]
+        found = [
+            {
+                "version": one.version,
+                "snapshot": one.identifier,
+                "dataTime": _time(one.data_time),
+                "dataAgeSeconds": seconds_between(one.data_time, self._now),
+                "replicationId": one.replication,
+                "sizeGib": one.size,
+                "restoredAs": sorted(each.version for each in self._instances if each.version and each.restored_version == one.version),
+            }
+            for one in kept
+            if one.version not in present
+        ]
+        return sorted(found, key=lambda one: one["version"], reverse=True)
+
+    def source_snapshots(self):
+        """The snapshots of account A, newest first."""
+        return self._snapshot_rows(self._source_snapshots, _kind_in_source)
+
+    def destination_snapshots(self):
+        """The snapshots of account B, newest first."""
+        return self._snapshot_rows(self._snapshots, self._kind_in_destination)
+
+    # ----------------------------------------------------------------------------------------------- what they are
+
+    def _row(self, instance):
+        standing, words = self._standing(instance)
+        data_time, data_time_from = self._data_time(instance)
+        return {
+            "version": instance.version,
+            "instance": instance.identifier,
+            "rdsStatus": instance.status,
+            "standing": standing,
+            "words": words,
+            "canRollBack": standing != "live" and instance.version is not None and instance.status in READY,
+            "marked": instance.marked,
+            "deletionProtection": instance.deletion_protection,
+            "notDeleted": self._why_not_deleted(instance),
+            "createdAt": _time(instance.created),
+            "ageSeconds": seconds_between(instance.created, self._now),
+            "dataTime": _time(data_time),
+            "dataTimeFrom": data_time_from,
+            "dataAgeSeconds": seconds_between(data_time, self._now),
+            "sourceSnapshot": self._source_snapshot(instance),
+            "replicationId": instance.replication,
+            "sizeGib": instance.size,
+            "restoredVersion": instance.restored_version,
+        }
+
+    def _standing(self, instance):
+        status, version, live = instance.status, instance.version, self._live
+        if instance is live:
+            return "live", "live"
+        if status in ("deleting", "delete-precheck"):
+            return "deleting", "being deleted"
+        if status in ("stopped", "stopping"):
+            return "stopped", f"{status}; start it before rolling back to it"
+        if status in NEVER_WAS:
+            return "failed", "left by a restore that failed"
+        if status in FAILED:
+            return "broken", "cannot be used as it is"
+        if version is None:
+            return "unnumbered", "without a version number"
+        if self._pointer is None:
+            return "kept", "kept"
+        is_older = bool(live and live.version and version < live.version)
+        if status not in READY:
+            return ("busy", "older, busy at the moment") if is_older else ("inProgress", "being made")
+        if not live or not live.version:
+            return "kept", "kept; nothing of this stack is live"
+        return ("older", "older, to roll back to") if is_older else self._standing_of_newer(instance)
+
+    def _standing_of_newer(self, instance):
+        """Of an instance that is ready and newer than the live one: why it is not live itself."""
+        run = self._run_of(instance)
+        if (run and run.running) or self._is_being_rolled_back_to(instance):
+            return "inProgress", "being made"
+        if run and not run.succeeded and not run.passed("UpdateSecretWithDBValue"):
+            return "leftover", "left by a replication that failed"
+        by_hand = " (Promote is manual)" if self._stack.parameters.get("Promote") == "manual" else ""
+        return "heldBack", f"held back, newer than live{by_hand}"
+
+    def _find_live(self):
+        if not self._pointer or not self._pointer.host:
+            return None
+        return next((one for one in self._instances or [] if one.host == self._pointer.host), None)
+
+    def _run_of(self, instance):
+        found = [run.execution for run in self._runs if run.replication == instance.replication]
+        return max(found, key=lambda one: one.started, default=None)
+
+    def _is_being_rolled_back_to(self, instance):
+        running = [one for one in self._rollbacks if one.running]
+        return any(one.result("RestoreDBInstance").get("db_instance_identifier") == instance.identifier for one in running)
+
+    # ---------------------------------------------------------------------------------------- why they still exist
+
+    def _why_not_deleted(self, instance):
+        """Why something that is marked is still there, or None."""
+        if not instance.marked or instance.status in ("deleting", "delete-precheck"):
+            return None
+        if instance.deletion_protection:
+            return "it has deletion protection, so a person has to decide"
+        if instance.identifier in self.left:
+            return self.left[instance.identifier]
+        if instance.status not in READY | FAILED:
+            return f"it is {instance.status}; a later replication deletes it"
+        return "the next replication deletes it"
+
+    def _find_left(self):
+        pruned = [run.execution for run in self._runs if isinstance(run.execution.document.get("prune"), dict)]
+        newest = max(pruned, key=lambda one: one.started, default=None)
+        left = newest.document["prune"].get("left", []) if newest else []
+        return {one["identifier"]: one.get("reason", "") for one in left if isinstance(one, dict) and "identifier" in one}
+
+    # -------------------------------------------------------------------------------------- where they came from
+
+    def _data_time(self, instance):
+        """The point in time of the data, and where that is written; the time of a copy is never taken for it."""
+        tagged = parse_time(instance.tags.get(DATA_TIME))
+        if tagged:
+            return tagged, "tag"
+        for snapshot in self._lineage(instance):
+            if snapshot.data_time:
+                return snapshot.data_time, "snapshot"
+        return None, None
+
+    def _lineage(self, instance):
+        """The snapshots that the instance came from, nearest first: B's copy, the encrypted copy in A, A's own snapshot."""
+        by_arn = {one.arn: one for one in [*(self._snapshots or []), *(self._source_snapshots or [])] if one.arn}
+        found = []
+        nearest = by_arn.get(instance.tags.get(SOURCE_SNAPSHOT)) or self._by_replication(instance)
+        while nearest and nearest not in found:
+            found.append(nearest)
+            nearest = by_arn.get(nearest.tags.get(SOURCE_SNAPSHOT))
+        return found
+
+    def _by_replication(self, instance):
+        """The snapshot nearest to the instance that has the same replication in its tags."""
+        copies = [one for one in self._snapshots or [] if self._kind_in_destination(one) == "copy"]
+        originals = sorted(self._source_snapshots or [], key=lambda one: SOURCE_SNAPSHOT not in one.tags)
+        same = (one for one in [*copies, *originals] if one.replication == instance.replication)
+        return next(same, None) if instance.replication else None
+
+    def _source_snapshot(self, instance):
+        """The farthest snapshot that the tags lead to."""
+        farthest = (self._lineage(instance) or [instance])[-1]
+        arn = farthest.tags.get(SOURCE_SNAPSHOT) or getattr(farthest, "arn", None)
+        if not arn:
+            return None
+        is_in_source = arn_part(arn, 4) != self._account
+        where = self._source_snapshots if is_in_source else self._snapshots
+        return {
+            "arn": arn,
+            "name": arn.split(":snapshot:")[-1],
+            "isInSource": is_in_source,
+            "exists": None if where is None else any(one.arn == arn for one in where),
+        }
+
+    # --------------------------------------------------------------------------------------------- the snapshots
+
+    def _belongs(self, snapshot):
+        """Ours by tag, or of an instance of ours: a final snapshot need not carry our tags."""
+        if STACK in snapshot.tags:
+            return snapshot.is_of(self._stack.name)
+        prefix = self._stack.parameters.get("DatabaseName", "")
+        is_final_of_ours = _is_final(snapshot) and version_in(prefix, snapshot.database) is not None
+        return is_final_of_ours or snapshot.database in {one.identifier for one in self._instances or []}
+
+    def _kind_in_destination(self, snapshot):
+        if snapshot.is_of(self._stack.name) and _is_of_replication(snapshot):
+            return "copy"
+        return "final" if _is_final(snapshot) else "other"
+
+    def _snapshot_rows(self, snapshots, kind):
+        if snapshots is None:
+            return None
+        rows = [
+            {
+                "name": one.identifier,
+                "kind": kind(one),
+                "status": one.status,
+                "percent": one.percent,
+                "sizeGib": one.size,
+                "encrypted": one.encrypted,
+                "dataTime": _time(one.data_time),
+                "dataAgeSeconds": seconds_between(one.data_time, self._now),
+                "sourceDatabase": one.tags.get(SOURCE_DATABASE) or one.database or None,
+                "replicationId": one.replication,
+                "version": one.version,
+                "marked": one.marked,
+                "sharedWith": one.shared_with,
+            }
+            for one in snapshots
+        ]
+        return sorted(rows, key=lambda one: (one["replicationId"] or "", one["name"]), reverse=True)
+
+
+def _is_gone(instance):
+    """Whether the instance will never again answer anybody, so that its version is as good as gone."""
+    return instance.status in FAILED and not instance.status.startswith("stop")
+
+
+def _kind_in_source(snapshot):
+    if not _is_of_replication(snapshot):
+        return "other"
+    return "encryptedCopy" if SOURCE_SNAPSHOT in snapshot.tags else "ofDatabase"
+
+
+def _is_of_replication(snapshot):
+    """Whether a replication has made it, of the source database or from a snapshot of it.
+
+    A snapshot that a person or a deletion has made of one of our instances may carry all of its tags, but is of that.
+    """
+    return bool(snapshot.replication) and snapshot.tags.get(SOURCE_DATABASE) == snapshot.database
+
+
+def _is_final(snapshot):
+    return snapshot.identifier.startswith(f"{snapshot.database}-final")
+
+
+def _those(things, wanted):
+    return None if things is None else [one for one in things if wanted(one)]
+
+
+def _time(moment):
+    return timestamp(moment) if moment else None
