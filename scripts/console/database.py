@@ -76,16 +76,16 @@ FROM (SELECT order_id, sum(quantity * unit_price) AS total FROM order_lines GROU
 WHERE lines.order_id = orders.id AND orders.total <> lines.total
 """
 
-#: A day in the shop: rows of every table are inserted, updated and deleted.
+#: A day in the shop: rows of every table are inserted, updated and deleted. `{day}` tells the days apart.
 CHANGES = (
     "INSERT INTO customers (email, name, country, profile, created_at)"
-    " SELECT 'new' || n || '@shop.example', 'New Customer ' || n, 'BR', '{\"points\": 0}', timestamptz '2026-01-01 00:00:00+00'"
+    " SELECT 'day{day}-' || n || '@shop.example', 'New Customer ' || n, 'BR', '{\"points\": 0}', timestamptz '2026-01-01 00:00:00+00'"
     " FROM generate_series(1, 25) AS n",
     "INSERT INTO orders (customer_id, status, total, placed_at)"
     " SELECT id, 'placed', 0, timestamptz '2026-01-02 00:00:00+00' + id * interval '1 second'"
-    " FROM customers WHERE email LIKE 'new%' ORDER BY id",
+    " FROM customers WHERE email LIKE 'day{day}-%' ORDER BY id",
     "INSERT INTO order_lines (order_id, line_number, article, quantity, unit_price)"
-    " SELECT orders.id, 1, 'A-9999', 2, 19.90 FROM orders JOIN customers ON customers.id = customer_id WHERE email LIKE 'new%'",
+    " SELECT orders.id, 1, 'A-9999', 2, 19.90 FROM orders JOIN customers ON customers.id = customer_id WHERE email LIKE 'day{day}-%'",
     "DELETE FROM orders WHERE status = 'returned' AND id % 3 = 0",
     "UPDATE orders SET status = 'shipped' WHERE status = 'paid' AND id % 2 = 0",
     "UPDATE customers SET profile = jsonb_set(profile, '{points}', to_jsonb((profile ->> 'points')::int + 50)) WHERE id % 5 = 0",
@@ -135,12 +135,12 @@ def fill(connection, rows):
     connection.autocommit = False
 
 
-def change(connection):
+def change(connection, day):
     """One day of business; answers with the number of rows inserted, updated and deleted."""
     cursor = connection.cursor()
     counts = {"INSERT": 0, "UPDATE": 0, "DELETE": 0}
     for statement in CHANGES:
-        cursor.execute(statement)
+        cursor.execute(statement.replace("{day}", str(day)))
         counts[statement.split()[0]] += cursor.rowcount
     connection.commit()
     return counts
