@@ -200,12 +200,28 @@ impl Account {
 
     /// What `psql` prints for a statement, without decoration.
     pub fn psql(&self, database: &Database, password: &str, statement: &str) -> String {
+        String::from_utf8(run(self.psql_command(database, password, statement)).stdout)
+            .unwrap()
+            .trim()
+            .to_owned()
+    }
+
+    /// Whether a password opens a database; what else could be wrong is a panic.
+    pub fn opens(&self, database: &Database, password: &str) -> bool {
+        let output = self.psql_command(database, password, "SELECT 1").output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        let is_refused = words.contains("password authentication failed");
+        assert!(output.status.success() || is_refused, "{words}");
+        !is_refused
+    }
+
+    fn psql_command(&self, database: &Database, password: &str, statement: &str) -> Command {
         let directory = std::fs::read_to_string(root().join("target/tools/postgres-bin")).unwrap();
         let mut command = self.command(&format!("{}/psql", directory.trim()));
         command.env("PGPASSWORD", password).args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]);
         command.args(["--set", "ON_ERROR_STOP=1", "--username", "shop_owner", "--dbname", "shop"]);
         command.args(["--host", &database.host, "--port", &database.port, "--command", statement]);
-        String::from_utf8(run(command).stdout).unwrap().trim().to_owned()
+        command
     }
 
     /// A queue of this account that receives what a topic of this account publishes.
@@ -243,6 +259,28 @@ impl Account {
         let output = walking.wait_with_output().unwrap();
         assert!(output.status.success(), "walk.py ended with {}", output.status);
         serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Starts an execution, as a person does; its ARN.
+    pub fn start(&self, machine: &str, input: &Value) -> String {
+        let input = input.to_string();
+        let started = self.aws(&[
+            "stepfunctions",
+            "start-execution",
+            "--state-machine-arn",
+            machine,
+            "--input",
+            &input,
+        ]);
+        text(&started["executionArn"])
+    }
+
+    /// Waits until an execution has ended, however it does; its description.
+    pub fn ended(&self, arn: &str) -> Value {
+        wait_for(&format!("{arn} ends"), LIMIT, || {
+            let execution = self.execution(arn);
+            (execution["status"] != "RUNNING").then_some(execution)
+        })
     }
 
     /// An execution: its status, its input and output, its error.
@@ -294,12 +332,13 @@ pub struct Queue<'a> {
 }
 
 impl Queue<'_> {
-    /// The next message with these words in it; what was published before it is passed over.
+    /// The next message with these words in it or in its subject; what was published before it is passed over.
     pub fn message_with(&self, words: &[&str]) -> String {
         let mut passed_over = Vec::new();
         let deadline = Instant::now() + LIMIT;
         while Instant::now() < deadline {
-            match self.receive() {
+            let received = self.receive().map(|(subject, message)| format!("{subject}\n\n{message}"));
+            match received {
                 Some(message) if words.iter().all(|word| message.contains(word)) => return message,
                 other => passed_over.extend(other),
             }
@@ -309,11 +348,12 @@ impl Queue<'_> {
 
     /// The next message that was published.
     pub fn next_message(&self) -> String {
-        wait_for("a message in the queue", LIMIT, || self.receive())
+        let (_, message) = wait_for("a message in the queue", LIMIT, || self.receive());
+        message
     }
 
-    /// A message, if one comes within two seconds.
-    fn receive(&self) -> Option<String> {
+    /// The subject, if there is one, and the text of a message, if one comes within two seconds.
+    fn receive(&self) -> Option<(String, String)> {
         let queue = ["--queue-url", self.url.as_str()];
         let waiting = [&["sqs", "receive-message", "--wait-time-seconds", "2"], &queue[..]].concat();
         let answer = self.account.aws(&waiting);
@@ -321,13 +361,19 @@ impl Queue<'_> {
         let receipt = message["ReceiptHandle"].as_str()?;
         self.account.aws(&[&["sqs", "delete-message", "--receipt-handle", receipt], &queue[..]].concat());
         let envelope: Value = serde_json::from_str(message["Body"].as_str()?).unwrap();
-        Some(text(&envelope["Message"]))
+        Some((envelope["Subject"].as_str().unwrap_or_default().to_owned(), text(&envelope["Message"])))
     }
 }
 
 /// The text of a value that must be text.
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("not a text: {value}")).to_owned()
+}
+
+/// The tags of a description.
+pub fn tags(described: &Value) -> BTreeMap<String, String> {
+    let list = described["TagList"].as_array().unwrap();
+    list.iter().map(|tag| (text(&tag["Key"]), text(&tag["Value"]))).collect()
 }
 
 fn identifiers(list: &Value, field: &str, prefix: &str) -> Vec<String> {

@@ -30,6 +30,16 @@ type Story = (&'static str, fn(&Cloud));
 
 /// The longest first, so that the last one to end is not the one that began last.
 const STORIES: &[Story] = &[
+    ("a_person_goes_back_and_forward", stories::returning::a_person_goes_back_and_forward),
+    (
+        "what_waits_is_released_and_what_is_due_goes_one_by_one",
+        stories::releasing::what_waits_is_released_and_what_is_due_goes_one_by_one,
+    ),
+    ("only_the_secret_opens_a_copy", stories::rotating::only_the_secret_opens_a_copy),
+    (
+        "a_copy_has_every_option_before_the_secret_names_it",
+        stories::options::a_copy_has_every_option_before_the_secret_names_it,
+    ),
     (
         "what_is_older_goes_and_what_is_foreign_stays",
         stories::keeping::what_is_older_goes_and_what_is_foreign_stays,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::account::{Account, Database, text};
+use crate::account::{Account, Database, LIMIT, tags, text};
 use crate::cloud::{Cloud, script};
+use crate::waiting::wait_for;
 
 /// A source stack in account A and a destination stack in account B that listens to it.
 pub struct Pair<'a> {
@@ -124,12 +125,57 @@ impl<'a> Pair<'a> {
         document(&self.cloud.destination, replication.destination.as_ref().unwrap())
     }
 
+    /// Starts the rollback machine with the plain command; the description of the execution that has ended.
+    pub fn try_roll_back(&self, input: &Value) -> Value {
+        let destination = &self.cloud.destination;
+        destination.ended(&destination.start(&self.destination["RollbackStateMachineArn"], input))
+    }
+
+    /// Starts the rollback machine with the plain command, which must succeed; its output.
+    pub fn roll_back(&self, input: &Value) -> Value {
+        let execution = self.try_roll_back(input);
+        assert_eq!(execution["status"], "SUCCEEDED", "{execution}");
+        output(&execution)
+    }
+
+    /// A copy, as RDS describes it.
+    pub fn copy(&self, version: u32) -> Value {
+        self.cloud.destination.instance(&format!("{}{version}", self.copies()))
+    }
+
+    /// The versions of the copies that are there.
+    pub fn versions(&self) -> Vec<u32> {
+        let names = self.cloud.destination.instances(&self.copies());
+        names.iter().map(|name| name.strip_prefix(&self.copies()).unwrap().parse().unwrap()).collect()
+    }
+
+    /// Waits until only the copies of these versions are left.
+    pub fn wait_for_versions(&self, expected: &[u32]) {
+        let mut found = Vec::new();
+        wait_for(&format!("only {expected:?} of {}", self.copies()), LIMIT, || {
+            found = self.versions();
+            (found.len() <= expected.len()).then_some(())
+        });
+        assert_eq!(found, expected);
+    }
+
+    /// The versions of the copies that carry the deletion mark.
+    pub fn marked(&self) -> Vec<u32> {
+        let is_marked = |version: &u32| tags(&self.copy(*version)).contains_key("to-be-deleted");
+        self.versions().into_iter().filter(is_marked).collect()
+    }
+
     /// The secret's text.
     pub fn secret(&self) -> String {
-        let secret = &self.destination["SecretArn"];
-        text(
-            &self.cloud.destination.aws(&["secretsmanager", "get-secret-value", "--secret-id", secret])["SecretString"],
-        )
+        self.secret_at("AWSCURRENT")
+    }
+
+    /// The text of the secret's version with a label.
+    pub fn secret_at(&self, label: &str) -> String {
+        let named = ["--secret-id", &self.destination["SecretArn"], "--version-stage", label];
+        let answer =
+            self.cloud.destination.aws(&[&["secretsmanager", "get-secret-value"], &named[..]].concat());
+        text(&answer["SecretString"])
     }
 
     /// Writes the secret's text, as an operator does.
@@ -158,7 +204,12 @@ impl<'a> Pair<'a> {
 }
 
 fn document(account: &Account, execution: &str) -> Value {
-    serde_json::from_str(&text(&account.execution(execution)["output"])).unwrap()
+    output(&account.execution(execution))
+}
+
+/// The output of an execution that is described.
+fn output(execution: &Value) -> Value {
+    serde_json::from_str(&text(&execution["output"])).unwrap()
 }
 
 /// A password for one story, known to nobody else.

@@ -30,21 +30,15 @@ pub fn what_no_run_can_report_is_told(cloud: &Cloud) {
     let kept = text(&kept["Messages"][0]["Body"]);
     assert!(kept.contains("MessageRefused") && kept.contains("no JSON"), "{kept}");
 
-    let input = json!({"SourceDBIdentifier": pair.database()}).to_string();
     let machine = &pair.source["StateMachineArn"];
-    let started =
-        a.aws(&["stepfunctions", "start-execution", "--state-machine-arn", machine, "--input", &input]);
-    let execution = text(&started["executionArn"]);
+    let execution = a.start(machine, &json!({"SourceDBIdentifier": pair.database()}));
     a.aws(&["stepfunctions", "stop-execution", "--execution-arn", &execution]);
     source_alerts.message_with(&["was stopped", &pair.database(), &execution]);
 
     // The function that tells people may not publish any more, and a run fails.
     let role = a.resource(&pair.stack(a), "NotifyRole");
     a.aws(&["iam", "delete-role-policy", "--role-name", &role, "--policy-name", "notify"]);
-    let input = json!({"SourceDBIdentifier": "nowhere"}).to_string();
-    let started =
-        a.aws(&["stepfunctions", "start-execution", "--state-machine-arn", machine, "--input", &input]);
-    let execution = text(&started["executionArn"]);
+    let execution = a.start(machine, &json!({"SourceDBIdentifier": "nowhere"}));
     source_alerts.message_with(&["failures failed too", &execution]);
     let failed = a.execution(&execution);
     assert_eq!(failed["error"], "AlertNotSent");

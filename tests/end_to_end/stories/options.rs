@@ -1,0 +1,153 @@
+//! A copy comes up as the stack of account B wants it, whatever the source is like.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::account::{tags, text};
+use crate::cloud::Cloud;
+use crate::pair::{Pair, contents, fill, password};
+
+/// Every option of a restore, in a combination that RDS takes for PostgreSQL.
+const OPTIONS: &[(&str, &str)] = &[
+    ("DBInstanceClass", ""),
+    ("Subnetgroups", "options-subnets"),
+    ("SGID", "sg-0123abcd,sg-4567cdef"),
+    ("PubliclyAccessible", "true"),
+    ("MultiAZ", "true"),
+    ("Port", "16543"),
+    ("DBParameterGroupName", "options-parameters"),
+    ("OptionGroupName", "options-group"),
+    ("CopyOptionGroup", "true"),
+    ("StorageType", "gp3"),
+    ("Iops", "16000"),
+    ("StorageThroughput", "1000"),
+    ("MaxAllocatedStorage", "500"),
+    ("IAMDatabaseAuthentication", "true"),
+    ("CloudwatchLogsExports", "postgresql,upgrade"),
+    ("CACertificateIdentifier", "rds-ca-rsa4096-g1"),
+    ("BackupRetentionPeriod", "7"),
+    ("AutoMinorVersionUpgrade", "false"),
+    ("CopyTagsToSnapshot", "true"),
+    ("PreferredMaintenanceWindow", "mon:02:00-mon:03:00"),
+    ("DeletionProtection", "true"),
+    ("ExtraTags", "team=data,cost centre=42"),
+    ("ApplySourceTags", "true"),
+    ("NoOfOlderInstances", "0"),
+];
+
+/// The source differs in all of it, and carries tags of which some are not for it to choose. Of the copies that are
+/// due the first is protected and stays, the second goes.
+///
+/// > A copy has every option that the stack chooses before the secret names it.
+/// > A copy with deletion protection stays when it is due, is reported, and does not keep others from going.
+pub fn a_copy_has_every_option_before_the_secret_names_it(cloud: &Cloud) {
+    let (a, b) = (&cloud.source, &cloud.destination);
+    let subnets = ["--subnet-ids", "subnet-0a", "subnet-0b", "--db-subnet-group-description", "two zones"];
+    b.aws(
+        &[&["rds", "create-db-subnet-group", "--db-subnet-group-name", "options-subnets"], &subnets[..]]
+            .concat(),
+    );
+    let pair = Pair::deploy(cloud, "options", &[("CarrySourceTags", "true")], OPTIONS);
+    let password = password();
+    let source = a.create_database(
+        &pair.database(),
+        &password,
+        &[
+            "--db-instance-class",
+            "db.r6g.large",
+            "--allocated-storage",
+            "400",
+            "--storage-type",
+            "gp2",
+            "--option-group-name",
+            "source-options",
+            "--tags",
+            "Key=team,Value=sales",
+            "Key=app,Value=shop",
+            "Key=rds-replication:stack,Value=options-destination",
+            "Key=to-be-deleted,Value=True",
+        ],
+    );
+    fill(a, &source, &password, 10);
+
+    let first = pair.replicate();
+    let copy = pair.copy(1);
+    let seen: Value = shown().into_iter().map(|(field, _)| (field.to_owned(), copy[field].clone())).collect();
+    assert_eq!(seen, shown().into_iter().map(|(field, value)| (field.to_owned(), value)).collect::<Value>());
+    assert_eq!(copy["Endpoint"]["Port"], 16543);
+    let members = |list: &str, name: &str| -> Vec<String> {
+        copy[list].as_array().unwrap().iter().map(|member| text(&member[name])).collect()
+    };
+    assert_eq!(copy["DBSubnetGroup"]["DBSubnetGroupName"], "options-subnets");
+    assert_eq!(members("VpcSecurityGroups", "VpcSecurityGroupId"), ["sg-0123abcd", "sg-4567cdef"]);
+    assert_eq!(members("DBParameterGroups", "DBParameterGroupName"), ["options-parameters"]);
+    assert_eq!(members("OptionGroupMemberships", "OptionGroupName"), ["options-group"]);
+    assert_eq!(contents(b, &pair.current_copy(), &password), contents(a, &source, &password));
+
+    let document = pair.destination_document(&first);
+    let replication = &document["Input"]["replication"];
+    let snapshot = b.available_snapshot(&text(&document["DBSnapshot"]["TargetDBSnapshotIdentifier"]));
+    assert_eq!(snapshot["OptionGroupName"], "source-options");
+    let expected = [
+        ("team", "data"),
+        ("cost centre", "42"),
+        ("app", "shop"),
+        ("rds-replication:stack", "options-destination"),
+        ("rds-replication:id", &text(&replication["id"])),
+        ("rds-replication:source-db", "options-db"),
+        ("rds-replication:source-snapshot", &text(&snapshot["DBSnapshotArn"])),
+        ("rds-replication:data-time", &text(&replication["snapshotDatabaseTime"])),
+        ("rds-replication:version", "1"),
+    ];
+    let expected: BTreeMap<_, _> = expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    assert_eq!(tags(&copy), expected);
+    // What a restore does not take was changed after it, and the machine has waited for that.
+    let looks = looks_at_the_copy(&b.history(first.destination.as_ref().unwrap()));
+    let last_two = looks.last_chunk().map(|[one, other]| (one.as_str(), other.as_str()));
+    assert_eq!(last_two, Some(("modifying", "available")), "{looks:?}");
+
+    pair.replicate();
+    let modify = ["rds", "modify-db-instance", "--db-instance-identifier", "options-copy-2"];
+    b.aws(&[&modify[..], &["--no-deletion-protection", "--apply-immediately"]].concat());
+    b.available_database("options-copy-2");
+    let third = pair.replicate();
+    let pruned = &pair.destination_document(&third)["prune"];
+    assert!(pruned["deleted"].as_array().unwrap().contains(&json!("options-copy-2")), "{pruned}");
+    let left = pruned["left"].as_array().unwrap();
+    assert_eq!(left.len(), 1, "{pruned}");
+    assert_eq!(left[0]["identifier"], "options-copy-1");
+    assert!(text(&left[0]["reason"]).contains("deletion protection"), "{pruned}");
+    pair.wait_for_versions(&[1, 3]);
+}
+
+/// What `describe-db-instances` shows of the options.
+fn shown() -> Vec<(&'static str, Value)> {
+    vec![
+        ("DBInstanceClass", json!("db.r6g.large")),
+        ("PubliclyAccessible", json!(true)),
+        ("MultiAZ", json!(true)),
+        ("AllocatedStorage", json!(400)),
+        ("StorageType", json!("gp3")),
+        ("Iops", json!(16000)),
+        ("StorageThroughput", json!(1000)),
+        ("MaxAllocatedStorage", json!(500)),
+        ("IAMDatabaseAuthenticationEnabled", json!(true)),
+        ("EnabledCloudwatchLogsExports", json!(["postgresql", "upgrade"])),
+        ("CACertificateIdentifier", json!("rds-ca-rsa4096-g1")),
+        ("BackupRetentionPeriod", json!(7)),
+        ("AutoMinorVersionUpgrade", json!(false)),
+        ("CopyTagsToSnapshot", json!(true)),
+        ("PreferredMaintenanceWindow", json!("mon:02:00-mon:03:00")),
+        ("DeletionProtection", json!(true)),
+    ]
+}
+
+/// What RDS said of the copy at each look of the machine before the secret moved.
+fn looks_at_the_copy(history: &[Value]) -> Vec<String> {
+    let details = history.iter().map(|event| &event["stateExitedEventDetails"]);
+    let restoring = details.filter(|details| details["name"] == "RestoreDBInstance");
+    let documents =
+        restoring.map(|details| serde_json::from_str::<Value>(&text(&details["output"])).unwrap());
+    documents.map(|document| text(&document["DBInstance"]["rdsStatus"])).collect()
+}

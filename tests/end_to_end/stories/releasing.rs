@@ -1,0 +1,88 @@
+//! New copies wait until a person says that one is the current one, and then the older ones go slowly.
+
+use serde_json::{Value, json};
+
+use crate::account::{tags, text};
+use crate::cloud::Cloud;
+use crate::pair::{Pair, Replication, fill, password};
+
+/// Three copies wait; the third is released, and no older one is to be kept. So two are due, one run deletes one of them,
+/// and each leaves a last snapshot, which stays like one that a person has made.
+///
+/// > With Promote=manual no replication moves the secret, and what waits to be released is never marked or deleted.
+/// > One run deletes at most MaxDeletionsPerRun, the oldest first, and reports the rest.
+/// > Before a copy goes, FinalSnapshot=true makes a last snapshot of it; later runs keep that and those of people.
+pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
+    let (a, b) = (&cloud.source, &cloud.destination);
+    let options = [
+        ("Promote", "manual"),
+        ("NoOfOlderInstances", "0"),
+        ("MaxDeletionsPerRun", "1"),
+        ("FinalSnapshot", "true"),
+        ("CopyTagsToSnapshot", "true"),
+        ("SnapshotsToKeep", "5"),
+    ];
+    let pair = Pair::deploy(cloud, "releasing", &[], &options);
+    let password = password();
+    let source = a.create_database(&pair.database(), &password, &[]);
+    fill(a, &source, &password, 10);
+    let before = pair.secret();
+    for version in 1..=3 {
+        let held_back = held_back(&pair, &pair.replicate());
+        assert_eq!(held_back["DBInstance"]["db_version"], version);
+        assert_eq!(held_back["prune"]["deleted"], json!([]));
+    }
+    assert_eq!(pair.secret(), before);
+    assert_eq!(pair.versions(), [1, 2, 3]);
+    assert_eq!(pair.marked(), [0; 0]);
+    let id = |version| tags(&pair.copy(version))["rds-replication:id"].clone();
+    let last_snapshots = [1, 2].map(|version| format!("releasing-copy-{version}-final-{}", id(version)));
+    b.aws(&[
+        "rds",
+        "create-db-snapshot",
+        "--db-instance-identifier",
+        "releasing-copy-2",
+        "--db-snapshot-identifier",
+        "releasing-by-hand",
+    ]);
+    let by_hand = b.available_snapshot("releasing-by-hand");
+    assert_eq!(
+        tags(&by_hand)["rds-replication:stack"],
+        "releasing-destination",
+        "it has the tags of the copy"
+    );
+
+    let released = pair.roll_back(&json!({"version": 3}));
+    assert_eq!(released["secret"]["outcome"], "moved");
+    assert!(pair.current_copy().host.starts_with("releasing-copy-3."));
+    assert_eq!(pair.marked(), [1, 2]);
+
+    let fourth = held_back(&pair, &pair.replicate());
+    assert_eq!(fourth["prune"]["deleted"], json!(["releasing-copy-1"]));
+    assert_eq!(fourth["prune"]["left"][0]["identifier"], "releasing-copy-2");
+    assert!(text(&fourth["prune"]["left"][0]["reason"]).contains("MaxDeletionsPerRun"));
+    pair.wait_for_versions(&[2, 3, 4]);
+    let fifth = held_back(&pair, &pair.replicate());
+    assert_eq!(fifth["prune"]["deleted"], json!(["releasing-copy-2"]));
+    pair.wait_for_versions(&[3, 4, 5]);
+    assert!(pair.current_copy().host.starts_with("releasing-copy-3."));
+
+    for name in &last_snapshots {
+        assert!(
+            tags(&b.available_snapshot(name)).contains_key("rds-replication:stack"),
+            "{name} has the tags"
+        );
+    }
+    for name in [&last_snapshots[0], "releasing-by-hand"] {
+        let decisions = fifth["prune"]["snapshots"].as_array().unwrap();
+        let kept = json!({"identifier": name, "verdict": "keep", "reason": "no replication has made it"});
+        assert!(decisions.contains(&kept), "{decisions:?}");
+    }
+}
+
+/// The output of a replication that was held back.
+fn held_back(pair: &Pair, replication: &Replication) -> Value {
+    let document = pair.destination_document(replication);
+    assert_eq!(document["secret"]["outcome"], "heldBack", "{document}");
+    document
+}
