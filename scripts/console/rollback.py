@@ -187,7 +187,9 @@ def _arguments(arguments):
     parser.add_argument("--destination-profile", default="destination", help="AWS profile of account B (default: %(default)s)")
     parser.add_argument("--destination-stack", default=DESTINATION_STACK, metavar="NAME", help="stack in account B (default: %(default)s)")
     parser.add_argument("--source-db", metavar="NAME", help="fail unless the stack holds copies of this database")
-    parser.add_argument("--timeout", type=float, default=86400, metavar="SECONDS", help="how long all of it may take (default: %(default)s)")
+    parser.add_argument(
+        "--timeout", type=float, default=86400, metavar="SECONDS", help="how long all of it may take (default: %(default)s)"
+    )
     return parser.parse_args(arguments)
 
 

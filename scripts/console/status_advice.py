@@ -115,7 +115,7 @@ def _versions_words(document):
         return live_version is None or one["version"] < live_version
 
     older = [one for one in document["versions"] if one["canRollBack"] and is_older(one)]
-    kept = [one for one in document["restorable"] or [] if is_older(one)]
+    kept = [one for one in document["restorable"] or [] if is_older(one) and not one["restoredAs"]]
     held_back = [one for one in document["versions"] if one["standing"] == "heldBack"]
     said = f"{_count(len(older), 'older version')} to roll back to" if older else "no older version to roll back to"
     if kept:

@@ -212,8 +212,8 @@ def id_time(replication):
 
 
 def seconds_between(earlier, later):
-    """Whole seconds from one moment to another, or None if the first is not known."""
-    return (later - earlier) // timedelta(seconds=1) if earlier else None
+    """Whole seconds from one moment to another, each as it is written; None if the first is not known."""
+    return (later.replace(microsecond=0) - earlier.replace(microsecond=0)) // timedelta(seconds=1) if earlier else None
 
 
 def arn_part(arn, index):

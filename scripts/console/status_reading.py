@@ -2,6 +2,12 @@
 
 What cannot be read becomes an `Unreadable` with the error's code, so that the rest is still told. Of a secret's value
 only `db_host` and `db_prefix` leave `read_pointer`, and nothing in this module raises an error that has seen more.
+
+Needs in account B: `cloudformation:DescribeStacks`, `cloudformation:ListStackResources`, `rds:DescribeDBInstances`,
+`rds:DescribeDBSnapshots`, `secretsmanager:GetSecretValue`, `states:ListExecutions`, `states:DescribeExecution`,
+`states:GetExecutionHistory`, `cloudwatch:DescribeAlarms`, `sqs:GetQueueAttributes`; in account A, if it is to be told of:
+`cloudformation:DescribeStacks`, `rds:DescribeDBSnapshots`, `rds:DescribeDBSnapshotAttributes`, the same three of `states`,
+`events:DescribeRule`.
 """
 
 import json

@@ -305,7 +305,7 @@ def test_versions_that_exist_only_as_a_snapshot_can_be_restored() -> None:
     database = told(world(instances=[instance(10, status="failed"), instance(11), restored], snapshots=kept))
     assert [(one["version"], one["restoredAs"]) for one in database["restorable"]] == [(10, []), (9, [12]), (8, [])]
     assert database["restorable"][0]["dataTime"] == "2026-11-22T10:01:00Z"
-    assert "no older version to roll back to but 3 to restore from a snapshot" in database["headline"]
+    assert "no older version to roll back to but 2 to restore from a snapshot" in database["headline"]
     database = told(world(instances=[instance(10), instance(11)], snapshots=kept))
     assert "1 older version to roll back to and 2 more to restore" in database["headline"]
 
