@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::naming::Version;
@@ -47,7 +47,7 @@ pub enum Place<'a> {
 }
 
 /// How one can get at a version, as a list of the versions says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy)]
 enum Kept {
     Snapshot,
     Instance,

@@ -3,7 +3,7 @@
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use rds_access::{Instance, Snapshot};
-use replication::contract::{DbSnapshot, DestinationInput, Purpose, VersionState};
+use replication::contract::{DbInstance, DbSnapshot, DestinationInput, Purpose, VersionState};
 use replication::lineage::{self, Tags};
 use replication::naming::{InstanceIdentifier, SnapshotArn, SnapshotIdentifier};
 use replication::rollback::{self, Place, Wanted};
@@ -59,14 +59,10 @@ pub async fn find<'a>(
         }
         Purpose::RollBack { version, source_db_identifier } => {
             check_database(config, source_db_identifier.as_ref())?;
-            // What an earlier look of this run has chosen stays its choice.
-            let earlier = state.db_instance.as_ref().and_then(|earlier| {
-                let is_it = |instance: &&Instance| {
-                    instance.identifier == earlier.identifier && instance.tags.are_of_stack(&config.stack)
-                };
-                instances.iter().find(is_it)
-            });
-            if let Some(instance) = earlier {
+            let earlier = state.db_instance.as_ref();
+            if let Some(instance) =
+                earlier.and_then(|earlier| chosen_before(&config.stack, earlier, instances))
+            {
                 let made_by = instance.tags.restored_version().map(|_| MadeBy::Rollback);
                 return Ok(Target::There { instance, made_by });
             }
@@ -91,6 +87,17 @@ fn of_replication<'a>(
         .with_some(lineage::DATA_TIME, snapshot.snapshot_database_time.clone());
     let of_source = input.replication.source_tags.clone();
     Target::ToRestore(Box::new(Origin { snapshot: snapshot.identifier.clone(), tags, of_source }))
+}
+
+/// The instance that an earlier look of this run has chosen or has begun to restore: it stays the choice. A replication
+/// may have been quicker in taking its number, so the number alone does not make it the one.
+fn chosen_before<'a>(stack: &str, earlier: &DbInstance, instances: &'a [Instance]) -> Option<&'a Instance> {
+    instances.iter().find(|instance| {
+        instance.identifier == earlier.identifier
+            && instance.tags.are_of_stack(stack)
+            && instance.tags.version() == Some(earlier.version)
+            && instance.tags.restored_version() == earlier.restored_version
+    })
 }
 
 async fn of_rollback<'a>(
@@ -143,5 +150,45 @@ fn check_database(config: &Config, named: Option<&InstanceIdentifier>) -> Result
                 .advise("start the rollback machine of the stack that holds the copies of that database"))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn instance(tags: &[(&str, &str)]) -> Instance {
+        let usual = [(lineage::STACK, "stack"), (lineage::VERSION, "5")];
+        Instance {
+            identifier: "orders-copy-5".parse().unwrap(),
+            arn: "arn".to_owned(),
+            status: "available".to_owned(),
+            host: None,
+            deletion_protection: false,
+            master_username: None,
+            password_is_pending: false,
+            max_allocated_storage: None,
+            maintenance_window: None,
+            tags: usual.iter().chain(tags).copied().collect(),
+        }
+    }
+
+    #[test]
+    fn a_replication_that_took_the_number_is_not_what_a_rollback_has_chosen() {
+        let earlier: DbInstance = lambda_task::parse(json!({
+            "db_instance_identifier": "orders-copy-5", "db_version": 5, "restoredVersion": 2, "status": "NotAvailable",
+            "waitSeconds": 15, "startedAt": "2026-11-22T10:34:00Z", "rdsStatus": "name taken"}))
+        .unwrap();
+        for (tags, is_it) in [
+            (&[(lineage::RESTORED_VERSION, "2")][..], true),
+            (&[(lineage::RESTORED_VERSION, "3")], false),
+            (&[(lineage::RESTORED_VERSION, "2"), (lineage::STACK, "another-stack")], false),
+            (&[], false),
+        ] {
+            let instances = [instance(tags)];
+            assert_eq!(chosen_before("stack", &earlier, &instances).is_some(), is_it, "{tags:?}");
+        }
     }
 }

@@ -41,7 +41,9 @@ pub fn find<'a>(
             instance.tags.are_of_replication(&config.stack, &input.replication.id)
         }
         Purpose::RollBack { .. } => {
-            instance.tags.are_of_stack(&config.stack) && instance.tags.version() == Some(wanted.version)
+            instance.tags.are_of_stack(&config.stack)
+                && instance.tags.version() == Some(wanted.version)
+                && instance.tags.restored_version() == wanted.restored_version
         }
     };
     if !is_own {

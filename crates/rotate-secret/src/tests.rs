@@ -83,7 +83,9 @@ fn the_secret_only_ever_points_at_this_runs_own_instance() {
     foreign.tags = foreign.tags.with(lineage::STACK, "another-stack");
     let mut renumbered = instance(7, "available", OWN);
     renumbered.tags = renumbered.tags.with(lineage::VERSION, "8");
-    for one in [foreign, renumbered] {
+    let mut restored = instance(7, "available", OWN);
+    restored.tags = restored.tags.with(lineage::RESTORED_VERSION, "5");
+    for one in [foreign, renumbered, restored] {
         let instances = [one];
         let found = target::find(&config(), &instances, &of_rollback());
         assert_eq!(found.err().unwrap().name(), ErrorName::NameTaken);
