@@ -117,7 +117,9 @@ def _versions_words(document):
     older = [one for one in document["versions"] if one["canRollBack"] and is_older(one)]
     kept = [one for one in document["restorable"] or [] if is_older(one) and not one["restoredAs"]]
     held_back = [one for one in document["versions"] if one["standing"] == "heldBack"]
+    marked = sum(one["marked"] for one in older)
     said = f"{_count(len(older), 'older version')} to roll back to" if older else "no older version to roll back to"
+    said += f" ({marked} of them marked to-be-deleted)" if marked else ""
     if kept:
         said += f" and {len(kept)} more to restore" if older else f" but {len(kept)} to restore from a snapshot"
     return said + (f", {_count(len(held_back), 'newer version')} held back" if held_back else "")
@@ -133,15 +135,17 @@ def _replication_words(document):
     finished = [one for one in replications if one["outcome"] not in ("running", "onItsWay")]
     words = [f"a replication running since {age(running['ageSeconds'])}"] if running else []
     if finished:
-        words.append(f"{'the one before' if running else 'last replication'} {_how_it_ended(finished)}")
+        words.append(f"{'the one before' if running else 'last replication'} {_how_it_ended(finished, document['live'])}")
     return words
 
 
-def _how_it_ended(finished):
+def _how_it_ended(finished, live):
     last = finished[0]
     ago = f"{age(last['endedAgeSeconds'])} ago"
     if last["outcome"] == "succeeded":
-        remark = {"heldBack": " (held back)", "newerIsLive": " (a newer one was live)"}.get(last["secretOutcome"], "")
+        # What was held back may have been released since.
+        is_live = live is not None and live["instance"] == last["instance"]
+        remark = "" if is_live else {"heldBack": " (held back)", "newerIsLive": " (a newer one was live)"}.get(last["secretOutcome"], "")
         return f"succeeded {ago}{remark}"
     if last["outcome"] == "unknown":
         return f"ended well in account A {ago}"

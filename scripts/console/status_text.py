@@ -127,22 +127,22 @@ def _summary(database):
 
 
 def _versions(database):
-    rows = [["version", "instance", "RDS status", "what it is", "mark", "data as of", "data age", "age", "size"]]
+    rows = [["version", "instance", "RDS status", "what it is", "data of", "mark", "data as of", "data age", "size"]]
     for one in database["versions"] or []:
         rows.append(
             [
                 _or_dash(one["version"]),
                 one["instance"],
                 one["rdsStatus"],
-                one["words"] + (f"; data of version {one['restoredVersion']}" if one["restoredVersion"] else ""),
+                one["words"],
+                f"version {one['restoredVersion']}" if one["restoredVersion"] else "",
                 "to-be-deleted" if one["marked"] else "",
                 one["dataTime"] or "unknown",
                 _age(one["dataAgeSeconds"]),
-                _age(one["ageSeconds"]),
                 _gib(one["sizeGib"]),
             ]
         )
-    return _table(rows, right=(0, 6, 7, 8))
+    return _table(rows, right=(0, 7, 8))
 
 
 def _origins(database):

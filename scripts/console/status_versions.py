@@ -149,8 +149,8 @@ class Versions:
             return "inProgress", "being made"
         if run and not run.succeeded and not run.passed("UpdateSecretWithDBValue"):
             return "leftover", "left by a replication that failed"
-        by_hand = " (Promote is manual)" if self._stack.parameters.get("Promote") == "manual" else ""
-        return "heldBack", f"held back, newer than live{by_hand}"
+        by_hand = self._stack.parameters.get("Promote") == "manual"
+        return "heldBack", "held back (Promote=manual)" if by_hand else "held back, newer than live"
 
     def _find_live(self):
         if not self._pointer or not self._pointer.host:

@@ -236,7 +236,7 @@ def test_what_is_newer_than_live_is_told_apart_in_words() -> None:
         15: ("failed", "left by a restore that failed", False),
         14: ("inProgress", "being made", False),
         13: ("leftover", "left by a replication that failed", True),
-        12: ("heldBack", "held back, newer than live (Promote is manual)", True),
+        12: ("heldBack", "held back (Promote=manual)", True),
         11: ("live", "live", False),
         10: ("older", "older, to roll back to", True),
     }
@@ -487,7 +487,14 @@ def test_input_without_a_message_has_no_id() -> None:
 
 
 def test_what_the_secret_did_not_follow_is_said() -> None:
-    assert "succeeded 46 min ago (held back)" in told(world(runs=[destination_run(11, outcome="heldBack")]))["headline"]
+    runs = [destination_run(11, outcome="heldBack")]
+    assert told(world(live=10, runs=runs))["headline"].endswith("1 newer version held back, last replication succeeded 46 min ago (held back)")
+    assert told(world(live=11, runs=runs))["headline"].endswith("last replication succeeded 46 min ago"), "it was released"
+
+
+def test_what_the_next_replication_deletes_is_counted_apart() -> None:
+    instances = [instance(11), instance(10), instance(9, tags=MARK)]
+    assert ", 2 older versions to roll back to (1 of them marked to-be-deleted), " in told(world(instances=instances))["headline"]
 
 
 def test_rollbacks_are_a_list_of_their_own() -> None:
