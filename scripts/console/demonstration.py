@@ -13,7 +13,7 @@ from .failure import Failure
 from .replicate import DESTINATION_STACK, SOURCE_STACK, replicate
 from .rollback import roll_back
 from .screen import duration, table
-from .status_facts import VERSION
+from .status.facts import VERSION
 
 DIRECTORY = ROOT / "target" / "demo"
 LOGS = DIRECTORY / "logs"

@@ -15,8 +15,8 @@ from .execution import Execution
 from .failure import Failure
 from .replicate import DESTINATION_STACK, Follower
 from .screen import Screen, age, duration, timestamp
-from .status_facts import DATA_TIME, SOURCE_SNAPSHOT, is_readable, parse_time, seconds_between
-from .status_reading import attempt, read_instances, read_pointer, read_snapshots
+from .status.facts import DATA_TIME, SOURCE_SNAPSHOT, is_readable, parse_time, seconds_between
+from .status.reading import attempt, read_instances, read_pointer, read_snapshots
 
 #: The largest number that a version can have.
 _LARGEST_VERSION = 2**32 - 1

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from aws import FakeAccount, Machine, Refused, answers_of, entered, stack, tags
 from botocore.exceptions import NoCredentialsError, ProfileNotFound
-from console import status
+from console.status import __main__ as status
 from console.execution import replication_id
 from console.failure import Failure
-from console.status_facts import Facts, Pointer, Unreadable, is_readable
-from console.status_reading import attempt, error_code, read_facts, read_pointer
+from console.status.facts import Facts, Pointer, Unreadable, is_readable
+from console.status.reading import attempt, error_code, read_facts, read_pointer
 from world import A, B
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
@@ -370,7 +370,7 @@ def test_a_secret_that_is_none_of_ours_is_not_the_cause_of_any_error(here: World
 
 
 def test_a_traceback_does_not_show_the_secret(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.status_reading.Pointer", lambda *_: 1 / 0)
+    monkeypatch.setattr("console.status.reading.Pointer", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError) as raised:
         read_pointer(here.b, SECRET)
     assert CANARY not in "".join(traceback.format_exception(raised.value))

@@ -10,9 +10,9 @@ from datetime import timezone
 import pytest
 from conftest import ROOT
 from console.screen import age, timestamp
-from console.status_facts import Alarm, Pointer, Schedule, Unreadable, id_time, parse_time, version_in
-from console.status_report import is_complete, report
-from console.status_versions import FAILED, NEVER_WAS, READY
+from console.status.facts import Alarm, Pointer, Schedule, Unreadable, id_time, parse_time, version_in
+from console.status.report import is_complete, report
+from console.status.versions import FAILED, NEVER_WAS, READY
 from world import (
     A,
     B,
@@ -90,7 +90,7 @@ def test_the_words_of_rds_mean_here_what_they_mean_to_the_functions() -> None:
 
 
 def test_the_tags_are_those_of_the_functions() -> None:
-    from console import status_facts
+    from console.status import facts as status_facts
 
     text = (ROOT / "crates/replication/src/lineage.rs").read_text()
     theirs = dict(re.findall(r'pub const ([A-Z_]+): &str = "([^"]+)"', text))
@@ -99,7 +99,7 @@ def test_the_tags_are_those_of_the_functions() -> None:
 
 
 def test_every_stage_of_the_machines_has_a_word() -> None:
-    from console.status_replications import STAGES
+    from console.status.replications import STAGES
 
     tasks = set()
     for path in (ROOT / "statemachines").glob("*.asl.json"):
@@ -479,7 +479,7 @@ def test_a_run_in_b_whose_source_is_unknown_is_told_too() -> None:
 
 
 def test_input_without_a_message_has_no_id() -> None:
-    from console.status_facts import Run
+    from console.status.facts import Run
 
     odd = Run("", execution("destination", "typed", ago(minutes=5), DESTINATION_STATES[:1], status="FAILED", error="InvalidInput"))
     newest = told(world(runs=[odd]))["replications"][0]

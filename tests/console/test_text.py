@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from console.status_facts import Alarm, Facts, Unreadable
-from console.status_report import report
-from console.status_text import WIDTH, render
+from console.status.facts import Alarm, Facts, Unreadable
+from console.status.report import report
+from console.status.text import WIDTH, render
 from world import (
     DESTINATION_STATES,
     SOURCE_STATES,

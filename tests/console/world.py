@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Optional
 
 from console.execution import Entered, Execution
-from console.status_facts import Alarm, Database, Facts, Instance, Pointer, Run, Schedule, Snapshot, Source, Stack
-from console.status_report import report
+from console.status.facts import Alarm, Database, Facts, Instance, Pointer, Run, Schedule, Snapshot, Source, Stack
+from console.status.report import report
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 A, B = "111111111111", "222222222222"

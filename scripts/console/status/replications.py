@@ -1,7 +1,7 @@
 """What became of the last replications and rollbacks, and how long their stages took. Pure."""
 
-from .screen import timestamp
-from .status_facts import seconds_between
+from ..screen import timestamp
+from .facts import seconds_between
 
 #: The stages in words, by the state whose task they are, in the order in which a replication goes through them.
 STAGES = {

@@ -1,10 +1,10 @@
 """Facts to report. Pure; the report is the JSON document itself, which `status` describes."""
 
-from .screen import timestamp
-from .status_advice import headline, warnings
-from .status_facts import Pointer, arn_part, is_readable
-from .status_replications import replications, rollback
-from .status_versions import Versions
+from ..screen import timestamp
+from .advice import headline, warnings
+from .facts import Pointer, arn_part, is_readable
+from .replications import replications, rollback
+from .versions import Versions
 
 FORMAT = 1
 

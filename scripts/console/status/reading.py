@@ -17,9 +17,9 @@ from itertools import islice
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .execution import Execution, execution_arn, replication_id
-from .failure import Failure
-from .status_facts import (
+from ..execution import Execution, execution_arn, replication_id
+from ..failure import Failure
+from .facts import (
     SOURCE_DATABASE,
     Alarm,
     Database,

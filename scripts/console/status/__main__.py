@@ -62,11 +62,11 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .account import LOCAL_CLOUD, Account, use_local_cloud
-from .failure import Failure
-from .status_reading import attempt, read_facts
-from .status_report import is_complete, report
-from .status_text import render
+from ..account import LOCAL_CLOUD, Account, use_local_cloud
+from ..failure import Failure
+from .reading import attempt, read_facts
+from .report import is_complete, report
+from .text import render
 
 
 def _arguments(arguments):

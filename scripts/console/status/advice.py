@@ -1,8 +1,8 @@
 """What a person reads first: the headline of the report, and what in it is to be looked at. Pure."""
 
-from .screen import age
-from .status_facts import DATA_TIME
-from .status_versions import READY
+from ..screen import age
+from .facts import DATA_TIME
+from .versions import READY
 
 _ACCOUNTS = {"source": "account A", "destination": "account B"}
 

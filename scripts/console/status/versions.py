@@ -1,7 +1,7 @@
 """What the databases and snapshots of one stack are: live, older, held back, left over; and where they came from. Pure."""
 
-from .screen import timestamp
-from .status_facts import (
+from ..screen import timestamp
+from .facts import (
     DATA_TIME,
     SOURCE_DATABASE,
     SOURCE_SNAPSHOT,

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from .screen import age, table
+from ..screen import age, table
 
 WIDTH = 140
 
