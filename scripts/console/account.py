@@ -30,6 +30,22 @@ def use_local_cloud(directory=LOCAL_CLOUD):
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 
+def take_accounts(parser, *roles):
+    """Adds the options by which every command is told where the accounts are that it speaks to."""
+    parser.add_argument(
+        "--local",
+        nargs="?",
+        const=LOCAL_CLOUD,
+        type=Path,
+        metavar="DIRECTORY",
+        help="use the local cloud, started with scripts/local-cloud up (there: --directory)",
+    )
+    letters = {"source": "A", "destination": "B"}
+    for role in roles:
+        words = f"AWS profile of account {letters[role]} (default: %(default)s)"
+        parser.add_argument(f"--{role}-profile", default=role, metavar="NAME", help=words)
+
+
 @dataclass
 class Account:
     """The account in which one of the two stacks lives."""

@@ -6,11 +6,10 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .account import LOCAL_CLOUD, Account, use_local_cloud
+from .account import Account, take_accounts, use_local_cloud
 from .execution import Execution, execution_arn, replication_id
 from .failure import Failure
 from .screen import Screen, duration
@@ -208,16 +207,7 @@ def _arguments(arguments):
         prog="scripts/replicate",
         description="Starts one replication and follows it through both accounts. Exits with 0 only if both machines succeeded.",
     )
-    parser.add_argument(
-        "--local",
-        nargs="?",
-        const=LOCAL_CLOUD,
-        type=Path,
-        metavar="DIRECTORY",
-        help="use the local cloud, started with scripts/local-cloud up (there: --directory)",
-    )
-    parser.add_argument("--source-profile", default="source", help="AWS profile of account A (default: %(default)s)")
-    parser.add_argument("--destination-profile", default="destination", help="AWS profile of account B (default: %(default)s)")
+    take_accounts(parser, "source", "destination")
     parser.add_argument("--source-stack", default=SOURCE_STACK, help="stack in account A (default: %(default)s)")
     parser.add_argument("--destination-stack", default=DESTINATION_STACK, help="stack in account B (default: %(default)s)")
     parser.add_argument("--source-db", metavar="NAME", help="database to replicate (default: the source stack's parameter)")
@@ -259,8 +249,13 @@ def main(arguments=None):
     except KeyboardInterrupt:
         screen.plain("\nno longer following; the executions go on by themselves")
         return 130
-    instance = run.destination.result("RestoreDBInstance").get("db_instance_identifier", "")
-    screen.line(f"done: replication {run.id}, new copy {instance}")
+    restored = run.destination.result("RestoreDBInstance")
+    screen.line(f"done: replication {run.id}, new copy {restored.get('db_instance_identifier', '')}")
+    moved = run.destination.result("UpdateSecretWithDBValue")
+    if moved.get("outcome") == "heldBack":
+        screen.line(f"the stack promotes by hand: scripts/rollback {restored['db_version']} makes it the current copy")
+    elif moved.get("outcome") == "newerIsLive":
+        screen.line(f"a newer copy is live and stays so: {moved['db_host']}")
     return 0
 
 

@@ -6,11 +6,10 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .account import LOCAL_CLOUD, Account, use_local_cloud
+from .account import Account, take_accounts, use_local_cloud
 from .execution import Execution
 from .failure import Failure
 from .replicate import DESTINATION_STACK, Follower
@@ -176,15 +175,7 @@ def _arguments(arguments):
         metavar="VERSION|previous",
         help="the version to make live; previous is the next lower one than the live one (default: %(default)s)",
     )
-    parser.add_argument(
-        "--local",
-        nargs="?",
-        const=LOCAL_CLOUD,
-        type=Path,
-        metavar="DIRECTORY",
-        help="use the local cloud, started with scripts/local-cloud up (there: --directory)",
-    )
-    parser.add_argument("--destination-profile", default="destination", help="AWS profile of account B (default: %(default)s)")
+    take_accounts(parser, "destination")
     parser.add_argument("--destination-stack", default=DESTINATION_STACK, metavar="NAME", help="stack in account B (default: %(default)s)")
     parser.add_argument("--source-db", metavar="NAME", help="fail unless the stack holds copies of this database")
     parser.add_argument(

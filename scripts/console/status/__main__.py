@@ -58,11 +58,10 @@ import json
 import os
 import sys
 from datetime import datetime, timezone
-from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..account import LOCAL_CLOUD, Account, use_local_cloud
+from ..account import Account, take_accounts, use_local_cloud
 from ..failure import Failure
 from .reading import attempt, read_facts
 from .report import is_complete, report
@@ -76,16 +75,7 @@ def _arguments(arguments):
         "destination stack of account B. Exits with 0 if account B could be read.",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
-    parser.add_argument(
-        "--local",
-        nargs="?",
-        const=LOCAL_CLOUD,
-        type=Path,
-        metavar="DIRECTORY",
-        help="use the local cloud, started with scripts/local-cloud up (there: --directory)",
-    )
-    parser.add_argument("--source-profile", default="source", help="AWS profile of account A (default: %(default)s)")
-    parser.add_argument("--destination-profile", default="destination", help="AWS profile of account B (default: %(default)s)")
+    take_accounts(parser, "source", "destination")
     parser.add_argument(
         "--destination-stack",
         action="append",
