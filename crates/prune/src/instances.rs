@@ -8,7 +8,7 @@ use replication::lineage;
 use replication::retention::{self, Verdict};
 use replication::{Error, naming, progress};
 
-use crate::{Config, Deletion, Left, Pruned, Versions};
+use crate::{Config, Deletion, Left, Pruned, Versions, names};
 
 pub async fn prune(
     rds: &Rds,
@@ -19,8 +19,13 @@ pub async fn prune(
 ) -> Result<(), Error> {
     let live_host = secret_access::read(secrets, &versions.secret_arn).await?.pointer.host;
     let instances = rds_access::instances(rds).await?;
-    let candidates: Vec<_> = instances.iter().map(Instance::for_decision).collect();
-    let plan = retention::plan_instances(&candidates, &config.stack, &live_host, versions.older_to_keep);
+    let (candidates, of_people): (Vec<_>, Vec<_>) = instances
+        .iter()
+        .map(Instance::for_decision)
+        .partition(|instance| names::is_of_its_version(&instance.identifier, &instance.tags));
+    let mut plan = retention::plan_instances(&candidates, &config.stack, &live_host, versions.older_to_keep);
+    let of_people = of_people.into_iter().filter(|instance| instance.tags.are_of_stack(&config.stack));
+    plan.extend(of_people.map(|instance| names::kept(instance.identifier)));
 
     // The oldest goes first: the plan is newest first.
     for decision in plan.iter().rev() {

@@ -10,6 +10,7 @@
 //! `rds:AddTagsToResource`.
 
 mod instances;
+mod names;
 mod snapshots;
 
 use aws_sdk_rds::Client as Rds;

@@ -12,9 +12,12 @@ use crate::pair::{Pair, Replication, fill, password};
 /// > With Promote=manual no replication moves the secret, and what waits to be released is never marked or deleted.
 /// > One run deletes at most MaxDeletionsPerRun, the oldest first, and reports the rest.
 /// > Before a copy goes, FinalSnapshot=true makes a last snapshot of it; later runs keep that and those of people.
+/// > What people restore or copy from our snapshots stays, although RDS gives it our tags and even the deletion mark.
 pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
+    let key = text(&b.aws(&["kms", "create-key"])["KeyMetadata"]["Arn"]);
     let options = [
+        ("KMSKey", key.as_str()),
         ("Promote", "manual"),
         ("NoOfOlderInstances", "0"),
         ("MaxDeletionsPerRun", "1"),
@@ -35,8 +38,9 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
     assert_eq!(pair.secret(), before);
     assert_eq!(pair.versions(), [1, 2, 3]);
     assert_eq!(pair.marked(), [0; 0]);
-    let id = |version| tags(&pair.copy(version))["rds-replication:id"].clone();
-    let last_snapshots = [1, 2].map(|version| format!("releasing-copy-{version}-final-{}", id(version)));
+    let ids = [1, 2].map(|version| tags(&pair.copy(version))["rds-replication:id"].clone());
+    let last_snapshots =
+        [format!("releasing-copy-1-final-{}", ids[0]), format!("releasing-copy-2-final-{}", ids[1])];
     b.aws(&[
         "rds",
         "create-db-snapshot",
@@ -62,6 +66,19 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
     assert_eq!(fourth["prune"]["left"][0]["identifier"], "releasing-copy-2");
     assert!(text(&fourth["prune"]["left"][0]["reason"]).contains("MaxDeletionsPerRun"));
     pair.wait_for_versions(&[2, 3, 4]);
+
+    // What people make of our snapshots gets our tags, even the deletion mark, and is still theirs.
+    b.available_snapshot(&last_snapshots[0]);
+    let restore =
+        ["rds", "restore-db-instance-from-db-snapshot", "--db-instance-identifier", "investigation-1"];
+    b.aws(&[&restore[..], &["--db-snapshot-identifier", &last_snapshots[0]]].concat());
+    b.available_database("investigation-1");
+    assert_eq!(tags(&b.instance("investigation-1"))["to-be-deleted"], "True");
+    let first_snapshot = pair.copies() + &ids[0];
+    let copy = ["rds", "copy-db-snapshot", "--copy-tags", "--source-db-snapshot-identifier", &first_snapshot];
+    b.aws(&[&copy[..], &["--target-db-snapshot-identifier", "releasing-for-good"]].concat());
+    b.available_snapshot("releasing-for-good");
+
     let fifth = held_back(&pair, &pair.replicate());
     assert_eq!(fifth["prune"]["deleted"], json!(["releasing-copy-2"]));
     pair.wait_for_versions(&[3, 4, 5]);
@@ -73,11 +90,17 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
             "{name} has the tags"
         );
     }
-    for name in [&last_snapshots[0], "releasing-by-hand"] {
-        let decisions = fifth["prune"]["snapshots"].as_array().unwrap();
-        let kept = json!({"identifier": name, "verdict": "keep", "reason": "no replication has made it"});
-        assert!(decisions.contains(&kept), "{decisions:?}");
-    }
+    let kept = |list: &str, name: &str, because: &str| {
+        let decisions = fifth["prune"][list].as_array().unwrap();
+        let decision = decisions.iter().find(|decision| decision["identifier"] == name).unwrap();
+        assert_eq!(decision["verdict"], "keep", "{decision}");
+        assert!(text(&decision["reason"]).contains(because), "{decision}");
+    };
+    kept("snapshots", &last_snapshots[0], "no replication has made it");
+    kept("snapshots", "releasing-by-hand", "a person has made it");
+    kept("snapshots", "releasing-for-good", "a person has made it");
+    kept("instances", "investigation-1", "a person has made it");
+    b.available_database("investigation-1");
 }
 
 /// The output of a replication that was held back.
