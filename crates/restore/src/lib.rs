@@ -67,7 +67,8 @@ impl Config {
 /// Looks for this run's instance and restores it if it is not there.
 ///
 /// # Errors
-/// `RestoreFailed`, `InstanceNotReady`, `VersionNotFound`, `SourceMismatch`, `QuotaExceeded`, `DeadlineExceeded`,
+/// `RestoreFailed`, `InstanceNotReady`, `VersionNotFound`, `SourceMismatch`, `InvalidConfiguration` (a limit of growth that
+/// the storage has reached), `QuotaExceeded`, `DeadlineExceeded`,
 /// `SecretInvalid`, `InvalidInput`, or a fault of a service.
 pub async fn run(
     rds: &Rds,

@@ -4,8 +4,8 @@ use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDBInstanceFluent
 use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::RestoreDBInstanceFromDBSnapshotFluentBuilder as Request;
 use lambda_task::{Environment, invalid};
 use rds_access::Instance;
-use replication::Error;
 use replication::lineage::{self, Tags};
+use replication::{Error, ErrorName};
 
 /// The stack's choices; what is not given is left to RDS.
 #[derive(Debug, Clone)]
@@ -130,6 +130,25 @@ impl Options {
             .copy_tags_to_snapshot(self.copy_tags_to_snapshot)
     }
 
+    /// Refuses a limit of growth that is too low for the storage to be restored, in GiB. After the restore RDS would refuse
+    /// it, or take one that is the present size as none, and every run would leave an instance that nobody is sent to.
+    /// A limit is larger by a tenth at least (RDS User Guide, "Managing capacity automatically with storage autoscaling").
+    ///
+    /// # Errors
+    /// `InvalidConfiguration`.
+    pub fn check_growth(&self, doing: &str, storage: Option<i32>) -> Result<(), Error> {
+        match (self.after.max_allocated_storage, storage) {
+            (Some(most), Some(storage)) if i64::from(most) * 10 < i64::from(storage) * 11 => {
+                Err(Error::new(ErrorName::InvalidConfiguration, doing)
+                    .because(format!("its storage of {storage} GiB cannot grow to {most} GiB by itself"))
+                    .advise(
+                        "give the stack a MaxAllocatedStorage that is larger by a tenth at least, or none",
+                    ))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// All tags of a new instance: ours, the stack's own, and those of the source database where the stack wants them.
     pub fn tags(&self, ours: Tags, of_source: &Tags) -> Tags {
         let with_extra = ours.over(&self.extra_tags);
@@ -171,8 +190,6 @@ fn extra_tags(environment: &Environment) -> Result<Tags, Error> {
 
 #[cfg(test)]
 mod tests {
-    use replication::ErrorName;
-
     use super::*;
 
     pub fn environment(chosen: &[(&str, &str)]) -> Environment {
@@ -199,6 +216,24 @@ mod tests {
         assert_eq!(options.tags(ours.clone(), &source), expected.clone().with("app", "shop"));
         let options = Options::read(&environment(&chosen[..1])).unwrap();
         assert_eq!(options.tags(ours, &source), expected);
+    }
+
+    #[test]
+    fn storage_that_has_outgrown_its_limit_is_refused() {
+        let limited = Options::read(&environment(&[("MAX_ALLOCATED_STORAGE", "110")])).unwrap();
+        let unlimited = Options::read(&environment(&[])).unwrap();
+        for (options, storage, fits) in [
+            (&limited, Some(100), true),
+            (&limited, Some(101), false),
+            (&limited, Some(110), false),
+            (&limited, Some(200), false),
+            (&limited, None, true),
+            (&unlimited, Some(200), true),
+        ] {
+            let checked = options.check_growth("restoring", storage);
+            assert_eq!(checked.is_ok(), fits, "{storage:?}");
+            assert!(checked.err().is_none_or(|error| error.name() == ErrorName::InvalidConfiguration));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::{code_and_message, fault};
-use rds_access::Instance;
+use rds_access::{Instance, Snapshot};
 use replication::contract::{DbInstance, StageReport};
 use replication::lineage;
 use replication::naming::{self, InstanceIdentifier, Version};
@@ -21,8 +21,12 @@ pub async fn restore(
     origin: &Origin,
     stage: &Stage,
 ) -> Result<DbInstance, Error> {
-    let version = next_version(rds, secrets, config, instances).await?;
+    let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
+    let version = next_version(secrets, config, instances, &snapshots).await?;
     let name = naming::instance(&config.prefix, version)?;
+    let doing = format!("restoring snapshot {} as database {name}", origin.snapshot);
+    let from = snapshots.iter().find(|snapshot| snapshot.identifier == origin.snapshot);
+    config.options.check_growth(&doing, from.and_then(|snapshot| snapshot.allocated_storage))?;
     let ours = origin.tags.clone().with(lineage::VERSION, version.to_string());
     let tags = config.options.tags(ours, &origin.of_source);
     let request = rds
@@ -40,7 +44,6 @@ pub async fn restore(
         }
         Err(error) => error,
     };
-    let doing = format!("restoring snapshot {} as database {name}", origin.snapshot);
     match error.as_service_error() {
         // A twin of this call was quicker, or somebody took the name since the look: look again and go on from there.
         Some(e) if e.is_db_instance_already_exists_fault() => not_started("name taken"),
@@ -67,13 +70,12 @@ pub async fn restore(
 /// A number that nothing of ours has had: not what the secret names, no instance, and no snapshot that one could roll
 /// back to.
 async fn next_version(
-    rds: &Rds,
     secrets: &Secrets,
     config: &Config,
     instances: &[Instance],
+    snapshots: &[Snapshot],
 ) -> Result<Version, Error> {
     let live = secret_access::read(secrets, &config.secret_arn).await?.pointer;
-    let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
     let of_instances = instances.iter().map(|instance| &instance.tags);
     let ours = of_instances
         .chain(snapshots.iter().map(|snapshot| &snapshot.tags))
