@@ -10,6 +10,7 @@ use crate::pair::{Pair, Replication, fill, password};
 /// and each leaves a last snapshot, which stays like one that a person has made.
 ///
 /// > With Promote=manual no replication moves the secret, and what waits to be released is never marked or deleted.
+/// > A version that is marked can still be gone back to, and then carries no mark.
 /// > One run deletes at most MaxDeletionsPerRun, the oldest first, and reports the rest.
 /// > Before a copy goes, FinalSnapshot=true makes a last snapshot of it; later runs keep that and those of people.
 /// > What people restore or copy from our snapshots stays, although RDS gives it our tags and even the deletion mark.
@@ -59,6 +60,11 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
     let released = pair.roll_back(&json!({"version": 3}));
     assert_eq!(released["secret"]["outcome"], "moved");
     assert!(pair.current_copy().host.starts_with("releasing-copy-3."));
+    assert_eq!(pair.marked(), [1, 2]);
+    pair.roll_back(&json!({"version": 2}));
+    assert!(pair.current_copy().host.starts_with("releasing-copy-2."));
+    assert_eq!(pair.marked(), [1]);
+    pair.roll_back(&json!({"version": 3}));
     assert_eq!(pair.marked(), [1, 2]);
 
     let fourth = held_back(&pair, &pair.replicate());
