@@ -87,7 +87,7 @@ class World:
         self.b.answer("DescribeStacks", self._describe_stacks)
         instances = [
             {"DBInstanceIdentifier": "by-hand", "DBInstanceStatus": "available"},
-            {"DBInstanceIdentifier": "being-made", "DBInstanceStatus": "creating", "TagList": tags(stack="destination-stack")},
+            {"DBInstanceIdentifier": "being-made", "DBInstanceStatus": "creating", "TagList": tags(stack="destination-stack", name="being-made")},
             {
                 "DBInstanceIdentifier": "copy-1",
                 "DBInstanceStatus": "available",
@@ -96,7 +96,7 @@ class World:
                 "AllocatedStorage": 20,
                 "DeletionProtection": True,
                 "MasterUsername": CANARY,
-                "TagList": tags(stack="destination-stack", version="1", id=self.id),
+                "TagList": tags(stack="destination-stack", name="copy-1", version="1", id=self.id),
             },
         ]
         self.b.page("DescribeDBInstances", "DBInstances", instances, token="Marker")
@@ -140,7 +140,7 @@ def snapshot(account: str, name: str, own: dict) -> dict:
         "AllocatedStorage": 20,
         "Encrypted": True,
         "SnapshotDatabaseTime": NOW - timedelta(hours=1),
-        "TagList": tags(**own),
+        "TagList": tags(**({"name": name} | own if own else {})),
     }
 
 

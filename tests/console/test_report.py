@@ -280,8 +280,10 @@ def test_older_ones_that_cannot_be_rolled_back_to_now_are_not_counted() -> None:
 
 def test_what_others_made_is_no_version() -> None:
     foreign = instance(12, tags={"rds-replication:stack": "another"})
-    bare = replace(instance(13), tags={})
-    assert [one["version"] for one in told(world(instances=[instance(11), foreign, bare]))["versions"]] == [11]
+    by_hand = instance(13, identifier="investigation-13")
+    bare = replace(instance(14), tags={})
+    database = told(world(instances=[instance(11), foreign, by_hand, bare]))
+    assert [one["version"] for one in database["versions"]] == [11]
 
 
 def test_a_rollback_that_is_running_is_making_its_version() -> None:
@@ -299,7 +301,7 @@ def test_versions_that_exist_only_as_a_snapshot_can_be_restored() -> None:
         copy_in_destination(7, tags={"rds-replication:version": "7"}, status="creating"),
         copy_in_destination(6),
         # A person's snapshot of version 5 carries its tags, and is no copy of a snapshot of the source.
-        copy_in_destination(5, tags={"rds-replication:version": "5"}, database="copy-5"),
+        copy_in_destination(5, tags={"rds-replication:version": "5"}, identifier="before-the-test", database="copy-5"),
     ]
     restored = instance(12, tags={"rds-replication:restored-version": "9"})
     database = told(world(instances=[instance(10, status="failed"), instance(11), restored], snapshots=kept))

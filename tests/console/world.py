@@ -52,6 +52,7 @@ def instance(version: int, **changes: Any) -> Instance:
     """The instance of a version, made by the replication of the same number from B's copy; `tags` are added to its own."""
     tags = {
         "rds-replication:stack": DESTINATION,
+        "rds-replication:name": f"copy-{version}",
         "rds-replication:id": replication_id(version),
         "rds-replication:source-db": "orders",
         "rds-replication:source-snapshot": arn(B, f"copy-{replication_id(version)}"),
@@ -82,7 +83,12 @@ def source_snapshot(number: int, **changes: Any) -> Snapshot:
 
 
 def _snapshot(account: str, name: str, number: int, stack: str, tags: dict, changes: dict) -> Snapshot:
-    own = {"rds-replication:stack": stack, "rds-replication:id": replication_id(number), "rds-replication:source-db": "orders"}
+    own = {
+        "rds-replication:stack": stack,
+        "rds-replication:name": name,
+        "rds-replication:id": replication_id(number),
+        "rds-replication:source-db": "orders",
+    }
     data_time = NOW.replace(hour=number, minute=1)
     one = Snapshot(name, own | tags, arn=arn(account, name), database="orders", percent=100, size=20, data_time=data_time)
     return _changed(one, changes)

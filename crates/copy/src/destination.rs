@@ -41,7 +41,7 @@ pub async fn run(
     let name = naming::destination_copy(place.database_name, id)?;
 
     if let Some(found) = rds_access::snapshot(rds, name.as_str()).await? {
-        let is_ours = found.tags.are_of_replication(&config.stack, id);
+        let is_ours = found.is_of_replication(&config.stack, id);
         let report = convergence::judge(&found, is_ours, &stage)?;
         let copy = match earlier {
             Some(earlier) => earlier.copy,
@@ -73,6 +73,7 @@ pub async fn run(
     }
     let from = message.target_db_snapshot.arn.to_string();
     let tags = Tags::of_replication(&config.stack, id, shared.source_database.as_str())
+        .named(name.as_str())
         .with(lineage::SOURCE_SNAPSHOT, &from);
     let order = Order {
         from: &from,
@@ -146,7 +147,8 @@ async fn expectation(
     let earlier = rds_access::snapshots_of_stack(rds, &config.stack)
         .await?
         .into_iter()
-        .filter(|copy| copy.source_database == *source_database && copy.identifier != *this_copy)
+        .filter(|copy| copy.is_of_stack(&config.stack) && copy.source_database == *source_database)
+        .filter(|copy| copy.identifier != *this_copy)
         .filter(|copy| progress::of_snapshot(&copy.status) == Progress::Ready)
         .max_by_key(|copy| copy.tags.get(lineage::REPLICATION_ID).map(str::to_owned))
         .map(|copy| EarlierCopy { identifier: copy.identifier.to_string(), key_arn: copy.key_arn });

@@ -40,7 +40,8 @@ pub async fn run(
             });
         }
         let tags = Tags::of_replication(&config.stack, &id, source.source_db_identifier.as_str())
-            .with(lineage::SOURCE_SNAPSHOT, source_arn.to_string());
+            .with(lineage::SOURCE_SNAPSHOT, source_arn.to_string())
+            .named(name.as_str());
         let order = Order {
             from: source.identifier.as_str(),
             to: &name,
@@ -53,7 +54,7 @@ pub async fn run(
     }
     Ok(match found {
         Some(found) => {
-            let is_ours = found.tags.are_of_replication(&config.stack, &id);
+            let is_ours = found.is_of_replication(&config.stack, &id);
             let stage = convergence::judge(&found, is_ours, &stage)?;
             TargetDbSnapshot { identifier: name, arn: Some(found.arn), stage, copy }
         }

@@ -1,5 +1,6 @@
 //! The message a person gets when a run has failed.
 
+use lambda_task::AccountRole;
 use replication::{Error, ErrorName};
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,7 +17,7 @@ pub struct Alert {
     cause: String,
 }
 
-/// What an execution is for: its machine, told by its document.
+/// What an execution is for: its machine, told by the account and by its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Run {
     Source,
@@ -25,11 +26,12 @@ enum Run {
 }
 
 impl Run {
-    fn of(state: &Value) -> Self {
-        match (state.get("Input"), state.get("version")) {
-            (Some(_), _) => Self::Destination,
-            (None, Some(_)) => Self::Rollback,
-            (None, None) => Self::Source,
+    fn of(account: AccountRole, state: &Value) -> Self {
+        match (account, state.get("Input")) {
+            (AccountRole::Source, _) => Self::Source,
+            (AccountRole::Destination, Some(_)) => Self::Destination,
+            // Also one that was started without a version, and failed for that.
+            (AccountRole::Destination, None) => Self::Rollback,
         }
     }
 
@@ -59,6 +61,12 @@ impl Run {
             ],
             Self::Rollback => &[("DBInstance", "RestoreDBInstance"), ("secret", "UpdateSecretWithDBValue")],
         }
+    }
+
+    /// The state that failed: the first of its machine that has no result yet, or one that says "not yet".
+    fn stage(self, state: &Value) -> Option<&'static str> {
+        let undone = |key: &str| state.get(key).is_none_or(|result| result["status"] == "NotAvailable");
+        self.stages().iter().find(|(key, _)| undone(key)).map(|(_, name)| *name)
     }
 }
 
@@ -91,21 +99,21 @@ struct StatusChange {
 }
 
 impl Alert {
-    /// The alert that an event calls for, if it calls for one: a machine's `NotifyFailure`, or a status change.
+    /// The alert that an event of an account calls for, if it calls for one: a machine's `NotifyFailure`, or a status change.
     ///
     /// # Errors
     /// [`ErrorName::InvalidInput`], naming what is missing.
-    pub fn of_event(event: &Value) -> Result<Option<Self>, Error> {
+    pub fn of_event(account: AccountRole, event: &Value) -> Result<Option<Self>, Error> {
         if let Some(failure) = event.get("failure") {
-            return Self::of_failure(event, failure).map(Some);
+            return Self::of_failure(account, event, failure).map(Some);
         }
         match (event.get("detail-type"), event.get("detail")) {
-            (Some(_), Some(detail)) => Self::of_status_change(detail).map(Some),
+            (Some(_), Some(detail)) => Self::of_status_change(account, detail).map(Some),
             _ => Ok(None),
         }
     }
 
-    fn of_failure(event: &Value, failure: &Value) -> Result<Self, Error> {
+    fn of_failure(account: AccountRole, event: &Value, failure: &Value) -> Result<Self, Error> {
         let failure: Failure = lambda_task::parse(failure.clone())?;
         let execution_arn = event.pointer("/execution/id").and_then(Value::as_str).ok_or_else(|| {
             Error::new(ErrorName::InvalidInput, "alerting a person").because("field execution.id is missing")
@@ -116,18 +124,19 @@ impl Alert {
             Err(_) => failure.cause,
         };
         let state = event.get("state").unwrap_or(&Value::Null);
+        let run = Run::of(account, state);
         Ok(Self {
             execution_arn: execution_arn.to_owned(),
-            run: Run::of(state),
+            run,
             what: "failed".to_owned(),
             database: database(state),
-            stage: stage(state),
+            stage: run.stage(state),
             error: failure.error,
             cause,
         })
     }
 
-    fn of_status_change(detail: &Value) -> Result<Self, Error> {
+    fn of_status_change(account: AccountRole, detail: &Value) -> Result<Self, Error> {
         let change: StatusChange = lambda_task::parse(detail.clone())?;
         let what = match change.status.as_str() {
             "TIMED_OUT" => "timed out",
@@ -139,7 +148,7 @@ impl Alert {
         let input = input.unwrap_or(Value::Null);
         Ok(Self {
             execution_arn: change.execution_arn,
-            run: Run::of(&input),
+            run: Run::of(account, &input),
             what: what.to_owned(),
             database: database(&input),
             // The event has the execution's input only, not how far it came.
@@ -181,12 +190,6 @@ impl Alert {
     }
 }
 
-/// The state that failed: the first of its machine that has no result yet, or one that says "not yet".
-fn stage(state: &Value) -> Option<&'static str> {
-    let undone = |key: &str| state.get(key).is_none_or(|result| result["status"] == "NotAvailable");
-    Run::of(state).stages().iter().find(|(key, _)| undone(key)).map(|(_, name)| *name)
-}
-
 /// The source database, from wherever the document of either machine has it.
 fn database(state: &Value) -> Option<String> {
     [
@@ -226,7 +229,7 @@ mod tests {
             json!({"errorType": "KeyUnusable", "errorMessage": "checking KMS key k: its state is Disabled"});
         let event = json!({"execution": {"id": EXECUTION}, "state": {"SourceDBSnapshot": {"sourceDBIdentifier": "orders"}},
                            "failure": {"Error": "KeyUnusable", "Cause": cause.to_string()}});
-        let alert = Alert::of_event(&event).unwrap().unwrap();
+        let alert = Alert::of_event(AccountRole::Source, &event).unwrap().unwrap();
         assert_eq!(alert.subject(), "RDS replication of orders failed: KeyUnusable");
         for words in [
             "Database: orders",
@@ -241,30 +244,41 @@ mod tests {
 
     #[test]
     fn the_stage_is_the_first_without_a_final_result() {
-        for (state, name) in [
-            (json!({}), Some("CreateLatestSnapshot")),
-            (json!({"SourceDBSnapshot": {"status": "NotAvailable"}}), Some("CreateLatestSnapshot")),
+        use Run::{Destination, Rollback, Source};
+        for (run, state, name) in [
+            (Source, json!({}), Some("CreateLatestSnapshot")),
+            (Source, json!({"SourceDBSnapshot": {"status": "NotAvailable"}}), Some("CreateLatestSnapshot")),
             (
+                Source,
                 json!({"SourceDBSnapshot": {"status": "Available"}, "targetDBSnapshot": {"status": "Available"}}),
                 Some("ShareStatusWithTargetAccount"),
             ),
-            (json!({"Input": {}}), Some("CopySharedSnapshotInTargetAccount")),
+            (Destination, json!({"Input": {}}), Some("CopySharedSnapshotInTargetAccount")),
             (
+                Destination,
                 json!({"Input": {}, "DBSnapshot": {"status": "Available"}, "DBInstance": {"status": "NotAvailable"}}),
                 Some("RestoreDBInstance"),
             ),
             (
+                Destination,
                 json!({"Input": {}, "DBSnapshot": {}, "DBInstance": {}, "secret": {}}),
                 Some("CleanOlderDBInstances"),
             ),
-            (json!({"Input": {}, "DBSnapshot": {}, "DBInstance": {}, "secret": {}, "prune": {}}), None),
-            (json!({"version": 7}), Some("RestoreDBInstance")),
             (
+                Destination,
+                json!({"Input": {}, "DBSnapshot": {}, "DBInstance": {}, "secret": {}, "prune": {}}),
+                None,
+            ),
+            (Rollback, json!({}), Some("RestoreDBInstance")),
+            (
+                Rollback,
                 json!({"version": 7, "DBInstance": {"status": "Available"}, "secret": {"status": "NotAvailable"}}),
                 Some("UpdateSecretWithDBValue"),
             ),
         ] {
-            assert_eq!(stage(&state), name, "{state}");
+            assert_eq!(run.stage(&state), name, "{state}");
+            let account = if run == Source { AccountRole::Source } else { AccountRole::Destination };
+            assert_eq!(Run::of(account, &state), run, "{state}");
         }
     }
 
@@ -272,17 +286,20 @@ mod tests {
     fn a_status_change_is_told_too() {
         let event = json!({"detail-type": "Step Functions Execution Status Change",
             "detail": {"executionArn": EXECUTION, "status": "TIMED_OUT", "input": "{\"SourceDBIdentifier\":\"orders\"}"}});
-        let alert = Alert::of_event(&event).unwrap().unwrap();
+        let alert = Alert::of_event(AccountRole::Source, &event).unwrap().unwrap();
         assert_eq!(alert.subject(), "RDS replication of orders timed out: TIMED_OUT");
         let event = json!({"detail-type": "Step Functions Execution Status Change",
             "detail": {"executionArn": EXECUTION, "status": "ABORTED", "input": "{\"version\":\"previous\"}"}});
-        let alert = Alert::of_event(&event).unwrap().unwrap();
+        let alert = Alert::of_event(AccountRole::Destination, &event).unwrap().unwrap();
         assert_eq!(alert.subject(), "RDS rollback was stopped: ABORTED");
         assert!(alert.text().starts_with("A rollback was stopped."), "{}", alert.text());
     }
 
     #[test]
     fn an_ordinary_envelope_is_no_alert() {
-        assert_eq!(Alert::of_event(&json!({"execution": {}, "state": {}})).unwrap(), None);
+        assert_eq!(
+            Alert::of_event(AccountRole::Source, &json!({"execution": {}, "state": {}})).unwrap(),
+            None
+        );
     }
 }

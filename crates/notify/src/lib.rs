@@ -9,7 +9,7 @@ mod alert;
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
-use lambda_task::{Environment, fault};
+use lambda_task::{AccountRole, Environment, fault};
 use replication::contract::{Envelope, Message, MessageInput, Replication, SharedSnapshot, SourceState};
 use replication::{Error, ErrorName};
 use serde::Serialize;
@@ -64,7 +64,9 @@ pub struct Published {
 /// # Errors
 /// `InvalidInput`, `InvalidConfiguration`, or a fault of SNS.
 pub async fn run(sns: &Client, config: &Config, event: Value) -> Result<Published, Error> {
-    if let Some(alert) = Alert::of_event(&event)? {
+    // Only the source account has a topic for the other one.
+    let account = if config.topic.is_some() { AccountRole::Source } else { AccountRole::Destination };
+    if let Some(alert) = Alert::of_event(account, &event)? {
         let request =
             sns.publish().topic_arn(&config.alert_topic).subject(subject(&alert)).message(alert.text());
         return publish(request, &config.alert_topic, None).await;

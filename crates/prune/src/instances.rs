@@ -8,7 +8,7 @@ use replication::lineage;
 use replication::retention::{self, Verdict};
 use replication::{Error, naming, progress};
 
-use crate::{Config, Deletion, Left, Pruned, Versions, names};
+use crate::{Config, Deletion, Left, Pruned, Versions};
 
 pub async fn prune(
     rds: &Rds,
@@ -19,13 +19,8 @@ pub async fn prune(
 ) -> Result<(), Error> {
     let live_host = secret_access::read(secrets, &versions.secret_arn).await?.pointer.host;
     let instances = rds_access::instances(rds).await?;
-    let (candidates, of_people): (Vec<_>, Vec<_>) = instances
-        .iter()
-        .map(Instance::for_decision)
-        .partition(|instance| names::is_of_its_version(&instance.identifier, &instance.tags));
-    let mut plan = retention::plan_instances(&candidates, &config.stack, &live_host, versions.older_to_keep);
-    let of_people = of_people.into_iter().filter(|instance| instance.tags.are_of_stack(&config.stack));
-    plan.extend(of_people.map(|instance| names::kept(instance.identifier)));
+    let candidates: Vec<_> = instances.iter().map(Instance::for_decision).collect();
+    let plan = retention::plan_instances(&candidates, &config.stack, &live_host, versions.older_to_keep);
 
     // The oldest goes first: the plan is newest first.
     for decision in plan.iter().rev() {
@@ -65,9 +60,7 @@ async fn delete_if_still_due(
     }
     match rds_access::instance(rds, &instance.identifier).await? {
         None => Ok(Deletion::AlreadyGone),
-        Some(now) if !(now.tags.are_marked() && now.tags.are_of_stack(&config.stack)) => {
-            Ok(Deletion::NotNow("its mark was taken off".to_owned()))
-        }
+        Some(now) if !(now.tags.are_marked() && now.is_of_stack(&config.stack)) => Ok(not_marked()),
         Some(_) => delete(rds, versions, instance).await,
     }
 }
@@ -92,7 +85,16 @@ async fn delete(rds: &Rds, versions: &Versions, instance: &Instance) -> Result<D
         Some(e) if e.is_invalid_db_instance_state_fault() || e.is_db_snapshot_already_exists_fault() => {
             Ok(Deletion::NotNow(code_and_message(e)))
         }
-        _ if rds_access::instance_is_gone(rds, name).await => Ok(Deletion::AlreadyGone),
-        _ => Err(fault(format!("deleting database {name}"), &error)),
+        // IAM judges by the tags at that moment: what is gone and what carries no mark any more is refused alike.
+        _ => match rds_access::instance(rds, name).await {
+            Ok(None) => Ok(Deletion::AlreadyGone),
+            Ok(Some(now)) if !now.tags.are_marked() => Ok(not_marked()),
+            _ => Err(fault(format!("deleting database {name}"), &error)),
+        },
     }
+}
+
+/// Somebody has rolled back to it.
+fn not_marked() -> Deletion {
+    Deletion::NotNow("its mark was taken off".to_owned())
 }

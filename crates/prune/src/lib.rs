@@ -10,7 +10,6 @@
 //! `rds:AddTagsToResource`.
 
 mod instances;
-mod names;
 mod snapshots;
 
 use aws_sdk_rds::Client as Rds;

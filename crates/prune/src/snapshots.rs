@@ -6,7 +6,7 @@ use rds_access::Snapshot;
 use replication::Error;
 use replication::retention::{self, SnapshotRule, Verdict};
 
-use crate::{Config, Deletion, Pruned, names};
+use crate::{Config, Deletion, Pruned};
 
 pub async fn prune(
     rds: &Rds,
@@ -15,12 +15,8 @@ pub async fn prune(
     pruned: &mut Pruned,
 ) -> Result<(), Error> {
     let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
-    let (candidates, of_people): (Vec<_>, Vec<_>) = snapshots
-        .iter()
-        .map(Snapshot::for_decision)
-        .partition(|snapshot| names::is_of_its_replication(&snapshot.identifier, &snapshot.tags));
-    let mut plan = retention::plan_snapshots(&candidates, &config.stack, rule);
-    plan.extend(of_people.into_iter().map(|snapshot| names::kept(snapshot.identifier)));
+    let candidates: Vec<_> = snapshots.iter().map(Snapshot::for_decision).collect();
+    let plan = retention::plan_snapshots(&candidates, &config.stack, rule);
     // The oldest goes first: the plan is newest first within a kind.
     for decision in plan.iter().rev().filter(|decision| decision.verdict == Verdict::Delete) {
         if pruned.may_delete(&decision.identifier, config.max_deletions) {

@@ -6,7 +6,7 @@ use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
 use lambda_task::fault;
 use replication::lineage::Tags;
-use replication::naming::{InstanceIdentifier, SnapshotArn, SnapshotIdentifier};
+use replication::naming::{InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier};
 use replication::{Error, ErrorName, retention};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -66,6 +66,18 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Whether the stack has made it.
+    #[must_use]
+    pub fn is_of_stack(&self, stack: &str) -> bool {
+        self.tags.are_of_stack(stack, self.identifier.as_str())
+    }
+
+    /// Whether the stack has made it in this replication, or from the data of this replication.
+    #[must_use]
+    pub fn is_of_replication(&self, stack: &str, id: &ReplicationId) -> bool {
+        self.tags.are_of_replication(stack, id, self.identifier.as_str())
+    }
+
     /// What a decision needs to know of it.
     #[must_use]
     pub fn for_decision(&self) -> retention::Instance {
@@ -80,13 +92,24 @@ impl Instance {
 }
 
 impl Snapshot {
+    /// Whether the stack has made it.
+    #[must_use]
+    pub fn is_of_stack(&self, stack: &str) -> bool {
+        self.tags.are_of_stack(stack, self.identifier.as_str())
+    }
+
+    /// Whether the stack has made it in this replication.
+    #[must_use]
+    pub fn is_of_replication(&self, stack: &str, id: &ReplicationId) -> bool {
+        self.tags.are_of_replication(stack, id, self.identifier.as_str())
+    }
+
     /// What a decision needs to know of it.
     #[must_use]
     pub fn for_decision(&self) -> retention::Snapshot {
         retention::Snapshot {
             identifier: self.identifier.to_string(),
             status: self.status.clone(),
-            source_database: self.source_database.to_string(),
             tags: self.tags.clone(),
         }
     }
@@ -109,7 +132,8 @@ pub async fn snapshot(client: &Client, name: &str) -> Result<Option<Snapshot>, E
     }
 }
 
-/// Looks at every manual snapshot that a stack has made, all pages.
+/// Looks at every manual snapshot with the tag of a stack, all pages: those that it has made, and those that people have
+/// made of its things.
 ///
 /// # Errors
 /// A fault of RDS.
@@ -118,7 +142,7 @@ pub async fn snapshots_of_stack(client: &Client, stack: &str) -> Result<Vec<Snap
     let mut snapshots = Vec::new();
     while let Some(snapshot) = pages.next().await {
         let snapshot = snapshot.map_err(|error| fault("listing the manual snapshots", &error))?;
-        if read_tags(snapshot.tag_list()).are_of_stack(stack) {
+        if read_tags(snapshot.tag_list()).name_stack(stack) {
             snapshots.push(read_snapshot(&snapshot)?);
         }
     }

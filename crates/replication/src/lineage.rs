@@ -8,6 +8,10 @@ use crate::naming::{ReplicationId, Version};
 
 /// The stack that owns the thing. Nothing without this tag, and this stack's name in it, is ever changed.
 pub const STACK: &str = "rds-replication:stack";
+/// The identifier that the thing was made under. RDS hands tags on: to an instance that a person restores from one of our
+/// snapshots, to a snapshot that a person makes of one of our instances, to a copy of either. What has another identifier
+/// than this is not ours.
+pub const NAME: &str = "rds-replication:name";
 /// The replication that made the thing.
 pub const REPLICATION_ID: &str = "rds-replication:id";
 /// The identifier of the source database.
@@ -52,6 +56,12 @@ impl Tags {
             .with(SOURCE_DATABASE, source_database)
     }
 
+    /// Adds the identifier of the thing that is made.
+    #[must_use]
+    pub fn named(self, identifier: &str) -> Self {
+        self.with(NAME, identifier)
+    }
+
     /// Adds one tag, replacing an earlier value.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
@@ -74,16 +84,22 @@ impl Tags {
         self.0.get(key).map(String::as_str)
     }
 
-    /// Whether the stack of this name made the thing.
+    /// Whether they name the stack, which those of a thing do too that a person has made from one of the stack's.
     #[must_use]
-    pub fn are_of_stack(&self, stack: &str) -> bool {
+    pub fn name_stack(&self, stack: &str) -> bool {
         self.get(STACK) == Some(stack)
     }
 
-    /// Whether the stack of this name made the thing in this replication.
+    /// Whether they say that the stack has made the thing of this identifier.
     #[must_use]
-    pub fn are_of_replication(&self, stack: &str, id: &ReplicationId) -> bool {
-        self.are_of_stack(stack) && self.get(REPLICATION_ID) == Some(id.as_str())
+    pub fn are_of_stack(&self, stack: &str, identifier: &str) -> bool {
+        self.name_stack(stack) && self.get(NAME) == Some(identifier)
+    }
+
+    /// Whether they say that the stack has made the thing of this identifier in this replication.
+    #[must_use]
+    pub fn are_of_replication(&self, stack: &str, id: &ReplicationId, identifier: &str) -> bool {
+        self.are_of_stack(stack, identifier) && self.get(REPLICATION_ID) == Some(id.as_str())
     }
 
     /// The version in the tags, if it is a number.
@@ -145,13 +161,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thing_is_ours_only_by_stack_and_replication() {
+    fn a_thing_is_ours_only_by_stack_name_and_replication() {
         let id: ReplicationId = "20261122t103400z-1f2e3d".parse().unwrap();
         let other: ReplicationId = "20261122t103400z-aaaaaa".parse().unwrap();
-        let tags = Tags::of_replication("stack", &id, "orders");
-        assert!(tags.are_of_stack("stack") && tags.are_of_replication("stack", &id));
-        assert!(!tags.are_of_stack("stac") && !tags.are_of_replication("stack", &other));
-        assert!(!Tags::default().are_of_stack(""));
+        let tags = Tags::of_replication("stack", &id, "orders").named("copy-1");
+        assert!(tags.are_of_stack("stack", "copy-1") && tags.are_of_replication("stack", &id, "copy-1"));
+        assert!(!tags.are_of_stack("stac", "copy-1") && !tags.are_of_replication("stack", &other, "copy-1"));
+        assert!(!tags.are_of_stack("stack", "investigation") && tags.name_stack("stack"));
+        assert!(!Tags::default().are_of_stack("", ""));
         assert_eq!(tags.version(), None);
         assert!(tags.with(DELETION_MARK.0, DELETION_MARK.1).are_marked());
     }

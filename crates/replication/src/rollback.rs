@@ -68,10 +68,10 @@ pub fn find<'a>(
     snapshots: &'a [Snapshot],
 ) -> Result<Place<'a>, Error> {
     let live = retention::live_instance(instances, stack, live_host).and_then(|live| live.tags.version());
-    let instances: Vec<&Instance> = instances.iter().filter(|i| i.tags.are_of_stack(stack)).collect();
+    let instances: Vec<&Instance> = instances.iter().filter(|i| i.is_of_stack(stack)).collect();
     let snapshots: Vec<&Snapshot> = snapshots
         .iter()
-        .filter(|s| retention::is_of_replication(s, stack))
+        .filter(|snapshot| snapshot.is_of_stack(stack))
         .filter(|s| progress::of_snapshot(&s.status) == Progress::Ready)
         .collect();
     let mut versions: BTreeMap<Version, Kept> = BTreeMap::new();
@@ -204,11 +204,14 @@ mod tests {
     #[test]
     fn what_is_not_ours_is_no_version() {
         let mut foreign = world();
-        for one in &mut foreign.0 {
+        for one in &mut foreign.0[..2] {
             one.tags = one.tags.clone().with(lineage::STACK, "another-stack");
         }
+        for one in &mut foreign.0[2..] {
+            one.identifier = format!("investigation-{}", one.identifier);
+        }
         for one in &mut foreign.1 {
-            one.source_database = "db-5".into();
+            one.identifier = format!("{}-for-good", one.identifier);
         }
         let error = found(Wanted::Version(4), "db-6.c1.example", &foreign).unwrap_err();
         assert!(error.to_string().contains("the versions that exist: none;"), "{error}");

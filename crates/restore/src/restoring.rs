@@ -27,7 +27,7 @@ pub async fn restore(
     let doing = format!("restoring snapshot {} as database {name}", origin.snapshot);
     let from = snapshots.iter().find(|snapshot| snapshot.identifier == origin.snapshot);
     config.options.check_growth(&doing, from.and_then(|snapshot| snapshot.allocated_storage))?;
-    let ours = origin.tags.clone().with(lineage::VERSION, version.to_string());
+    let ours = origin.tags.clone().with(lineage::VERSION, version.to_string()).named(name.as_str());
     let tags = config.options.tags(ours, &origin.of_source);
     let request = rds
         .restore_db_instance_from_db_snapshot()
@@ -79,7 +79,7 @@ async fn next_version(
     let of_instances = instances.iter().map(|instance| &instance.tags);
     let ours = of_instances
         .chain(snapshots.iter().map(|snapshot| &snapshot.tags))
-        .filter(|tags| tags.are_of_stack(&config.stack))
+        .filter(|tags| tags.name_stack(&config.stack))
         .filter_map(lineage::Tags::version);
     let taken = instances.iter().map(|instance| instance.identifier.as_str());
     Ok(naming::next_version(&config.prefix, &live.host, ours, taken))

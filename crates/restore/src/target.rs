@@ -78,7 +78,7 @@ fn of_replication<'a>(
     instances: &'a [Instance],
 ) -> Target<'a> {
     let id = &input.replication.id;
-    let own = |instance: &&Instance| instance.tags.are_of_replication(&config.stack, id);
+    let own = |instance: &&Instance| instance.is_of_replication(&config.stack, id);
     if let Some(instance) = instances.iter().find(own) {
         return Target::There { instance, made_by: Some(MadeBy::Replication(snapshot.arn.clone())) };
     }
@@ -94,7 +94,7 @@ fn of_replication<'a>(
 fn chosen_before<'a>(stack: &str, earlier: &DbInstance, instances: &'a [Instance]) -> Option<&'a Instance> {
     instances.iter().find(|instance| {
         instance.identifier == earlier.identifier
-            && instance.tags.are_of_stack(stack)
+            && instance.is_of_stack(stack)
             && instance.tags.version() == Some(earlier.version)
             && instance.tags.restored_version() == earlier.restored_version
     })
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     fn instance(tags: &[(&str, &str)]) -> Instance {
-        let usual = [(lineage::STACK, "stack"), (lineage::VERSION, "5")];
+        let usual = [(lineage::STACK, "stack"), (lineage::VERSION, "5"), (lineage::NAME, "orders-copy-5")];
         Instance {
             identifier: "orders-copy-5".parse().unwrap(),
             arn: "arn".to_owned(),
@@ -185,6 +185,7 @@ mod tests {
             (&[(lineage::RESTORED_VERSION, "2")][..], true),
             (&[(lineage::RESTORED_VERSION, "3")], false),
             (&[(lineage::RESTORED_VERSION, "2"), (lineage::STACK, "another-stack")], false),
+            (&[(lineage::RESTORED_VERSION, "2"), (lineage::NAME, "orders-copy-4")], false),
             (&[], false),
         ] {
             let instances = [instance(tags)];

@@ -37,11 +37,9 @@ pub fn find<'a>(
         .find(is_it)
         .ok_or_else(|| Error::new(ErrorName::NotFound, &doing).because("it is gone").advise(again))?;
     let is_own = match &state.purpose {
-        Purpose::Replicate { input, .. } => {
-            instance.tags.are_of_replication(&config.stack, &input.replication.id)
-        }
+        Purpose::Replicate { input, .. } => instance.is_of_replication(&config.stack, &input.replication.id),
         Purpose::RollBack { .. } => {
-            instance.tags.are_of_stack(&config.stack)
+            instance.is_of_stack(&config.stack)
                 && instance.tags.version() == Some(wanted.version)
                 && instance.tags.restored_version() == wanted.restored_version
         }
@@ -70,9 +68,7 @@ pub fn find<'a>(
 pub fn live_replication<'a>(config: &Config, instances: &'a [Instance], live_host: &str) -> Option<&'a str> {
     instances
         .iter()
-        .find(|instance| {
-            instance.host.as_deref() == Some(live_host) && instance.tags.are_of_stack(&config.stack)
-        })?
+        .find(|instance| instance.host.as_deref() == Some(live_host) && instance.is_of_stack(&config.stack))?
         .tags
         .get(lineage::REPLICATION_ID)
 }

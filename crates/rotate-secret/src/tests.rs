@@ -5,11 +5,14 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const OWN: &str = "20261122t103400z-1f2e3d";
+pub const OWN: &str = "20261122t103400z-1f2e3d";
 const OTHER: &str = "20261122t113400z-aaaaaa";
 
-fn instance(version: u32, status: &str, id: &str) -> Instance {
+pub fn instance(version: u32, status: &str, id: &str) -> Instance {
     let name = format!("copy3-{version}");
+    let tags = Tags::of_replication("stack", &id.parse().unwrap(), "orders")
+        .with(lineage::VERSION, version.to_string())
+        .named(&name);
     Instance {
         host: Some(format!("{name}.c1.example")),
         identifier: name.parse().unwrap(),
@@ -20,8 +23,7 @@ fn instance(version: u32, status: &str, id: &str) -> Instance {
         password_is_pending: false,
         max_allocated_storage: None,
         maintenance_window: None,
-        tags: Tags::of_replication("stack", &id.parse().unwrap(), "orders")
-            .with(lineage::VERSION, version.to_string()),
+        tags,
     }
 }
 

@@ -102,7 +102,7 @@ async fn require_ours(
     doing: &str,
 ) -> Result<(), Error> {
     match rds_access::snapshot(rds, identifier.as_str()).await? {
-        Some(found) if found.tags.are_of_stack(&config.stack) => Ok(()),
+        Some(found) if found.is_of_stack(&config.stack) => Ok(()),
         Some(_) => Err(Error::new(ErrorName::NameTaken, doing)
             .because("the snapshot does not carry this stack's tag")
             .advise("start a new execution; this project shares only snapshots that it has made")),

@@ -98,7 +98,7 @@ async fn create(
                 .advise("bring it back to available, then start the execution again"));
         }
     }
-    let mut tags = Tags::of_replication(&config.stack, id, database.as_str());
+    let mut tags = Tags::of_replication(&config.stack, id, database.as_str()).named(name.as_str());
     if config.carry_source_tags {
         // The snapshot keeps them, so that every later look finds those of the moment of the snapshot.
         tags = tags.over(&instance.tags);
@@ -162,7 +162,7 @@ fn report(
     found: Snapshot,
 ) -> Result<SourceDbSnapshot, Error> {
     let name = &found.identifier;
-    if !found.tags.are_of_replication(&config.stack, id) || found.source_database != *database {
+    if !found.is_of_replication(&config.stack, id) || found.source_database != *database {
         return Err(Error::new(ErrorName::NameTaken, format!("snapshotting database {database} as {name}"))
             .because("a snapshot of this name exists and was not made by this run")
             .advise("rename or delete it, or change the stack's SourceDBSnapshotName"));

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 # The tags of crates/replication/src/lineage.rs.
 STACK = "rds-replication:stack"
+NAME = "rds-replication:name"
 REPLICATION_ID = "rds-replication:id"
 SOURCE_DATABASE = "rds-replication:source-db"
 SOURCE_SNAPSHOT = "rds-replication:source-snapshot"
@@ -76,9 +77,18 @@ class Tagged:
         """Whether the next prune may delete it."""
         return self.tags.get(DELETION_MARK[0]) == DELETION_MARK[1]
 
+    @property
+    def is_made_under_its_name(self):
+        """Whether a stack made it. RDS hands tags on, to what a person restores or copies; that has another name."""
+        return self.tags.get(NAME) == self.identifier
+
+    def names(self, stack):
+        """Whether it has the tag of the stack of this name, which what a person made of the stack's things has too."""
+        return self.tags.get(STACK) == stack
+
     def is_of(self, stack):
         """Whether the stack of this name made it."""
-        return self.tags.get(STACK) == stack
+        return self.names(stack) and self.is_made_under_its_name
 
 
 @dataclass(frozen=True)

@@ -243,7 +243,7 @@ def _source(source_account, destination_stack, destination_runs, last):
 def _own_snapshots(account, snapshots, stack, database):
     if isinstance(snapshots, Unreadable):
         return snapshots
-    own = [one for one in snapshots if one.is_of(stack.name) and one.tags.get(SOURCE_DATABASE, database) == database]
+    own = [one for one in snapshots if one.names(stack.name) and one.tags.get(SOURCE_DATABASE, database) == database]
     own.sort(key=lambda one: one.replication or "", reverse=True)
     rds = account.client("rds")
     return [_with_sharing(rds, one) for one in own[:_MOST_ASKED_FOR_SHARING]] + own[_MOST_ASKED_FOR_SHARING:]

@@ -234,7 +234,7 @@ class Versions:
     def _belongs(self, snapshot):
         """Ours by tag, or of an instance of ours: a final snapshot need not carry our tags."""
         if STACK in snapshot.tags:
-            return snapshot.is_of(self._stack.name)
+            return snapshot.names(self._stack.name)
         prefix = self._stack.parameters.get("DatabaseName", "")
         is_final_of_ours = _is_final(snapshot) and version_in(prefix, snapshot.database) is not None
         return is_final_of_ours or snapshot.database in {one.identifier for one in self._instances or []}
@@ -280,11 +280,8 @@ def _kind_in_source(snapshot):
 
 
 def _is_of_replication(snapshot):
-    """Whether a replication has made it, of the source database or from a snapshot of it.
-
-    A snapshot that a person or a deletion has made of one of our instances may carry all of its tags, but is of that.
-    """
-    return bool(snapshot.replication) and snapshot.tags.get(SOURCE_DATABASE) == snapshot.database
+    """Whether a replication has made it, of the source database or from a snapshot of it."""
+    return bool(snapshot.replication) and snapshot.is_made_under_its_name
 
 
 def _is_final(snapshot):

@@ -102,7 +102,7 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
         assert_eq!(decision["verdict"], "keep", "{decision}");
         assert!(text(&decision["reason"]).contains(because), "{decision}");
     };
-    kept("snapshots", &last_snapshots[0], "no replication has made it");
+    kept("snapshots", &last_snapshots[0], "a person has made it");
     kept("snapshots", "releasing-by-hand", "a person has made it");
     kept("snapshots", "releasing-for-good", "a person has made it");
     kept("instances", "investigation-1", "a person has made it");

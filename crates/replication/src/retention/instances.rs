@@ -3,30 +3,33 @@
 use crate::naming::Version;
 use crate::progress::{self, Progress};
 
-use super::{Decision, Instance, Verdict};
+use super::{Decision, Instance, Verdict, of_a_person};
 
 /// The instance of the stack that the secret names, if it names one.
 #[must_use]
 pub fn live_instance<'a>(instances: &'a [Instance], stack: &str, live_host: &str) -> Option<&'a Instance> {
-    instances.iter().find(|instance| instance.tags.are_of_stack(stack) && is_live(instance, live_host))
+    instances.iter().find(|instance| instance.is_of_stack(stack) && is_live(instance, live_host))
 }
 
 fn is_live(instance: &Instance, live_host: &str) -> bool {
     !live_host.is_empty() && instance.host.as_deref() == Some(live_host)
 }
 
-/// Decides about every instance of the stack, newest version first.
+/// Decides about every instance with the stack's tag, newest version first.
 ///
 /// `live_host` is the endpoint address that the secret names; `keep` is the number of older versions that stay.
 #[must_use]
 pub fn plan_instances(instances: &[Instance], stack: &str, live_host: &str, keep: usize) -> Vec<Decision> {
     let live_version =
         live_instance(instances, stack, live_host).and_then(|instance| instance.tags.version());
-    let mut ours: Vec<&Instance> = instances.iter().filter(|i| i.tags.are_of_stack(stack)).collect();
+    let tagged = instances.iter().filter(|instance| instance.tags.name_stack(stack));
+    let (mut ours, of_people): (Vec<&Instance>, Vec<&Instance>) =
+        tagged.partition(|instance| instance.is_of_stack(stack));
     ours.sort_by_key(|instance| std::cmp::Reverse(instance.tags.version()));
 
     let mut older_kept = 0;
-    let mut plan = Vec::with_capacity(ours.len());
+    let mut plan: Vec<Decision> =
+        of_people.into_iter().map(|instance| of_a_person(&instance.identifier)).collect();
     for instance in ours {
         let (verdict, reason) = match standing(instance, live_host, live_version) {
             Standing::Stays(reason) => stay(instance, reason),
@@ -160,6 +163,19 @@ mod tests {
         assert_eq!(verdicts(&plan), [("db-2", Keep)]);
     }
 
+    /// > What people restore or copy from our snapshots stays, although RDS gives it our tags and even the deletion mark.
+    #[test]
+    fn what_a_person_has_restored_from_a_snapshot_of_ours_stays() {
+        let mut by_hand = marked(instance("db-1", 1));
+        by_hand.identifier = "investigation-1".to_owned();
+        by_hand.host = Some(host("investigation-1"));
+        let all = [by_hand, instance("db-2", 2), instance("db-1", 1)];
+        let plan = plan_instances(&all, STACK, &host("db-2"), 1);
+        assert_eq!(verdicts(&plan), [("investigation-1", Keep), ("db-2", Keep), ("db-1", Keep)]);
+        let plan = plan_instances(&all, STACK, &host("investigation-1"), 0);
+        assert!(plan.iter().all(|decision| decision.verdict == Keep), "the secret names nothing of ours");
+    }
+
     #[test]
     fn nothing_is_superseded_while_the_secret_names_nothing_of_ours() {
         let all = [instance("db-1", 1), instance("db-2", 2)];
@@ -212,9 +228,10 @@ mod tests {
         ];
         // Prefixes with digits and hyphens, and numbers that have nothing to do with the version's tag.
         let names = "[a-z][a-z0-9]{0,2}(-[a-z0-9]{1,2}){0,2}-[0-9]{1,2}";
-        (statuses, stacks, versions, any::<bool>(), any::<bool>(), names, any::<bool>()).prop_map(
-            |(status, stack, version, marked, protected, identifier, has_host)| {
-                let mut tags = Tags::default().with("team", "data");
+        let made_under = prop_oneof![6 => Just(None), 1 => Just(Some("db-1")), 1 => Just(Some(""))];
+        (statuses, stacks, versions, any::<bool>(), any::<bool>(), names, any::<bool>(), made_under).prop_map(
+            |(status, stack, version, marked, protected, identifier, has_host, made_under)| {
+                let mut tags = Tags::default().with("team", "data").named(made_under.unwrap_or(&identifier));
                 if let Some(stack) = stack {
                     tags = tags.with(lineage::STACK, stack);
                 }
@@ -287,13 +304,17 @@ mod tests {
         fn the_promises_hold_for_any_fleet((all, live_host, keep) in fleet()) {
             let plan = plan_instances(&all, STACK, &live_host, keep);
             let live = all.iter().find(|one| {
-                !live_host.is_empty() && one.host.as_deref() == Some(&live_host) && one.tags.are_of_stack(STACK)
+                !live_host.is_empty() && one.host.as_deref() == Some(&live_host) && one.is_of_stack(STACK)
             });
-            let ours = all.iter().filter(|one| one.tags.are_of_stack(STACK)).count();
-            prop_assert_eq!(plan.len(), ours, "everything of ours is decided about, and nothing else");
+            let tagged = all.iter().filter(|one| one.tags.get(lineage::STACK) == Some(STACK)).count();
+            prop_assert_eq!(plan.len(), tagged, "everything with our tag is decided about, and nothing else");
             for decision in &plan {
                 let one = find(&all, decision);
-                prop_assert!(one.tags.are_of_stack(STACK), "{decision} is not ours");
+                if decision.verdict != Keep {
+                    let name = one.tags.get(lineage::NAME);
+                    prop_assert_eq!(name, Some(one.identifier.as_str()), "{} is a person's", decision);
+                    prop_assert_eq!(one.tags.get(lineage::STACK), Some(STACK), "{} is not ours", decision);
+                }
                 if superseded(decision) {
                     prop_assert!(live_host.is_empty() || one.host.as_deref() != Some(live_host.as_str()));
                     prop_assert!(one.tags.version() < live.and_then(|live| live.tags.version()), "{decision} is newer");
@@ -304,7 +325,7 @@ mod tests {
                 }
             }
             if let Some(version) = live.and_then(|live| live.tags.version()) {
-                let whole_and_older = |one: &&Instance| one.tags.are_of_stack(STACK) && is_whole(one)
+                let whole_and_older = |one: &&Instance| one.is_of_stack(STACK) && is_whole(one)
                     && one.tags.version().is_some_and(|own| own < version);
                 let existing = all.iter().filter(whole_and_older).count();
                 let staying: Vec<Version> = plan.iter().filter(|d| !superseded(d)).map(|d| find(&all, d))

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::lineage::Tags;
 
 pub use instances::{live_instance, plan_instances};
-pub use snapshots::{SnapshotRule, is_of_replication, plan_snapshots};
+pub use snapshots::{SnapshotRule, plan_snapshots};
 
 /// What is to be done with one thing. Deleting takes two steps: `rotate-secret` sets and takes off marks, and `prune`
 /// deletes what it finds marked and superseded.
@@ -83,8 +83,28 @@ pub struct Snapshot {
     pub identifier: String,
     /// Its `Status`.
     pub status: String,
-    /// The instance that RDS says it was made of, also for a copy.
-    pub source_database: String,
     /// Its tags.
     pub tags: Tags,
+}
+
+impl Instance {
+    /// Whether the stack has made it.
+    #[must_use]
+    pub fn is_of_stack(&self, stack: &str) -> bool {
+        self.tags.are_of_stack(stack, &self.identifier)
+    }
+}
+
+impl Snapshot {
+    /// Whether the stack has made it.
+    #[must_use]
+    pub fn is_of_stack(&self, stack: &str) -> bool {
+        self.tags.are_of_stack(stack, &self.identifier)
+    }
+}
+
+/// The decision about a thing that has the stack's tags and another name than they say.
+fn of_a_person(identifier: &str) -> Decision {
+    let reason = "it has our tags but was not made under this name, so a person has made it".to_owned();
+    Decision { identifier: identifier.to_owned(), verdict: Verdict::Keep, reason }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::lineage;
 use crate::progress::{self, Progress};
 
-use super::{Decision, Snapshot, Verdict};
+use super::{Decision, Snapshot, Verdict, of_a_person};
 
 /// What a stack wants to keep of its snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,31 +17,20 @@ pub struct SnapshotRule {
     pub copied_from: Option<String>,
 }
 
-/// Whether a replication has made a snapshot of the stack: made it of the source database, or copied it from such a
-/// one. A person's snapshot of one of our copies may carry our tags too (`CopyTagsToSnapshot`), and so does the
-/// final one that is made before a copy is deleted; but those are of the copy and not of the source database.
-#[must_use]
-pub fn is_of_replication(snapshot: &Snapshot, stack: &str) -> bool {
-    snapshot.tags.are_of_stack(stack)
-        && snapshot.tags.get(lineage::REPLICATION_ID).is_some()
-        && snapshot.tags.get(lineage::SOURCE_DATABASE) == Some(snapshot.source_database.as_str())
-}
-
-/// Decides about every snapshot of the stack, newest first within its kind.
+/// Decides about every snapshot with the stack's tag, newest first within its kind.
 ///
 /// The snapshots of one database and one kind (made of the database, or copied) are judged together. Age is the
 /// replication id, which begins with the time.
 #[must_use]
 pub fn plan_snapshots(snapshots: &[Snapshot], stack: &str, rule: &SnapshotRule) -> Vec<Decision> {
-    let mut kinds: BTreeMap<(&str, bool), Vec<&Snapshot>> = BTreeMap::new();
+    let mut kinds: BTreeMap<(Option<&str>, bool), Vec<&Snapshot>> = BTreeMap::new();
     let mut plan = Vec::new();
-    for snapshot in snapshots.iter().filter(|s| s.tags.are_of_stack(stack)) {
-        if is_of_replication(snapshot, stack) {
+    for snapshot in snapshots.iter().filter(|snapshot| snapshot.tags.name_stack(stack)) {
+        if snapshot.is_of_stack(stack) {
             let is_copy = snapshot.tags.get(lineage::SOURCE_SNAPSHOT).is_some();
-            kinds.entry((&snapshot.source_database, is_copy)).or_default().push(snapshot);
+            kinds.entry((snapshot.tags.get(lineage::SOURCE_DATABASE), is_copy)).or_default().push(snapshot);
         } else {
-            let reason = "no replication has made it".to_owned();
-            plan.push(Decision { identifier: snapshot.identifier.clone(), verdict: Verdict::Keep, reason });
+            plan.push(of_a_person(&snapshot.identifier));
         }
     }
     plan.extend(kinds.into_values().flat_map(|kind| plan_one_kind(kind, rule)));
@@ -58,6 +47,7 @@ fn plan_one_kind(mut snapshots: Vec<&Snapshot>, rule: &SnapshotRule) -> Vec<Deci
         let status = &snapshot.status;
         let may_be_copied = rule.copied_from.as_ref().is_some_and(|from| id(snapshot) >= *from);
         let (verdict, reason) = match progress::of_snapshot(status) {
+            _ if id(snapshot).is_empty() => (Verdict::Keep, "it has no replication id".to_owned()),
             Progress::Ready if kept < keep => {
                 kept += 1;
                 (Verdict::Keep, format!("number {kept} of the {keep} newest, which stay"))
@@ -87,6 +77,7 @@ mod tests {
 
     use super::super::testing::{STACK, snapshot, verdicts};
     use super::*;
+    use crate::lineage::Tags;
     use crate::naming;
 
     use Verdict::{Delete, Keep};
@@ -137,8 +128,8 @@ mod tests {
     /// > A snapshot that a person makes of a copy, and the final one, stay, although they may carry this stack's tags.
     #[test]
     fn a_persons_snapshot_of_a_copy_is_never_pruned() {
-        let mut by_hand = snapshot("before-the-upgrade", "20261101t000000z-aaaaaa", "available", true);
-        by_hand.source_database = "orders-copy-1".to_owned();
+        let mut by_hand = snapshot("orders-copy-1", "20261101t000000z-aaaaaa", "available", true);
+        by_hand.identifier = "before-the-upgrade".to_owned();
         let mut all = vec![by_hand];
         for day in 2..=4 {
             all.push(snapshot(
@@ -166,30 +157,19 @@ mod tests {
             9 => (1u32..30).prop_map(|day| Some(format!("202611{day:02}t000000z-aaaaaa"))),
             1 => Just(None),
         ];
-        let sources = proptest::sample::select(&["orders", "orders", "orders-2", "orders-copy-1"][..]);
-        (statuses, stacks, ids, sources, any::<bool>()).prop_map(|(status, stack, id, source, copy)| {
-            let mut one = snapshot("", "", &status, copy);
-            one.source_database = source.to_owned();
-            one.tags = one
-                .tags
-                .iter()
-                .filter(|(key, _)| {
-                    (*key != lineage::STACK || stack.is_some())
-                        && (*key != lineage::REPLICATION_ID || id.is_some())
-                })
-                .collect();
-            if let Some(stack) = stack {
-                one.tags = one.tags.with(lineage::STACK, stack);
-            }
-            if let Some(id) = id {
-                one.tags = one.tags.with(lineage::REPLICATION_ID, id);
-            }
-            // A person's snapshot of a copy has the tags of the copy; all others say what they are of.
-            if source != "orders-copy-1" {
-                one.tags = one.tags.with(lineage::SOURCE_DATABASE, source);
-            }
-            one
-        })
+        let sources = proptest::sample::select(&["orders", "orders", "orders-2"][..]);
+        let names = prop_oneof![5 => Just(true), 1 => Just(false)];
+        (statuses, stacks, ids, sources, any::<bool>(), names).prop_map(
+            |(status, stack, id, source, copy, is_own_name)| {
+                let mut tags = Tags::default().with(lineage::SOURCE_DATABASE, source);
+                tags = tags.with_some(lineage::STACK, stack.map(str::to_owned));
+                tags = tags.with_some(lineage::REPLICATION_ID, id);
+                tags = tags.with_some(lineage::SOURCE_SNAPSHOT, copy.then(|| "arn".to_owned()));
+                // The names come later; a person's things say that they were made under another.
+                let tags = if is_own_name { tags } else { tags.named("orders-copy-1") };
+                Snapshot { identifier: String::new(), status, tags }
+            },
+        )
     }
 
     proptest! {
@@ -202,24 +182,28 @@ mod tests {
             keep in 0usize..4,
             young_from in proptest::option::of(1u32..30),
         ) {
-            let all: Vec<Snapshot> = all.into_iter().enumerate()
-                .map(|(n, one)| Snapshot { identifier: format!("s{n}"), ..one }).collect();
+            let all: Vec<Snapshot> = all.into_iter().enumerate().map(|(n, one)| {
+                let identifier = format!("s{n}");
+                let is_named = one.tags.get(lineage::NAME).is_some();
+                let tags = if is_named { one.tags } else { one.tags.named(&identifier) };
+                Snapshot { identifier, tags, ..one }
+            }).collect();
             let from = young_from.map(|day| format!("202611{day:02}t000000z"));
             let rule = SnapshotRule { keep, copied_from: from.clone() };
             let plan = plan_snapshots(&all, STACK, &rule);
             let id = |s: &Snapshot| s.tags.get(lineage::REPLICATION_ID).map(str::to_owned);
             let goes = |s: &Snapshot| plan.iter().any(|d| d.identifier == s.identifier && d.verdict == Delete);
             for one in all.iter().filter(|s| goes(s)) {
-                prop_assert!(one.tags.are_of_stack(STACK), "{} is not ours", one.identifier);
-                prop_assert_ne!(&one.source_database, "orders-copy-1");
+                prop_assert_eq!(one.tags.get(lineage::STACK), Some(STACK), "{} is not ours", one.identifier);
+                prop_assert_eq!(one.tags.get(lineage::NAME), Some(one.identifier.as_str()));
                 let is_young = from.as_ref().is_some_and(|from| id(one).as_deref() >= Some(from));
                 prop_assert!(!(is_young && one.status == "available"), "{} may be copied", one.identifier);
                 prop_assert!(progress::of_snapshot(&one.status) != Progress::Pending);
             }
             for source in ["orders", "orders-2"] {
                 for copy in [false, true] {
-                    let of_kind = |s: &&Snapshot| is_of_replication(s, STACK) && s.status == "available"
-                        && s.source_database == source && s.tags.get(lineage::SOURCE_SNAPSHOT).is_some() == copy;
+                    let of_kind = |s: &&Snapshot| s.is_of_stack(STACK) && s.status == "available" && id(s).is_some()
+                        && s.tags.get(lineage::SOURCE_DATABASE) == Some(source) && s.tags.get(lineage::SOURCE_SNAPSHOT).is_some() == copy;
                     let there = all.iter().filter(of_kind).count();
                     let staying: Vec<&Snapshot> = all.iter().filter(of_kind).filter(|s| !goes(s)).collect();
                     prop_assert!(staying.len() >= there.min(keep.max(1)));

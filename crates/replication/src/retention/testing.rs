@@ -16,7 +16,10 @@ pub fn instance(name: &str, version: Version) -> Instance {
         status: "available".to_owned(),
         host: Some(host(name)),
         deletion_protection: false,
-        tags: Tags::default().with(lineage::STACK, STACK).with(lineage::VERSION, version.to_string()),
+        tags: Tags::default()
+            .with(lineage::STACK, STACK)
+            .with(lineage::VERSION, version.to_string())
+            .named(name),
     }
 }
 
@@ -29,14 +32,10 @@ pub fn snapshot(name: &str, id: &str, status: &str, copy: bool) -> Snapshot {
     let tags = Tags::default()
         .with(lineage::STACK, STACK)
         .with(lineage::REPLICATION_ID, id)
-        .with(lineage::SOURCE_DATABASE, "orders");
+        .with(lineage::SOURCE_DATABASE, "orders")
+        .named(name);
     let tags = if copy { tags.with(lineage::SOURCE_SNAPSHOT, "arn") } else { tags };
-    Snapshot {
-        identifier: name.to_owned(),
-        status: status.to_owned(),
-        source_database: "orders".to_owned(),
-        tags,
-    }
+    Snapshot { identifier: name.to_owned(), status: status.to_owned(), tags }
 }
 
 pub fn verdicts(plan: &[Decision]) -> Vec<(&str, Verdict)> {
