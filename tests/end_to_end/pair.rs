@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::account::{Account, Database, LIMIT, tags, text};
-use crate::cloud::{Cloud, script};
+use crate::cloud::{Cloud, run, script};
 use crate::waiting::wait_for;
 
 /// A source stack in account A and a destination stack in account B that listens to it.
@@ -81,6 +81,15 @@ impl<'a> Pair<'a> {
     /// The name of the stack in an account.
     pub fn stack(&self, account: &Account) -> String {
         format!("{}-{}", self.name, account.role())
+    }
+
+    /// What `scripts/status` tells of this pair.
+    pub fn status(&self) -> Value {
+        let mut command = script("status");
+        command.arg("--json").arg("--local").arg(self.cloud.directory());
+        command.args(["--destination-stack", &self.stack(&self.cloud.destination)]);
+        let told: Value = serde_json::from_slice(&run(command).stdout).unwrap();
+        told["databases"][0].clone()
     }
 
     /// Runs `scripts/replicate`, however it ends.

@@ -94,6 +94,7 @@ pub fn a_copy_has_every_option_before_the_secret_names_it(cloud: &Cloud) {
         ("cost centre", "42"),
         ("app", "shop"),
         ("rds-replication:stack", "options-destination"),
+        ("rds-replication:name", "options-copy-1"),
         ("rds-replication:id", &text(&replication["id"])),
         ("rds-replication:source-db", "options-db"),
         ("rds-replication:source-snapshot", &text(&snapshot["DBSnapshotArn"])),

@@ -13,6 +13,7 @@ use crate::pair::{Pair, contents, fill, password};
 /// > A rollback moves the two fields of the secret and nothing else; the value before it is AWSPREVIOUS.
 /// > A rollback that is refused moves nothing, and tells a person why.
 /// > After a rollback the next replication takes the next free number and goes live.
+/// > What is live, what is kept and how the last runs ended is told from tags, secrets and executions alone.
 /// > A version of which only the snapshot is kept is restored once, as a new version with the rows, the replication id
 /// > and the data time of the old one.
 pub fn a_person_goes_back_and_forward(cloud: &Cloud) {
@@ -78,8 +79,9 @@ pub fn a_person_goes_back_and_forward(cloud: &Cloud) {
     assert_eq!(pair.secret(), secret(&host(5)));
     assert_eq!(contents(b, &pair.current_copy(), &password), rows[2]);
     let mut expected = tags(&third);
-    expected.insert("rds-replication:version".into(), "5".into());
-    expected.insert("rds-replication:restored-version".into(), "3".into());
+    for (tag, value) in [("version", "5"), ("restored-version", "3"), ("name", "returning-copy-5")] {
+        expected.insert(format!("rds-replication:{tag}"), value.to_owned());
+    }
     assert_eq!(tags(&pair.copy(5)), expected, "all else is as it was");
 
     let again = pair.roll_back(&json!({"version": 3}));
@@ -88,6 +90,17 @@ pub fn a_person_goes_back_and_forward(cloud: &Cloud) {
     pair.replicate();
     assert_eq!(pair.secret(), secret(&host(6)));
     pair.wait_for_versions(&[5, 6]);
+
+    let told = pair.status();
+    assert_eq!(
+        (&told["live"]["version"], &told["live"]["instance"]),
+        (&json!(6), &json!("returning-copy-6"))
+    );
+    let versions = told["versions"].as_array().unwrap().iter();
+    let versions: Vec<_> = versions.map(|one| (&one["version"], &one["restoredVersion"])).collect();
+    assert_eq!(versions, [(&json!(6), &Value::Null), (&json!(5), &json!(3))]);
+    assert_eq!(told["replications"][0]["outcome"], "succeeded");
+    assert_eq!(told["rollbacks"][0]["secretOutcome"], "alreadyMoved");
 }
 
 /// A rollback that fails like this, and moves nothing.
