@@ -13,6 +13,7 @@
 
 mod marks;
 mod password;
+mod returning;
 mod target;
 
 use aws_sdk_rds::Client as Rds;
@@ -22,7 +23,7 @@ use lambda_task::{Environment, code_and_message, fault, invalid};
 use rds_access::Instance;
 use replication::contract::{Envelope, Outcome, Purpose, SecretMove, StageReport, VersionState};
 use replication::pacing::{Stage, StageName};
-use replication::secret::{Credentials, Secret};
+use replication::secret::{Credentials, Pointer, Secret};
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
@@ -96,7 +97,19 @@ pub async fn run(
     let password_asked = earlier.is_some_and(|earlier| earlier.outcome == Outcome::PasswordPending);
 
     let instances = rds_access::instances(rds).await?;
-    let target = target::find(config, &instances, &input.state)?;
+    let wanted = input.state.db_instance.as_ref().map(|wanted| &wanted.identifier);
+    let target = match target::find(config, &instances, &input.state) {
+        Ok(target) => target,
+        Err(error) => {
+            returning::take_back(secrets, config, &instances, wanted).await?;
+            return Err(error);
+        }
+    };
+    // Before the secret is read: a password is never kept under a version that is newer than what is decided by.
+    let current_version = match config.rotates_password {
+        true => Some(password::current_version(secrets, config).await?),
+        false => None,
+    };
     let secret = secret_access::read(secrets, &config.secret_arn).await?;
     // What was asked of RDS is not forgotten while the instance is busy with it.
     let busy = if password_asked { Outcome::PasswordPending } else { Outcome::InstanceBusy };
@@ -106,17 +119,19 @@ pub async fn run(
         // there after that.
         None if marks::clear(rds, target.instance).await? => busy,
         None if !target.is_ready => busy,
-        None if config.rotates_password => {
-            let password = Password { rds, secrets, config, execution: &input.execution.id, target: &target };
-            match password.change(password_asked).await? {
-                Change::Refused => Outcome::InstanceBusy,
-                Change::Pending => Outcome::PasswordPending,
-                Change::Done(credentials) => {
-                    write(secrets, config, &secret, &target, Some(&credentials)).await?
+        None => match &current_version {
+            None => write(secrets, config, &secret, &target, None).await?,
+            Some(current_version) => {
+                let password = Password { rds, secrets, config, current_version, target: &target };
+                match password.change(password_asked).await? {
+                    Change::Refused => Outcome::InstanceBusy,
+                    Change::Pending => Outcome::PasswordPending,
+                    Change::Done(credentials) => {
+                        write(secrets, config, &secret, &target, Some(&credentials)).await?
+                    }
                 }
             }
-        }
-        None => write(secrets, config, &secret, &target, None).await?,
+        },
     };
     if matches!(outcome, Outcome::InstanceBusy | Outcome::PasswordPending) {
         let status = &target.instance.status;
@@ -127,11 +142,14 @@ pub async fn run(
         let stage = StageReport::pending(&stage, status, None);
         return Ok(SecretMove { pointer: secret.pointer, outcome, stage, marked: vec![], unmarked: vec![] });
     }
-    let moved = matches!(outcome, Outcome::Moved | Outcome::AlreadyMoved);
-    let pointer = if moved { target.pointer } else { secret.pointer };
-    let (marked, unmarked) = marks::carry_out(rds, config, &instances, &pointer.host).await?;
     let stage = StageReport::available(&stage, &target.instance.status);
-    Ok(SecretMove { pointer, outcome, stage, marked, unmarked })
+    let (pointer, instances) = match outcome {
+        Outcome::Moved => look_after_the_move(rds, secrets, config, &input.state, &target).await?,
+        Outcome::AlreadyMoved => (target.pointer, instances),
+        _ => (secret.pointer, instances),
+    };
+    let marks = marks::carry_out(rds, secrets, config, instances, pointer.host.clone()).await?;
+    Ok(SecretMove { pointer, outcome, stage, marked: marks.marked, unmarked: marks.unmarked })
 }
 
 /// What there is to do where nothing is to be written; nothing if the secret is to be moved.
@@ -155,7 +173,7 @@ fn judge(
     (!config.promotes).then_some(Outcome::HeldBack)
 }
 
-/// Writes the secret and reads it back.
+/// Writes the secret.
 async fn write(
     secrets: &Secrets,
     config: &Config,
@@ -163,28 +181,57 @@ async fn write(
     target: &Target<'_>,
     credentials: Option<&Credentials>,
 ) -> Result<Outcome, Error> {
-    let doing = format!("moving secret {} to {}", config.secret_arn, target.pointer.host);
     let request = secrets.put_secret_value().secret_string(secret.moved_to(&target.pointer, credentials)?);
-    put(request, config, &doing).await?;
-    let found = secret_access::read(secrets, &config.secret_arn).await?.pointer;
-    if found != target.pointer {
-        return Err(Error::new(ErrorName::SecretNotMoved, doing)
-            .because(format!("after writing it names {:?}", found.host))
-            .advise("see who else writes the secret; the older copies are still there"));
-    }
+    put(request, config, &moving(config, target)).await?;
     Ok(Outcome::Moved)
 }
 
-/// Puts a version of the secret.
-async fn put(request: PutSecretValueFluentBuilder, config: &Config, doing: &str) -> Result<(), Error> {
-    request.secret_id(&config.secret_arn).send().await.map(drop).map_err(|error| {
-        match error.as_service_error() {
-            Some(e) if e.is_encryption_failure() => Error::new(ErrorName::KeyNotAccessible, doing)
-                .because(code_and_message(e))
-                .advise("let the function's role use the key of the secret"),
-            _ => fault(doing, &error),
+/// Reads the secret back; what it names, and the instances as they are by then.
+async fn look_after_the_move(
+    rds: &Rds,
+    secrets: &Secrets,
+    config: &Config,
+    state: &VersionState,
+    target: &Target<'_>,
+) -> Result<(Pointer, Vec<Instance>), Error> {
+    let found = secret_access::read(secrets, &config.secret_arn).await?.pointer;
+    let instances = rds_access::instances(rds).await?;
+    if found == target.pointer {
+        // Until the secret named it, somebody else may have deleted it.
+        if let Err(error) = target::find(config, &instances, state) {
+            returning::take_back(secrets, config, &instances, Some(&target.instance.identifier)).await?;
+            return Err(error);
         }
-    })
+    } else if !names_ours(config, &instances, &found) {
+        return Err(Error::new(ErrorName::SecretNotMoved, moving(config, target))
+            .because(format!("after writing it names {:?}", found.host))
+            .advise("see who else writes the secret; the older copies are still there"));
+    }
+    Ok((found, instances))
+}
+
+/// Whether the secret names a version of this stack: then another run has moved it on meanwhile, which is its right.
+fn names_ours(config: &Config, instances: &[Instance], pointer: &Pointer) -> bool {
+    let named = instances.iter().find(|instance| instance.host.as_deref() == Some(pointer.host.as_str()));
+    named.is_some_and(|instance| instance.is_of_stack(&config.stack))
+}
+
+fn moving(config: &Config, target: &Target<'_>) -> String {
+    format!("moving secret {} to {}", config.secret_arn, target.pointer.host)
+}
+
+/// Puts a version of the secret, unless there is one of its id already: whoever puts one reads it back.
+async fn put(request: PutSecretValueFluentBuilder, config: &Config, doing: &str) -> Result<(), Error> {
+    let Err(error) = request.secret_id(&config.secret_arn).send().await else {
+        return Ok(());
+    };
+    match error.as_service_error() {
+        Some(e) if e.is_resource_exists_exception() => Ok(()),
+        Some(e) if e.is_encryption_failure() => Err(Error::new(ErrorName::KeyNotAccessible, doing)
+            .because(code_and_message(e))
+            .advise("let the function's role use the key of the secret")),
+        _ => Err(fault(doing, &error)),
+    }
 }
 
 #[cfg(test)]

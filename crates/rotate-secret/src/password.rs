@@ -2,8 +2,10 @@
 //!
 //! Secrets Manager makes the password and keeps it from the first moment, in a version of the secret that is not the
 //! current one; so that whatever fails in between, the password that RDS was told is known. The version's id follows
-//! from the run and the instance, so that a repetition finds the password instead of making another. The value is never
-//! in the machine's document, a log or an error.
+//! from the current version of the secret and from the instance. So a repetition finds the password instead of making
+//! another, and so does every other run that is to move the secret from where it is to the same instance: whichever of
+//! them RDS has heard last, and whichever moves the secret, it is the same password. The value is never in the machine's
+//! document, a log or an error.
 
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
@@ -25,7 +27,8 @@ pub struct Password<'a> {
     pub rds: &'a Rds,
     pub secrets: &'a Secrets,
     pub config: &'a Config,
-    pub execution: &'a str,
+    /// The id of the secret's current version.
+    pub current_version: &'a str,
     pub target: &'a Target<'a>,
 }
 
@@ -39,13 +42,29 @@ pub enum Change {
     Done(Credentials),
 }
 
+/// The id of the secret's current version.
+pub async fn current_version(secrets: &Secrets, config: &Config) -> Result<String, Error> {
+    let doing = format!("reading which version of secret {} is current", config.secret_arn);
+    let answer = secrets.get_secret_value().secret_id(&config.secret_arn).send().await;
+    let answer = answer.map_err(|error| match error.as_service_error() {
+        Some(e) if e.is_resource_not_found_exception() => {
+            Error::new(ErrorName::NotFound, &doing).because("it does not exist or has no value")
+        }
+        _ => fault(&doing, &error),
+    })?;
+    answer
+        .version_id
+        .ok_or_else(|| Error::new(ErrorName::Rejected, doing).because("the answer has no VersionId"))
+}
+
 impl Password<'_> {
     /// Makes the new password the instance's. `asked` says that an earlier look of this run has asked RDS.
     pub async fn change(&self, asked: bool) -> Result<Change, Error> {
-        let version = naming::password_version(self.execution, &self.target.pointer.host);
-        let credentials = match self.read(&version).await? {
-            Some(credentials) => credentials,
-            None => self.make(&version).await?,
+        let version = naming::password_version(self.current_version, &self.target.pointer.host);
+        let (credentials, asked) = match self.read(&version).await? {
+            Some(credentials) => (credentials, asked),
+            // What RDS was asked before was another one.
+            None => (self.make(&version).await?, false),
         };
         match asked {
             true if self.target.instance.password_is_pending => Ok(Change::Pending),
@@ -110,6 +129,11 @@ impl Password<'_> {
         match error.as_service_error() {
             // It became busy since the look.
             Some(e) if e.is_invalid_db_instance_state_fault() => Ok(Change::Refused),
+            // What is gone has no tag that would allow it.
+            _ if rds_access::instance_is_gone(self.rds, name).await => {
+                Err(Error::new(ErrorName::NotFound, format!("giving database {name} a new master password"))
+                    .because("it is gone"))
+            }
             _ => Err(fault(format!("giving database {name} a new master password"), &error)),
         }
     }

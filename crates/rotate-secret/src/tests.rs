@@ -118,6 +118,19 @@ fn only_a_person_goes_back() {
 }
 
 #[test]
+fn another_run_may_move_the_secret_on_and_nobody_else() {
+    let mut foreign = instance(9, "available", OTHER);
+    foreign.tags = Tags::default();
+    let there = [instance(7, "available", OWN), instance(8, "available", OTHER), foreign];
+    for (host, expected) in
+        [("copy3-8.c1.example", true), ("copy3-9.c1.example", false), ("elsewhere", false), ("", false)]
+    {
+        let pointer = Pointer { host: host.to_owned(), prefix: "copy3".to_owned() };
+        assert_eq!(names_ours(&config(), &there, &pointer), expected, "{host}");
+    }
+}
+
+#[test]
 fn a_word_that_is_no_choice_is_named() {
     let environment: Environment = [("PROMOTE", "x")].into_iter().collect();
     let error = choice(&environment, "PROMOTE", ["manual", "automatic"]).unwrap_err();
