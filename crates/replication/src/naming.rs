@@ -261,11 +261,12 @@ pub fn next_version<'a>(
     next
 }
 
-/// The id of the secret's version that holds the new master password which a run gives to an instance: 64 hex digits, as
-/// Secrets Manager wants them (32 to 64 characters, API `PutSecretValue`, `ClientRequestToken`).
+/// The id of the secret's version that holds the new master password of an instance, for the move of the secret to it from
+/// its current version: 64 hex digits, as Secrets Manager wants them (32 to 64 characters, API `PutSecretValue`,
+/// `ClientRequestToken`).
 #[must_use]
-pub fn password_version(execution_arn: &str, host: &str) -> String {
-    hex_digest(&format!("{execution_arn} {host}"), 32)
+pub fn password_version(current_version: &str, host: &str) -> String {
+    hex_digest(&format!("{current_version} {host}"), 32)
 }
 
 /// The snapshot that is made of an instance before it is deleted: `<instance>-final-<replication id>`. With the id,
@@ -379,10 +380,10 @@ mod tests {
     }
 
     #[test]
-    fn the_version_of_a_new_password_follows_from_the_run_and_the_instance() {
-        let one = password_version("arn:x", "orders-7.c1.example");
-        assert_eq!(one, password_version("arn:x", "orders-7.c1.example"));
-        assert_ne!(one, password_version("arn:x", "orders-8.c1.example"));
+    fn the_version_of_a_new_password_follows_from_the_move() {
+        let one = password_version("v1", "orders-7.c1.example");
+        assert_eq!(one, password_version("v1", "orders-7.c1.example"));
+        assert_ne!(one, password_version("v1", "orders-8.c1.example"));
         assert_eq!(one.len(), 64);
         let last = final_snapshot(&prefix("orders-7"), "20261122t103400z-1f2e3d").unwrap();
         assert_eq!(last.as_str(), "orders-7-final-20261122t103400z-1f2e3d");

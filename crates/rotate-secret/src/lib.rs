@@ -15,16 +15,17 @@ mod marks;
 mod password;
 mod returning;
 mod target;
+mod writing;
 
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
-use aws_sdk_secretsmanager::operation::put_secret_value::builders::PutSecretValueFluentBuilder;
-use lambda_task::{Environment, code_and_message, fault, invalid};
+use lambda_task::{Environment, invalid};
 use rds_access::Instance;
+use replication::Error;
 use replication::contract::{Envelope, Outcome, Purpose, SecretMove, StageReport, VersionState};
 use replication::pacing::{Stage, StageName};
-use replication::secret::{Credentials, Pointer, Secret};
-use replication::{Error, ErrorName};
+use replication::secret::Secret;
+use secret_access::Version;
 use time::OffsetDateTime;
 
 use crate::password::{Change, Password};
@@ -105,34 +106,12 @@ pub async fn run(
             return Err(error);
         }
     };
-    // Before the secret is read: a password is never kept under a version that is newer than what is decided by.
-    let current_version = match config.rotates_password {
-        true => Some(password::current_version(secrets, config).await?),
-        false => None,
-    };
-    let secret = secret_access::read(secrets, &config.secret_arn).await?;
-    // What was asked of RDS is not forgotten while the instance is busy with it.
-    let busy = if password_asked { Outcome::PasswordPending } else { Outcome::InstanceBusy };
-    let outcome = match judge(config, &input.state.purpose, &instances, &target, &secret) {
+    let current = secret_access::read_version(secrets, &config.secret_arn).await?;
+    let outcome = match judge(config, &input.state.purpose, &instances, &target, &current.secret) {
         Some(settled) => settled,
-        // What is marked may be deleted at any time, so the mark goes before the readers come, and the instance has to be
-        // there after that.
-        None if marks::clear(rds, target.instance).await? => busy,
-        None if !target.is_ready => busy,
-        None => match &current_version {
-            None => write(secrets, config, &secret, &target, None).await?,
-            Some(current_version) => {
-                let password = Password { rds, secrets, config, current_version, target: &target };
-                match password.change(password_asked).await? {
-                    Change::Refused => Outcome::InstanceBusy,
-                    Change::Pending => Outcome::PasswordPending,
-                    Change::Done(credentials) => {
-                        write(secrets, config, &secret, &target, Some(&credentials)).await?
-                    }
-                }
-            }
-        },
+        None => move_secret(rds, secrets, config, &target, &current, password_asked).await?,
     };
+    let secret = current.secret;
     if matches!(outcome, Outcome::InstanceBusy | Outcome::PasswordPending) {
         let status = &target.instance.status;
         stage.check_deadline(
@@ -144,7 +123,7 @@ pub async fn run(
     }
     let stage = StageReport::available(&stage, &target.instance.status);
     let (pointer, instances) = match outcome {
-        Outcome::Moved => look_after_the_move(rds, secrets, config, &input.state, &target).await?,
+        Outcome::Moved => writing::look_after(rds, secrets, config, &input.state, &target).await?,
         Outcome::AlreadyMoved => (target.pointer, instances),
         _ => (secret.pointer, instances),
     };
@@ -173,64 +152,31 @@ fn judge(
     (!config.promotes).then_some(Outcome::HeldBack)
 }
 
-/// Writes the secret.
-async fn write(
-    secrets: &Secrets,
-    config: &Config,
-    secret: &Secret,
-    target: &Target<'_>,
-    credentials: Option<&Credentials>,
-) -> Result<Outcome, Error> {
-    let request = secrets.put_secret_value().secret_string(secret.moved_to(&target.pointer, credentials)?);
-    put(request, config, &moving(config, target)).await?;
-    Ok(Outcome::Moved)
-}
-
-/// Reads the secret back; what it names, and the instances as they are by then.
-async fn look_after_the_move(
+/// Brings the instance to where readers may be sent to it, and sends them there.
+async fn move_secret(
     rds: &Rds,
     secrets: &Secrets,
     config: &Config,
-    state: &VersionState,
     target: &Target<'_>,
-) -> Result<(Pointer, Vec<Instance>), Error> {
-    let found = secret_access::read(secrets, &config.secret_arn).await?.pointer;
-    let instances = rds_access::instances(rds).await?;
-    if found == target.pointer {
-        // Until the secret named it, somebody else may have deleted it.
-        if let Err(error) = target::find(config, &instances, state) {
-            returning::take_back(secrets, config, &instances, Some(&target.instance.identifier)).await?;
-            return Err(error);
-        }
-    } else if !names_ours(config, &instances, &found) {
-        return Err(Error::new(ErrorName::SecretNotMoved, moving(config, target))
-            .because(format!("after writing it names {:?}", found.host))
-            .advise("see who else writes the secret; the older copies are still there"));
+    current: &Version,
+    password_asked: bool,
+) -> Result<Outcome, Error> {
+    // What is marked may be deleted at any time, so the mark goes before the readers come, and the instance has to be
+    // there after that.
+    if marks::clear(rds, target.instance).await? || !target.is_ready {
+        // What was asked of RDS is not forgotten while the instance is busy with it.
+        return Ok(if password_asked { Outcome::PasswordPending } else { Outcome::InstanceBusy });
     }
-    Ok((found, instances))
-}
-
-/// Whether the secret names a version of this stack: then another run has moved it on meanwhile, which is its right.
-fn names_ours(config: &Config, instances: &[Instance], pointer: &Pointer) -> bool {
-    let named = instances.iter().find(|instance| instance.host.as_deref() == Some(pointer.host.as_str()));
-    named.is_some_and(|instance| instance.is_of_stack(&config.stack))
-}
-
-fn moving(config: &Config, target: &Target<'_>) -> String {
-    format!("moving secret {} to {}", config.secret_arn, target.pointer.host)
-}
-
-/// Puts a version of the secret, unless there is one of its id already: whoever puts one reads it back.
-async fn put(request: PutSecretValueFluentBuilder, config: &Config, doing: &str) -> Result<(), Error> {
-    let Err(error) = request.secret_id(&config.secret_arn).send().await else {
-        return Ok(());
-    };
-    match error.as_service_error() {
-        Some(e) if e.is_resource_exists_exception() => Ok(()),
-        Some(e) if e.is_encryption_failure() => Err(Error::new(ErrorName::KeyNotAccessible, doing)
-            .because(code_and_message(e))
-            .advise("let the function's role use the key of the secret")),
-        _ => Err(fault(doing, &error)),
+    if !config.rotates_password {
+        return writing::write(secrets, config, &current.secret, target, None).await;
+    }
+    let password = Password { rds, secrets, config, current_version: &current.id, target };
+    match password.change(password_asked).await? {
+        Change::Refused => Ok(Outcome::InstanceBusy),
+        Change::Pending => Ok(Outcome::PasswordPending),
+        Change::Done(credentials) => {
+            writing::write(secrets, config, &current.secret, target, Some(&credentials)).await
+        }
     }
 }
 

@@ -13,8 +13,9 @@ use lambda_task::fault;
 use replication::secret::Credentials;
 use replication::{Error, ErrorName, naming};
 
+use crate::Config;
 use crate::target::Target;
-use crate::{Config, put};
+use crate::writing::put;
 
 /// The staging label of the version that holds a password until the secret moves. Secrets Manager deletes versions that
 /// have no label. It is not `AWSPENDING`, which belongs to a rotation of its own that a person may have set up.
@@ -40,21 +41,6 @@ pub enum Change {
     Pending,
     /// It is done.
     Done(Credentials),
-}
-
-/// The id of the secret's current version.
-pub async fn current_version(secrets: &Secrets, config: &Config) -> Result<String, Error> {
-    let doing = format!("reading which version of secret {} is current", config.secret_arn);
-    let answer = secrets.get_secret_value().secret_id(&config.secret_arn).send().await;
-    let answer = answer.map_err(|error| match error.as_service_error() {
-        Some(e) if e.is_resource_not_found_exception() => {
-            Error::new(ErrorName::NotFound, &doing).because("it does not exist or has no value")
-        }
-        _ => fault(&doing, &error),
-    })?;
-    answer
-        .version_id
-        .ok_or_else(|| Error::new(ErrorName::Rejected, doing).because("the answer has no VersionId"))
 }
 
 impl Password<'_> {

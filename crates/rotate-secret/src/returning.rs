@@ -12,7 +12,8 @@ use replication::naming::{self, InstanceIdentifier};
 use replication::progress::{self, Progress};
 use replication::secret::Secret;
 
-use crate::{Config, put};
+use crate::Config;
+use crate::writing::put;
 
 /// Moves the secret back, if it names this run's instance, that is deleted, and what it named before still answers.
 pub async fn take_back(

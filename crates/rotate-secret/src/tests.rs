@@ -126,7 +126,7 @@ fn another_run_may_move_the_secret_on_and_nobody_else() {
         [("copy3-8.c1.example", true), ("copy3-9.c1.example", false), ("elsewhere", false), ("", false)]
     {
         let pointer = Pointer { host: host.to_owned(), prefix: "copy3".to_owned() };
-        assert_eq!(names_ours(&config(), &there, &pointer), expected, "{host}");
+        assert_eq!(writing::names_ours(&config(), &there, &pointer), expected, "{host}");
     }
 }
 

@@ -6,12 +6,28 @@ use lambda_task::fault;
 use replication::secret::Secret;
 use replication::{Error, ErrorName};
 
+/// A version of the secret.
+pub struct Version {
+    /// Its id.
+    pub id: String,
+    /// What it says.
+    pub secret: Secret,
+}
+
+/// Reads what the secret says now.
+///
+/// # Errors
+/// As [`read_version`].
+pub async fn read(client: &Client, secret_arn: &str) -> Result<Secret, Error> {
+    read_version(client, secret_arn).await.map(|version| version.secret)
+}
+
 /// Reads the current version of the secret.
 ///
 /// # Errors
 /// [`ErrorName::NotFound`] if it does not exist; [`ErrorName::SecretInvalid`] if it is binary (it would be damaged
 /// by writing text) or is not a JSON object; a fault of Secrets Manager.
-pub async fn read(client: &Client, secret_arn: &str) -> Result<Secret, Error> {
+pub async fn read_version(client: &Client, secret_arn: &str) -> Result<Version, Error> {
     let doing = format!("reading secret {secret_arn}");
     let answer = client.get_secret_value().secret_id(secret_arn).send().await.map_err(|error| {
         if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) {
@@ -22,7 +38,11 @@ pub async fn read(client: &Client, secret_arn: &str) -> Result<Secret, Error> {
             fault(&doing, &error)
         }
     })?;
-    Secret::parse(text(&answer, &doing)?)
+    let secret = Secret::parse(text(&answer, &doing)?)?;
+    let id = answer
+        .version_id
+        .ok_or_else(|| Error::new(ErrorName::Rejected, doing).because("the answer has no VersionId"))?;
+    Ok(Version { id, secret })
 }
 
 /// The text of a version of the secret.
