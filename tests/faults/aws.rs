@@ -2,9 +2,12 @@
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_sdk_rds::types::Tag;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
 use rds_access::{Instance, Snapshot};
-use replication::secret::Pointer;
+use replication::lineage::DELETION_MARK;
+use replication::secret::{Pointer, Secret};
+use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
@@ -60,9 +63,9 @@ impl Aws {
         }
     }
 
-    /// Starts an execution with an empty input; its ARN.
-    pub fn start(&self, machine: &str) -> String {
-        let request = self.machines.start_execution().state_machine_arn(machine);
+    /// Starts an execution with this input; its ARN.
+    pub fn start(&self, machine: &str, input: &Value) -> String {
+        let request = self.machines.start_execution().state_machine_arn(machine).input(input.to_string());
         self.runtime.block_on(request.send()).unwrap().execution_arn
     }
 
@@ -120,11 +123,42 @@ impl Aws {
         self.runtime.block_on(rds_access::instances(&self.rds)).unwrap()
     }
 
+    /// The port of an instance's endpoint.
+    pub fn port(&self, identifier: &str) -> Option<i32> {
+        let request = self.rds.describe_db_instances().db_instance_identifier(identifier);
+        let found = self.runtime.block_on(request.send()).unwrap();
+        found.db_instances().first()?.endpoint()?.port()
+    }
+
+    /// Marks an instance for deletion, as nobody should do by hand.
+    pub fn mark(&self, instance: &Instance) {
+        let (key, value) = DELETION_MARK;
+        let tag = Tag::builder().key(key).value(value).build();
+        let request = self.rds.add_tags_to_resource().resource_name(&instance.arn).tags(tag);
+        self.runtime.block_on(request.send()).unwrap();
+    }
+
+    /// Begins to delete an instance, as a person does.
+    pub fn delete_instance(&self, identifier: &str) {
+        let request = self.rds.delete_db_instance().db_instance_identifier(identifier);
+        self.runtime.block_on(request.skip_final_snapshot(true).send()).unwrap();
+    }
+
+    /// Deletes a snapshot, as a person does.
+    pub fn delete_snapshot(&self, identifier: &str) {
+        let request = self.rds.delete_db_snapshot().db_snapshot_identifier(identifier);
+        self.runtime.block_on(request.send()).unwrap();
+    }
+
+    /// The text of a version of the secret.
+    pub fn secret(&self, secret: &str, stage: &str) -> String {
+        let request = self.secrets.get_secret_value().secret_id(secret).version_stage(stage);
+        self.runtime.block_on(request.send()).unwrap().secret_string.unwrap()
+    }
+
     /// What a version of the secret names.
     pub fn pointer(&self, secret: &str, stage: &str) -> Pointer {
-        let request = self.secrets.get_secret_value().secret_id(secret).version_stage(stage);
-        let text = self.runtime.block_on(request.send()).unwrap().secret_string.unwrap();
-        replication::secret::Secret::parse(&text).unwrap().pointer
+        Secret::parse(&self.secret(secret, stage)).unwrap().pointer
     }
 
     /// Publishes a message.

@@ -1,28 +1,47 @@
 //! Which calls the functions make: read from the log of a good run, so that a new call is covered when it appears.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use time::Duration;
 
 use crate::switches::{Call, Order};
 
-/// One of the two machines.
+/// One of the machines, and where one does two things that differ, which of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Machine {
     /// In account A.
     Source,
     /// In account B, with the function that starts it.
     Destination,
+    /// In account B too, started by a person, who asks for a version that has an instance.
+    Rollback,
+    /// The same, for a version of which only the snapshot is kept.
+    Restoring,
 }
 
 impl Machine {
-    /// `source` or `destination`.
+    /// What the table calls it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Destination => "destination",
+            Self::Rollback => "rollback",
+            Self::Restoring => "restoring",
         }
+    }
+
+    /// `source` or `destination`: how the name of the stack that has it ends.
+    pub fn stack(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Destination | Self::Rollback | Self::Restoring => "destination",
+        }
+    }
+
+    /// Whether a run of it makes no new data and takes the secret to a version that exists.
+    pub fn rolls_back(self) -> bool {
+        matches!(self, Self::Rollback | Self::Restoring)
     }
 }
 
@@ -31,6 +50,8 @@ impl Machine {
 pub struct Point {
     /// The machine.
     pub machine: Machine,
+    /// Whether the stack gives every copy a new master password, which takes calls of its own.
+    pub rotates: bool,
     /// The task, as its function's resource is called without `Function`.
     pub task: String,
     /// The service that is called.
@@ -44,7 +65,7 @@ pub struct Point {
 impl Point {
     /// An order that hits this call in the lane that is called so. Its effect is still to be given.
     pub fn order(&self, lane: &str) -> Order {
-        let stack = format!("{lane}-{}", self.machine.word());
+        let stack = format!("{lane}-{}", self.machine.stack());
         let is_invocation = self.service == "lambda";
         // The topic between the accounts, and not the one of the alerts, which the same function publishes to.
         let is_message = self.service == "sns";
@@ -67,19 +88,20 @@ impl Point {
 
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { machine, task, service, action, occurrence } = self;
-        write!(f, "{:<11} {task:<12} {:<44}", machine.word(), format!("{service}:{action} #{occurrence}"))
+        let Self { machine, rotates, task, service, action, occurrence } = self;
+        let machine = format!("{}{}", machine.word(), if *rotates { " rotate" } else { "" });
+        write!(f, "{machine:<18} {task:<12} {:<44}", format!("{service}:{action} #{occurrence}"))
     }
 }
 
-/// The calls that the functions of a lane have made, by this log of one good run.
+/// The calls that the functions of a lane have made, by this log of one good run of a machine and of what that starts.
 ///
-/// Of a task's first invocation every call counts, and of its second one, which asks how far the thing is, the first
-/// call. What comes later only repeats these.
-pub fn points(log: &[Call], lane: &str) -> Vec<Point> {
+/// Of a task's first invocation every call counts; of the second one, which asks how far the thing is, the first call; and
+/// of each what it does otherwise than all before it. The rest only repeats these.
+pub fn points(log: &[Call], lane: &str, from: Machine, rotates: bool) -> Vec<Point> {
     let mut invocations: BTreeMap<(Machine, String), Vec<&Call>> = BTreeMap::new();
     for call in log.iter().filter(|call| call.service == "lambda" && call.action == "Invoke") {
-        if let Some(task) = task_of(&call.resource, lane, "Function-") {
+        if let Some(task) = task_of(&call.resource, lane, "Function-", from) {
             invocations.entry(task).or_default().push(call);
         }
     }
@@ -87,6 +109,7 @@ pub fn points(log: &[Call], lane: &str) -> Vec<Point> {
     for ((machine, task), invocations) in invocations {
         let point = |service: &str, action: &str, occurrence: u64| Point {
             machine,
+            rotates,
             task: task.clone(),
             service: service.to_owned(),
             action: action.to_owned(),
@@ -94,28 +117,36 @@ pub fn points(log: &[Call], lane: &str) -> Vec<Point> {
         };
         points.push(point("lambda", "Invoke", 1));
         let mut seen: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-        for (number, invocation) in invocations.iter().take(2).enumerate() {
+        let mut beginnings = BTreeSet::new();
+        for (number, invocation) in invocations.into_iter().enumerate() {
             let end = invocation.time + Duration::seconds_f64(invocation.seconds.unwrap_or_default());
             let within = log.iter().filter(|call| {
-                task_of(&call.principal_arn, lane, "Role-") == Some((machine, task.clone()))
+                task_of(&call.principal_arn, lane, "Role-", from) == Some((machine, task.clone()))
                     && (invocation.time..=end).contains(&call.time)
             });
-            let all = if number == 0 { usize::MAX } else { 1 };
-            for call in within.take(all) {
-                let occurrence = seen.entry((&call.service, &call.action)).or_default();
+            let mut so_far = Vec::new();
+            for call in within {
+                let operation = (call.service.as_str(), call.action.as_str());
+                so_far.push(operation);
+                let occurrence = seen.entry(operation).or_default();
                 *occurrence += 1;
-                points.push(point(&call.service, &call.action, *occurrence));
+                let is_new = beginnings.insert(so_far.clone());
+                if is_new || (number == 1 && so_far.len() == 1) {
+                    points.push(point(&call.service, &call.action, *occurrence));
+                }
             }
         }
     }
     points
 }
 
-/// The machine and the task in `...<lane>-<machine>-<Task><kind>...`.
-fn task_of(arn: &str, lane: &str, kind: &str) -> Option<(Machine, String)> {
+/// The machine and the task in `...<lane>-<stack>-<Task><kind>...`. The machines of account B share their functions, so
+/// that it depends on the run which of them a call of these belongs to.
+fn task_of(arn: &str, lane: &str, kind: &str, from: Machine) -> Option<(Machine, String)> {
     [Machine::Source, Machine::Destination].into_iter().find_map(|machine| {
-        let (_, rest) = arn.split_once(&format!("{lane}-{}-", machine.word()))?;
+        let (_, rest) = arn.split_once(&format!("{lane}-{}-", machine.stack()))?;
         let (task, _) = rest.split_once(kind)?;
+        let machine = if from.rolls_back() { from } else { machine };
         Some((machine, task.to_owned()))
     })
 }

@@ -1,5 +1,6 @@
 //! What must hold in a lane after a run, however it ended.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use aws_sdk_sfn::types::ExecutionStatus;
@@ -8,16 +9,23 @@ use replication::Error;
 use replication::lineage;
 use replication::naming::ReplicationId;
 use replication::retention::{self, SnapshotRule, Verdict};
+use replication::secret::Pointer;
+use serde_json::Value;
 
+use crate::account::{Database, text};
 use crate::aws::Execution;
 use crate::calls::Machine;
-use crate::lane::{Lane, OLDER_KEPT, Run, SETTLE_LIMIT, SNAPSHOTS_KEPT, UNTOLD};
+use crate::lane::{Lane, OLDER_KEPT, ROWS, Run, SETTLE_LIMIT, SNAPSHOTS_KEPT, Started, UNTOLD};
 use crate::waiting::wait_for;
 
 impl Lane<'_> {
     /// What must hold after a run that has succeeded: one of each thing, and one move of the secret.
     pub fn check_success(&self, run: &Run) -> Result<(), String> {
+        let run = &run.started;
         self.settle()?;
+        if let Some(rollback) = &run.rollback {
+            return self.check_rolled_back(run, rollback);
+        }
         let of_run = |snapshots: Vec<Snapshot>| {
             snapshots.into_iter().filter(|snapshot| has_id(&snapshot.tags, &run.id)).collect::<Vec<_>>()
         };
@@ -32,7 +40,7 @@ impl Lane<'_> {
         let made = of_run(self.destination.snapshots(&stack));
         require(made.len() == 1, || format!("not one snapshot in B: {:?}", names(&made)))?;
         let instances = self.own_instances();
-        let made: Vec<&Instance> = instances.iter().filter(|i| has_id(&i.tags, &run.id)).collect();
+        let made: Vec<&Instance> = instances.iter().filter(|i| is_made_by(i, &run.id)).collect();
         let &[instance] = made.as_slice() else {
             return Err(format!("not one instance in B, but {}", made.len()));
         };
@@ -40,16 +48,27 @@ impl Lane<'_> {
         require(instance.host.as_deref() == Some(&secret.host), || {
             format!("the secret names {}, not the new {}", secret.host, instance.identifier)
         })?;
-        if !run.before.host.is_empty() {
-            let earlier = self.destination.pointer(&self.pair.destination["SecretArn"], "AWSPREVIOUS");
-            // A second move by this run would leave its own copy as the earlier one. What a function of a stopped execution
-            // was still doing when this run began may have moved the secret to an older copy of ours in between.
-            let is_ours = instances.iter().any(|i| i.host.as_ref() == Some(&earlier.host));
-            require(earlier == run.before || (is_ours && earlier.host != secret.host), || {
-                format!("the secret was moved more than once: from {} by {}", run.before.host, earlier.host)
-            })?;
+        self.check_one_move(run, &instances, &secret)?;
+        self.check_readers()
+    }
+
+    /// The secret was moved once.
+    pub fn check_one_move(
+        &self,
+        run: &Started,
+        instances: &[Instance],
+        secret: &Pointer,
+    ) -> Result<(), String> {
+        if run.before.host.is_empty() {
+            return Ok(());
         }
-        self.check_secret()
+        let earlier = self.destination.pointer(&self.pair.destination["SecretArn"], "AWSPREVIOUS");
+        // A second move by this run would leave its own copy as the earlier one. What a function of a stopped execution
+        // was still doing when this run began may have moved the secret to an older copy of ours in between.
+        let is_ours = instances.iter().any(|i| i.host.as_ref() == Some(&earlier.host));
+        require(earlier == run.before || (is_ours && earlier.host != secret.host), || {
+            format!("the secret was moved more than once: from {} by {}", run.before.host, earlier.host)
+        })
     }
 
     /// However a run ended, and whatever was repeated in it: it made nothing twice.
@@ -57,7 +76,7 @@ impl Lane<'_> {
         let in_source = self.source.snapshots(&self.stack(Machine::Source));
         let in_destination = self.destination.snapshots(&self.stack(Machine::Destination));
         let of_run = |snapshots: &[Snapshot]| snapshots.iter().filter(|s| has_id(&s.tags, id)).count();
-        let instances = self.own_instances().iter().filter(|i| has_id(&i.tags, id)).count();
+        let instances = self.own_instances().iter().filter(|i| is_made_by(i, id)).count();
         let counts = (of_run(&in_source), of_run(&in_destination), instances);
         require(counts.0 <= 2 && counts.1 <= 1 && counts.2 <= 1, || {
             format!(
@@ -78,14 +97,15 @@ impl Lane<'_> {
             format!("{arn} failed and told nobody")
         })?;
         let secret = self.pointer();
+        let run = &run.started;
         if secret != run.before {
             let instances = self.own_instances();
             let is_new = |i: &Instance| i.host.as_ref() == Some(&secret.host) && has_id(&i.tags, &run.id);
             require(instances.iter().any(is_new), || {
-                format!("the secret names {}, which this run did not make", secret.host)
+                format!("the secret names {}, which this run was not about", secret.host)
             })?;
         }
-        self.check_secret()
+        self.check_readers()
     }
 
     /// An error has a name that is ours or that of a function which was ended from outside, and says what happened.
@@ -117,7 +137,40 @@ impl Lane<'_> {
             });
             is_told.then_some(())
         });
-        self.check_secret()
+        self.check_readers()
+    }
+
+    /// Who reads the secret gets at a database, and nobody is going to delete it.
+    pub fn check_readers(&self) -> Result<(), String> {
+        self.check_secret()?;
+        let host = self.pointer().host;
+        let instances = self.own_instances();
+        let live = instances.iter().find(|instance| instance.host.as_ref() == Some(&host));
+        require(!live.is_some_and(|live| live.tags.are_marked()), || format!("{host} is live and marked"))?;
+        if self.rotates && !host.is_empty() { self.check_login() } else { Ok(()) }
+    }
+
+    /// The credentials in the secret open the database that it names.
+    ///
+    /// > Where every copy gets a new master password, the one in the secret opens the database that it names, whatever
+    /// > fault has met the change.
+    fn check_login(&self) -> Result<(), String> {
+        let secret = self.destination.secret(&self.pair.destination["SecretArn"], "AWSCURRENT");
+        let secret: Value = serde_json::from_str(&secret).unwrap();
+        let host = text(&secret["db_host"]);
+        let (user, password) = (&secret["username"], secret["password"].as_str().unwrap_or_default());
+        require(user == "shop_owner", || format!("the user of {host} is {user}"))?;
+        let (identifier, _) = host.split_once('.').ok_or("the secret names no endpoint")?;
+        let port = self.destination.port(identifier).ok_or_else(|| format!("{identifier} has no port"))?;
+        let database = Database { host, port: port.to_string() };
+        let account = &self.cloud.destination;
+        let rows = catch_unwind(AssertUnwindSafe(|| {
+            account.psql(&database, password, "SELECT count(*) FROM items")
+        }));
+        match rows {
+            Ok(rows) => require(rows == ROWS.to_string(), || format!("{} has {rows} rows", database.host)),
+            Err(_) => Err(format!("the credentials in the secret do not open {}", database.host)),
+        }
     }
 
     /// The secret always names a database that is there and available.
@@ -179,12 +232,17 @@ impl Lane<'_> {
     }
 }
 
-fn require(holds: bool, wrong: impl FnOnce() -> String) -> Result<(), String> {
+pub fn require(holds: bool, wrong: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(wrong()) }
 }
 
 fn has_id(tags: &lineage::Tags, id: &ReplicationId) -> bool {
     tags.get(lineage::REPLICATION_ID) == Some(id.as_str())
+}
+
+/// Whether a replication has restored an instance; a rollback restores the data of one too.
+fn is_made_by(instance: &Instance, id: &ReplicationId) -> bool {
+    has_id(&instance.tags, id) && instance.tags.restored_version().is_none()
 }
 
 fn names(snapshots: &[Snapshot]) -> Vec<&str> {

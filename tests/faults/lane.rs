@@ -16,6 +16,7 @@ use crate::aws::{Aws, Execution};
 use crate::calls::Machine;
 use crate::cloud::Cloud;
 use crate::pair::{Pair, fill, password};
+use crate::rolling::Rollback;
 use crate::switches::{Call, Switches};
 use crate::waiting::wait_for;
 
@@ -26,8 +27,10 @@ pub const UNTOLD: &str = "AlertNotSent";
 const RUN_LIMIT: Duration = Duration::from_secs(180);
 /// How long what was begun in the background may take to end.
 pub const SETTLE_LIMIT: Duration = Duration::from_secs(30);
+/// Rows in the database.
+pub const ROWS: u32 = 10;
 /// Older versions that stay.
-pub const OLDER_KEPT: usize = 1;
+pub const OLDER_KEPT: usize = 2;
 /// Snapshots of each kind that stay.
 pub const SNAPSHOTS_KEPT: usize = 2;
 
@@ -45,6 +48,8 @@ pub struct Lane<'a> {
     pub source: Aws,
     /// Account B.
     pub destination: Aws,
+    /// Whether its stack gives every copy a new master password.
+    pub rotates: bool,
     message: RefCell<Value>,
     last_start: Cell<i64>,
 }
@@ -62,17 +67,28 @@ pub enum Ended {
     Hung(String),
 }
 
-/// A run that has ended.
-#[derive(Debug)]
-pub struct Run {
-    /// The replication.
+/// A run that has begun.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// The replication; of a rollback, the one whose data goes live.
     pub id: ReplicationId,
     /// Where it began.
     pub from: Machine,
-    /// How it ended.
-    pub ended: Ended,
+    /// The execution of the source machine or of the rollback machine; none, if a message starts it.
+    pub execution: Option<String>,
     /// What the secret named before.
     pub before: Pointer,
+    /// What a rollback is asked for.
+    pub rollback: Option<Rollback>,
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub struct Run {
+    /// What it was to do.
+    pub started: Started,
+    /// How it ended.
+    pub ended: Ended,
 }
 
 impl Ended {
@@ -87,15 +103,16 @@ impl Ended {
 
 impl<'a> Lane<'a> {
     /// Deploys both stacks, makes the database, and replicates until every run has something to prune.
-    pub fn deploy(cloud: &'a Cloud, switches: &'a Switches, name: &str) -> Self {
+    pub fn deploy(cloud: &'a Cloud, switches: &'a Switches, name: &str, rotates: bool) -> Self {
         let (older, snapshots) = (OLDER_KEPT.to_string(), SNAPSHOTS_KEPT.to_string());
         let usual = [("SnapshotsToKeep", snapshots.as_str()), ("MaxDeletionsPerRun", "20")];
-        let for_destination = [&usual[..], &[("NoOfOlderInstances", older.as_str())]].concat();
+        let rotation = ("MasterPassword", if rotates { "rotate" } else { "keep" });
+        let for_destination = [&usual[..], &[("NoOfOlderInstances", older.as_str()), rotation]].concat();
         let for_source = [&usual[..], &[("SharedSnapshotHours", "0")]].concat();
         let pair = Pair::deploy(cloud, name, &for_source, &for_destination);
         let password = password();
         let database = cloud.source.create_database(&pair.database(), &password, &[]);
-        fill(&cloud.source, &database, &password, 10);
+        fill(&cloud.source, &database, &password, ROWS);
         let lane = Self {
             name: name.to_owned(),
             pair,
@@ -103,6 +120,7 @@ impl<'a> Lane<'a> {
             switches,
             source: Aws::new(&cloud.source),
             destination: Aws::new(&cloud.destination),
+            rotates,
             message: RefCell::default(),
             last_start: Cell::new(0),
         };
@@ -114,7 +132,7 @@ impl<'a> Lane<'a> {
 
     /// The name of the stack of a machine.
     pub fn stack(&self, machine: Machine) -> String {
-        format!("{}-{}", self.name, machine.word())
+        format!("{}-{}", self.name, machine.stack())
     }
 
     /// What the secret names.
@@ -123,23 +141,27 @@ impl<'a> Lane<'a> {
     }
 
     /// Starts a run: of the source machine, or of the destination machine by a message about the snapshot that the last
-    /// good run has shared.
+    /// good run has shared, or of the rollback machine to where the lane was prepared to go.
     pub fn start(&self, from: Machine) -> Started {
+        if from.rolls_back() {
+            let goal = self.goal(from).unwrap().unwrap_or_else(|| panic!("nothing to roll back to"));
+            return self.start_rollback(from, goal);
+        }
         let before = self.pointer();
         self.next_second();
         match from {
             Machine::Source => {
-                let arn = self.source.start(&self.pair.source["StateMachineArn"]);
+                let arn = self.source.start(&self.pair.source["StateMachineArn"], &json!({}));
                 let started_at = self.source.execution(&arn).unwrap().started_at;
                 let id =
                     ContextExecution { id: arn.clone(), name: String::new(), started_at }.replication_id();
-                Started { id, from, source: Some(arn), before }
+                Started { id, from, execution: Some(arn), before, rollback: None }
             }
-            Machine::Destination => {
+            _ => {
                 let now = OffsetDateTime::now_utc();
                 let id = ReplicationId::new(now, &format!("{} {now:?}", self.name));
                 self.publish(&self.message_of(&id));
-                Started { id, from, source: None, before }
+                Started::announced(id, before)
             }
         }
     }
@@ -173,32 +195,37 @@ impl<'a> Lane<'a> {
     /// Waits for the end of a run, and calls `meanwhile` again and again.
     pub fn finish(&self, started: Started, mut meanwhile: impl FnMut()) -> Run {
         let deadline = Instant::now() + RUN_LIMIT;
-        let Started { id, from, source, before } = started;
+        let Started { id, from, execution, .. } = &started;
+        if from.rolls_back() {
+            let execution = execution.as_ref().unwrap();
+            let ended = self.wait_for(&self.destination, execution, deadline, &mut meanwhile);
+            return Run { started, ended };
+        }
         let mut ended = Ended::Success;
-        if let Some(arn) = &source {
+        if let Some(arn) = execution {
             ended = self.wait_for(&self.source, arn, deadline, &mut meanwhile);
             if let Ended::Success = ended {
                 self.remember(arn);
             }
         }
         // A run that ends otherwise after its message was sent has started the destination all the same.
-        let is_told = match (&ended, &source) {
+        let is_told = match (&ended, execution) {
             (Ended::Failure(execution), Some(arn)) => {
                 let is_aborted = execution.status == ExecutionStatus::Aborted;
                 self.source.has_done(arn, "NotifyToTargetAccount")
-                    || is_aborted && self.destination.execution(&self.destination_execution(&id)).is_some()
+                    || is_aborted && self.destination.execution(&self.destination_execution(id)).is_some()
             }
             (Ended::Hung(_), Some(_)) => false,
             _ => true,
         };
         if is_told {
             let second =
-                self.wait_for(&self.destination, &self.destination_execution(&id), deadline, &mut meanwhile);
+                self.wait_for(&self.destination, &self.destination_execution(id), deadline, &mut meanwhile);
             if let Ended::Success = ended {
                 ended = second;
             }
         }
-        Run { id, from, ended, before }
+        Run { started, ended }
     }
 
     fn wait_for(&self, account: &Aws, arn: &str, deadline: Instant, meanwhile: &mut impl FnMut()) -> Ended {
@@ -283,10 +310,39 @@ impl<'a> Lane<'a> {
 
     /// A run without a fault: it has to succeed, and to leave nothing behind that nobody needs.
     pub fn clean_run(&self, from: Machine) -> Result<(), String> {
+        self.prepare(from)?;
+        let highest = self.highest_version();
         let run = self.finish(self.start(from), || {});
-        run.ended.require_success().map_err(|wrong| format!("the next run without a fault: {wrong}"))?;
-        self.check_success(&run)?;
+        self.check_clean(&run)?;
+        if from.rolls_back() {
+            return Ok(());
+        }
+        let taken = self.live()?.tags.version();
+        if taken != Some(highest + 1) {
+            return Err(format!("the new version is {taken:?}, and the highest before was {highest}"));
+        }
         self.check_leftovers()
+    }
+
+    /// A failed run once more, without a fault and without a person: it has to succeed, and so has the next replication.
+    pub fn run_again(&self, failed: &Started) -> Result<(), String> {
+        let Some(rollback) = &failed.rollback else { return self.clean_run(failed.from) };
+        let again = self.start_rollback(failed.from, rollback.goal.clone());
+        self.check_clean(&self.finish(again, || {}))?;
+        self.clean_run(Machine::Destination)
+    }
+
+    /// A replication, whatever the secret names meanwhile and however it ends.
+    pub fn run_unwatched(&self) {
+        let execution = self.destination_execution(&self.start(Machine::Destination).id);
+        wait_for("the replication ends", RUN_LIMIT, || {
+            self.destination.execution(&execution).filter(|found| found.status != ExecutionStatus::Running)
+        });
+    }
+
+    fn check_clean(&self, run: &Run) -> Result<(), String> {
+        run.ended.require_success().map_err(|wrong| format!("the next run without a fault: {wrong}"))?;
+        self.check_success(run)
     }
 
     /// How many messages, of ten at most, lie in the dead-letter queue of the lane. They are hidden for a while then.
@@ -312,7 +368,7 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// Stops an execution of either machine, if it runs.
+    /// Stops an execution of any machine, if it runs.
     pub fn stop_if_running(&self, execution: &str) {
         let of_source = execution.contains(&format!(":{}", self.stack(Machine::Source)));
         let account = if of_source { &self.source } else { &self.destination };
@@ -321,36 +377,38 @@ impl<'a> Lane<'a> {
         }
     }
 
+    /// The execution of a machine in a run.
+    pub fn execution_of(&self, machine: Machine, started: &Started) -> String {
+        match (&started.execution, machine) {
+            (Some(execution), Machine::Source | Machine::Rollback | Machine::Restoring) => execution.clone(),
+            _ => self.destination_execution(&started.id),
+        }
+    }
+
+    /// The instance that the secret names.
+    pub fn live(&self) -> Result<Instance, String> {
+        let host = self.pointer().host;
+        let live = self.own_instances().into_iter().find(|instance| instance.host.as_ref() == Some(&host));
+        live.ok_or_else(|| format!("the secret names {host}, which is no copy of ours"))
+    }
+
     /// The replication whose copy the secret names.
     pub fn live_replication(&self) -> Result<String, String> {
-        let host = self.pointer().host;
-        let instances = self.own_instances();
-        let live = instances.iter().find(|instance| instance.host.as_ref() == Some(&host));
-        let id = live.and_then(|instance| instance.tags.get(lineage::REPLICATION_ID));
-        id.map(str::to_owned).ok_or_else(|| format!("the secret names {host}, which is no copy of ours"))
+        let live = self.live()?;
+        let id = live.tags.get(lineage::REPLICATION_ID).map(str::to_owned);
+        id.ok_or_else(|| format!("{} has no id of a replication", live.identifier))
     }
 
     /// The instances that the lane's stack has made.
     pub fn own_instances(&self) -> Vec<Instance> {
         let stack = self.stack(Machine::Destination);
-        self.destination.instances().into_iter().filter(|i| i.tags.are_of_stack(&stack)).collect()
+        self.destination.instances().into_iter().filter(|i| i.is_of_stack(&stack)).collect()
     }
 }
 
 impl Started {
     /// A run of the destination machine whose message was sent otherwise than by the lane.
     pub fn announced(id: ReplicationId, before: Pointer) -> Self {
-        Self { id, from: Machine::Destination, source: None, before }
+        Self { id, from: Machine::Destination, execution: None, before, rollback: None }
     }
-}
-
-/// A run that has begun.
-pub struct Started {
-    /// The replication.
-    pub id: ReplicationId,
-    /// Where it began.
-    pub from: Machine,
-    /// The execution of the source machine.
-    pub source: Option<String>,
-    before: Pointer,
 }

@@ -33,6 +33,8 @@ mod messages;
 mod pair;
 mod random;
 mod report;
+mod rollbacks;
+mod rolling;
 mod scenarios;
 mod soak;
 mod sweep;
@@ -54,9 +56,12 @@ use report::Report;
 use scenarios::Scenario;
 use sweep::{Pair, Verdict};
 use switches::Switches;
+use time::OffsetDateTime;
 
 /// Trials mostly wait, so there are more lanes than processors.
-const LANES: usize = 5;
+const LANES: usize = 6;
+/// Those whose copies get new master passwords.
+const LANES_WITH_NEW_PASSWORDS: usize = 2;
 /// Side by side in a soak, where a run seldom waits.
 const SOAKING_LANES: usize = 3;
 
@@ -84,39 +89,73 @@ fn sweep_lanes(arguments: &[String]) -> bool {
         arguments.iter().map(String::as_str).filter(|word| !word.starts_with('-')).collect();
     let cloud = Cloud::start("faults", "0.01");
     let switches = Switches::new(&cloud);
-    let (first, points) = record(&cloud, &switches);
-    println!("recorded {} calls that functions make or that are made of functions", points.len());
+    let first = Lane::deploy(&cloud, &switches, "lane-1", false);
+    let points = record(&first, &[Machine::Source, Machine::Rollback, Machine::Restoring]);
 
     let is_wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
-    let scenarios = scenarios::SCENARIOS.iter().chain(messages::SCENARIOS);
-    let scenarios = scenarios.copied().filter(|(name, _)| is_wanted(name)).map(Job::Scenario);
-    let pairs = sweep::pairs(&points, is_all).into_iter().filter(|pair| is_wanted(&pair.to_string()));
     // Scenarios first: they take longest.
-    let trials = sweep::trials(pairs.collect()).into_iter().map(Job::Trial);
-    let queue = Mutex::new(scenarios.chain(trials).collect::<VecDeque<Job>>());
+    let jobs = |scenarios: &[&[Scenario]], points: &[Point]| {
+        let scenarios = scenarios.concat().into_iter().filter(|(name, _)| is_wanted(name)).map(Job::Scenario);
+        let pairs = sweep::pairs(points, is_all).into_iter().filter(|pair| is_wanted(&pair.to_string()));
+        let trials = sweep::trials(pairs.collect()).into_iter().map(Job::Trial);
+        Mutex::new(scenarios.chain(trials).collect::<VecDeque<Job>>())
+    };
+    let queue = jobs(&[scenarios::SCENARIOS, rollbacks::SCENARIOS, messages::SCENARIOS], &points);
     let report = Report::default();
     std::thread::scope(|scope| {
-        let (cloud, switches, queue, report) = (&cloud, &switches, &queue, &report);
-        for number in 2..=LANES {
-            scope.spawn(move || {
-                // With little to do, the first lane is done before another one is there.
-                if queue.lock().unwrap().len() > number {
-                    work(&Lane::deploy(cloud, switches, &format!("lane-{number}")), queue, report);
-                }
-            });
-        }
-        scope.spawn(move || work(&first, queue, report));
+        let (cloud, switches, report, jobs) = (&cloud, &switches, &report, &jobs);
+        // The other stacks' functions make calls of their own, so that they have lanes and jobs of their own.
+        scope.spawn(move || {
+            let first = Lane::deploy(cloud, switches, "rotate-1", true);
+            let mut points = record(&first, &[Machine::Source, Machine::Rollback]);
+            points.retain(|point| point.machine != Machine::Source && point.task == "RotateSecret");
+            work_off(
+                &first,
+                LANES_WITH_NEW_PASSWORDS,
+                &jobs(&[rollbacks::WITH_NEW_PASSWORDS], &points),
+                report,
+            );
+        });
+        work_off(&first, LANES, &queue, report);
     });
     report.print()
 }
 
-/// The first lane, and the calls of a good run in it.
-fn record<'a>(cloud: &'a Cloud, switches: &'a Switches) -> (Lane<'a>, Vec<Point>) {
-    let lane = Lane::deploy(cloud, switches, "lane-1");
-    switches.forget_calls();
-    lane.clean_run(Machine::Source).unwrap();
-    let points = calls::points(&switches.calls(), &lane.name);
-    (lane, points)
+/// Does all jobs in so many lanes, of which the first is there already.
+fn work_off(first: &Lane<'_>, lanes: usize, queue: &Mutex<VecDeque<Job>>, report: &Report) {
+    std::thread::scope(|scope| {
+        let (cloud, switches, rotates) = (first.cloud, first.switches, first.rotates);
+        let (kind, _) = first.name.rsplit_once('-').unwrap();
+        for number in 2..=lanes {
+            let name = format!("{kind}-{number}");
+            scope.spawn(move || {
+                // With little to do, the first lane is done before another one is there.
+                if queue.lock().unwrap().len() > number {
+                    work(&Lane::deploy(cloud, switches, &name, rotates), queue, report);
+                }
+            });
+        }
+        work(first, queue, report);
+    });
+}
+
+/// The calls of good runs in a lane, of one that begins at each of these machines.
+fn record(lane: &Lane<'_>, runs: &[Machine]) -> Vec<Point> {
+    let mut points = Vec::new();
+    for from in runs {
+        lane.prepare(*from).unwrap();
+        let since = OffsetDateTime::now_utc();
+        lane.clean_run(*from).unwrap();
+        let mut calls = lane.switches.calls();
+        calls.retain(|call| call.time >= since);
+        points.extend(calls::points(&calls, &lane.name, *from, lane.rotates));
+    }
+    println!(
+        "{}: recorded {} calls that functions make or that are made of functions",
+        lane.name,
+        points.len()
+    );
+    points
 }
 
 /// Takes one job after the other until there is none.
@@ -127,10 +166,12 @@ fn work(lane: &Lane<'_>, queue: &Mutex<VecDeque<Job>>, report: &Report) {
             Job::Scenario((name, scenario)) => {
                 let verdict =
                     attempt(lane, || scenario(lane).map_or_else(Verdict::Lied, |()| Verdict::Survived));
+                recover(lane, &verdict);
                 report.scenario(name, verdict, began.elapsed());
             }
             Job::Trial(pairs) => {
                 let verdict = attempt(lane, || sweep::run(lane, &pairs));
+                recover(lane, &verdict);
                 if verdict.is_good() || pairs.len() == 1 {
                     report.trial(pairs, &verdict, began.elapsed());
                 } else {
@@ -140,6 +181,13 @@ fn work(lane: &Lane<'_>, queue: &Mutex<VecDeque<Job>>, report: &Report) {
                 }
             }
         }
+    }
+}
+
+/// Replicates once more after what went wrong, so that it is not the next trial that is blamed for it.
+fn recover(lane: &Lane<'_>, verdict: &Verdict) {
+    if !verdict.is_good() {
+        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| lane.run_unwatched()));
     }
 }
 
@@ -161,7 +209,8 @@ fn soak_lanes(options: &[String]) -> bool {
     let (seed, minutes) = (option("--seed", 1), option("--minutes", 5));
     let cloud = Cloud::start("faults", "0.01");
     let switches = Switches::new(&cloud);
-    let (first, points) = record(&cloud, &switches);
+    let first = Lane::deploy(&cloud, &switches, "lane-1", false);
+    let points = record(&first, &[Machine::Source, Machine::Rollback, Machine::Restoring]);
     println!("seed {seed}, {minutes} minutes");
     let deadline = Instant::now() + Duration::from_secs(60 * minutes);
     let soak = |lane: &Lane<'_>, number: usize| {
@@ -177,7 +226,10 @@ fn soak_lanes(options: &[String]) -> bool {
         let (cloud, switches, soak) = (&cloud, &switches, &soak);
         let others: Vec<_> = (2..=SOAKING_LANES)
             .map(|number| {
-                scope.spawn(move || soak(&Lane::deploy(cloud, switches, &format!("lane-{number}")), number))
+                // The copies of the last one get new master passwords.
+                let rotates = number == SOAKING_LANES;
+                let deploy = move || Lane::deploy(cloud, switches, &format!("lane-{number}"), rotates);
+                scope.spawn(move || soak(&deploy(), number))
             })
             .collect();
         let first = scope.spawn(move || soak(&first, 1));

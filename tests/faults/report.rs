@@ -24,7 +24,7 @@ impl Report {
 
     /// Takes down how a scenario ended.
     pub fn scenario(&self, name: &'static str, verdict: Verdict, took: Duration) {
-        println!("{name:<107} {verdict} ({:.1} s)", took.as_secs_f64());
+        println!("{name:<114} {verdict} ({:.1} s)", took.as_secs_f64());
         self.scenarios.lock().unwrap().push((name, verdict));
     }
 
@@ -32,7 +32,7 @@ impl Report {
     pub fn print(&self) -> bool {
         let (pairs, scenarios) = (self.pairs.lock().unwrap(), self.scenarios.lock().unwrap());
         println!(
-            "\nmachine     task         call                                         pairs survived failed cleanly"
+            "\nmachine            task         call                                         pairs survived failed cleanly"
         );
         let mut calls: BTreeMap<String, [usize; 3]> = BTreeMap::new();
         for (pair, verdict) in pairs.iter() {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::calls::Machine;
 use crate::lane::{Ended, Lane, UNTOLD};
-use crate::switches::Order;
+use crate::switches::{Order, Standing};
 
 /// A scenario: its name, and what happens in it.
 pub type Scenario = (&'static str, fn(&Lane<'_>) -> Result<(), String>);
@@ -20,15 +20,8 @@ pub const SCENARIOS: &[Scenario] = &[
 
 /// > A task may be called again at any time: there is still one snapshot, one copy, one instance and one
 /// > move of the secret.
-fn every_invocation_happens_twice(lane: &Lane<'_>) -> Result<(), String> {
-    let order = lane.switches.order(&Order {
-        service: "lambda".to_owned(),
-        action: "Invoke".to_owned(),
-        resource: format!(":{}-", lane.name),
-        lasting: true,
-        effect: json!({"effect": "twice"}),
-        ..Order::default()
-    });
+pub fn every_invocation_happens_twice(lane: &Lane<'_>) -> Result<(), String> {
+    let order = invoke_twice(lane);
     let run = lane.finish(lane.start(Machine::Source), || {});
     lane.switches.take_back(&order);
     run.ended.require_success()?;
@@ -36,8 +29,20 @@ fn every_invocation_happens_twice(lane: &Lane<'_>) -> Result<(), String> {
     lane.check_leftovers()
 }
 
+/// Orders that every invocation of the lane's functions happens twice.
+pub fn invoke_twice(lane: &Lane<'_>) -> Standing {
+    lane.switches.order(&Order {
+        service: "lambda".to_owned(),
+        action: "Invoke".to_owned(),
+        resource: format!(":{}-", lane.name),
+        lasting: true,
+        effect: json!({"effect": "twice"}),
+        ..Order::default()
+    })
+}
+
 /// > A function that is killed between any two calls loses nothing.
-fn all_functions_are_killed_again_and_again(lane: &Lane<'_>) -> Result<(), String> {
+pub fn all_functions_are_killed_again_and_again(lane: &Lane<'_>) -> Result<(), String> {
     let mut kills = 0;
     let mut looks = 0;
     let run = lane.finish(lane.start(Machine::Source), || {
@@ -59,7 +64,7 @@ fn two_executions_of_the_source_at_once(lane: &Lane<'_>) -> Result<(), String> {
     two_at_once(lane, Machine::Source)
 }
 
-fn two_replications_arrive_at_once(lane: &Lane<'_>) -> Result<(), String> {
+pub fn two_replications_arrive_at_once(lane: &Lane<'_>) -> Result<(), String> {
     two_at_once(lane, Machine::Destination)
 }
 
@@ -72,7 +77,7 @@ fn two_at_once(lane: &Lane<'_>, machine: Machine) -> Result<(), String> {
     for run in &runs {
         run.ended.require_success()?;
     }
-    let newest = runs.iter().map(|run| &run.id).max_by_key(|id| id.as_str()).ok_or("no run")?;
+    let newest = runs.iter().map(|run| &run.started.id).max_by_key(|id| id.as_str()).ok_or("no run")?;
     lane.check_secret()?;
     let live = lane.live_replication()?;
     if live != newest.as_str() {

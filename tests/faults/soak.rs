@@ -6,11 +6,10 @@
 
 use std::time::Instant;
 
-use serde_json::json;
-
 use crate::calls::{Machine, Point};
 use crate::lane::{Ended, Lane, Run, Started};
 use crate::random::Random;
+use crate::scenarios::invoke_twice;
 use crate::switches::{Order, Standing};
 use crate::table;
 
@@ -26,11 +25,15 @@ pub fn soak(lane: &Lane<'_>, points: &[Point], seed: u64, deadline: Instant) -> 
     while Instant::now() < deadline {
         rounds += 1;
         let mut told = Vec::new();
-        let ended = round(lane, points, &mut random, &mut told);
+        let ended = round(lane, points, &mut random, &mut told)?;
         runs += ended.len();
         let judged = ended.iter().try_for_each(|run| judge(lane, run));
         for run in ended.iter().filter(|run| matches!(run.ended, Ended::Success)) {
-            newest = newest.max(run.id.to_string());
+            newest = newest.max(run.started.id.to_string());
+        }
+        if ended.iter().any(|run| run.started.from.rolls_back()) {
+            // A person may go back to older data.
+            newest = lane.live_replication()?;
         }
         println!("{} round {rounds}: {}", lane.name, told.join(", "));
         judged
@@ -46,9 +49,18 @@ pub fn soak(lane: &Lane<'_>, points: &[Point], seed: u64, deadline: Instant) -> 
     }
 }
 
-/// One or two runs with up to four faults.
-fn round(lane: &Lane<'_>, points: &[Point], random: &mut Random, told: &mut Vec<String>) -> Vec<Run> {
+/// One to three runs with up to four faults.
+fn round(
+    lane: &Lane<'_>,
+    points: &[Point],
+    random: &mut Random,
+    told: &mut Vec<String>,
+) -> Result<Vec<Run>, String> {
     let from = *random.choose(&[Machine::Source, Machine::Destination]);
+    let back = random.percent(30).then(|| *random.choose(&[Machine::Rollback, Machine::Restoring]));
+    if let Some(back) = back {
+        lane.prepare(back).map_err(|wrong| format!("preparing a rollback: {wrong}"))?;
+    }
     let mut standing: Vec<Standing> = Vec::new();
     for _ in 0..random.below(5) {
         let point = random.choose(points);
@@ -71,18 +83,13 @@ fn round(lane: &Lane<'_>, points: &[Point], random: &mut Random, told: &mut Vec<
     }
     let twice = random.percent(20).then(|| {
         told.push("every invocation twice".to_owned());
-        lane.switches.order(&Order {
-            service: "lambda".to_owned(),
-            action: "Invoke".to_owned(),
-            resource: format!(":{}-", lane.name),
-            lasting: true,
-            effect: json!({"effect": "twice"}),
-            ..Order::default()
-        })
+        invoke_twice(lane)
     });
     standing.extend(twice);
 
-    let mut started = vec![lane.start(from)];
+    let mut started: Vec<Started> = back.into_iter().map(|back| lane.start(back)).collect();
+    told.extend(back.map(|back| format!("{} at the same time", back.word())));
+    started.insert(0, lane.start(from));
     if random.percent(25) {
         told.push("two runs at once".to_owned());
         started.push(lane.start(from));
@@ -94,7 +101,8 @@ fn round(lane: &Lane<'_>, points: &[Point], random: &mut Random, told: &mut Vec<
     let kill_at = random.percent(30).then(|| random.below(20));
     let stop_at = random.percent(15).then(|| random.below(20));
     let mut looks = 0;
-    let to_stop = to_stop(lane, &started[0]);
+    let to_stop = started[random.below(started.len())].clone();
+    let to_stop = lane.execution_of(to_stop.from, &to_stop);
     let runs = started
         .into_iter()
         .map(|one| {
@@ -114,18 +122,14 @@ fn round(lane: &Lane<'_>, points: &[Point], random: &mut Random, told: &mut Vec<
     for order in &standing {
         lane.switches.take_back(order);
     }
-    runs
-}
-
-fn to_stop(lane: &Lane<'_>, started: &Started) -> String {
-    started.source.clone().unwrap_or_else(|| lane.destination_execution(&started.id))
+    Ok(runs)
 }
 
 /// Any end is good but one that hangs, or fails without a name of ours.
 fn judge(lane: &Lane<'_>, run: &Run) -> Result<(), String> {
-    lane.check_nothing_twice(&run.id)?;
+    lane.check_nothing_twice(&run.started.id)?;
     match &run.ended {
-        Ended::Success => Ok(()),
+        Ended::Success => lane.check_readers(),
         Ended::NotStarted => lane.take_dead_letters(1),
         Ended::Hung(what) => Err(format!("still running: {what}")),
         Ended::Failure(execution) if execution.status.as_str() == "ABORTED" => lane.check_stopped(execution),

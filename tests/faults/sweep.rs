@@ -54,55 +54,81 @@ impl Verdict {
     }
 }
 
-/// The pairs of these calls and their faults.
-///
-/// Not all of them unless `is_all`: slow answers only where something is changed, and each call meets one of the three
-/// faults that last and are tried again and again, in turn.
+/// The pairs of these calls and their faults; not all of them unless `is_all`.
 pub fn pairs(points: &[Point], is_all: bool) -> Vec<Pair> {
     let mut pairs = Vec::new();
     for (turn, point) in points.iter().enumerate() {
-        let tedious = ["throttled for ever", "broken for ever", "unreachable for ever"];
-        let is_read = ["Describe", "Get"].iter().any(|verb| point.action.starts_with(verb));
-        let wanted = table::faults(point).into_iter().filter(|fault| {
-            is_all
-                || match tedious.iter().position(|word| *word == fault.word) {
-                    Some(place) => place == turn % tedious.len(),
-                    None => !(is_read && fault.effect["effect"] == "slow"),
-                }
-        });
+        let faults = table::faults(point).into_iter();
+        let wanted = faults.filter(|fault| is_all || tells_something_new(point, fault, turn));
         pairs.extend(wanted.map(|fault| Pair { point: point.clone(), fault }));
     }
     pairs
 }
 
+/// Slow answers are tried only where something is changed, and of the three faults that last and are tried again and again
+/// each call meets one, in turn. What other sweeps try too, because it is the same function in another run or another
+/// stack, is tried less.
+fn tells_something_new(point: &Point, fault: &Fault, turn: usize) -> bool {
+    let tedious = ["throttled for ever", "broken for ever", "unreachable for ever"];
+    let is_read = point.action.starts_with("Describe") || point.action == "GetSecretValue";
+    let is_in_turn = match tedious.iter().position(|word| *word == fault.word) {
+        Some(place) => place == turn % tedious.len() && !(point.machine.rolls_back() && is_read),
+        None => !(is_read && fault.effect["effect"] == "slow"),
+    };
+    is_in_turn
+        && match (point.machine, point.rotates) {
+            (Machine::Source | Machine::Rollback, _) | (Machine::Destination, false) => true,
+            (Machine::Destination, true) => fault.is_telling && !is_read,
+            (Machine::Restoring, _) => fault.is_telling && fault.ending == Ending::Success,
+        }
+}
+
 /// Trials of one run each.
 ///
-/// A fault that a run has to survive leaves the rest of the run to be tried, so that each trial has one such fault for
-/// each task; if it ends otherwise, its pairs are tried again one by one. A fault that ends the run has a trial of its own.
+/// A fault that a run has to survive leaves the rest of the run to be tried, so that each trial has several of these; if it ends otherwise, its pairs are tried again one by one. A fault that ends the run has a trial of its own.
 pub fn trials(pairs: Vec<Pair>) -> Vec<Vec<Pair>> {
     let (survivable, fatal): (Vec<Pair>, Vec<Pair>) =
         pairs.into_iter().partition(|pair| pair.fault.ending == Ending::Success);
-    let (slow, quick): (Vec<Pair>, Vec<Pair>) =
-        survivable.into_iter().partition(|pair| pair.fault.effect["effect"] == "slow");
-    let mut slow = VecDeque::from(slow);
-    let mut queues: BTreeMap<(Machine, String), VecDeque<Pair>> = BTreeMap::new();
-    for pair in quick {
-        queues.entry((pair.point.machine, pair.point.task.clone())).or_default().push_back(pair);
+    // Both machines of a replication run in one run of the source; a rollback is a run of its own.
+    let mut runs: BTreeMap<Machine, Vec<Pair>> = BTreeMap::new();
+    for pair in survivable {
+        let from = if pair.point.machine.rolls_back() { pair.point.machine } else { Machine::Source };
+        runs.entry(from).or_default().push(pair);
     }
-    let mut together = Vec::new();
-    while queues.values().any(|queue| !queue.is_empty()) || !slow.is_empty() {
-        // At most one slow call in each, so that none takes much longer than the others.
-        let mut trial: Vec<Pair> = slow.pop_front().into_iter().collect();
-        let slow_task = trial.first().map(|pair| (pair.point.machine, pair.point.task.clone()));
-        let others = queues.iter_mut().filter(|(task, _)| Some(*task) != slow_task.as_ref());
-        trial.extend(others.filter_map(|(_, queue)| queue.pop_front()));
-        together.push(trial);
-    }
+    let together = runs.into_values().flat_map(together);
     // What is tried again and again takes longest, so it comes first.
     let (tedious, short): (Vec<Pair>, Vec<Pair>) =
         fatal.into_iter().partition(|pair| pair.fault.word.ends_with("for ever"));
     let alone = |pairs: Vec<Pair>| pairs.into_iter().map(|pair| vec![pair]);
     alone(tedious).chain(together).chain(alone(short)).collect()
+}
+
+/// Trials of what one kind of run has to survive.
+fn together(pairs: Vec<Pair>) -> Vec<Vec<Pair>> {
+    let (slow, quick): (Vec<Pair>, Vec<Pair>) =
+        pairs.into_iter().partition(|pair| pair.fault.effect["effect"] == "slow");
+    let mut slow = VecDeque::from(slow);
+    let mut queues: BTreeMap<(Machine, String), VecDeque<Pair>> = BTreeMap::new();
+    for pair in quick {
+        queues.entry(queue_of(&pair.point)).or_default().push_back(pair);
+    }
+    let mut together = Vec::new();
+    while queues.values().any(|queue| !queue.is_empty()) || !slow.is_empty() {
+        // At most one slow call in each, so that none takes much longer than the others.
+        let mut trial: Vec<Pair> = slow.pop_front().into_iter().collect();
+        let slow_queue = trial.first().map(|pair| queue_of(&pair.point));
+        let others = queues.iter_mut().filter(|(queue, _)| Some(*queue) != slow_queue.as_ref());
+        trial.extend(others.filter_map(|(_, queue)| queue.pop_front()));
+        together.push(trial);
+    }
+    together
+}
+
+/// Of the calls in one queue, a run meets one with a fault: those of a task, or, where one task is all that is tried, those
+/// that it makes to one service.
+fn queue_of(point: &Point) -> (Machine, String) {
+    let queue = if point.rotates { &point.service } else { &point.task };
+    (point.machine, queue.clone())
 }
 
 /// Runs once with these faults, which all have to end alike, and judges.
@@ -111,6 +137,9 @@ pub fn trials(pairs: Vec<Pair>) -> Vec<Vec<Pair>> {
 /// > the secret always names an available database, and the next run succeeds without a person.
 pub fn run(lane: &Lane<'_>, trial: &[Pair]) -> Verdict {
     let from = trial.iter().map(|pair| pair.point.machine).min().unwrap_or(Machine::Source);
+    if let Err(wrong) = lane.prepare(from) {
+        return Verdict::Lied(format!("before the trial: {wrong}"));
+    }
     let standing: Vec<(Standing, &Pair)> = trial
         .iter()
         .map(|pair| {
@@ -121,11 +150,9 @@ pub fn run(lane: &Lane<'_>, trial: &[Pair]) -> Verdict {
         })
         .collect();
     let started = lane.start(from);
-    let id = started.id.clone();
-    let source = started.source.clone();
     let mut held: Vec<&(Standing, &Pair)> =
         standing.iter().filter(|(_, pair)| pair.fault.meanwhile.is_some()).collect();
-    let run = lane.finish(started, || {
+    let run = lane.finish(started.clone(), || {
         held.retain(|(order, pair)| {
             let is_held = lane.switches.has_hit(order);
             match pair.fault.meanwhile {
@@ -133,10 +160,9 @@ pub fn run(lane: &Lane<'_>, trial: &[Pair]) -> Verdict {
                     let stack = lane.stack(pair.point.machine);
                     lane.switches.kill_functions(&format!("{stack}-{}Function-", pair.point.task));
                 }
-                Some(Meanwhile::Stop) if is_held => match (pair.point.machine, &source) {
-                    (Machine::Source, Some(execution)) => lane.source.stop(execution),
-                    _ => lane.destination.stop(&lane.destination_execution(&id)),
-                },
+                Some(Meanwhile::Stop) if is_held => {
+                    lane.stop_if_running(&lane.execution_of(pair.point.machine, &started));
+                }
                 _ => {}
             }
             !is_held
@@ -151,9 +177,10 @@ pub fn run(lane: &Lane<'_>, trial: &[Pair]) -> Verdict {
         lane.switches.take_back(order);
     }
     let verdict = judge(lane, &run, &trial[0].fault.ending);
+    let deleted = run.started.rollback.iter().try_for_each(|rollback| lane.check_nothing_deleted(rollback));
     let after = match &verdict {
-        Verdict::Survived => Ok(()),
-        _ => lane.clean_run(from),
+        Verdict::Survived => deleted,
+        _ => deleted.and_then(|()| lane.run_again(&run.started)),
     };
     match (verdict, after) {
         (Verdict::Survived | Verdict::FailedCleanly(_), Err(wrong)) => Verdict::Lied(wrong),

@@ -13,6 +13,8 @@ pub struct Fault {
     pub effect: Value,
     /// Whether it hits every such call until the run has ended, or one.
     pub lasts: bool,
+    /// Whether it is one that tells most of how a function survives, or that only this operation can meet.
+    pub is_telling: bool,
     /// What is done meanwhile, while the call is held.
     pub meanwhile: Option<Meanwhile>,
     /// How the run has to end.
@@ -53,12 +55,17 @@ pub fn faults(point: &Point) -> Vec<Fault> {
         return of_invocation(point);
     }
     let mut faults = of_any_call(point);
-    faults.extend(of_operation(point));
+    faults.extend(of_operation(point).into_iter().map(telling));
     faults
 }
 
 fn once(word: &str, effect: Value) -> Fault {
-    Fault { word: word.to_owned(), effect, lasts: false, meanwhile: None, ending: Ending::Success }
+    let ending = Ending::Success;
+    Fault { word: word.to_owned(), effect, lasts: false, is_telling: false, meanwhile: None, ending }
+}
+
+fn telling(fault: Fault) -> Fault {
+    Fault { is_telling: true, ..fault }
 }
 
 fn lasting(point: &Point, word: &str, effect: Value, names: &[&'static str]) -> Fault {
@@ -68,7 +75,7 @@ fn lasting(point: &Point, word: &str, effect: Value, names: &[&'static str]) -> 
         ("Notify", "lambda") => Ending::UntoldFailure,
         _ => Ending::Failure(names.to_vec()),
     };
-    Fault { word: word.to_owned(), effect, lasts: true, meanwhile: None, ending }
+    Fault { lasts: true, ending, ..once(word, effect) }
 }
 
 fn error(code: &str, http_status: u16) -> Value {
@@ -98,6 +105,7 @@ fn of_any_call(point: &Point) -> Vec<Fault> {
     let names_of_denied: &[&str] = match (point.service.as_str(), point.task.as_str()) {
         ("kms", _) => &["KeyNotAccessible"],
         ("rds" | "secretsmanager", "Prune") => &["AccessDenied", "PruneIncomplete"],
+        ("rds", "RotateSecret") if sets_marks(point) => &["PruneIncomplete"],
         _ => &["AccessDenied"],
     };
     let drop_before = json!({"effect": "dropBefore"});
@@ -106,14 +114,24 @@ fn of_any_call(point: &Point) -> Vec<Fault> {
         once("throttled once", throttled.clone()),
         once("broken once", broken.clone()),
         once("lost before the effect", drop_before.clone()),
-        once("answer lost after the effect", json!({"effect": "dropAfter"})),
-        Fault { meanwhile: Some(Meanwhile::Kill), ..once("process killed before the effect", held) },
+        telling(once("answer lost after the effect", json!({"effect": "dropAfter"}))),
+        telling(Fault { meanwhile: Some(Meanwhile::Kill), ..once("process killed before the effect", held) }),
         once("too slow once", json!({"effect": "slow", "seconds": TOO_SLOW_SECONDS})),
         lasting(point, "throttled for ever", throttled, &["Throttled"]),
         lasting(point, "broken for ever", broken, &["ServiceFault"]),
         lasting(point, "unreachable for ever", drop_before, &["ServiceFault"]),
         lasting(point, "denied", denied, names_of_denied),
     ]
+}
+
+/// Whether a call changes marks after the secret has moved: the mark of the version that a rollback goes to is taken off
+/// before that.
+fn sets_marks(point: &Point) -> bool {
+    match point.action.as_str() {
+        "AddTagsToResource" => true,
+        "RemoveTagsFromResource" => !point.machine.rolls_back() || point.occurrence > 1,
+        _ => false,
+    }
 }
 
 /// Faults of the operation itself that the API model lists and a run can meet.
@@ -125,6 +143,13 @@ fn of_operation(point: &Point) -> Vec<Fault> {
         effect: json!({"effect": "endStatus", "status": status}),
         ending: Ending::Failure(vec![name]),
         ..once("")
+    };
+    let of_put = || {
+        vec![
+            lasting("EncryptionFailure", &["KeyNotAccessible"]),
+            lasting("LimitExceededException", &["QuotaExceeded", "Throttled"]),
+            lasting("ResourceNotFoundException", &["NotFound", "Rejected"]),
+        ]
     };
     match (point.task.as_str(), point.action.as_str()) {
         // RDS reads may be late: what was just made is not there for a moment.
@@ -182,16 +207,34 @@ fn of_operation(point: &Point) -> Vec<Fault> {
             ends("incompatible-restore", "RestoreFailed"),
             ends("storage-full", "RestoreFailed"),
         ],
+        // The snapshot is there for whoever looks; one that is gone is a scenario.
+        ("Restore", "AddTagsToResource") => vec![lasting("DBSnapshotNotFound", &["Rejected"])],
+        ("RotateSecret", "AddTagsToResource" | "RemoveTagsFromResource") => {
+            let names: &[&str] = if sets_marks(point) { &["PruneIncomplete"] } else { &["Rejected"] };
+            let mut faults = vec![lasting("DBInstanceNotFound", names)];
+            // A mark that cannot be taken off when the secret has moved stays until the next run.
+            if !(sets_marks(point) && point.machine.rolls_back()) {
+                faults.push(once("InvalidDBInstanceState"));
+            }
+            faults
+        }
+        ("RotateSecret", "GetRandomPassword") => vec![lasting("InvalidRequestException", &["Rejected"])],
+        ("RotateSecret", "ModifyDBInstance") => vec![
+            once("InvalidDBInstanceState"),
+            lasting("DBInstanceNotFound", &["Rejected"]),
+            lasting("KMSKeyNotAccessibleFault", &["KeyNotAccessible", "Rejected"]),
+        ],
+        // A twin of the call was quicker, and what it has put cannot be read for a moment.
+        ("RotateSecret", "PutSecretValue") if point.rotates && point.occurrence == 1 => {
+            let mut faults = of_put();
+            faults.push(once("ResourceExistsException"));
+            faults
+        }
         ("RotateSecret" | "Restore", "GetSecretValue") => vec![
             lasting("ResourceNotFoundException", &["NotFound"]),
             lasting("DecryptionFailure", &["KeyNotAccessible", "Rejected"]),
         ],
-        ("RotateSecret", "PutSecretValue") => vec![
-            lasting("EncryptionFailure", &["KeyNotAccessible"]),
-            lasting("LimitExceededException", &["QuotaExceeded", "Throttled"]),
-            lasting("ResourceNotFoundException", &["NotFound", "Rejected"]),
-        ],
-        ("Prune", "AddTagsToResource") => vec![lasting("DBInstanceNotFound", &["PruneIncomplete"])],
+        ("RotateSecret", "PutSecretValue") => of_put(),
         ("Prune", "DeleteDBInstance") => vec![
             once("DBInstanceNotFound"),
             once("InvalidDBInstanceState"),
@@ -205,8 +248,8 @@ fn of_operation(point: &Point) -> Vec<Fault> {
 /// What happens between a service and the function that it invokes.
 fn of_invocation(point: &Point) -> Vec<Fault> {
     let mut faults = vec![
-        once("invoked twice", json!({"effect": "twice"})),
-        once("function's answer lost", json!({"effect": "dropAfter"})),
+        telling(once("invoked twice", json!({"effect": "twice"}))),
+        telling(once("function's answer lost", json!({"effect": "dropAfter"}))),
         once("Lambda throttled once", error_of_lambda("Lambda.TooManyRequestsException")),
         once("function ran out of time once", error_of_lambda("Sandbox.Timedout")),
         lasting(
@@ -216,11 +259,11 @@ fn of_invocation(point: &Point) -> Vec<Fault> {
             &["Lambda.ServiceException"],
         ),
         lasting(point, "out of memory", error_of_lambda("Runtime.OutOfMemory"), &["Runtime.OutOfMemory"]),
-        Fault {
+        telling(Fault {
             meanwhile: Some(Meanwhile::Stop),
             ending: Ending::Stopped,
             ..once("execution stopped meanwhile", json!({"effect": "slow", "seconds": 0.5}))
-        },
+        }),
     ];
     // No machine waits for launch: SNS gives a message away, and there is no execution yet that could be stopped.
     if point.task == "Launch" {

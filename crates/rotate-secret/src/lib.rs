@@ -31,6 +31,10 @@ use time::OffsetDateTime;
 use crate::password::{Change, Password};
 use crate::target::Target;
 
+/// How long to wait, in seconds, before readers are sent to an instance whose mark was just taken off: a prune that has seen
+/// the mark may still be deleting it, and no function runs for longer than this (`Timeout` in the templates).
+const DELETION_UNDER_WAY_SECONDS: u32 = 60;
+
 /// What the stack says.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -118,7 +122,10 @@ pub async fn run(
             &format!("database {} before the secret moves", target.instance.identifier),
             status,
         )?;
-        let stage = StageReport::pending(&stage, status, None);
+        let mut stage = StageReport::pending(&stage, status, None);
+        if target.instance.tags.are_marked() {
+            stage.wait_seconds = stage.wait_seconds.max(DELETION_UNDER_WAY_SECONDS);
+        }
         return Ok(SecretMove { pointer: secret.pointer, outcome, stage, marked: vec![], unmarked: vec![] });
     }
     let stage = StageReport::available(&stage, &target.instance.status);

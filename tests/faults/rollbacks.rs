@@ -1,0 +1,376 @@
+//! Rollbacks that are repeated, killed and doubled, and that meet a replication, a deletion or a version that is not there.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_sfn::types::ExecutionStatus;
+use serde_json::{Value, json};
+
+use crate::calls::Machine;
+use crate::checks::require;
+use crate::lane::{Ended, Lane, Run, SETTLE_LIMIT};
+use crate::rolling::Goal;
+use crate::scenarios::{
+    Scenario, all_functions_are_killed_again_and_again, every_invocation_happens_twice, invoke_twice,
+    two_replications_arrive_at_once,
+};
+use crate::switches::{Order, Standing};
+use crate::waiting::wait_for;
+
+/// Those of every lane.
+pub const SCENARIOS: &[Scenario] = &[
+    ("every invocation of a rollback happens twice", every_invocation_of_a_rollback_happens_twice),
+    ("a rollback is killed again and again", a_rollback_is_killed_again_and_again),
+    ("a rollback and a replication at the same time", a_rollback_and_a_replication_at_the_same_time),
+    (
+        "a rollback that restores takes the number of a replication",
+        a_rollback_takes_the_number_of_a_replication,
+    ),
+    ("a rollback while prune looks at its version", a_rollback_while_prune_looks_at_its_version),
+    ("a rollback while its version is being deleted", a_rollback_while_its_version_is_being_deleted),
+    ("a version is deleted while the secret moves to it", a_version_is_deleted_while_the_secret_moves_to_it),
+    ("a rollback to a version that does not exist", a_rollback_to_a_version_that_does_not_exist),
+    ("two rollbacks at once", two_rollbacks_at_once),
+    ("a snapshot is deleted while its version is written on it", a_snapshot_is_deleted_meanwhile),
+];
+
+/// Those of the lane in which every copy gets a new master password.
+pub const WITH_NEW_PASSWORDS: &[Scenario] = &[
+    ("rotate: every invocation happens twice", every_invocation_happens_twice),
+    ("rotate: all functions are killed again and again", all_functions_are_killed_again_and_again),
+    ("rotate: two replications arrive at once", two_replications_arrive_at_once),
+    ("rotate: every invocation of a rollback happens twice", every_invocation_of_a_rollback_happens_twice),
+    ("rotate: a rollback is killed again and again", a_rollback_is_killed_again_and_again),
+    ("rotate: a rollback and a replication at the same time", a_rollback_and_a_replication_at_the_same_time),
+    (
+        "rotate: a version is deleted while the secret moves to it",
+        a_version_is_deleted_while_the_secret_moves_to_it,
+    ),
+    ("rotate: two rollbacks at once", two_rollbacks_at_once),
+    ("rotate: two rollbacks to one version at once", two_rollbacks_to_one_version_at_once),
+    ("rotate: the new password cannot be read for a moment", the_new_password_cannot_be_read_for_a_moment),
+];
+
+/// Longer than everything takes that is to happen meanwhile, and shorter than an attempt of a call may take (8 s).
+const HELD_SECONDS: f64 = 4.0;
+
+/// > A rollback may be called again at any time too: it deletes nothing, restores a version at most once, and what it
+/// > makes live carries no mark; the next replication takes the next free number and goes live.
+fn every_invocation_of_a_rollback_happens_twice(lane: &Lane<'_>) -> Result<(), String> {
+    for from in [Machine::Rollback, Machine::Restoring] {
+        lane.prepare(from)?;
+        let order = invoke_twice(lane);
+        let run = lane.finish(lane.start(from), || {});
+        lane.switches.take_back(&order);
+        run.ended.require_success()?;
+        lane.check_success(&run)?;
+    }
+    lane.clean_run(Machine::Destination)
+}
+
+fn a_rollback_is_killed_again_and_again(lane: &Lane<'_>) -> Result<(), String> {
+    for from in [Machine::Rollback, Machine::Restoring] {
+        lane.prepare(from)?;
+        let mut kills = 0;
+        let mut looks = 0;
+        let run = lane.finish(lane.start(from), || {
+            looks += 1;
+            // A rollback takes half a second, and a retry gives a killed task six more chances.
+            if looks % 3 == 0 && looks < 15 {
+                kills += lane.switches.kill_functions(&format!("{}-", lane.name));
+            }
+        });
+        run.ended.require_success()?;
+        require(kills > 0, || "the rollback was over before anything was killed".to_owned())?;
+        lane.check_success(&run)?;
+    }
+    lane.clean_run(Machine::Destination)
+}
+
+/// Each is held at each of its changes while the other runs from its beginning to its end.
+///
+/// > A rollback to a version that stays and a replication at the same time both end well, and the secret names one of the
+/// > two copies.
+fn a_rollback_and_a_replication_at_the_same_time(lane: &Lane<'_>) -> Result<(), String> {
+    let changes = [
+        ("Restore", "rds", "RestoreDBInstanceFromDBSnapshot"),
+        ("RotateSecret", "secretsmanager", "PutSecretValue"),
+        ("RotateSecret", "rds", "AddTagsToResource"),
+        ("Prune", "rds", "DeleteDBInstance"),
+    ];
+    for (task, service, action) in changes {
+        // Without a mark by hand: the replication is to set one.
+        lane.clean_run(Machine::Destination)?;
+        let hold = hold(lane, task, service, action);
+        let replication = lane.start(Machine::Destination);
+        wait_for("the replication is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
+        let rollback = lane.finish(lane.start(Machine::Rollback), || {});
+        let replication = lane.finish(replication, || {});
+        lane.switches.take_back(&hold);
+        both_have_ended_well(lane, &rollback, &replication)
+            .map_err(|wrong| format!("with the replication held at {action}: {wrong}"))?;
+    }
+    let changes = [("secretsmanager", "PutSecretValue"), ("rds", "RemoveTagsFromResource")];
+    for (service, action) in changes {
+        // From the newest to the one before, which stays when a newer one comes.
+        lane.clean_run(Machine::Destination)?;
+        lane.prepare(Machine::Rollback)?;
+        let hold = hold(lane, "RotateSecret", service, action);
+        let rollback = lane.start(Machine::Rollback);
+        wait_for("the rollback is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
+        let replication = lane.finish(lane.start(Machine::Destination), || {});
+        let rollback = lane.finish(rollback, || {});
+        lane.switches.take_back(&hold);
+        both_have_ended_well(lane, &rollback, &replication)
+            .map_err(|wrong| format!("with the rollback held at {action}: {wrong}"))?;
+    }
+    lane.clean_run(Machine::Destination)
+}
+
+fn both_have_ended_well(lane: &Lane<'_>, rollback: &Run, replication: &Run) -> Result<(), String> {
+    rollback.ended.require_success().map_err(|wrong| format!("the rollback: {wrong}"))?;
+    replication.ended.require_success().map_err(|wrong| format!("the replication: {wrong}"))?;
+    lane.settle()?;
+    let live = lane.live_replication()?;
+    require([rollback, replication].iter().any(|run| run.started.id.as_str() == live), || {
+        format!("the secret names the copy of {live}, which neither of the two is about")
+    })?;
+    lane.check_marks()?;
+    lane.check_readers()
+}
+
+/// Both have looked for the next free number before either has taken it; the replication is quicker.
+fn a_rollback_takes_the_number_of_a_replication(lane: &Lane<'_>) -> Result<(), String> {
+    // The newest snapshot is to be restored, because an older one may be gone once the replication has ended.
+    lane.clean_run(Machine::Destination)?;
+    lane.clean_run(Machine::Rollback)?;
+    lane.prepare(Machine::Restoring)?;
+    let hold = hold(lane, "Restore", "rds", "RestoreDBInstanceFromDBSnapshot");
+    let rollback = lane.start(Machine::Restoring);
+    wait_for("the rollback is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
+    let replication = lane.finish(lane.start(Machine::Destination), || {});
+    let rollback = lane.finish(rollback, || {});
+    lane.switches.take_back(&hold);
+    both_have_ended_well(lane, &rollback, &replication)?;
+    require(lane.live_replication()? == rollback.started.id.as_str(), || {
+        "the rollback has ended last, and the secret names another version than it was asked for".to_owned()
+    })?;
+    lane.clean_run(Machine::Destination)
+}
+
+/// The version is marked and due, and prune is about to look at it for the last time.
+fn a_rollback_while_prune_looks_at_its_version(lane: &Lane<'_>) -> Result<(), String> {
+    with_prune_held_at(lane, "secretsmanager", "GetSecretValue", 2, HELD_SECONDS)?;
+    with_prune_held_at(lane, "rds", "DescribeDBInstances", 2, HELD_SECONDS)
+}
+
+/// The version is marked and due, prune has looked at it for the last time, and the deletion is on its way to RDS.
+///
+/// > A version whose deletion is under way never goes live: it survives, or the rollback to it fails with a name and the
+/// > secret stays.
+fn a_rollback_while_its_version_is_being_deleted(lane: &Lane<'_>) -> Result<(), String> {
+    // The minute that a rollback waits after it has taken the mark off lasts 0.6 s here.
+    with_prune_held_at(lane, "rds", "DeleteDBInstance", 1, 0.4)
+}
+
+fn with_prune_held_at(
+    lane: &Lane<'_>,
+    service: &str,
+    action: &str,
+    nth: u64,
+    seconds: f64,
+) -> Result<(), String> {
+    lane.clean_run(Machine::Destination)?;
+    // With the next replication the oldest version is superseded.
+    let oldest = lane.own_instances().into_iter().min_by_key(|one| one.tags.version()).ok_or("no copy")?;
+    let goal = Goal::of(&oldest.tags).ok_or("the oldest copy has no version")?;
+    let effect = json!({"effect": "slow", "seconds": seconds});
+    let hold = order(lane, "Prune", service, action, nth, effect);
+    let replication = lane.start(Machine::Destination);
+    wait_for("prune is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
+    let replicated = lane.pointer();
+    let rollback = lane.finish(lane.start_rollback(Machine::Rollback, goal), || {});
+    let moved_to = lane.pointer();
+    let replication = lane.finish(replication, || {});
+    lane.switches.take_back(&hold);
+    let judged = match &rollback.ended {
+        Ended::Success => {
+            let is_there = require(Some(&moved_to.host) == oldest.host.as_ref(), || {
+                format!("the rollback to {} has moved the secret to {}", oldest.identifier, moved_to.host)
+            });
+            is_there.and_then(|()| lane.settle())
+        }
+        Ended::Failure(execution) => lane.check_failure(&rollback, execution).and_then(|()| {
+            require(lane.pointer() == replicated, || "the rollback failed and moved the secret".to_owned())
+        }),
+        other => Err(format!("it ended {other:?}")),
+    };
+    judged
+        .and_then(|()| lane.check_readers())
+        .and_then(|()| replication.ended.require_success())
+        .map_err(|wrong| format!("with prune held at {action}: {wrong}"))?;
+    lane.clean_run(Machine::Destination)
+}
+
+/// The rollback has looked at its version for the last time, and the call that moves the secret is held up until the version
+/// is superseded and gone.
+///
+/// > A rollback whose version is deleted at the very moment at which the secret moves fails, and the secret is taken back
+/// > at once.
+fn a_version_is_deleted_while_the_secret_moves_to_it(lane: &Lane<'_>) -> Result<(), String> {
+    lane.clean_run(Machine::Destination)?;
+    let oldest = lane.own_instances().into_iter().min_by_key(|one| one.tags.version()).ok_or("no copy")?;
+    let goal = Goal::of(&oldest.tags).ok_or("the oldest copy has no version")?;
+    // A new password has a version of the secret of its own before.
+    let nth = if lane.rotates { 2 } else { 1 };
+    let hold = hold_nth(lane, "RotateSecret", "secretsmanager", "PutSecretValue", nth);
+    let rollback = lane.start_rollback(Machine::Rollback, goal);
+    wait_for("the rollback is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
+    let replication = lane.finish(lane.start(Machine::Destination), || {});
+    // Nobody watches the secret meanwhile: for a moment it names what is deleted.
+    let execution = lane.execution_of(Machine::Rollback, &rollback);
+    wait_for("the rollback ends", SETTLE_LIMIT, || {
+        lane.destination.execution(&execution).filter(|found| found.status != ExecutionStatus::Running)
+    });
+    lane.switches.take_back(&hold);
+    let rollback = lane.finish(rollback, || {});
+    replication.ended.require_success()?;
+    let Ended::Failure(execution) = &rollback.ended else {
+        return Err(format!("it ended {:?}", rollback.ended));
+    };
+    lane.check_name(execution)?;
+    require(lane.live_replication()? == replication.started.id.as_str(), || {
+        format!("the secret names {}, not the new copy", lane.pointer().host)
+    })?;
+    lane.check_readers()?;
+    lane.clean_run(Machine::Destination)
+}
+
+fn a_rollback_to_a_version_that_does_not_exist(lane: &Lane<'_>) -> Result<(), String> {
+    let topic = &lane.pair.destination["AlertTopicArn"];
+    let alerts = lane.cloud.destination.subscribe_queue(&format!("{}-rollback-alerts", lane.name), topic);
+    let live = lane.live()?;
+    let goal =
+        Goal { version: lane.highest_version() + 1, ..Goal::of(&live.tags).ok_or("no version is live")? };
+    let run = lane.finish(lane.start_rollback(Machine::Rollback, goal), || {});
+    let Ended::Failure(execution) = &run.ended else {
+        return Err(format!("it ended {:?}", run.ended));
+    };
+    lane.check_failure(&run, execution)?;
+    require(execution.error == "VersionNotFound" && lane.pointer() == run.started.before, || {
+        format!("it failed with {}, and the secret names {}", execution.error, lane.pointer().host)
+    })?;
+    for instance in lane.own_instances() {
+        let version = instance.tags.version().ok_or("a copy has no version")?;
+        let listed = if instance.identifier == live.identifier {
+            format!("{version} (live)")
+        } else {
+            version.to_string()
+        };
+        require(execution.cause.contains(&listed), || {
+            format!("{listed} is not listed: {}", execution.cause)
+        })?;
+    }
+    let alert = alerts.next_message();
+    require(alert.contains(&execution.arn) && alert.contains("VersionNotFound"), || {
+        format!("the alert does not tell it: {alert}")
+    })?;
+    lane.clean_run(Machine::Rollback)
+}
+
+/// To different versions: both succeed, and the secret names one of them.
+fn two_rollbacks_at_once(lane: &Lane<'_>) -> Result<(), String> {
+    lane.clean_run(Machine::Destination)?;
+    lane.prepare(Machine::Rollback)?;
+    let live = lane.live()?.identifier;
+    let others = lane.own_instances().into_iter().filter(|instance| instance.identifier != live);
+    let goals: Vec<Goal> = others.filter_map(|instance| Goal::of(&instance.tags)).collect();
+    require(goals.len() == 2, || format!("not two versions to roll back to: {goals:?}"))?;
+    at_once(lane, goals)
+}
+
+/// The same person, twice.
+fn two_rollbacks_to_one_version_at_once(lane: &Lane<'_>) -> Result<(), String> {
+    // Which of the two is the quicker one differs.
+    for _ in 0..4 {
+        lane.prepare(Machine::Rollback)?;
+        let goal = lane.goal(Machine::Rollback)?.ok_or("nothing to roll back to")?;
+        at_once(lane, vec![goal.clone(), goal])?;
+    }
+    Ok(())
+}
+
+fn at_once(lane: &Lane<'_>, goals: Vec<Goal>) -> Result<(), String> {
+    let asked: BTreeSet<String> = goals.iter().map(|goal| goal.id.to_string()).collect();
+    let start = |goal: Goal| {
+        let input = json!({"version": goal.version});
+        lane.start_rollback_with(Machine::Rollback, goal, &input)
+    };
+    let started: Vec<_> = goals.into_iter().map(start).collect();
+    let runs: Vec<Run> = started.into_iter().map(|started| lane.finish(started, || {})).collect();
+    for run in &runs {
+        run.ended.require_success()?;
+        run.started.rollback.iter().try_for_each(|rollback| lane.check_nothing_deleted(rollback))?;
+    }
+    lane.settle()?;
+    let live = lane.live_replication()?;
+    require(asked.contains(&live), || {
+        format!("the secret names the copy of {live}, which nobody asked for")
+    })?;
+    lane.check_marks()?;
+    lane.check_readers()
+}
+
+/// Without the snapshot there is nothing to go back to, and nothing to write on.
+fn a_snapshot_is_deleted_meanwhile(lane: &Lane<'_>) -> Result<(), String> {
+    let hold = hold(lane, "Restore", "rds", "AddTagsToResource");
+    let replication = lane.start(Machine::Destination);
+    wait_for("the replication is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
+    lane.destination.delete_snapshot(&format!("{}{}", lane.pair.copies(), replication.id));
+    let run = lane.finish(replication, || {});
+    lane.switches.take_back(&hold);
+    run.ended.require_success()?;
+    require(lane.live_replication()? == run.started.id.as_str(), || "the new copy is not live".to_owned())?;
+    lane.clean_run(Machine::Destination)
+}
+
+/// Secrets Manager shows a version of the secret late, once just after it was written and once when RDS has its password.
+fn the_new_password_cannot_be_read_for_a_moment(lane: &Lane<'_>) -> Result<(), String> {
+    for nth in [3, 5] {
+        let late = order(
+            lane,
+            "RotateSecret",
+            "secretsmanager",
+            "GetSecretValue",
+            nth,
+            json!({
+            "effect": "error", "code": "ResourceNotFoundException", "httpStatus": 400, "message": "as ordered"}),
+        );
+        let run = lane.finish(lane.start(Machine::Destination), || {});
+        let is_hit = lane.switches.has_hit(&late);
+        lane.switches.take_back(&late);
+        run.ended.require_success()?;
+        require(is_hit, || format!("the secret is read less than {nth} times"))?;
+        lane.check_success(&run)?;
+    }
+    Ok(())
+}
+
+/// Holds a task's first call of an operation, before its effect.
+fn hold(lane: &Lane<'_>, task: &str, service: &str, action: &str) -> Standing {
+    hold_nth(lane, task, service, action, 1)
+}
+
+fn hold_nth(lane: &Lane<'_>, task: &str, service: &str, action: &str, nth: u64) -> Standing {
+    order(lane, task, service, action, nth, json!({"effect": "slow", "seconds": HELD_SECONDS}))
+}
+
+fn order(lane: &Lane<'_>, task: &str, service: &str, action: &str, nth: u64, effect: Value) -> Standing {
+    lane.switches.order(&Order {
+        service: service.to_owned(),
+        action: action.to_owned(),
+        principal: format!("/{}-{task}Role-", lane.stack(Machine::Destination)),
+        nth,
+        effect,
+        ..Order::default()
+    })
+}
