@@ -336,23 +336,35 @@ fn a_snapshot_is_deleted_meanwhile(lane: &Lane<'_>) -> Result<(), String> {
 /// Secrets Manager shows a version of the secret late, once just after it was written and once when RDS has its password.
 fn the_new_password_cannot_be_read_for_a_moment(lane: &Lane<'_>) -> Result<(), String> {
     for nth in [3, 5] {
-        let late = order(
-            lane,
-            "RotateSecret",
-            "secretsmanager",
-            "GetSecretValue",
-            nth,
-            json!({
-            "effect": "error", "code": "ResourceNotFoundException", "httpStatus": 400, "message": "as ordered"}),
-        );
-        let run = lane.finish(lane.start(Machine::Destination), || {});
-        let is_hit = lane.switches.has_hit(&late);
-        lane.switches.take_back(&late);
-        run.ended.require_success()?;
-        require(is_hit, || format!("the secret is read less than {nth} times"))?;
-        lane.check_success(&run)?;
+        // On a busy machine a call may be made again by itself, and then another one is hit: the reading of what is current,
+        // without which a run cannot go on.
+        let mut tries = 1;
+        while !the_new_password_is_not_there_at(lane, nth)? {
+            tries += 1;
+            require(tries <= 3, || "the reading of the password is never hit".to_owned())?;
+        }
     }
     Ok(())
+}
+
+/// Whether it was the reading of the password that the fault has hit.
+fn the_new_password_is_not_there_at(lane: &Lane<'_>, nth: u64) -> Result<bool, String> {
+    let effect = json!({
+        "effect": "error", "code": "ResourceNotFoundException", "httpStatus": 400, "message": "as ordered"});
+    let late = order(lane, "RotateSecret", "secretsmanager", "GetSecretValue", nth, effect);
+    let run = lane.finish(lane.start(Machine::Destination), || {});
+    let is_hit = lane.switches.has_hit(&late);
+    lane.switches.take_back(&late);
+    if let Ended::Failure(execution) = &run.ended
+        && execution.error == "NotFound"
+    {
+        lane.check_failure(&run, execution)?;
+        return Ok(false);
+    }
+    run.ended.require_success()?;
+    require(is_hit, || format!("the secret is read less than {nth} times"))?;
+    lane.check_success(&run)?;
+    Ok(true)
 }
 
 /// Holds a task's first call of an operation, before its effect.
