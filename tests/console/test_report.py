@@ -83,10 +83,10 @@ def test_digits_in_a_prefix_are_never_a_version() -> None:
 
 def test_the_words_of_rds_mean_here_what_they_mean_to_the_functions() -> None:
     text = (ROOT / "crates/replication/src/progress.rs").read_text()
-    words = dict(re.findall(r'instance\("([a-z-]+)", (Ready|Pending|Failed)', text))
-    assert {word for word, meaning in words.items() if meaning == "Ready"} == READY
-    assert {word for word, meaning in words.items() if meaning == "Failed"} == FAILED
-    assert NEVER_WAS < FAILED
+    words = dict(re.findall(r'instance\("([a-z-]+)", ([A-Z][A-Za-z]+)', text))
+    assert {word for word, meaning in words.items() if meaning == "Usable"} == READY
+    assert {word for word, meaning in words.items() if meaning not in ("Usable", "Busy")} == FAILED
+    assert {word for word, meaning in words.items() if meaning == "FailedRestore"} == NEVER_WAS
 
 
 def test_the_tags_are_those_of_the_functions() -> None:

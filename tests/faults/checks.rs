@@ -8,6 +8,7 @@ use rds_access::{Instance, Snapshot};
 use replication::Error;
 use replication::lineage;
 use replication::naming::ReplicationId;
+use replication::progress::Restored;
 use replication::retention::{self, SnapshotRule, Verdict};
 use replication::secret::Pointer;
 use serde_json::Value;
@@ -182,12 +183,12 @@ impl Lane<'_> {
             }
             let instances = self.destination.instances();
             let found = instances.iter().find(|instance| instance.host.as_ref() == Some(&named.host));
-            if found.is_some_and(|instance| instance.status == "available") {
+            if found.is_some_and(|instance| instance.status.restored() == Restored::Usable) {
                 return Ok(());
             }
             let now = self.pointer();
             if now == named {
-                let status = found.map_or("gone", |instance| &instance.status);
+                let status = found.map_or("gone", |instance| instance.status.as_str());
                 return Err(format!("the secret names {}, which is {status}", named.host));
             }
             // It has moved between the two looks.
@@ -201,13 +202,13 @@ impl Lane<'_> {
         for (account, machine) in [(&self.source, Machine::Source), (&self.destination, Machine::Destination)]
         {
             let stack = self.stack(machine);
-            let found: Vec<_> = account.snapshots(&stack).iter().map(Snapshot::for_decision).collect();
+            let found: Vec<Snapshot> = account.snapshots(&stack);
             let rule = SnapshotRule { keep: SNAPSHOTS_KEPT, copied_from: None };
             let plan = retention::plan_snapshots(&found, &stack, &rule);
             // The source prunes only in its own runs, and a trial of the destination makes nothing there.
             no_deletion(&plan)?;
         }
-        let found: Vec<_> = self.own_instances().iter().map(Instance::for_decision).collect();
+        let found: Vec<Instance> = self.own_instances();
         let stack = self.stack(Machine::Destination);
         no_deletion(&retention::plan_instances(&found, &stack, &self.pointer().host, OLDER_KEPT))
     }
@@ -219,9 +220,10 @@ impl Lane<'_> {
             let instances = self.own_instances();
             let snapshots = self.source.snapshots(&self.stack(Machine::Source)).into_iter();
             let snapshots = snapshots.chain(self.destination.snapshots(&self.stack(Machine::Destination)));
-            let statuses = snapshots.map(|snapshot| (snapshot.identifier.to_string(), snapshot.status));
             let statuses =
-                statuses.chain(instances.into_iter().map(|i| (i.identifier.to_string(), i.status)));
+                snapshots.map(|snapshot| (snapshot.identifier.to_string(), snapshot.status.to_string()));
+            let statuses = statuses
+                .chain(instances.into_iter().map(|i| (i.identifier.to_string(), i.status.to_string())));
             let moving = statuses.into_iter().find(|(_, status)| status.ends_with("ing"));
             let Some((name, status)) = moving else { return Ok(()) };
             if Instant::now() > deadline {

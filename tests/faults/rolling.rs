@@ -69,13 +69,16 @@ impl Lane<'_> {
         let goals: Vec<Goal> = if from == Machine::Restoring {
             // What is restored has a snapshot, and the live version does not hold it already.
             let snapshots = self.destination.snapshots(&self.stack(from)).into_iter();
-            let kept = snapshots.filter(|snapshot| snapshot.status == "available");
+            let kept = snapshots.filter(|snapshot| snapshot.status.as_str() == "available");
             kept.filter_map(|snapshot| Goal::of(&snapshot.tags))
                 .filter(|goal| !holds(&live, goal.version))
                 .collect()
         } else {
             let others = self.own_instances().into_iter().filter(|one| one.identifier != live.identifier);
-            others.filter(|one| one.status == "available").filter_map(|one| Goal::of(&one.tags)).collect()
+            others
+                .filter(|one| one.status.as_str() == "available")
+                .filter_map(|one| Goal::of(&one.tags))
+                .collect()
         };
         let below = goals.iter().filter(|goal| Some(goal.version) < live.tags.version());
         let next = below.max_by_key(|goal| goal.version);
@@ -105,7 +108,8 @@ impl Lane<'_> {
         let live = self.live().ok()?.tags.version()?;
         let snapshots = self.destination.snapshots(&self.stack(Machine::Rollback)).into_iter();
         let of_snapshots = snapshots.filter_map(|snapshot| snapshot.tags.version());
-        let instances = self.own_instances().into_iter().filter(|instance| instance.status == "available");
+        let instances =
+            self.own_instances().into_iter().filter(|instance| instance.status.as_str() == "available");
         let of_instances = instances.filter_map(|instance| instance.tags.version());
         of_snapshots.chain(of_instances).filter(|version| *version < live).max()
     }
@@ -123,7 +127,7 @@ impl Lane<'_> {
     pub fn check_rolled_back(&self, run: &Started, rollback: &Rollback) -> Result<(), String> {
         let version = rollback.goal.version;
         let instances = self.own_instances();
-        let usable = instances.iter().filter(|one| one.status == "available");
+        let usable = instances.iter().filter(|one| one.status.as_str() == "available");
         let holders: Vec<&Instance> = usable.filter(|one| holds(one, version)).collect();
         let &[holder] = holders.as_slice() else {
             return Err(format!("not one instance holds version {version}, but {}", holders.len()));
@@ -140,7 +144,7 @@ impl Lane<'_> {
 
     /// What stays carries no mark, and what is superseded does.
     pub fn check_marks(&self) -> Result<(), String> {
-        let found: Vec<_> = self.own_instances().iter().map(Instance::for_decision).collect();
+        let found: Vec<Instance> = self.own_instances();
         let stack = self.stack(Machine::Destination);
         let plan = retention::plan_instances(&found, &stack, &self.pointer().host, OLDER_KEPT);
         match plan.iter().find(|decision| matches!(decision.verdict, Verdict::Mark | Verdict::Unmark)) {
@@ -158,9 +162,9 @@ impl Lane<'_> {
 
     /// The instances and the snapshots in account B that are ours and are not on their way out.
     fn things_in_destination(&self) -> BTreeSet<String> {
-        let instances = self.own_instances().into_iter().filter(|one| one.status != "deleting");
+        let instances = self.own_instances().into_iter().filter(|one| one.status.as_str() != "deleting");
         let snapshots = self.destination.snapshots(&self.stack(Machine::Destination)).into_iter();
-        let snapshots = snapshots.filter(|one| one.status != "deleting");
+        let snapshots = snapshots.filter(|one| one.status.as_str() != "deleting");
         let names = instances.map(|one| one.identifier.to_string());
         names.chain(snapshots.map(|one| one.identifier.to_string())).collect()
     }

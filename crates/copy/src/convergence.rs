@@ -7,7 +7,7 @@ use replication::contract::StageReport;
 use replication::lineage::Tags;
 use replication::naming::SnapshotIdentifier;
 use replication::pacing::Stage;
-use replication::progress::{self, Progress};
+use replication::progress::Progress;
 use replication::{Error, ErrorName};
 
 use crate::key;
@@ -73,11 +73,11 @@ pub fn judge(found: &Snapshot, is_ours: bool, stage: &Stage) -> Result<StageRepo
             .because("a snapshot of this name exists and was not made by this run")
             .advise("rename or delete it, then start the execution again"));
     }
-    match progress::of_snapshot(&found.status) {
-        Progress::Ready => Ok(StageReport::available(stage, &found.status)),
+    match found.status.progress() {
+        Progress::Ready => Ok(StageReport::available(stage, found.status.as_str())),
         Progress::Pending => {
-            stage.check_deadline(&format!("snapshot copy {name}"), &found.status)?;
-            Ok(StageReport::pending(stage, &found.status, found.percent_progress))
+            stage.check_deadline(&format!("snapshot copy {name}"), found.status.as_str())?;
+            Ok(StageReport::pending(stage, found.status.as_str(), found.percent_progress))
         }
         Progress::Failed => Err(Error::new(
             ErrorName::CopyFailed,

@@ -8,7 +8,7 @@ use replication::copying::{EarlierCopy, Expectation};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, InstanceIdentifier, SnapshotIdentifier};
 use replication::pacing::{Stage, StageName};
-use replication::progress::{self, Progress};
+use replication::progress::Progress;
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
@@ -61,18 +61,18 @@ pub async fn run(
         source_db_identifier: shared.source_database.clone(),
         stage: report,
         copy,
-        snapshot_database_time: shared.database_time.clone(),
+        snapshot_database_time: shared.data_time.clone(),
     };
     let key_arn = key::usable(kms, &config.key, key::Reach::OwnAccount).await?;
     let copy = expectation(rds, config, &message, &shared.source_database, &name, &key_arn).await?;
-    if progress::of_snapshot(&shared.status) == Progress::Pending {
+    if shared.status.progress() == Progress::Pending {
         return Ok(pending(convergence::not_started(&name, &stage)?, copy));
     }
     if let Some(source_key) = &shared.key_arn {
         key::usable(kms, source_key, key::Reach::OtherAccounts).await?;
     }
     let from = message.target_db_snapshot.arn.to_string();
-    let tags = Tags::of_replication(&config.stack, id, shared.source_database.as_str())
+    let tags = Tags::of_replication(&config.stack, id, &shared.source_database)
         .named(name.as_str())
         .with(lineage::SOURCE_SNAPSHOT, &from);
     let order = Order {
@@ -99,7 +99,7 @@ fn describe(found: Snapshot, report: StageReport, copy: Expectation) -> DbSnapsh
         source_db_identifier: found.source_database,
         stage: report,
         copy,
-        snapshot_database_time: found.database_time,
+        snapshot_database_time: found.data_time,
     }
 }
 
@@ -127,7 +127,7 @@ async fn shared_snapshot(
                  or correct this stack's SourceDBIdentifier",
             ));
     }
-    if progress::of_snapshot(&shared.status) == Progress::Failed {
+    if shared.status.progress() == Progress::Failed {
         return Err(Error::new(ErrorName::CopyFailed, doing)
             .because(format!("it is {} in the source account", shared.status))
             .advise("start the source execution again"));
@@ -149,7 +149,7 @@ async fn expectation(
         .into_iter()
         .filter(|copy| copy.is_of_stack(&config.stack) && copy.source_database == *source_database)
         .filter(|copy| copy.identifier != *this_copy)
-        .filter(|copy| progress::of_snapshot(&copy.status) == Progress::Ready)
+        .filter(|copy| copy.status.progress() == Progress::Ready)
         .max_by_key(|copy| copy.tags.get(lineage::REPLICATION_ID).map(str::to_owned))
         .map(|copy| EarlierCopy { identifier: copy.identifier.to_string(), key_arn: copy.key_arn });
     Ok(Expectation::across_accounts(message.replication.shared_snapshot_is_copy, earlier.as_ref(), key_arn))

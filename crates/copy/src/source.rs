@@ -39,7 +39,7 @@ pub async fn run(
                 copy: Expectation::shared_directly(),
             });
         }
-        let tags = Tags::of_replication(&config.stack, &id, source.source_db_identifier.as_str())
+        let tags = Tags::of_replication(&config.stack, &id, &source.source_db_identifier)
             .with(lineage::SOURCE_SNAPSHOT, source_arn.to_string())
             .named(name.as_str());
         let order = Order {

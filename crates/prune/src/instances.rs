@@ -6,7 +6,7 @@ use lambda_task::{code_and_message, fault};
 use rds_access::Instance;
 use replication::lineage;
 use replication::retention::{self, Verdict};
-use replication::{Error, naming, progress};
+use replication::{Error, naming};
 
 use crate::{Config, Deletion, Left, Pruned, Versions};
 
@@ -19,8 +19,7 @@ pub async fn prune(
 ) -> Result<(), Error> {
     let live_host = secret_access::read(secrets, &versions.secret_arn).await?.pointer.host;
     let instances = rds_access::instances(rds).await?;
-    let candidates: Vec<_> = instances.iter().map(Instance::for_decision).collect();
-    let plan = retention::plan_instances(&candidates, &config.stack, &live_host, versions.older_to_keep);
+    let plan = retention::plan_instances(&instances, &config.stack, &live_host, versions.older_to_keep);
 
     // The oldest goes first: the plan is newest first.
     for decision in plan.iter().rev() {
@@ -68,7 +67,7 @@ async fn delete_if_still_due(
 async fn delete(rds: &Rds, versions: &Versions, instance: &Instance) -> Result<Deletion, Error> {
     let name = &instance.identifier;
     let request = rds.delete_db_instance().db_instance_identifier(name.as_str());
-    let request = if versions.final_snapshot && progress::takes_final_snapshot(&instance.status) {
+    let request = if versions.final_snapshot && instance.status.takes_final_snapshot() {
         let id = instance.tags.get(lineage::REPLICATION_ID).unwrap_or_default();
         request
             .skip_final_snapshot(false)

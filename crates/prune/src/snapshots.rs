@@ -2,7 +2,6 @@
 
 use aws_sdk_rds::Client as Rds;
 use lambda_task::{code_and_message, fault};
-use rds_access::Snapshot;
 use replication::Error;
 use replication::retention::{self, SnapshotRule, Verdict};
 
@@ -15,8 +14,7 @@ pub async fn prune(
     pruned: &mut Pruned,
 ) -> Result<(), Error> {
     let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
-    let candidates: Vec<_> = snapshots.iter().map(Snapshot::for_decision).collect();
-    let plan = retention::plan_snapshots(&candidates, &config.stack, rule);
+    let plan = retention::plan_snapshots(&snapshots, &config.stack, rule);
     // The oldest goes first: the plan is newest first within a kind.
     for decision in plan.iter().rev().filter(|decision| decision.verdict == Verdict::Delete) {
         if pruned.may_delete(&decision.identifier, config.max_deletions) {

@@ -6,114 +6,11 @@ use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
 use lambda_task::fault;
 use replication::lineage::Tags;
-use replication::naming::{InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier};
-use replication::{Error, ErrorName, retention};
+use replication::naming::{InstanceIdentifier, SnapshotArn};
+pub use replication::observed::{Instance, Snapshot};
+use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-
-/// A DB snapshot as a task sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    /// Its identifier.
-    pub identifier: SnapshotIdentifier,
-    /// Its ARN.
-    pub arn: SnapshotArn,
-    /// Its `Status`.
-    pub status: String,
-    /// `PercentProgress`.
-    pub percent_progress: Option<i32>,
-    /// The instance it was made of.
-    pub source_database: InstanceIdentifier,
-    /// Whether it is encrypted.
-    pub encrypted: bool,
-    /// The ARN of its key.
-    pub key_arn: Option<String>,
-    /// The database engine.
-    pub engine: Option<String>,
-    /// The version of the engine.
-    pub engine_version: Option<String>,
-    /// Storage in GiB.
-    pub allocated_storage: Option<i32>,
-    /// The point in time of the data, as RFC 3339.
-    pub database_time: Option<String>,
-    /// Its tags; empty for a snapshot that another account has shared, RDS does not show those.
-    pub tags: Tags,
-}
-
-/// A DB instance as a task sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Instance {
-    /// Its identifier.
-    pub identifier: InstanceIdentifier,
-    /// Its ARN.
-    pub arn: String,
-    /// Its `DBInstanceStatus`.
-    pub status: String,
-    /// Its endpoint address, once it has one.
-    pub host: Option<String>,
-    /// Whether RDS refuses to delete it.
-    pub deletion_protection: bool,
-    /// The name of its master user.
-    pub master_username: Option<String>,
-    /// Whether RDS is still giving it a new master password.
-    pub password_is_pending: bool,
-    /// How far its storage may grow by itself, in GiB; nothing if it does not.
-    pub max_allocated_storage: Option<i32>,
-    /// Its weekly maintenance window, UTC.
-    pub maintenance_window: Option<String>,
-    /// Its tags.
-    pub tags: Tags,
-}
-
-impl Instance {
-    /// Whether the stack has made it.
-    #[must_use]
-    pub fn is_of_stack(&self, stack: &str) -> bool {
-        self.tags.are_of_stack(stack, self.identifier.as_str())
-    }
-
-    /// Whether the stack has made it in this replication, or from the data of this replication.
-    #[must_use]
-    pub fn is_of_replication(&self, stack: &str, id: &ReplicationId) -> bool {
-        self.tags.are_of_replication(stack, id, self.identifier.as_str())
-    }
-
-    /// What a decision needs to know of it.
-    #[must_use]
-    pub fn for_decision(&self) -> retention::Instance {
-        retention::Instance {
-            identifier: self.identifier.to_string(),
-            status: self.status.clone(),
-            host: self.host.clone(),
-            deletion_protection: self.deletion_protection,
-            tags: self.tags.clone(),
-        }
-    }
-}
-
-impl Snapshot {
-    /// Whether the stack has made it.
-    #[must_use]
-    pub fn is_of_stack(&self, stack: &str) -> bool {
-        self.tags.are_of_stack(stack, self.identifier.as_str())
-    }
-
-    /// Whether the stack has made it in this replication.
-    #[must_use]
-    pub fn is_of_replication(&self, stack: &str, id: &ReplicationId) -> bool {
-        self.tags.are_of_replication(stack, id, self.identifier.as_str())
-    }
-
-    /// What a decision needs to know of it.
-    #[must_use]
-    pub fn for_decision(&self) -> retention::Snapshot {
-        retention::Snapshot {
-            identifier: self.identifier.to_string(),
-            status: self.status.clone(),
-            tags: self.tags.clone(),
-        }
-    }
-}
 
 /// Looks at one snapshot, named by its identifier or, if another account has shared it, by its ARN.
 ///
@@ -206,7 +103,7 @@ pub fn read_snapshot(found: &DbSnapshot) -> Result<Snapshot, Error> {
     Ok(Snapshot {
         identifier: arn.identifier.clone(),
         arn,
-        status: found.status().ok_or_else(|| incomplete("Status"))?.to_owned(),
+        status: found.status().ok_or_else(|| incomplete("Status"))?.into(),
         percent_progress: found.percent_progress(),
         source_database: found
             .db_instance_identifier()
@@ -217,7 +114,7 @@ pub fn read_snapshot(found: &DbSnapshot) -> Result<Snapshot, Error> {
         engine: found.engine().map(str::to_owned),
         engine_version: found.engine_version().map(str::to_owned),
         allocated_storage: found.allocated_storage(),
-        database_time: found.snapshot_database_time().or(found.snapshot_create_time()).and_then(rfc3339),
+        data_time: found.snapshot_database_time().or(found.original_snapshot_create_time()).and_then(rfc3339),
         tags: read_tags(found.tag_list()),
     })
 }
@@ -232,7 +129,8 @@ pub fn read_instance(found: &DbInstance) -> Result<Instance, Error> {
     Ok(Instance {
         identifier: name.parse()?,
         arn: found.db_instance_arn().ok_or_else(|| incomplete("DBInstanceArn"))?.to_owned(),
-        status: found.db_instance_status().ok_or_else(|| incomplete("DBInstanceStatus"))?.to_owned(),
+        resource_id: found.dbi_resource_id().map(str::to_owned),
+        status: found.db_instance_status().ok_or_else(|| incomplete("DBInstanceStatus"))?.into(),
         host: found.endpoint().and_then(|endpoint| endpoint.address()).map(str::to_owned),
         deletion_protection: found.deletion_protection().unwrap_or(false),
         master_username: found.master_username().map(str::to_owned),
@@ -270,6 +168,25 @@ mod tests {
         assert_eq!(error.to_string(), "looking at snapshot nightly: the answer has no DBSnapshotArn");
     }
 
+    /// > The time of the data is never the time of a copy.
+    #[test]
+    fn the_time_of_a_copy_is_not_the_time_of_its_data() {
+        let at = aws_sdk_rds::primitives::DateTime::from_secs;
+        let copy = DbSnapshot::builder()
+            .db_snapshot_arn("arn:aws:rds:eu-west-1:123456789012:snapshot:nightly")
+            .db_instance_identifier("orders")
+            .status("available")
+            .snapshot_create_time(at(7_200));
+        let time = |copy: &DbSnapshot| read_snapshot(copy).unwrap().data_time;
+        assert_eq!(time(&copy.clone().build()), None);
+        let copy = copy.original_snapshot_create_time(at(3_600));
+        assert_eq!(time(&copy.clone().build()).as_deref(), Some("1970-01-01T01:00:00Z"));
+        assert_eq!(
+            time(&copy.snapshot_database_time(at(60)).build()).as_deref(),
+            Some("1970-01-01T00:01:00Z")
+        );
+    }
+
     #[test]
     fn a_snapshot_is_read_with_its_tags() {
         let found = DbSnapshot::builder()
@@ -281,7 +198,7 @@ mod tests {
             .build();
         let snapshot = read_snapshot(&found).unwrap();
         assert_eq!(snapshot.identifier.as_str(), "nightly");
-        assert_eq!(snapshot.database_time.as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!(snapshot.data_time.as_deref(), Some("1970-01-01T00:00:00Z"));
         assert_eq!(snapshot.tags.get("k"), Some("v"));
         assert!(!snapshot.encrypted);
     }

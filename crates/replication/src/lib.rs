@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`contract`] | what goes into a task and comes out of it, and what crosses accounts |
 //! | [`naming`] | what is it called, and is that a legal name |
+//! | [`observed`] | what does RDS say of a database or a snapshot |
 //! | [`progress`] | does this status word mean ready, wait, or never |
 //! | [`pacing`] | how long to wait before looking again, and when to give up |
 //! | [`lineage`] | is it ours, and which replication made it |
@@ -21,6 +22,7 @@ pub mod copying;
 pub mod error;
 pub mod lineage;
 pub mod naming;
+pub mod observed;
 pub mod pacing;
 pub mod progress;
 pub mod retention;

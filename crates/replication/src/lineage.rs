@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-use crate::naming::{ReplicationId, Version};
+use crate::naming::{InstanceIdentifier, ReplicationId, Version};
 
 /// The stack that owns the thing. Nothing without this tag, and this stack's name in it, is ever changed.
 pub const STACK: &str = "rds-replication:stack";
@@ -12,6 +14,8 @@ pub const STACK: &str = "rds-replication:stack";
 /// snapshots, to a snapshot that a person makes of one of our instances, to a copy of either. What has another identifier
 /// than this is not ours.
 pub const NAME: &str = "rds-replication:name";
+/// The `DbiResourceId` of the restored instance that carries it. What inherits the tag has another one.
+pub const RESOURCE_ID: &str = "rds-replication:resource-id";
 /// The replication that made the thing.
 pub const REPLICATION_ID: &str = "rds-replication:id";
 /// The identifier of the source database.
@@ -49,11 +53,11 @@ pub struct Tags(BTreeMap<String, String>);
 impl Tags {
     /// The tags of what a stack makes in a replication.
     #[must_use]
-    pub fn of_replication(stack: &str, id: &ReplicationId, source_database: &str) -> Self {
+    pub fn of_replication(stack: &str, id: &ReplicationId, source_database: &InstanceIdentifier) -> Self {
         Self::default()
             .with(STACK, stack)
             .with(REPLICATION_ID, id.as_str())
-            .with(SOURCE_DATABASE, source_database)
+            .with(SOURCE_DATABASE, source_database.as_str())
     }
 
     /// Adds the identifier of the thing that is made.
@@ -96,16 +100,24 @@ impl Tags {
         self.name_stack(stack) && self.get(NAME) == Some(identifier)
     }
 
-    /// Whether they say that the stack has made the thing of this identifier in this replication.
-    #[must_use]
-    pub fn are_of_replication(&self, stack: &str, id: &ReplicationId, identifier: &str) -> bool {
-        self.are_of_stack(stack, identifier) && self.get(REPLICATION_ID) == Some(id.as_str())
-    }
-
     /// The version in the tags, if it is a number.
     #[must_use]
     pub fn version(&self) -> Option<Version> {
         self.get(VERSION)?.parse().ok()
+    }
+
+    /// The point in time of the data: as the tag says, else the start of the replication.
+    #[must_use]
+    pub fn data_time(&self) -> Option<OffsetDateTime> {
+        let tagged = self.get(DATA_TIME).and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+        tagged.or_else(|| self.get(REPLICATION_ID)?.parse::<ReplicationId>().ok()?.started_at())
+    }
+
+    /// The order of versions: by the time of their data, then by the replication, then by their number, so that what
+    /// arrives late does not count as new. What has no time is the oldest.
+    #[must_use]
+    pub fn age_order(&self) -> impl Ord + use<'_> {
+        (self.data_time(), self.get(REPLICATION_ID), self.version())
     }
 
     /// The version whose data a rollback has restored, if one has.
@@ -163,14 +175,27 @@ mod tests {
     #[test]
     fn a_thing_is_ours_only_by_stack_name_and_replication() {
         let id: ReplicationId = "20261122t103400z-1f2e3d".parse().unwrap();
-        let other: ReplicationId = "20261122t103400z-aaaaaa".parse().unwrap();
-        let tags = Tags::of_replication("stack", &id, "orders").named("copy-1");
-        assert!(tags.are_of_stack("stack", "copy-1") && tags.are_of_replication("stack", &id, "copy-1"));
-        assert!(!tags.are_of_stack("stac", "copy-1") && !tags.are_of_replication("stack", &other, "copy-1"));
+        let tags = Tags::of_replication("stack", &id, &"orders".parse().unwrap()).named("copy-1");
+        assert!(tags.are_of_stack("stack", "copy-1") && !tags.are_of_stack("stac", "copy-1"));
         assert!(!tags.are_of_stack("stack", "investigation") && tags.name_stack("stack"));
         assert!(!Tags::default().are_of_stack("", ""));
         assert_eq!(tags.version(), None);
         assert!(tags.with(DELETION_MARK.0, DELETION_MARK.1).are_marked());
+    }
+
+    #[test]
+    fn versions_are_in_the_order_of_their_data() {
+        let tags = |time: Option<&str>, id: &str, version: &str| {
+            Tags::default()
+                .with_some(DATA_TIME, time.map(str::to_owned))
+                .with(REPLICATION_ID, id)
+                .with(VERSION, version)
+        };
+        let late = tags(Some("2020-01-01T00:00:00Z"), "20261122t103400z-1f2e3d", "7");
+        let older = tags(Some("2026-11-21T10:00:00Z"), "20261121t100000z-1f2e3d", "5");
+        let untimed = tags(None, "20261122t103400z-1f2e3d", "6");
+        assert!(late.age_order() < older.age_order() && older.age_order() < untimed.age_order());
+        assert!(Tags::default().age_order() < late.age_order());
     }
 
     /// > Tags that are carried over never say whose a thing is, and never mark it.

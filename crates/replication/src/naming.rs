@@ -8,9 +8,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
 
 use crate::{Error, ErrorName};
 
@@ -20,6 +20,9 @@ const INSTANCE_IDENTIFIER_LENGTH: usize = 63;
 const SNAPSHOT_IDENTIFIER_LENGTH: usize = 255;
 /// Hex digits of the digest in a replication id.
 const DIGEST_LENGTH: usize = 6;
+
+/// How the name of a copy under the shared key ends.
+const COPY_ENDING: &str = "-copy-in";
 
 const ID_TIME: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]t[hour][minute][second]z");
 
@@ -131,6 +134,22 @@ impl ReplicationId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// When the replication started; nothing if the id begins with no possible time.
+    #[must_use]
+    pub fn started_at(&self) -> Option<OffsetDateTime> {
+        let (stamp, _) = self.0.split_once('-')?;
+        PrimitiveDateTime::parse(stamp, ID_TIME).ok().map(PrimitiveDateTime::assume_utc)
+    }
+}
+
+/// Whether a snapshot of ours has this name in the replication of this id: `<base>-<id>`, or the same with the ending of
+/// an encrypted copy.
+#[must_use]
+pub fn is_snapshot_of(identifier: &SnapshotIdentifier, id: &str) -> bool {
+    let name = identifier.as_str();
+    let of_snapshot = name.strip_suffix(COPY_ENDING).unwrap_or(name);
+    of_snapshot.strip_suffix(id).is_some_and(|base| base.len() > 1 && base.ends_with('-'))
 }
 
 /// How the ids of replications begin that started at a time; ids compare with it by age.
@@ -198,7 +217,7 @@ pub fn source_snapshot(base: &str, id: &ReplicationId) -> Result<SnapshotIdentif
 /// # Errors
 /// [`ErrorName::InvalidInput`] when the result is too long.
 pub fn encrypted_copy(of: &SnapshotIdentifier) -> Result<SnapshotIdentifier, Error> {
-    format!("{of}-copy-in").parse()
+    format!("{of}{COPY_ENDING}").parse()
 }
 
 /// The destination's own copy: `<DatabaseName>-<id>`.

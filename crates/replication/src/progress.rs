@@ -1,81 +1,114 @@
-//! The status words of RDS, each sorted once, here, into ready, pending or failed.
+//! The status words of RDS, each sorted once, here.
 //!
 //! Words and their meaning: Amazon RDS User Guide, "Viewing Amazon RDS DB instance status", and the `Status` of
-//! `DBSnapshot` in the API model. A word that is in no table is one RDS has not taught us yet: it counts as pending,
-//! and the deadline of the stage ends it.
+//! `DBSnapshot` in the API model. A status that is in no table is judged by its form, see
+//! [`InstanceStatus`].
+
+use std::fmt;
 
 use Progress::{Failed, Pending, Ready};
+use Restored::{Broken, Busy, Deleting, FailedRestore, Stopped, Usable};
 
 /// What a status word means for a task that waits for the thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// It can be used now.
     Ready,
-    /// Not yet; look again later.
+    /// Not yet; poll again later.
     Pending,
     /// It will not become ready by itself.
     Failed,
 }
 
+/// What the status of a restored instance means for those who wait for it, keep it or delete it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restored {
+    /// It answers readers, once it has an endpoint.
+    Usable,
+    /// RDS is working on it, or has a word for it that is not known here.
+    Busy,
+    /// An operator has stopped it; it is whole and can be started.
+    Stopped,
+    /// It is on its way out.
+    Deleting,
+    /// The restore failed, so that it never held anything.
+    FailedRestore,
+    /// It does not answer, and only an operator can change that.
+    Broken,
+}
+
 /// What one `DBInstanceStatus` means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InstanceStatus {
+pub struct InstanceWord {
     /// The word.
     pub word: &'static str,
-    /// For a restored instance that the secret is to name.
-    pub restored: Progress,
+    /// For a restored instance.
+    pub restored: Restored,
     /// For a source instance that is to be snapshotted: `CreateDBSnapshot` takes `available` and
     /// `storage-optimization` (API model).
     pub source: Progress,
     /// Whether RDS deletes it now: `DeleteDBInstance` is refused while another change runs (API model).
     pub deletable: bool,
+    /// Whether RDS can make a final snapshot of it; if not, it can only be deleted without one (API model,
+    /// `DeleteDBInstance`; RDS User Guide, "Viewing Amazon RDS DB instance status").
+    pub final_snapshot: bool,
 }
 
-const fn instance(
-    word: &'static str,
-    restored: Progress,
-    source: Progress,
-    deletable: bool,
-) -> InstanceStatus {
-    InstanceStatus { word, restored, source, deletable }
+const fn instance(word: &'static str, restored: Restored, source: Progress) -> InstanceWord {
+    let deletable = matches!(restored, Broken | FailedRestore) || matches!(source, Ready);
+    InstanceWord { word, restored, source, deletable, final_snapshot: true }
+}
+
+impl InstanceWord {
+    const fn deletable(self) -> Self {
+        Self { deletable: true, ..self }
+    }
+
+    const fn without_final_snapshot(self) -> Self {
+        Self { final_snapshot: false, ..self }
+    }
 }
 
 /// Every documented status of a DB instance.
-pub const INSTANCE_STATUSES: &[InstanceStatus] = &[
-    instance("available", Ready, Ready, true),
-    instance("backing-up", Pending, Pending, false),
-    instance("configuring-enhanced-monitoring", Pending, Pending, false),
-    instance("configuring-iam-database-auth", Pending, Pending, false),
-    instance("configuring-log-exports", Pending, Pending, false),
-    instance("converting-to-vpc", Pending, Pending, false),
-    instance("creating", Pending, Pending, false),
-    instance("delete-precheck", Failed, Failed, false),
-    instance("deleting", Failed, Failed, false),
-    instance("failed", Failed, Failed, true),
-    instance("inaccessible-encryption-credentials", Failed, Failed, true),
-    instance("inaccessible-encryption-credentials-recoverable", Failed, Failed, true),
-    instance("incompatible-create", Failed, Failed, true),
-    instance("incompatible-network", Failed, Failed, true),
-    instance("incompatible-option-group", Failed, Failed, true),
-    instance("incompatible-parameters", Failed, Failed, true),
-    instance("incompatible-restore", Failed, Failed, true),
-    instance("insufficient-capacity", Failed, Failed, true),
-    instance("maintenance", Pending, Pending, false),
-    instance("modifying", Pending, Pending, false),
-    instance("moving-to-vpc", Pending, Pending, false),
-    instance("rebooting", Pending, Pending, false),
-    instance("renaming", Pending, Pending, false),
-    instance("resetting-master-credentials", Pending, Pending, false),
-    instance("restore-error", Failed, Failed, true),
-    instance("starting", Pending, Pending, false),
-    instance("stopped", Failed, Failed, true),
-    instance("stopping", Failed, Failed, false),
-    instance("storage-config-upgrade", Pending, Pending, false),
-    instance("storage-full", Failed, Failed, true),
+pub const INSTANCE_STATUSES: &[InstanceWord] = &[
+    instance("available", Usable, Ready),
+    // Since 2025 a restore with backup retention can stay like this for hours, and it answers all the while.
+    instance("backing-up", Usable, Pending),
+    instance("configuring-enhanced-monitoring", Busy, Pending),
+    instance("configuring-iam-database-auth", Busy, Pending),
+    instance("configuring-log-exports", Busy, Pending),
+    instance("converting-to-vpc", Busy, Pending),
+    instance("creating", Busy, Pending),
+    instance("delete-precheck", Deleting, Failed),
+    instance("deleting", Deleting, Failed),
+    instance("failed", FailedRestore, Failed).without_final_snapshot(),
+    instance("inaccessible-encryption-credentials", Broken, Failed).without_final_snapshot(),
+    instance("inaccessible-encryption-credentials-recoverable", Broken, Failed),
+    instance("incompatible-create", FailedRestore, Failed),
+    instance("incompatible-credentials", Broken, Failed),
+    instance("incompatible-network", Broken, Failed).without_final_snapshot(),
+    instance("incompatible-option-group", Broken, Failed),
+    instance("incompatible-parameters", Broken, Failed),
+    instance("incompatible-restore", FailedRestore, Failed).without_final_snapshot(),
+    instance("insufficient-capacity", Broken, Failed),
+    instance("maintenance", Busy, Pending),
+    instance("modify-failed", Broken, Failed),
+    instance("modifying", Busy, Pending),
+    instance("moving-to-vpc", Busy, Pending),
+    instance("rebooting", Busy, Pending),
+    instance("renaming", Busy, Pending),
+    instance("resetting-master-credentials", Busy, Pending),
+    instance("restore-error", FailedRestore, Failed).without_final_snapshot(),
+    instance("starting", Busy, Pending),
+    instance("stopped", Stopped, Failed).deletable(),
+    instance("stopping", Stopped, Failed),
+    instance("storage-config-upgrade", Busy, Pending),
+    instance("storage-full", Broken, Failed),
     // After a restore the blocks are still being fetched: it answers, only more slowly, and that can take hours.
-    instance("storage-initialization", Ready, Pending, false),
-    instance("storage-optimization", Ready, Ready, true),
-    instance("upgrading", Pending, Pending, false),
+    instance("storage-initialization", Usable, Pending),
+    instance("storage-optimization", Usable, Ready),
+    instance("upgrade-failed", Broken, Failed),
+    instance("upgrading", Busy, Pending),
 ];
 
 /// Every known `Status` of a DB snapshot or of a copy of one.
@@ -91,51 +124,119 @@ pub const SNAPSHOT_STATUSES: &[(&str, Progress)] = &[
     ("pending", Pending),
 ];
 
-fn known(status: &str) -> Option<&'static InstanceStatus> {
-    INSTANCE_STATUSES.iter().find(|known| known.word == status)
+/// What a word means that is in no table. Those of these forms are ends that do not mend themselves, as
+/// CloudFormation's own handler takes them; any other waits, and the deadline of the stage ends it. RDS itself decides
+/// whether it deletes a thing in such a state, and makes a final snapshot of it.
+fn unlisted(word: &str) -> InstanceWord {
+    let is_end = word.starts_with("incompatible-") || word.ends_with("-failed") || word.ends_with("-error");
+    let (restored, source) = if is_end { (Broken, Failed) } else { (Busy, Pending) };
+    InstanceWord { word: "", restored, source, deletable: true, final_snapshot: true }
 }
 
-/// Sorts the status of a restored instance that the secret is to name.
-#[must_use]
-pub fn of_restored_instance(status: &str) -> Progress {
-    known(status).map_or(Pending, |known| known.restored)
+/// The `DBInstanceStatus` of an instance. No other file compares its words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceStatus(String);
+
+impl InstanceStatus {
+    fn row(&self) -> InstanceWord {
+        let listed = INSTANCE_STATUSES.iter().find(|known| known.word == self.0);
+        listed.copied().unwrap_or_else(|| unlisted(&self.0))
+    }
+
+    /// The word of RDS.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What it means for a restored instance.
+    #[must_use]
+    pub fn restored(&self) -> Restored {
+        self.row().restored
+    }
+
+    /// What it means for a source instance that is to be snapshotted.
+    #[must_use]
+    pub fn source(&self) -> Progress {
+        self.row().source
+    }
+
+    /// Whether a deletion is worth trying in this state: RDS accepts it, or the word is not known here.
+    #[must_use]
+    pub fn is_deletable(&self) -> bool {
+        self.row().deletable
+    }
+
+    /// Whether RDS can make a final snapshot of an instance in this state.
+    #[must_use]
+    pub fn takes_final_snapshot(&self) -> bool {
+        self.row().final_snapshot
+    }
 }
 
-/// Sorts the status of a source instance that is to be snapshotted.
-#[must_use]
-pub fn of_source_instance(status: &str) -> Progress {
-    known(status).map_or(Pending, |known| known.source)
+impl Restored {
+    /// What it means for a task that waits for the instance to answer.
+    #[must_use]
+    pub fn progress(self) -> Progress {
+        match self {
+            Usable => Ready,
+            Busy => Pending,
+            Stopped | Deleting | FailedRestore | Broken => Failed,
+        }
+    }
 }
 
-/// Sorts the status of a snapshot or of a copy of one.
-#[must_use]
-pub fn of_snapshot(status: &str) -> Progress {
-    SNAPSHOT_STATUSES.iter().find(|(word, _)| *word == status).map_or(Pending, |(_, progress)| *progress)
+/// The `Status` of a snapshot or of a copy of one. No other file compares its words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotStatus(String);
+
+impl SnapshotStatus {
+    /// The word of RDS.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What it means for a task that waits for the snapshot.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let listed = SNAPSHOT_STATUSES.iter().find(|(word, _)| *word == self.0);
+        listed.map_or(Pending, |(_, progress)| *progress)
+    }
+
+    /// Whether it is on its way out.
+    #[must_use]
+    pub fn is_deleting(&self) -> bool {
+        matches!(self.0.as_str(), "deleted" | "deleting")
+    }
 }
 
-/// Whether RDS accepts a deletion of an instance in this status.
-#[must_use]
-pub fn instance_is_deletable(status: &str) -> bool {
-    known(status).is_some_and(|known| known.deletable)
+macro_rules! status_type {
+    ($name:ident) => {
+        impl From<&str> for $name {
+            fn from(word: &str) -> Self {
+                Self(word.to_owned())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
 }
 
-/// Whether RDS can make a final snapshot of an instance in this status; if not, it can only be deleted without one
-/// (API model, `DeleteDBInstance`; RDS User Guide, "Viewing Amazon RDS DB instance status").
-#[must_use]
-pub fn takes_final_snapshot(status: &str) -> bool {
-    !matches!(
-        status,
-        "failed"
-            | "inaccessible-encryption-credentials"
-            | "incompatible-network"
-            | "incompatible-restore"
-            | "restore-error"
-    )
-}
+status_type!(InstanceStatus);
+status_type!(SnapshotStatus);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of(word: &str) -> InstanceStatus {
+        word.into()
+    }
 
     #[test]
     fn every_word_is_sorted_once() {
@@ -148,17 +249,24 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_not_known_waits_and_is_not_deleted() {
-        assert_eq!(of_restored_instance("a-word-of-next-year"), Pending);
-        assert_eq!(of_source_instance("a-word-of-next-year"), Pending);
-        assert_eq!(of_snapshot("a-word-of-next-year"), Pending);
-        assert!(!instance_is_deletable("a-word-of-next-year"));
+    fn a_word_that_is_not_known_waits_and_rds_decides_about_its_deletion() {
+        let word = "a-word-of-next-year";
+        assert_eq!((of(word).restored(), of(word).source()), (Busy, Pending));
+        assert_eq!(SnapshotStatus::from(word).progress(), Pending);
+        assert!(of(word).is_deletable());
+    }
+
+    #[test]
+    fn an_unlisted_word_of_the_form_of_an_end_is_an_end() {
+        for word in ["incompatible-anything", "something-failed", "something-error"] {
+            assert_eq!((of(word).restored(), of(word).source()), (Broken, Failed), "{word}");
+        }
     }
 
     #[test]
     fn only_what_is_ready_or_will_not_mend_itself_is_deletable() {
         for status in INSTANCE_STATUSES.iter().filter(|status| status.deletable) {
-            assert_ne!(status.restored, Pending, "{}", status.word);
+            assert_ne!(status.restored, Busy, "{}", status.word);
         }
     }
 
@@ -167,9 +275,9 @@ mod tests {
         for word in
             ["failed", "incompatible-restore", "incompatible-network", "storage-full", "restore-error"]
         {
-            assert_eq!(of_restored_instance(word), Failed, "{word}");
-            assert_eq!(of_source_instance(word), Failed, "{word}");
+            assert_eq!(of(word).restored().progress(), Failed, "{word}");
+            assert_eq!(of(word).source(), Failed, "{word}");
         }
-        assert_eq!(of_snapshot("failed"), Failed);
+        assert_eq!(SnapshotStatus::from("failed").progress(), Failed);
     }
 }

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::naming::Version;
-use crate::progress::{self, Progress};
-use crate::retention::{self, Instance, Snapshot};
+use crate::observed::{Instance, Snapshot};
+use crate::progress::{Progress, Restored};
+use crate::retention;
 use crate::{Error, ErrorName};
 
 /// The version that a person asks for: `7`, or `"previous"` for the next lower one than the live one.
@@ -39,11 +40,11 @@ impl TryFrom<Value> for Wanted {
 
 /// Where a version is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place<'a> {
+pub enum Place<'i, 's> {
     /// An instance holds it.
-    Instance(&'a Instance),
+    Instance(&'i Instance),
     /// Only a snapshot copy holds it; it has to be restored first.
-    Snapshot(&'a Snapshot, Version),
+    Snapshot(&'s Snapshot, Version),
 }
 
 /// How one can get at a version, as a list of the versions says it.
@@ -60,19 +61,19 @@ enum Kept {
 ///
 /// # Errors
 /// [`ErrorName::VersionNotFound`], with the versions that exist.
-pub fn find<'a>(
+pub fn find<'i, 's>(
     wanted: Wanted,
     stack: &str,
     live_host: &str,
-    instances: &'a [Instance],
-    snapshots: &'a [Snapshot],
-) -> Result<Place<'a>, Error> {
+    instances: &'i [Instance],
+    snapshots: &'s [Snapshot],
+) -> Result<Place<'i, 's>, Error> {
     let live = retention::live_instance(instances, stack, live_host).and_then(|live| live.tags.version());
     let instances: Vec<&Instance> = instances.iter().filter(|i| i.is_of_stack(stack)).collect();
     let snapshots: Vec<&Snapshot> = snapshots
         .iter()
         .filter(|snapshot| snapshot.is_of_stack(stack))
-        .filter(|s| progress::of_snapshot(&s.status) == Progress::Ready)
+        .filter(|s| s.status.progress() == Progress::Ready)
         .collect();
     let mut versions: BTreeMap<Version, Kept> = BTreeMap::new();
     for version in snapshots.iter().filter_map(|snapshot| snapshot.tags.version()) {
@@ -107,8 +108,11 @@ pub fn find<'a>(
     let usable = instances.iter().filter(holds).filter(|instance| !is_gone(instance));
     // The version itself before what was restored of it, and what is ready before what is not.
     let best = usable.max_by_key(|instance| {
-        let progress = progress::of_restored_instance(&instance.status);
-        (progress == Progress::Ready, instance.tags.version() == Some(version), instance.tags.version())
+        (
+            instance.status.restored() == Restored::Usable,
+            instance.tags.version() == Some(version),
+            instance.tags.version(),
+        )
     });
     let snapshot = snapshots.iter().find(|snapshot| snapshot.tags.version() == Some(version));
     match (best, snapshot) {
@@ -126,8 +130,7 @@ pub fn find<'a>(
 
 /// Whether an instance will never again answer anybody, so that the version is as good as gone.
 fn is_gone(instance: &Instance) -> bool {
-    let sleeps = instance.status.starts_with("stop");
-    progress::of_restored_instance(&instance.status) == Progress::Failed && !sleeps
+    matches!(instance.status.restored(), Restored::Deleting | Restored::FailedRestore | Restored::Broken)
 }
 
 fn list(versions: &BTreeMap<Version, Kept>, live: Option<Version>) -> String {
@@ -162,8 +165,10 @@ mod tests {
 
     fn found(wanted: Wanted, live: &str, world: &(Vec<Instance>, Vec<Snapshot>)) -> Result<String, Error> {
         find(wanted, STACK, live, &world.0, &world.1).map(|place| match place {
-            Place::Instance(instance) => instance.identifier.clone(),
-            Place::Snapshot(snapshot, version) => format!("{} as {version}", snapshot.identifier),
+            Place::Instance(instance) => instance.identifier.to_string(),
+            Place::Snapshot(snapshot, version) => {
+                format!("{} as {version}", snapshot.identifier.as_str().split("-2026").next().unwrap())
+            }
         })
     }
 
@@ -208,10 +213,10 @@ mod tests {
             one.tags = one.tags.clone().with(lineage::STACK, "another-stack");
         }
         for one in &mut foreign.0[2..] {
-            one.identifier = format!("investigation-{}", one.identifier);
+            one.identifier = format!("investigation-{}", one.identifier).parse().unwrap();
         }
         for one in &mut foreign.1 {
-            one.identifier = format!("{}-for-good", one.identifier);
+            one.identifier = format!("{}-for-good", one.identifier).parse().unwrap();
         }
         let error = found(Wanted::Version(4), "db-6.c1.example", &foreign).unwrap_err();
         assert!(error.to_string().contains("the versions that exist: none;"), "{error}");

@@ -23,7 +23,7 @@ use replication::contract::{DbInstance, Envelope, StageReport, VersionState};
 use replication::lineage;
 use replication::naming::InstanceIdentifier;
 use replication::pacing::{Stage, StageName};
-use replication::progress::{self, Progress};
+use replication::progress::Restored;
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
@@ -103,14 +103,14 @@ fn report(found: &Instance, stage: &Stage) -> Result<DbInstance, Error> {
             .advise("put the tag back, or delete the database and start the source execution again")
     })?;
     let waiting = || format!("waiting for database {name}");
-    let report = match (progress::of_restored_instance(&found.status), &found.host) {
-        (Progress::Ready, Some(_)) => StageReport::available(stage, &found.status),
-        (Progress::Failed, _) if found.status.starts_with("stop") => {
+    let report = match (found.status.restored(), &found.host) {
+        (Restored::Usable, Some(_)) => StageReport::available(stage, found.status.as_str()),
+        (Restored::Stopped, _) => {
             return Err(Error::new(ErrorName::InstanceNotReady, waiting())
                 .because(format!("it is {}", found.status))
                 .advise("start it in the RDS console, then start the execution again"));
         }
-        (Progress::Failed, _) => {
+        (Restored::Deleting | Restored::FailedRestore | Restored::Broken, _) => {
             return Err(Error::new(ErrorName::RestoreFailed, waiting())
                 .because(format!("it is {}", found.status))
                 .advise(
@@ -119,9 +119,9 @@ fn report(found: &Instance, stage: &Stage) -> Result<DbInstance, Error> {
                 ));
         }
         // An instance has no endpoint until RDS has given it one (API model).
-        (Progress::Ready | Progress::Pending, _) => {
-            stage.check_deadline(&format!("database {name}"), &found.status)?;
-            StageReport::pending(stage, &found.status, None)
+        (Restored::Usable | Restored::Busy, _) => {
+            stage.check_deadline(&format!("database {name}"), found.status.as_str())?;
+            StageReport::pending(stage, found.status.as_str(), None)
         }
     };
     Ok(DbInstance {

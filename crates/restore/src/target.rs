@@ -2,7 +2,7 @@
 
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
-use rds_access::{Instance, Snapshot};
+use rds_access::Instance;
 use replication::contract::{DbInstance, DbSnapshot, DestinationInput, Purpose, VersionState};
 use replication::lineage::{self, Tags};
 use replication::naming::{InstanceIdentifier, SnapshotArn, SnapshotIdentifier};
@@ -82,7 +82,7 @@ fn of_replication<'a>(
     if let Some(instance) = instances.iter().find(own) {
         return Target::There { instance, made_by: Some(MadeBy::Replication(snapshot.arn.clone())) };
     }
-    let tags = Tags::of_replication(&config.stack, id, snapshot.source_db_identifier.as_str())
+    let tags = Tags::of_replication(&config.stack, id, &snapshot.source_db_identifier)
         .with_some(lineage::SOURCE_SNAPSHOT, snapshot.arn.as_ref().map(ToString::to_string))
         .with_some(lineage::DATA_TIME, snapshot.snapshot_database_time.clone());
     let of_source = input.replication.source_tags.clone();
@@ -109,20 +109,10 @@ async fn of_rollback<'a>(
 ) -> Result<Target<'a>, Error> {
     let live_host = secret_access::read(secrets, &config.secret_arn).await?.pointer.host;
     let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
-    let seen: Vec<_> = instances.iter().map(Instance::for_decision).collect();
-    let kept: Vec<_> = snapshots.iter().map(Snapshot::for_decision).collect();
-    let place = rollback::find(wanted, &config.stack, &live_host, &seen, &kept)?;
-    // The decision speaks of what it was given, so that its identifiers are found.
-    let gone = || Error::new(ErrorName::NotFound, "looking for the version again");
+    let place = rollback::find(wanted, &config.stack, &live_host, instances, &snapshots)?;
     match place {
-        Place::Instance(chosen) => {
-            let is_it = |instance: &&Instance| instance.identifier.as_str() == chosen.identifier;
-            let instance = instances.iter().find(is_it).ok_or_else(gone)?;
-            Ok(Target::There { instance, made_by: None })
-        }
-        Place::Snapshot(chosen, version) => {
-            let is_it = |snapshot: &&Snapshot| snapshot.identifier.as_str() == chosen.identifier;
-            let snapshot = snapshots.iter().find(is_it).ok_or_else(gone)?;
+        Place::Instance(instance) => Ok(Target::There { instance, made_by: None }),
+        Place::Snapshot(snapshot, version) => {
             let of_snapshot = |key| snapshot.tags.get(key).map(|value| (key, value.to_owned())).into_iter();
             // The data is that of the snapshot's replication, and so is its age.
             let tags = [lineage::STACK, lineage::REPLICATION_ID, lineage::SOURCE_DATABASE]
@@ -131,7 +121,7 @@ async fn of_rollback<'a>(
                 .collect::<Tags>()
                 .with(lineage::SOURCE_SNAPSHOT, snapshot.arn.to_string())
                 .with(lineage::RESTORED_VERSION, version.to_string())
-                .with_some(lineage::DATA_TIME, snapshot.database_time.clone());
+                .with_some(lineage::DATA_TIME, snapshot.data_time.clone());
             let origin = Origin { snapshot: snapshot.identifier.clone(), tags, of_source: Tags::default() };
             Ok(Target::ToRestore(Box::new(origin)))
         }
@@ -155,24 +145,14 @@ fn check_database(config: &Config, named: Option<&InstanceIdentifier>) -> Result
 
 #[cfg(test)]
 mod tests {
+    use replication::observed;
     use serde_json::json;
 
     use super::*;
 
     fn instance(tags: &[(&str, &str)]) -> Instance {
         let usual = [(lineage::STACK, "stack"), (lineage::VERSION, "5"), (lineage::NAME, "orders-copy-5")];
-        Instance {
-            identifier: "orders-copy-5".parse().unwrap(),
-            arn: "arn".to_owned(),
-            status: "available".to_owned(),
-            host: None,
-            deletion_protection: false,
-            master_username: None,
-            password_is_pending: false,
-            max_allocated_storage: None,
-            maintenance_window: None,
-            tags: usual.iter().chain(tags).copied().collect(),
-        }
+        observed::testing::instance("orders-copy-5", usual.iter().chain(tags).copied().collect())
     }
 
     #[test]

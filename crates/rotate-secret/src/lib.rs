@@ -117,7 +117,7 @@ pub async fn run(
     };
     let secret = current.secret;
     if matches!(outcome, Outcome::InstanceBusy | Outcome::PasswordPending) {
-        let status = &target.instance.status;
+        let status = target.instance.status.as_str();
         stage.check_deadline(
             &format!("database {} before the secret moves", target.instance.identifier),
             status,
@@ -128,7 +128,7 @@ pub async fn run(
         }
         return Ok(SecretMove { pointer: secret.pointer, outcome, stage, marked: vec![], unmarked: vec![] });
     }
-    let stage = StageReport::available(&stage, &target.instance.status);
+    let stage = StageReport::available(&stage, target.instance.status.as_str());
     let (pointer, instances) = match outcome {
         Outcome::Moved => writing::look_after(rds, secrets, config, &input.state, &target).await?,
         Outcome::AlreadyMoved => (target.pointer, instances),

@@ -66,8 +66,7 @@ async fn one_pass(
     live_host: &str,
     changed: &mut Changed,
 ) -> Result<bool, Error> {
-    let seen: Vec<_> = instances.iter().map(Instance::for_decision).collect();
-    let plan = retention::plan_instances(&seen, &config.stack, live_host, config.older_to_keep);
+    let plan = retention::plan_instances(instances, &config.stack, live_host, config.older_to_keep);
     let (mut has_set, mut failed) = (false, Vec::new());
     for decision in plan {
         tracing::info!(%decision, "decided");

@@ -9,7 +9,7 @@ use lambda_task::fault;
 use rds_access::Instance;
 use replication::Error;
 use replication::naming::{self, InstanceIdentifier};
-use replication::progress::{self, Progress};
+use replication::progress::Restored;
 use replication::secret::Secret;
 
 use crate::Config;
@@ -41,12 +41,12 @@ pub async fn take_back(
 fn is_lost(instances: &[Instance], of_run: &InstanceIdentifier, live_host: &str) -> bool {
     let is_named = naming::instance_of_endpoint(live_host) == of_run.as_str();
     let found = instances.iter().find(|instance| instance.identifier == *of_run);
-    is_named && found.is_none_or(|instance| instance.status == "deleting")
+    is_named && found.is_none_or(|instance| instance.status.restored() == Restored::Deleting)
 }
 
 fn answers(instances: &[Instance], host: &str) -> bool {
     let found = instances.iter().find(|instance| instance.host.as_deref() == Some(host));
-    found.is_some_and(|instance| progress::of_restored_instance(&instance.status) == Progress::Ready)
+    found.is_some_and(|instance| instance.status.restored() == Restored::Usable)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use rds_access::Instance;
 use replication::contract::{Purpose, VersionState};
 use replication::lineage;
-use replication::progress::{self, Progress};
+use replication::progress::Progress;
 use replication::secret::Pointer;
 use replication::{Error, ErrorName};
 
@@ -49,7 +49,7 @@ pub fn find<'a>(
             .because("its tags are not those of the version that this run has brought up")
             .advise(again));
     }
-    let progress = progress::of_restored_instance(&instance.status);
+    let progress = instance.status.restored().progress();
     match &instance.host {
         Some(host) if progress != Progress::Failed => {
             let version = format!("-{}", wanted.version);

@@ -1,5 +1,6 @@
 use replication::ErrorName;
 use replication::lineage::{self, Tags};
+use replication::observed;
 use replication::secret::Pointer;
 use serde_json::{Value, json};
 
@@ -10,21 +11,10 @@ const OTHER: &str = "20261122t113400z-aaaaaa";
 
 pub fn instance(version: u32, status: &str, id: &str) -> Instance {
     let name = format!("copy3-{version}");
-    let tags = Tags::of_replication("stack", &id.parse().unwrap(), "orders")
+    let tags = Tags::of_replication("stack", &id.parse().unwrap(), &"orders".parse().unwrap())
         .with(lineage::VERSION, version.to_string())
         .named(&name);
-    Instance {
-        host: Some(format!("{name}.c1.example")),
-        identifier: name.parse().unwrap(),
-        arn: "arn".to_owned(),
-        status: status.to_owned(),
-        deletion_protection: false,
-        master_username: None,
-        password_is_pending: false,
-        max_allocated_storage: None,
-        maintenance_window: None,
-        tags,
-    }
+    Instance { status: status.into(), ..observed::testing::instance(&name, tags) }
 }
 
 fn state(purpose: &Value) -> VersionState {

@@ -12,7 +12,7 @@ use replication::contract::{Envelope, SourceDbSnapshot, SourceState, StageReport
 use replication::lineage::Tags;
 use replication::naming::{self, InstanceIdentifier, ReplicationId, SnapshotIdentifier};
 use replication::pacing::{Stage, StageName};
-use replication::progress::{self, Progress};
+use replication::progress::Progress;
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
@@ -89,16 +89,16 @@ async fn create(
             .because("there is no database of this name in this account and Region")
             .advise("check the stack's SourceDBIdentifier, or the execution's input"));
     };
-    match progress::of_source_instance(&instance.status) {
+    match instance.status.source() {
         Progress::Ready => {}
-        Progress::Pending => return not_started(stage, database, name, &instance.status),
+        Progress::Pending => return not_started(stage, database, name, instance.status.as_str()),
         Progress::Failed => {
             return Err(Error::new(ErrorName::InstanceNotReady, doing)
                 .because(format!("the database is {}", instance.status))
                 .advise("bring it back to available, then start the execution again"));
         }
     }
-    let mut tags = Tags::of_replication(&config.stack, id, database.as_str()).named(name.as_str());
+    let mut tags = Tags::of_replication(&config.stack, id, database).named(name.as_str());
     if config.carry_source_tags {
         // The snapshot keeps them, so that every later look finds those of the moment of the snapshot.
         tags = tags.over(&instance.tags);
@@ -167,11 +167,11 @@ fn report(
             .because("a snapshot of this name exists and was not made by this run")
             .advise("rename or delete it, or change the stack's SourceDBSnapshotName"));
     }
-    let report = match progress::of_snapshot(&found.status) {
-        Progress::Ready => StageReport::available(stage, &found.status),
+    let report = match found.status.progress() {
+        Progress::Ready => StageReport::available(stage, found.status.as_str()),
         Progress::Pending => {
-            stage.check_deadline(&format!("snapshot {name}"), &found.status)?;
-            StageReport::pending(stage, &found.status, found.percent_progress)
+            stage.check_deadline(&format!("snapshot {name}"), found.status.as_str())?;
+            StageReport::pending(stage, found.status.as_str(), found.percent_progress)
         }
         Progress::Failed => {
             return Err(Error::new(ErrorName::SnapshotFailed, format!("waiting for snapshot {name}"))
@@ -190,7 +190,7 @@ fn report(
         engine: found.engine,
         engine_version: found.engine_version,
         allocated_storage: found.allocated_storage,
-        snapshot_database_time: found.database_time,
+        snapshot_database_time: found.data_time,
         source_tags: if config.carry_source_tags { found.tags.handed_on() } else { Tags::default() },
         identifier: found.identifier,
     })

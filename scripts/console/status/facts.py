@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 # The tags of crates/replication/src/lineage.rs.
 STACK = "rds-replication:stack"
 NAME = "rds-replication:name"
+RESOURCE_ID = "rds-replication:resource-id"
 REPLICATION_ID = "rds-replication:id"
 SOURCE_DATABASE = "rds-replication:source-db"
 SOURCE_SNAPSHOT = "rds-replication:source-snapshot"

@@ -13,7 +13,7 @@ from .facts import (
 )
 
 # The words of crates/replication/src/progress.rs for a restored instance; a word in neither set is on its way.
-READY = frozenset({"available", "storage-initialization", "storage-optimization"})
+READY = frozenset({"available", "backing-up", "storage-initialization", "storage-optimization"})
 FAILED = frozenset(
     {
         "delete-precheck",
@@ -22,15 +22,18 @@ FAILED = frozenset(
         "inaccessible-encryption-credentials",
         "inaccessible-encryption-credentials-recoverable",
         "incompatible-create",
+        "incompatible-credentials",
         "incompatible-network",
         "incompatible-option-group",
         "incompatible-parameters",
         "incompatible-restore",
         "insufficient-capacity",
+        "modify-failed",
         "restore-error",
         "stopped",
         "stopping",
         "storage-full",
+        "upgrade-failed",
     }
 )
 #: What a restore that failed leaves; in another failed status a copy that was whole waits for a person.

@@ -35,7 +35,7 @@ pub fn every_documented_status_is_sorted(cloud: &Cloud) {
     Task::new(b, &pair, "CopyFunction", &["CopyFailed"]).walk(&arn, snapshots(), |_| event.clone());
 
     let restored = b.instance(&text(&destination["DBInstance"]["db_instance_identifier"]));
-    let words = INSTANCE_STATUSES.iter().map(|status| (status.word, status.restored));
+    let words = INSTANCE_STATUSES.iter().map(|status| (status.word, status.restored.progress()));
     // What a person has put to sleep only waits for that person.
     Task::new(b, &pair, "RestoreFunction", &["RestoreFailed", "InstanceNotReady"]).walk(
         &text(&restored["DBInstanceArn"]),

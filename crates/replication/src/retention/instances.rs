@@ -1,9 +1,10 @@
 //! The decision about instances.
 
 use crate::naming::Version;
-use crate::progress::{self, Progress};
+use crate::observed::Instance;
+use crate::progress::Restored;
 
-use super::{Decision, Instance, Verdict, of_a_person};
+use super::{Decision, Verdict, of_a_person};
 
 /// The instance of the stack that the secret names, if it names one.
 #[must_use]
@@ -50,7 +51,7 @@ pub fn plan_instances(instances: &[Instance], stack: &str, live_host: &str, keep
             }
             Standing::Leaving => (Verdict::Keep, "it is already being deleted".to_owned()),
         };
-        plan.push(Decision { identifier: instance.identifier.clone(), verdict, reason });
+        plan.push(Decision { identifier: instance.identifier.to_string(), verdict, reason });
     }
     plan
 }
@@ -84,15 +85,13 @@ fn standing(instance: &Instance, live_host: &str, live_version: Option<Version>)
         }
         Some(_) => {}
     }
-    match (instance.status.as_str(), progress::of_restored_instance(&instance.status)) {
-        ("deleting", _) => Standing::Leaving,
-        // A stopped copy is a whole one that a person has put to sleep.
-        ("stopped" | "stopping", _) | (_, Progress::Ready) => Standing::Older,
-        ("failed" | "incompatible-create" | "incompatible-restore" | "restore-error", _) => {
-            Standing::NeverWas
-        }
-        // Busy, or waiting for a person who can bring it back, such as storage-full.
-        (_, Progress::Pending | Progress::Failed) => Standing::Unready,
+    match instance.status.restored() {
+        Restored::Deleting => Standing::Leaving,
+        // A stopped instance is whole: an operator has stopped it.
+        Restored::Stopped | Restored::Usable => Standing::Older,
+        Restored::FailedRestore => Standing::NeverWas,
+        // Busy, or waiting for an operator who can bring it back, such as storage-full.
+        Restored::Busy | Restored::Broken => Standing::Unready,
     }
 }
 
@@ -106,7 +105,7 @@ fn remove(instance: &Instance, reason: &str) -> (Verdict, String) {
         (Verdict::Mark, reason.to_owned())
     } else if instance.deletion_protection {
         (Verdict::Later, format!("{reason}; it has deletion protection, so a person has to decide"))
-    } else if progress::instance_is_deletable(&instance.status) {
+    } else if instance.status.is_deletable() {
         (Verdict::Delete, reason.to_owned())
     } else {
         (Verdict::Later, format!("{reason}; it is {} now, so a later run deletes it", instance.status))
@@ -120,6 +119,8 @@ mod tests {
     use super::super::testing::{STACK, host, instance, marked, verdicts};
     use super::*;
     use crate::lineage::{self, Tags};
+    use crate::observed;
+    use crate::progress::INSTANCE_STATUSES;
 
     use Verdict::{Delete, Keep, Later, Mark, Unmark};
 
@@ -167,7 +168,7 @@ mod tests {
     #[test]
     fn what_a_person_has_restored_from_a_snapshot_of_ours_stays() {
         let mut by_hand = marked(instance("db-1", 1));
-        by_hand.identifier = "investigation-1".to_owned();
+        by_hand.identifier = "investigation-1".parse().unwrap();
         by_hand.host = Some(host("investigation-1"));
         let all = [by_hand, instance("db-2", 2), instance("db-1", 1)];
         let plan = plan_instances(&all, STACK, &host("db-2"), 1);
@@ -217,7 +218,7 @@ mod tests {
     fn any_instance() -> impl Strategy<Value = Instance> {
         let statuses = prop_oneof![
             6 => Just("available".to_owned()),
-            2 => proptest::sample::select(progress::INSTANCE_STATUSES).prop_map(|status| status.word.to_owned()),
+            2 => proptest::sample::select(INSTANCE_STATUSES).prop_map(|status| status.word.to_owned()),
             1 => Just("a-word-of-next-year".to_owned()),
         ];
         let stacks = prop_oneof![4 => Just(Some(STACK)), 1 => Just(Some("destination-2")), 1 => Just(None)];
@@ -243,10 +244,9 @@ mod tests {
                 }
                 Instance {
                     host: has_host.then(|| host(&identifier)),
-                    identifier,
-                    status,
+                    status: status.as_str().into(),
                     deletion_protection: protected,
-                    tags,
+                    ..observed::testing::instance(&identifier, tags)
                 }
             },
         )
@@ -264,7 +264,7 @@ mod tests {
     }
 
     fn find<'a>(all: &'a [Instance], decision: &Decision) -> &'a Instance {
-        all.iter().find(|one| one.identifier == decision.identifier).unwrap()
+        all.iter().find(|one| one.identifier.as_str() == decision.identifier).unwrap()
     }
 
     fn superseded(decision: &Decision) -> bool {
@@ -273,7 +273,14 @@ mod tests {
 
     /// What one can roll back to, said without the code that is tested.
     fn is_whole(instance: &Instance) -> bool {
-        let whole = ["available", "storage-initialization", "storage-optimization", "stopped", "stopping"];
+        let whole = [
+            "available",
+            "backing-up",
+            "storage-initialization",
+            "storage-optimization",
+            "stopped",
+            "stopping",
+        ];
         whole.contains(&instance.status.as_str())
     }
 
@@ -281,7 +288,7 @@ mod tests {
     fn after_marking(all: &[Instance], plan: &[Decision]) -> Vec<Instance> {
         let mut all = all.to_vec();
         for decision in plan {
-            let one = all.iter_mut().find(|one| one.identifier == decision.identifier).unwrap();
+            let one = all.iter_mut().find(|one| one.identifier.as_str() == decision.identifier).unwrap();
             match decision.verdict {
                 Mark => *one = marked(one.clone()),
                 Unmark => {
@@ -321,7 +328,7 @@ mod tests {
                 }
                 if decision.verdict == Delete {
                     prop_assert!(one.tags.are_marked(), "{decision} was never marked");
-                    prop_assert!(!one.deletion_protection && progress::instance_is_deletable(&one.status));
+                    prop_assert!(!one.deletion_protection && one.status.is_deletable());
                 }
             }
             if let Some(version) = live.and_then(|live| live.tags.version()) {
@@ -346,7 +353,7 @@ mod tests {
             let all = after_marking(&all, &plan_instances(&all, STACK, &live_host, keep));
             let plan = plan_instances(&all, STACK, &live_host, keep);
             prop_assert!(plan.iter().all(|d| !matches!(d.verdict, Mark | Unmark)), "{:?}", plan);
-            let deleted = |one: &Instance| plan.iter().any(|d| d.verdict == Delete && d.identifier == one.identifier);
+            let deleted = |one: &Instance| plan.iter().any(|d| d.verdict == Delete && d.identifier == one.identifier.as_str());
             let left: Vec<Instance> = all.into_iter().filter(|one| !deleted(one)).collect();
             let again = plan_instances(&left, STACK, &live_host, keep);
             prop_assert!(again.iter().all(|d| !matches!(d.verdict, Mark | Unmark | Delete)), "{:?}", again);

@@ -15,8 +15,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::lineage::Tags;
-
 pub use instances::{live_instance, plan_instances};
 pub use snapshots::{SnapshotRule, plan_snapshots};
 
@@ -61,50 +59,8 @@ impl fmt::Display for Decision {
     }
 }
 
-/// An instance as it was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Instance {
-    /// Its identifier.
-    pub identifier: String,
-    /// Its `DBInstanceStatus`.
-    pub status: String,
-    /// Its endpoint address, if it has one yet.
-    pub host: Option<String>,
-    /// Whether RDS refuses to delete it.
-    pub deletion_protection: bool,
-    /// Its tags.
-    pub tags: Tags,
-}
-
-/// A manual snapshot as it was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    /// Its identifier.
-    pub identifier: String,
-    /// Its `Status`.
-    pub status: String,
-    /// Its tags.
-    pub tags: Tags,
-}
-
-impl Instance {
-    /// Whether the stack has made it.
-    #[must_use]
-    pub fn is_of_stack(&self, stack: &str) -> bool {
-        self.tags.are_of_stack(stack, &self.identifier)
-    }
-}
-
-impl Snapshot {
-    /// Whether the stack has made it.
-    #[must_use]
-    pub fn is_of_stack(&self, stack: &str) -> bool {
-        self.tags.are_of_stack(stack, &self.identifier)
-    }
-}
-
 /// The decision about a thing that has the stack's tags and another name than they say.
-fn of_a_person(identifier: &str) -> Decision {
+fn of_a_person(identifier: &impl fmt::Display) -> Decision {
     let reason = "it has our tags but was not made under this name, so a person has made it".to_owned();
-    Decision { identifier: identifier.to_owned(), verdict: Verdict::Keep, reason }
+    Decision { identifier: identifier.to_string(), verdict: Verdict::Keep, reason }
 }

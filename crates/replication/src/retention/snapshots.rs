@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::lineage;
-use crate::progress::{self, Progress};
+use crate::observed::Snapshot;
+use crate::progress::Progress;
 
-use super::{Decision, Snapshot, Verdict, of_a_person};
+use super::{Decision, Verdict, of_a_person};
 
 /// What a stack wants to keep of its snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +47,7 @@ fn plan_one_kind(mut snapshots: Vec<&Snapshot>, rule: &SnapshotRule) -> Vec<Deci
     for snapshot in snapshots {
         let status = &snapshot.status;
         let may_be_copied = rule.copied_from.as_ref().is_some_and(|from| id(snapshot) >= *from);
-        let (verdict, reason) = match progress::of_snapshot(status) {
+        let (verdict, reason) = match status.progress() {
             _ if id(snapshot).is_empty() => (Verdict::Keep, "it has no replication id".to_owned()),
             Progress::Ready if kept < keep => {
                 kept += 1;
@@ -56,7 +57,7 @@ fn plan_one_kind(mut snapshots: Vec<&Snapshot>, rule: &SnapshotRule) -> Vec<Deci
                 (Verdict::Keep, "so young that the other account may still be copying it".to_owned())
             }
             Progress::Ready => (Verdict::Delete, format!("older than the {keep} newest")),
-            Progress::Failed if status.starts_with("delet") => {
+            Progress::Failed if status.is_deleting() => {
                 (Verdict::Keep, "it is already being deleted".to_owned())
             }
             // Until a newer one is there, a failed one is evidence of a run that somebody may be looking into.
@@ -66,7 +67,7 @@ fn plan_one_kind(mut snapshots: Vec<&Snapshot>, rule: &SnapshotRule) -> Vec<Deci
             Progress::Failed => (Verdict::Keep, format!("it is {status} and nothing newer exists yet")),
             Progress::Pending => (Verdict::Keep, format!("it is {status}")),
         };
-        plan.push(Decision { identifier: snapshot.identifier.clone(), verdict, reason });
+        plan.push(Decision { identifier: snapshot.identifier.to_string(), verdict, reason });
     }
     plan
 }
@@ -79,6 +80,8 @@ mod tests {
     use super::*;
     use crate::lineage::Tags;
     use crate::naming;
+    use crate::observed;
+    use crate::progress::SNAPSHOT_STATUSES;
 
     use Verdict::{Delete, Keep};
 
@@ -122,14 +125,17 @@ mod tests {
         let rule = SnapshotRule { keep: 2, copied_from: Some(from) };
         let plan = plan_snapshots(&all, STACK, &rule);
         assert_eq!(verdicts(&plan), [("s4", Keep), ("s3", Keep), ("s2", Keep), ("s1", Delete)]);
-        assert_eq!(plan[2].to_string(), "keep s2: so young that the other account may still be copying it");
+        assert_eq!(
+            plan[2].to_string(),
+            "keep s2-20261101t020000z-aaaaaa: so young that the other account may still be copying it"
+        );
     }
 
     /// > A snapshot that a person makes of a copy, and the final one, stay, although they may carry this stack's tags.
     #[test]
     fn a_persons_snapshot_of_a_copy_is_never_pruned() {
         let mut by_hand = snapshot("orders-copy-1", "20261101t000000z-aaaaaa", "available", true);
-        by_hand.identifier = "before-the-upgrade".to_owned();
+        by_hand.identifier = "before-the-upgrade".parse().unwrap();
         let mut all = vec![by_hand];
         for day in 2..=4 {
             all.push(snapshot(
@@ -149,7 +155,7 @@ mod tests {
     fn any_snapshot() -> impl Strategy<Value = Snapshot> {
         let statuses = prop_oneof![
             5 => Just("available".to_owned()),
-            2 => proptest::sample::select(progress::SNAPSHOT_STATUSES).prop_map(|(word, _)| word.to_owned()),
+            2 => proptest::sample::select(SNAPSHOT_STATUSES).prop_map(|(word, _)| word.to_owned()),
             1 => Just("a-word-of-next-year".to_owned()),
         ];
         let stacks = prop_oneof![4 => Just(Some(STACK)), 1 => Just(Some("destination-2")), 1 => Just(None)];
@@ -167,7 +173,7 @@ mod tests {
                 tags = tags.with_some(lineage::SOURCE_SNAPSHOT, copy.then(|| "arn".to_owned()));
                 // The names come later; a person's things say that they were made under another.
                 let tags = if is_own_name { tags } else { tags.named("orders-copy-1") };
-                Snapshot { identifier: String::new(), status, tags }
+                observed::testing::snapshot("unnamed", &status, tags)
             },
         )
     }
@@ -183,26 +189,27 @@ mod tests {
             young_from in proptest::option::of(1u32..30),
         ) {
             let all: Vec<Snapshot> = all.into_iter().enumerate().map(|(n, one)| {
-                let identifier = format!("s{n}");
+                let id = one.tags.get(lineage::REPLICATION_ID).unwrap_or("without");
+                let identifier = format!("s{n}-{id}");
                 let is_named = one.tags.get(lineage::NAME).is_some();
                 let tags = if is_named { one.tags } else { one.tags.named(&identifier) };
-                Snapshot { identifier, tags, ..one }
+                Snapshot { identifier: identifier.parse().unwrap(), tags, ..one }
             }).collect();
             let from = young_from.map(|day| format!("202611{day:02}t000000z"));
             let rule = SnapshotRule { keep, copied_from: from.clone() };
             let plan = plan_snapshots(&all, STACK, &rule);
             let id = |s: &Snapshot| s.tags.get(lineage::REPLICATION_ID).map(str::to_owned);
-            let goes = |s: &Snapshot| plan.iter().any(|d| d.identifier == s.identifier && d.verdict == Delete);
+            let goes = |s: &Snapshot| plan.iter().any(|d| d.identifier == s.identifier.as_str() && d.verdict == Delete);
             for one in all.iter().filter(|s| goes(s)) {
                 prop_assert_eq!(one.tags.get(lineage::STACK), Some(STACK), "{} is not ours", one.identifier);
                 prop_assert_eq!(one.tags.get(lineage::NAME), Some(one.identifier.as_str()));
                 let is_young = from.as_ref().is_some_and(|from| id(one).as_deref() >= Some(from));
-                prop_assert!(!(is_young && one.status == "available"), "{} may be copied", one.identifier);
-                prop_assert!(progress::of_snapshot(&one.status) != Progress::Pending);
+                prop_assert!(!(is_young && one.status.as_str() == "available"), "{} may be copied", one.identifier);
+                prop_assert!(one.status.progress() != Progress::Pending);
             }
             for source in ["orders", "orders-2"] {
                 for copy in [false, true] {
-                    let of_kind = |s: &&Snapshot| s.is_of_stack(STACK) && s.status == "available" && id(s).is_some()
+                    let of_kind = |s: &&Snapshot| s.is_of_stack(STACK) && s.status.as_str() == "available" && id(s).is_some()
                         && s.tags.get(lineage::SOURCE_DATABASE) == Some(source) && s.tags.get(lineage::SOURCE_SNAPSHOT).is_some() == copy;
                     let there = all.iter().filter(of_kind).count();
                     let staying: Vec<&Snapshot> = all.iter().filter(of_kind).filter(|s| !goes(s)).collect();

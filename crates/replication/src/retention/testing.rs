@@ -1,26 +1,17 @@
 //! What the tests of this module and of `rollback` make their worlds of.
 
-use super::{Decision, Instance, Snapshot, Verdict};
+use super::{Decision, Verdict};
 use crate::lineage::{self, Tags};
 use crate::naming::Version;
+use crate::observed::{self, Instance, Snapshot};
+
+pub use crate::observed::testing::host;
 
 pub const STACK: &str = "destination";
 
-pub fn host(name: &str) -> String {
-    format!("{name}.c1.example")
-}
-
 pub fn instance(name: &str, version: Version) -> Instance {
-    Instance {
-        identifier: name.to_owned(),
-        status: "available".to_owned(),
-        host: Some(host(name)),
-        deletion_protection: false,
-        tags: Tags::default()
-            .with(lineage::STACK, STACK)
-            .with(lineage::VERSION, version.to_string())
-            .named(name),
-    }
+    let tags = Tags::default().with(lineage::STACK, STACK).with(lineage::VERSION, version.to_string());
+    observed::testing::instance(name, tags.named(name))
 }
 
 pub fn marked(mut instance: Instance) -> Instance {
@@ -28,16 +19,21 @@ pub fn marked(mut instance: Instance) -> Instance {
     instance
 }
 
+/// A snapshot of ours: `<name>-<id>`.
 pub fn snapshot(name: &str, id: &str, status: &str, copy: bool) -> Snapshot {
+    let name = format!("{name}-{id}");
     let tags = Tags::default()
         .with(lineage::STACK, STACK)
         .with(lineage::REPLICATION_ID, id)
         .with(lineage::SOURCE_DATABASE, "orders")
-        .named(name);
+        .named(&name);
     let tags = if copy { tags.with(lineage::SOURCE_SNAPSHOT, "arn") } else { tags };
-    Snapshot { identifier: name.to_owned(), status: status.to_owned(), tags }
+    observed::testing::snapshot(&name, status, tags)
 }
 
+/// The verdicts of a plan, with the names by which the tests call things: without the id of a replication.
 pub fn verdicts(plan: &[Decision]) -> Vec<(&str, Verdict)> {
-    plan.iter().map(|decision| (decision.identifier.as_str(), decision.verdict)).collect()
+    let name =
+        |decision: &'_ Decision| decision.identifier.find("-2026").unwrap_or(decision.identifier.len());
+    plan.iter().map(|decision| (&decision.identifier[..name(decision)], decision.verdict)).collect()
 }

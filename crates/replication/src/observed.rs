@@ -1,0 +1,209 @@
+//! Databases and snapshots as RDS describes them. The access crate fills these in, and every decision refers to them.
+
+use crate::lineage::{self, Tags};
+use crate::naming::{self, InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier};
+use crate::progress::{InstanceStatus, SnapshotStatus};
+
+/// A DB instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Its identifier.
+    pub identifier: InstanceIdentifier,
+    /// Its ARN.
+    pub arn: String,
+    /// Its `DbiResourceId`: unlike its name it is never used again, and unlike its tags it is never inherited.
+    pub resource_id: Option<String>,
+    /// Its `DBInstanceStatus`.
+    pub status: InstanceStatus,
+    /// Its endpoint address, once it has one.
+    pub host: Option<String>,
+    /// Whether RDS refuses to delete it.
+    pub deletion_protection: bool,
+    /// The name of its master user.
+    pub master_username: Option<String>,
+    /// Whether RDS is still giving it a new master password.
+    pub password_is_pending: bool,
+    /// How far its storage may grow by itself, in GiB; nothing if it does not.
+    pub max_allocated_storage: Option<i32>,
+    /// Its weekly maintenance window, UTC.
+    pub maintenance_window: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A DB snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its identifier.
+    pub identifier: SnapshotIdentifier,
+    /// Its ARN.
+    pub arn: SnapshotArn,
+    /// Its `Status`.
+    pub status: SnapshotStatus,
+    /// `PercentProgress`.
+    pub percent_progress: Option<i32>,
+    /// The instance it was made of.
+    pub source_database: InstanceIdentifier,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+    /// The ARN of its key.
+    pub key_arn: Option<String>,
+    /// The database engine.
+    pub engine: Option<String>,
+    /// The version of the engine.
+    pub engine_version: Option<String>,
+    /// Storage in GiB.
+    pub allocated_storage: Option<i32>,
+    /// The point in time of the data, as RFC 3339: `SnapshotDatabaseTime`, else `OriginalSnapshotCreateTime`. Both
+    /// survive copying, which `SnapshotCreateTime` does not (API model, `DBSnapshot`).
+    pub data_time: Option<String>,
+    /// Its tags; empty for a snapshot that another account has shared, RDS does not show those.
+    pub tags: Tags,
+}
+
+impl Instance {
+    /// Whether the stack has made it: its tags say so under this name, and they were not inherited from another
+    /// instance, whose resource id they would carry. One that carries none was made by a run that was killed before it
+    /// could write it, or by an earlier release.
+    #[must_use]
+    pub fn is_of_stack(&self, stack: &str) -> bool {
+        let sealed_for = self.tags.get(lineage::RESOURCE_ID);
+        self.tags.are_of_stack(stack, self.identifier.as_str())
+            && sealed_for.is_none_or(|sealed_for| self.resource_id.as_deref() == Some(sealed_for))
+    }
+
+    /// Whether the stack has made it in this replication, or from the data of this replication.
+    #[must_use]
+    pub fn is_of_replication(&self, stack: &str, id: &ReplicationId) -> bool {
+        self.is_of_stack(stack) && self.tags.get(lineage::REPLICATION_ID) == Some(id.as_str())
+    }
+
+    /// Whether it holds data of this source database.
+    #[must_use]
+    pub fn is_of_database(&self, database: &InstanceIdentifier) -> bool {
+        self.tags.get(lineage::SOURCE_DATABASE) == Some(database.as_str())
+    }
+}
+
+impl Snapshot {
+    /// Whether the stack has made it: its tags say so under this name, and the name is one that is computed from the
+    /// replication in them. A snapshot that someone else makes of one of our instances inherits the tags of the
+    /// instance, and may even have its name.
+    #[must_use]
+    pub fn is_of_stack(&self, stack: &str) -> bool {
+        let id = self.tags.get(lineage::REPLICATION_ID);
+        self.tags.are_of_stack(stack, self.identifier.as_str())
+            && id.is_some_and(|id| naming::is_snapshot_of(&self.identifier, id))
+    }
+
+    /// Whether the stack has made it in this replication.
+    #[must_use]
+    pub fn is_of_replication(&self, stack: &str, id: &ReplicationId) -> bool {
+        self.is_of_stack(stack) && self.tags.get(lineage::REPLICATION_ID) == Some(id.as_str())
+    }
+
+    /// Whether it holds data of this source database.
+    #[must_use]
+    pub fn is_of_database(&self, database: &InstanceIdentifier) -> bool {
+        self.tags.get(lineage::SOURCE_DATABASE) == Some(database.as_str())
+    }
+}
+
+/// What the unit tests of this crate and of the tasks make their worlds of.
+pub mod testing {
+    use super::{Instance, Snapshot};
+    use crate::lineage::Tags;
+
+    /// An available instance of this name with an endpoint.
+    ///
+    /// # Panics
+    /// If the name is not a legal identifier.
+    #[must_use]
+    #[expect(clippy::unwrap_used, reason = "it is for tests only")]
+    pub fn instance(name: &str, tags: Tags) -> Instance {
+        Instance {
+            identifier: name.parse().unwrap(),
+            arn: format!("arn:aws:rds:eu-west-1:123456789012:db:{name}"),
+            resource_id: Some(format!("db-{}", name.to_ascii_uppercase())),
+            status: "available".into(),
+            host: Some(host(name)),
+            deletion_protection: false,
+            master_username: Some("owner".to_owned()),
+            password_is_pending: false,
+            max_allocated_storage: None,
+            maintenance_window: None,
+            tags,
+        }
+    }
+
+    /// The endpoint address of [`instance`].
+    #[must_use]
+    pub fn host(name: &str) -> String {
+        format!("{name}.c1.example")
+    }
+
+    /// A snapshot of this name, in this state, of the database `orders`.
+    ///
+    /// # Panics
+    /// If the name is not a legal identifier.
+    #[must_use]
+    #[expect(clippy::unwrap_used, reason = "it is for tests only")]
+    pub fn snapshot(name: &str, status: &str, tags: Tags) -> Snapshot {
+        Snapshot {
+            identifier: name.parse().unwrap(),
+            arn: format!("arn:aws:rds:eu-west-1:123456789012:snapshot:{name}").parse().unwrap(),
+            status: status.into(),
+            percent_progress: None,
+            source_database: "orders".parse().unwrap(),
+            encrypted: true,
+            key_arn: None,
+            engine: Some("postgres".to_owned()),
+            engine_version: None,
+            allocated_storage: Some(20),
+            data_time: None,
+            tags,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{instance, snapshot};
+    use super::*;
+
+    const ID: &str = "20261122t103400z-1f2e3d";
+
+    fn tags(name: &str) -> Tags {
+        Tags::of_replication("stack", &ID.parse().unwrap(), &"orders".parse().unwrap()).named(name)
+    }
+
+    /// > What others restore from a snapshot of ours, even under our name, stays, because its resource id is another.
+    #[test]
+    fn an_instance_with_inherited_tags_is_not_ours() {
+        let made = |sealed_for: Option<&str>| {
+            instance("copy-1", tags("copy-1").with_some(lineage::RESOURCE_ID, sealed_for.map(str::to_owned)))
+        };
+        assert!(made(Some("db-COPY-1")).is_of_stack("stack"));
+        assert!(made(None).is_of_stack("stack"), "a run that was killed left it");
+        assert!(!made(Some("db-ANOTHER")).is_of_stack("stack"));
+        assert!(!made(Some("db-ANOTHER")).is_of_replication("stack", &ID.parse().unwrap()));
+        assert!(!instance("copy-1", tags("copy-2")).is_of_stack("stack"));
+    }
+
+    /// > A snapshot that someone else makes of one of our instances is never taken for ours, whatever it is called.
+    #[test]
+    fn a_snapshot_is_ours_only_under_the_name_of_its_replication() {
+        for (name, is_ours) in [
+            (format!("orders-copy-{ID}"), true),
+            (format!("orders-copy-{ID}-copy-in"), true),
+            ("orders-copy-1".to_owned(), false),
+            (format!("{ID}-orders"), false),
+            ("orders-copy-20261122t103400z-ffffff".to_owned(), false),
+        ] {
+            if let Ok(identifier) = name.parse::<SnapshotIdentifier>() {
+                let one = snapshot(identifier.as_str(), "available", tags(identifier.as_str()));
+                assert_eq!(one.is_of_stack("stack"), is_ours, "{name}");
+            }
+        }
+    }
+}
