@@ -113,6 +113,7 @@ impl Snapshot {
 pub mod testing {
     use super::{Instance, Snapshot};
     use crate::lineage::Tags;
+    use crate::naming::{SnapshotArn, SnapshotIdentifier};
 
     /// An available instance of this name with an endpoint.
     ///
@@ -123,7 +124,7 @@ pub mod testing {
     pub fn instance(name: &str, tags: Tags) -> Instance {
         Instance {
             identifier: name.parse().unwrap(),
-            arn: format!("arn:aws:rds:eu-west-1:123456789012:db:{name}"),
+            arn: format!("the ARN of {name}"),
             resource_id: Some(format!("db-{}", name.to_ascii_uppercase())),
             status: "available".into(),
             host: Some(host(name)),
@@ -149,9 +150,16 @@ pub mod testing {
     #[must_use]
     #[expect(clippy::unwrap_used, reason = "it is for tests only")]
     pub fn snapshot(name: &str, status: &str, tags: Tags) -> Snapshot {
+        let identifier: SnapshotIdentifier = name.parse().unwrap();
+        let arn = SnapshotArn {
+            partition: "partition".to_owned(),
+            region: "region".to_owned(),
+            account: "0".repeat(12),
+            identifier: identifier.clone(),
+        };
         Snapshot {
-            identifier: name.parse().unwrap(),
-            arn: format!("arn:aws:rds:eu-west-1:123456789012:snapshot:{name}").parse().unwrap(),
+            identifier,
+            arn,
             status: status.into(),
             percent_progress: None,
             source_database: "orders".parse().unwrap(),

@@ -59,7 +59,7 @@ fn the_secret_only_ever_points_at_this_runs_own_instance() {
     let target = target::find(&config(), &own, &of_replication()).unwrap();
     assert_eq!(target.pointer, Pointer { host: "copy3-7.c1.example".into(), prefix: "copy3".into() });
     assert!(target.is_ready);
-    let busy = [instance(7, "backing-up", OWN)];
+    let busy = [instance(7, "modifying", OWN)];
     assert!(!target::find(&config(), &busy, &of_replication()).unwrap().is_ready);
     for (instances, name) in [
         (vec![], ErrorName::NotFound),
