@@ -4,7 +4,7 @@
 //! Converges to: one message on a topic. Running it again publishes again, which is harmless: the destination starts
 //! one execution per replication id, however often it is notified.
 //!
-//! Needs: `sns:Publish`.
+//! Needs: `sns:Publish`, `states:DescribeExecution`.
 
 mod alert;
 mod event;
@@ -12,9 +12,10 @@ mod machine;
 mod message;
 
 use alert::{Alert, Stack};
-use aws_sdk_sns::Client;
+use aws_sdk_sfn::Client as States;
+use aws_sdk_sns::Client as Sns;
 use aws_sdk_sns::types::MessageAttributeValue;
-use event::{Event, Occasion};
+use event::{Ended, Event, Occasion};
 use lambda_task::{Environment, fault};
 use replication::contract::{Envelope, SourceState};
 use replication::{Error, ErrorName};
@@ -72,15 +73,36 @@ pub struct Published {
 ///
 /// # Errors
 /// `InvalidInput`, `InvalidConfiguration`, or a fault of SNS.
-pub async fn run(sns: &Client, config: &Config, event: Value) -> Result<Published, Error> {
+pub async fn run(sns: &Sns, states: &States, config: &Config, event: Value) -> Result<Published, Error> {
     match Event::read(event)? {
+        Event::Alert(Occasion::StatusChange(ended)) => {
+            let ended = with_own_words(states, ended).await;
+            alert(sns, config, Occasion::StatusChange(ended)).await
+        }
         Event::Alert(occasion) => alert(sns, config, occasion).await,
         Event::Message(envelope) => notify(sns, config, *envelope).await,
     }
 }
 
+/// Adds what was given when the execution was stopped, where the event has not brought it along.
+async fn with_own_words(states: &States, mut ended: Ended) -> Ended {
+    let change = &mut ended.status_change;
+    if change.error.is_none() && change.cause.is_none() {
+        let arn = &change.execution_arn;
+        match states.describe_execution().execution_arn(arn).send().await {
+            Ok(execution) => (change.error, change.cause) = (execution.error, execution.cause),
+            // Operators are better alerted without these words than not at all.
+            Err(error) => {
+                let error = fault(format!("describing execution {arn}"), &error);
+                tracing::warn!(%error, "the alert goes without the words of the execution's end");
+            }
+        }
+    }
+    ended
+}
+
 /// Alerts operators.
-async fn alert(sns: &Client, config: &Config, occasion: Occasion) -> Result<Published, Error> {
+async fn alert(sns: &Sns, config: &Config, occasion: Occasion) -> Result<Published, Error> {
     let alert = Alert::of(&config.stack, occasion)?;
     let request =
         sns.publish().topic_arn(&config.alert_topic).subject(subject(&alert.subject())).message(alert.text());
@@ -88,7 +110,7 @@ async fn alert(sns: &Client, config: &Config, occasion: Occasion) -> Result<Publ
 }
 
 /// Notifies the destination account.
-async fn notify(sns: &Client, config: &Config, envelope: Envelope<SourceState>) -> Result<Published, Error> {
+async fn notify(sns: &Sns, config: &Config, envelope: Envelope<SourceState>) -> Result<Published, Error> {
     let message = message::of_run(envelope)?;
     let Some(topic) = &config.topic else {
         return Err(Error::new(ErrorName::InvalidConfiguration, "notifying the destination account")
