@@ -234,8 +234,13 @@ class Admin:
         "restoreSeconds": 0.1,
         "deleteSeconds": 0.1,
         "modifySeconds": 0.1,
+        "passwordSeconds": None,
+        "backingUpSeconds": 0,
+        "flapSeconds": 0.1,
         "bytesPerSecond": 1e9,
     }
+    # As the server starts, but for what would make every other test wait.
+    SWITCHES = {"availableFlaps": False, "flapStatus": "modifying", "snapshotDatabaseTime": False}
 
     def __init__(self, cloud: Cloud) -> None:
         self._url = f"{cloud.rds_url}/_emulator"
@@ -250,12 +255,16 @@ class Admin:
         self.call("DELETE", "faults")
         self.call("PUT", "quotas", manualSnapshots=100, instances=40, copies=20)
         self.timing(**self.QUICK)
+        self.switches(**self.SWITCHES)
 
-    def timing(self, **seconds: float) -> None:
+    def timing(self, **seconds: Optional[float]) -> None:
         self.call("PUT", "timing", **seconds)
 
     def quotas(self, **limits: int) -> None:
         self.call("PUT", "quotas", **limits)
+
+    def switches(self, **switches: Any) -> None:
+        self.call("PUT", "switches", **switches)
 
     def fault(self, action: str, effect: str, **more: Any) -> None:
         self.call("POST", "faults", action=action, effect=effect, **more)

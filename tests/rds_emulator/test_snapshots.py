@@ -17,6 +17,7 @@ def free_port() -> int:
 
 def test_a_snapshot_is_made_while_its_instance_backs_up(a: Account, orders: Database, admin: Admin) -> None:
     admin.timing(snapshotSeconds=1.5)
+    admin.switches(snapshotDatabaseTime=True)
     before = datetime.now(timezone.utc)
     made = a.rds.create_db_snapshot(DBInstanceIdentifier="orders", DBSnapshotIdentifier="Words", Tags=tags(run="1"))["DBSnapshot"]
     assert (made["DBSnapshotIdentifier"], made["Status"], made["SnapshotType"]) == ("words", "creating", "manual")

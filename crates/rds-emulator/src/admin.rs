@@ -70,6 +70,11 @@ fn carry_out(emulator: &Emulator, request: &Received) -> Result<Option<Value>, S
             locked(&emulator.config).quotas = overlaid(json!(emulator.quotas()), request)?;
             done
         }
+        ("GET", "switches") => Ok(Some(json!(emulator.switches()))),
+        ("PUT", "switches") => {
+            locked(&emulator.config).switches = overlaid(json!(emulator.switches()), request)?;
+            done
+        }
         ("GET", "snapshots") => Ok(Some(snapshots(emulator))),
         ("POST", "resources/status") => Ok(set_status(emulator, &read(request)?).then(|| json!({}))),
         ("POST", "resources/tags") => Ok(add_tags(emulator, read(request)?).then(|| json!({}))),

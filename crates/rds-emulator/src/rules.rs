@@ -149,9 +149,9 @@ pub fn can_only_be_dropped(instance_status: &str) -> bool {
     )
 }
 
-/// DeleteDBSnapshot: at rest, or a copy that is still running, which this is the way to cancel (guide, copying).
+/// DeleteDBSnapshot: at rest. Copies may be deleted while they run too, which cancels them (guide, copying).
 pub fn snapshot_may_be_deleted(status: &str) -> bool {
-    matches!(status, "available" | "failed" | "copying" | "incompatible-restore")
+    matches!(status, "available" | "failed" | "incompatible-restore")
 }
 
 /// How a copy moves its bytes.

@@ -115,7 +115,8 @@ async fn remove(emulator: &Arc<Emulator>, arn: &Arn, job: Job, end_status: Optio
             instance.job = None;
             return Ok(());
         }
-        (instance.server.take(), emulator.instance_directory(&instance.resource_id))
+        let resource_id = instance.resource_id.clone();
+        (world.servers.remove(&resource_id), emulator.instance_directory(&resource_id))
     };
     if let Some(server) = server {
         emulator.postgres.stop(server).await;
@@ -136,7 +137,7 @@ pub async fn delete_snapshot(call: &Call, mut parameters: Parameters) -> Result<
     let arn = call.own("snapshot", &name).ok_or_else(not_found)?;
     let mut world = locked(&call.emulator.world);
     let snapshot = world.snapshot(&arn).ok_or_else(not_found)?;
-    if !rules::snapshot_may_be_deleted(&snapshot.status) {
+    if !rules::snapshot_may_be_deleted(&snapshot.status) && !snapshot.is_running_copy() {
         let message = format!("Cannot delete the snapshot {name}: it is {}.", snapshot.status);
         return Err(Refusal::snapshot_state(message));
     }
@@ -144,7 +145,7 @@ pub async fn delete_snapshot(call: &Call, mut parameters: Parameters) -> Result<
     if let Some(mut removed) = world.region(&call.scope).remove_snapshot(&arn.name) {
         world.fail_copies_of(&arn);
         removed.status = "deleted".to_owned();
-        xml.within("DBSnapshot", |xml| crate::answers::snapshot(xml, &removed, &call.scope.account));
+        xml.within("DBSnapshot", |xml| crate::answers::snapshot(xml, &removed, &call.view(false)));
     }
     Ok(xml)
 }

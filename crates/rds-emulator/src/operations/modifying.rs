@@ -73,7 +73,9 @@ pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
 /// Lets the time of a modification pass, and then makes it.
 async fn carry_out(emulator: &Arc<Emulator>, arn: &Arn, job: Job, immediately: bool, end_status: String) {
     let timing = emulator.timing();
-    let duration = timing.duration(timing.modify_seconds, 0);
+    let with_password =
+        locked(&emulator.world).instance(arn).is_some_and(|instance| instance.pending_password.is_some());
+    let duration = timing.modification(with_password);
     let started = clock::now();
     clock::sleep_until(started + duration / 4).await;
     if let Some(instance) = locked(&emulator.world).instance_in(arn, job)
@@ -84,7 +86,7 @@ async fn carry_out(emulator: &Arc<Emulator>, arn: &Arn, job: Job, immediately: b
     clock::sleep_until(started + duration).await;
     let change = locked(&emulator.world).instance_in(arn, job).and_then(|instance| {
         let password = instance.pending_password.clone()?;
-        Some((instance.server.as_ref()?.port, instance.master_username.clone(), password))
+        Some((instance.port?, instance.master_username.clone(), password))
     });
     if let Some((port, master_username, password)) = change
         && let Err(error) = emulator.postgres.change_password(port, &master_username, &password).await
