@@ -243,12 +243,78 @@ def test_a_running_execution_keeps_the_definition_it_started_with(machines: Mach
     assert json.loads(machines.end(execution)["output"]) == "old"
 
 
-def test_a_result_of_more_than_256_kib_is_not_caught(machines: Machines) -> None:
+CATCH_ALL = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
+
+
+def test_a_result_of_more_than_256_kib_is_caught(machines: Machines) -> None:
     code = "def handler(event, context):\n    return 'x' * 300000\n"
     function = machines.accounts.function("source", f"{machines.name}-large", code)
+    end = machines.run({"Start": {"Type": "Task", "Resource": function, "Catch": CATCH_ALL, "End": True}, "Caught": PASS})
+    assert end["status"] == "SUCCEEDED"
+    caught = json.loads(end["output"])
+    assert caught["Error"] == "States.DataLimitExceeded"
+    size = "with a size exceeding the maximum number of bytes service limit."
+    assert caught["Cause"] == f"The state/task '{function}' returned a result {size}"
+    kinds = [event["type"] for event in machines.history(end["executionArn"])]
+    assert "LambdaFunctionFailed" in kinds and "LambdaFunctionSucceeded" not in kinds
+
+
+def test_an_output_of_more_than_256_kib_is_not_caught(machines: Machines) -> None:
+    item = {"Type": "Pass", "Parameters": {"a.$": "$", "b.$": "$"}, "End": True}
+    items = {"StartAt": "Double", "States": {"Double": item}}
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
-    end = machines.run({"Start": {"Type": "Task", "Resource": function, "Catch": catch, "End": True}, "Caught": PASS})
-    assert end["error"] == "States.DataLimitExceeded"
+    state = {"Type": "Map", "ItemsPath": "$", "ItemProcessor": items, "Catch": catch, "End": True}
+    end = machines.run({"Start": state, "Caught": PASS}, ["x" * 150_000])
+    assert (end["status"], end["error"]) == ("FAILED", "States.DataLimitExceeded")
+
+
+def test_a_timeout_is_caught_without_a_cause(machines: Machines, accounts: Any, name: str) -> None:
+    function = accounts.function("source", f"{name}-slow", "import time\ndef handler(event, context):\n    time.sleep(3)\n")
+    task = {"Type": "Task", "Resource": function, "TimeoutSeconds": 1}
+    caught = machines.run({"Start": {**task, "Catch": CATCH_ALL, "End": True}, "Caught": PASS})
+    assert json.loads(caught["output"]) == {"Error": "States.Timeout", "Cause": ""}
+    end = machines.run({"Start": {**task, "End": True}})
+    assert end["error"] == "States.Timeout" and "cause" not in end
+    timed_out, failed = machines.history(end["executionArn"])[-2:]
+    assert "cause" not in timed_out["lambdaFunctionTimedOutEventDetails"]
+    assert "cause" not in failed["executionFailedEventDetails"]
+
+
+def test_a_fail_state_may_have_no_error(machines: Machines) -> None:
+    end = machines.run({"Start": {"Type": "Fail"}})
+    assert end["status"] == "FAILED" and "error" not in end and "cause" not in end
+    assert not machines.history(end["executionArn"])[-1].get("executionFailedEventDetails")
+
+
+@pytest.mark.parametrize(
+    ("state", "document", "cause"),
+    [
+        ({"Type": "Wait", "SecondsPath": "$.s", "End": True}, {"s": -1}, "parameter references a negative value: $.s == -1"),
+        ({"Type": "Wait", "SecondsPath": "$.s", "End": True}, {"s": 1.5}, "cannot be parsed as a long value: $.s == 1.5"),
+        (
+            {"Type": "Fail", "Error": "E", "CausePath": "$.x"},
+            {"a": 1},
+            "The JSONPath '$.x' specified for the field 'CausePath' could not be found in the input '{\"a\": 1}'",
+        ),
+        (
+            {"Type": "Pass", "Parameters": {"b.$": "$.x"}, "End": True},
+            {"a": 1},
+            "The JSONPath '$.x' specified for the field 'b.$' could not be found in the input '{\"a\": 1}'",
+        ),
+    ],
+)
+def test_what_a_path_finds_is_named(machines: Machines, state: dict, document: dict, cause: str) -> None:
+    end = machines.run({"Start": state}, document)
+    assert end["error"] == "States.Runtime"
+    assert cause in end["cause"]
+
+
+def test_a_function_whose_output_path_finds_nothing_has_succeeded(machines: Machines) -> None:
+    task = {"Type": "Task", "Resource": machines.function(), "OutputPath": "$.missing", "End": True}
+    end = machines.run({"Start": task})
+    assert end["error"] == "States.Runtime"
+    kinds = [event["type"] for event in machines.history(end["executionArn"])]
+    assert kinds[-2:] == ["LambdaFunctionSucceeded", "ExecutionFailed"]
 
 
 # Starting
@@ -387,7 +453,7 @@ def test_a_stack_with_a_wrong_definition_fails(machines: Machines, name: str) ->
 
 def test_a_function_has_events_of_its_own(machines: Machines) -> None:
     retry = [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}]
-    task = {"Type": "Task", "Resource": machines.function(1), "Retry": retry, "Next": "Wait"}
+    task = {"Type": "Task", "Resource": machines.function(1), "Retry": retry, "TimeoutSeconds": 60, "Next": "Wait"}
     states = {"Start": task, "Wait": {"Type": "Wait", "Seconds": 1, "Next": "End"}, "End": {"Type": "Succeed"}}
     before = datetime.now(timezone.utc)
     end = machines.run(states)
@@ -410,7 +476,13 @@ def test_a_function_has_events_of_its_own(machines: Machines) -> None:
     assert [event["id"] for event in events] == list(range(1, len(events) + 1))
     times = [event["timestamp"] for event in events]
     assert times == sorted(times) and before - timedelta(seconds=1) < times[0] <= times[-1]
-    assert events[2]["lambdaFunctionScheduledEventDetails"] == {"resource": task["Resource"]}
+    assert events[2]["lambdaFunctionScheduledEventDetails"] == {
+        "resource": task["Resource"],
+        "input": "{}",
+        "inputDetails": {"truncated": False},
+        "timeoutInSeconds": 60,
+    }
+    assert [event["previousEventId"] for event in events] == [0, 0, *range(2, len(events))]
     assert events[4]["lambdaFunctionFailedEventDetails"]["error"]
     assert json.loads(events[7]["lambdaFunctionSucceededEventDetails"]["output"]) == {"calls": 2}
     assert events[8]["stateExitedEventDetails"]["name"] == "Start"
