@@ -180,8 +180,8 @@ pub fn all() -> Vec<Breakage> {
         ),
         machine(
             "source",
-            "\"$.roomFailure\",\n          \"Next\": \"CreateLatestSnapshot\"",
-            "\"$.roomFailure\",\n          \"Next\": \"NotifyFailure\"",
+            r#""$.roomFailure", "Next": "CreateLatestSnapshot""#,
+            r#""$.roomFailure", "Next": "NotifyFailure""#,
             "MakeRoom catches into $.roomFailure and goes to NotifyFailure",
         ),
         machine("source", r#""stage": "room""#, r#""stage": "prune""#, "MakeRoom does not get the envelope"),
