@@ -15,7 +15,8 @@ from console.status import __main__ as status
 from console.execution import replication_id
 from console.failure import Failure
 from console.status.facts import Facts, Pointer, Unreadable, is_readable
-from console.status.reading import attempt, error_code, read_facts, read_pointer
+from console.status.reading import attempt, error_code, read_facts
+from console.status.secret import read_pointer
 from world import A, B
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
@@ -370,7 +371,7 @@ def test_a_secret_that_is_none_of_ours_is_not_the_cause_of_any_error(here: World
 
 
 def test_a_traceback_does_not_show_the_secret(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.status.reading.Pointer", lambda *_: 1 / 0)
+    monkeypatch.setattr("console.status.secret.Pointer", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError) as raised:
         read_pointer(here.b, SECRET)
     assert CANARY not in "".join(traceback.format_exception(raised.value))
@@ -432,8 +433,15 @@ def test_wrong_usage_is_two(arguments: list) -> None:
 
 
 def test_a_local_cloud_that_is_not_up_is_said(tmp_path: Any, capsys: pytest.CaptureFixture) -> None:
-    assert status.main(["--local", str(tmp_path)]) == 1
-    assert "the local cloud is not up" in capsys.readouterr().err
+    # What a cloud that was taken down, or killed, may leave.
+    (tmp_path / "aws-config").touch()
+    dead = {"pid": 2**22, "startedAt": 1, "url": "http://127.0.0.1:1", "log": ""}
+    for state in (None, {"region": "us-east-1", "cloud": dead, "rds": None}):
+        if state:
+            (tmp_path / "state.json").write_text(json.dumps(state))
+        assert status.main([f"--local={tmp_path}"]) == 1
+        shown = capsys.readouterr().err
+        assert f"the local cloud is not up in {tmp_path}; start it with scripts/local-cloud up --directory {tmp_path}" in shown
 
 
 def test_nothing_is_changed(here: World) -> None:

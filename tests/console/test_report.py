@@ -98,13 +98,16 @@ def test_the_tags_are_those_of_the_functions() -> None:
     assert 'DELETION_MARK: (&str, &str) = ("%s", "%s")' % status_facts.DELETION_MARK in text
 
 
-def test_every_stage_of_the_machines_has_a_word() -> None:
+def test_every_stage_of_the_machines_has_a_word_and_its_result_is_found() -> None:
+    from console.execution import RESULTS
     from console.status.replications import STAGES
 
-    tasks = set()
+    states = {}
     for path in (ROOT / "statemachines").glob("*.asl.json"):
-        tasks |= {name for name, state in json.loads(path.read_text())["States"].items() if state["Type"] == "Task"}
-    assert set(STAGES) == tasks - {"NotifyFailure"}
+        states |= {name: state for name, state in json.loads(path.read_text())["States"].items() if state["Type"] == "Task"}
+    stages = {name: state for name, state in states.items() if name not in ("NotifyFailure", "NotifyUndeleted")}
+    assert set(stages) <= set(STAGES)
+    assert {name: state["ResultPath"] for name, state in stages.items()}.items() <= {name: f"$.{key}" for name, key in RESULTS.items()}.items()
 
 
 # --------------------------------------------------------------------------------------------------- when all is well

@@ -213,9 +213,11 @@ def test_whoever_stops_following_is_told_that_it_goes_on(here: World, run: Calla
         raise KeyboardInterrupt
 
     here.then(interrupt)
-    code, shown = run()
+    code, shown = run("--destination-profile", "second")
     assert code == 130
-    assert shown.splitlines()[-1].startswith("no longer following; the execution goes on by itself: arn:aws:states:")
+    *_, following, hint = shown.splitlines()
+    assert following.startswith("no longer following; the execution goes on by itself: arn:aws:states:")
+    assert hint == "scripts/status --destination-profile second tells how it ends"
 
 
 def test_following_has_an_end_and_the_rollback_goes_on(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
