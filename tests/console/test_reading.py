@@ -231,6 +231,33 @@ def test_only_so_many_snapshots_are_asked_whom_they_are_shared_with(here: World)
     assert snapshots[0].identifier == "snap-29"
 
 
+def test_the_time_of_the_data_is_never_that_of_a_copy(here: World) -> None:
+    """Real PostgreSQL answers lack SnapshotDatabaseTime."""
+    original, copied = NOW - timedelta(hours=5), NOW - timedelta(hours=1)
+    one = snapshot(B, "copy-1", {}) | {"OriginalSnapshotCreateTime": original, "SnapshotCreateTime": copied}
+    without = {key: value for key, value in one.items() if key != "SnapshotDatabaseTime"}
+    running = {key: value for key, value in without.items() if key != "OriginalSnapshotCreateTime"}
+    here.b.page("DescribeDBSnapshots", "DBSnapshots", [one, without, running], token="Marker")
+    assert [found.data_time for found in here.read().snapshots] == [NOW - timedelta(hours=1), original, None]
+
+
+def test_tags_that_an_answer_lacks_are_asked_for_where_the_name_may_be_ours(here: World) -> None:
+    arn = f"arn:aws:rds:eu-west-1:{B}:db:copy-1"
+    bare = {"DBInstanceIdentifier": "copy-1", "DBInstanceArn": arn, "DBInstanceStatus": "available", "DbiResourceId": "db-A"}
+    other = {"DBInstanceIdentifier": "reports-1", "DBInstanceArn": f"{arn}-x", "DBInstanceStatus": "available"}
+    here.b.page("DescribeDBInstances", "DBInstances", [bare, other], token="Marker")
+    here.b.answer("ListTagsForResource", lambda asked: {"TagList": tags(stack="destination-stack", name="copy-1")} if asked["ResourceName"] == arn else {})
+    found, foreign = here.read().instances
+    assert (found.is_of("destination-stack"), found.resource_id, foreign.tags) == (True, "db-A", {})
+    assert here.b.calls["ListTagsForResource"] == 1
+    here.b.refuse("ListTagsForResource")
+    assert here.read().instances[0].tags == {}
+
+
+def test_when_the_stack_was_created_is_read(here: World) -> None:
+    assert here.read().databases[0].stack.created == datetime(2026, 11, 1, tzinfo=timezone.utc)
+
+
 # ---------------------------------------------------------------------------------------------------- the executions
 
 
@@ -368,6 +395,37 @@ def test_a_secret_that_is_none_of_ours_is_not_the_cause_of_any_error(here: World
     assert read_pointer(here.b, SECRET) == Unreadable("SecretInvalid")
     here.secret(READABLE[1])
     assert read_pointer(here.b, SECRET) == Pointer("", "")
+
+
+@pytest.mark.parametrize(
+    ("refused", "by_arn", "by_name", "code"),
+    [
+        ("InvalidRequestException", {"DeletedDate": NOW}, None, "SecretScheduledForDeletion"),
+        ("InvalidRequestException", {}, None, "InvalidRequestException"),
+        ("InvalidRequestException", "AccessDeniedException", None, "InvalidRequestException"),
+        ("ResourceNotFoundException", "ResourceNotFoundException", {"ARN": f"{SECRET}2"}, "SecretCreatedAnew"),
+        ("ResourceNotFoundException", "ResourceNotFoundException", "ResourceNotFoundException", "SecretDeleted"),
+        ("ResourceNotFoundException", {"ARN": SECRET}, None, "SecretWithoutValue"),
+        ("ResourceNotFoundException", "AccessDeniedException", None, "ResourceNotFoundException"),
+        ("AccessDeniedException", {"DeletedDate": NOW}, None, "AccessDeniedException"),
+    ],
+)
+def test_why_a_secret_cannot_be_read_is_found_out(here: World, refused: str, by_arn: Any, by_name: Any, code: str) -> None:
+    def describe(asked: dict) -> dict:
+        found = by_arn if asked["SecretId"] == SECRET else by_name
+        if isinstance(found, str):
+            raise Refused(found)
+        return found
+
+    here.b.refuse("GetSecretValue", refused)
+    here.b.answer("DescribeSecret", describe)
+    assert read_pointer(here.b, SECRET, "orders/read") == Unreadable(code)
+
+
+def test_which_version_of_the_secret_says_so_is_read_in_the_same_call(here: World) -> None:
+    here.b.answer("GetSecretValue", {"ARN": SECRET, "SecretString": '{"db_host": "h"}', "VersionId": "rds-replication-0123456789abcdef0123"})
+    found = read_pointer(here.b, SECRET)
+    assert found.version_id.startswith("rds-replication-") and not found.is_written_by_another
 
 
 def test_a_traceback_does_not_show_the_secret(here: World, monkeypatch: pytest.MonkeyPatch) -> None:

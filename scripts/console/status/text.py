@@ -232,6 +232,8 @@ def _source_result(replication, database):
 
 
 def _destination_result(replication, database):
+    if replication["outcome"] == "superseded":
+        return _OUTCOMES["superseded"]
     if replication["destination"]:
         return _status(replication["destination"]) + (", by hand" if replication["startedByHandInB"] else "")
     if "destinationRuns" in database["unreadable"]:
