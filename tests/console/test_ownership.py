@@ -12,6 +12,7 @@ from console.status.facts import Facts, Pointer, Unreadable
 from console.status.report import report
 from console.status.text import render
 from world import (
+    B,
     DESTINATION,
     DESTINATION_STATES,
     NOW,
@@ -73,6 +74,23 @@ def test_a_persons_snapshot_that_is_named_like_the_instance_is_no_copy() -> None
     database = told(world(instances=[instance(11)], snapshots=[copy_in_destination(11), persons]))
     assert {one["name"]: one["kind"] for one in database["destinationSnapshots"]}["copy-9"] == "other"
     assert database["restorable"] == []
+
+
+def test_snapshots_are_told_by_kind() -> None:
+    by_hand = copy_in_destination(11, identifier="before-the-test", database="copy-11")
+    final = replace(
+        copy_in_destination(8), identifier=f"copy-8-final-{replication_id(11)}", database="copy-8", tags={}, data_time=None
+    )
+    foreign = replace(final, identifier="reports-3-final", database="reports-3")
+    theirs = copy_in_destination(7, tags={"rds-replication:stack": "another"})
+    database = told(world(snapshots=[copy_in_destination(11), by_hand, final, foreign, theirs]))
+    assert {one["name"]: one["kind"] for one in database["destinationSnapshots"]} == {
+        f"copy-{replication_id(11)}": "copy",
+        "before-the-test": "other",
+        f"copy-8-final-{replication_id(11)}": "final",
+    }
+    kinds = [(one["kind"], one["sharedWith"], one["encrypted"]) for one in database["sourceSnapshots"][:2]]
+    assert kinds == [("encryptedCopy", [B], True), ("ofDatabase", [], False)]
 
 
 # ----------------------------------------------------------------------------------------------- the order of versions
