@@ -88,7 +88,7 @@ class Demonstration:
     def deploy(self):
         """Both stacks, as for AWS, and the fields that an operator keeps in the secret."""
         parameters = {"SourceDBIdentifier": SOURCE_DATABASE, "DestinationAccountNumber": self._destination.number()}
-        self._deploy("source", parameters)
+        self._deploy("source", parameters, ["--confirm-destination-account", self._destination.number()])
         parameters = {
             "SourceTopicArn": self._source.output("TopicArn"),
             "SourceDBIdentifier": SOURCE_DATABASE,
@@ -220,8 +220,8 @@ class Demonstration:
         tags = ({tag["Key"]: tag["Value"] for tag in one["TagList"]} for page in pages for one in page["DBInstances"])
         return sorted(int(of_one[VERSION]) for of_one in tags if VERSION in of_one)
 
-    def _deploy(self, role, parameters):
-        arguments = [ROOT / "scripts" / "deploy", role, "--no-build"]
+    def _deploy(self, role, parameters, options=()):
+        arguments = [ROOT / "scripts" / "deploy", role, "--no-build", *options]
         for name, value in parameters.items():
             arguments += ["--parameter", f"{name}={value}"]
         self._command(f"deploy-{role}", f"deploying the {role} stack", arguments, self._environment[role])

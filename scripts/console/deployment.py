@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import os
 import re
 import sys
 from pathlib import Path
 from typing import Any, Callable, Iterator, Optional, Sequence
-from urllib.parse import urlsplit
 
 import botocore.session
 import yaml
@@ -148,12 +146,6 @@ def check_account(
         raise Failure("that is another number; nothing was deployed")
 
 
-def is_on_this_machine() -> bool:
-    """Whether CloudFormation is that of a local cloud, which shares nothing with anybody."""
-    url = os.environ.get("AWS_ENDPOINT_URL_CLOUDFORMATION") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-
-
 def account_of_profile(name: Optional[str]) -> Optional[str]:
     """The account of the destination profile; None if there is none, or the one that nobody asked for cannot be used."""
     if name is None and "destination" not in botocore.session.Session().available_profiles:
@@ -205,7 +197,7 @@ def _check(given: argparse.Namespace) -> None:
         check_account(
             parameters[DESTINATION],
             own=given.account,
-            deployed=parameters[DESTINATION] if is_on_this_machine() else deployed.get(DESTINATION),
+            deployed=deployed.get(DESTINATION),
             confirmed=given.confirm_destination_account,
             of_profile=lambda: account_of_profile(given.destination_profile),
             ask=_ask if sys.stdin.isatty() else None,

@@ -225,10 +225,13 @@ def postgres_bin() -> str:
 
 def exports(cloud: Cloud, account: str) -> str:
     """Shell commands that make a terminal work in the account."""
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in cloud.environment(account).items()]
+    variables = cloud.environment(account)
+    # The profiles of this cloud, so that a command never compares an account with a real one of the same profile name.
+    variables["AWS_CONFIG_FILE"] = str(cloud.directory / "aws-config")
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     # What the system has comes before the wheel's psql.
     path = f'{shlex.quote(str(TOOLS / "bin"))}:"$PATH":{shlex.quote(postgres_bin())}'
-    return "\n".join([*lines, f"export PATH={path}", "unset AWS_PROFILE AWS_SESSION_TOKEN AWS_CONFIG_FILE"])
+    return "\n".join([*lines, f"export PATH={path}", "unset AWS_PROFILE AWS_SESSION_TOKEN"])
 
 
 def _start(directory: Path, name: str, command: list[str], environment: dict[str, str], url: str) -> dict:

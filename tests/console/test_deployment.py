@@ -145,13 +145,6 @@ def test_production_is_shared_with_another_account_only_if_that_is_meant(deploy:
     assert deploy("--confirm-destination-account", STRANGER, other) == (0, "")
 
 
-def test_a_local_cloud_shares_nothing_with_anybody(deploy: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-    assert deploy(f"DestinationAccountNumber={STRANGER}") == (0, "")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://cloudformation.example")
-    assert deploy(f"DestinationAccountNumber={STRANGER}")[0] == 1
-
-
 def test_a_window_is_compared_with_the_one_that_the_stack_has(deploy: Callable) -> None:
     assert deploy("PreferredMaintenanceWindow=sun:05:00-sun:05:30", role="destination") == (0, "")
     code, said = deploy("PreferredMaintenanceWindow=sun:04:00-sun:04:30", role="destination")

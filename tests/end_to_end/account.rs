@@ -93,6 +93,9 @@ impl Account {
         command.envs(&self.environment).arg(&self.role).args(["--no-build", "--stack-name", stack]);
         for (name, value) in parameters {
             command.arg("--parameter").arg(format!("{name}={value}"));
+            if *name == "DestinationAccountNumber" {
+                command.args(["--confirm-destination-account", value]);
+            }
         }
         // Two deployments at once would both make the account's bucket.
         let _alone = self.deploying.lock().unwrap_or_else(PoisonError::into_inner);
