@@ -48,6 +48,9 @@ The RDS emulator. Its admin API is below AWS_ENDPOINT_URL_RDS + /_emulator/, wit
     GET    timing, PUT timing        seconds that operations take; PUT changes the fields given and no other
     GET    quotas, PUT quotas        manualSnapshots (100), instances (40), copies (20 at a time)
     GET    switches, PUT switches    what is unknown about RDS or has changed, the harder way by default (below)
+    GET    instances                 each with "busy": a change that the status may not tell yet
+    POST   resources/aws-backup      {"arn", "protected"}: AWS Backup keeps its automated backups, so that DeleteDBInstance
+                                     with default parameters is refused
     GET    snapshots                 what copies have moved: copyKind, copiedBytes, contentBytes, reason
     POST   resources/status          {"arn", "status"}: gives a status that stays
     POST   resources/tags            {"arn", "tags": {}}: tags that no client can give
@@ -73,6 +76,8 @@ The last three add up, also with one of the others.
     availableFlaps          true          after a restore: available, flapStatus, available (timing: flapSeconds, 0.3)
     flapStatus              "modifying"
     snapshotDatabaseTime    false         whether snapshots have a SnapshotDatabaseTime
+    backupWindow            "random"      the backup window where none is chosen, also after a restore; or one for tests
+    sameValuesRefused       true          whether ModifyDBInstance refuses values that are so already, as it does no values
 
 New instances with automated backups are `backing-up`, with an endpoint, for backingUpSeconds (0.3) first. A new master
 password takes passwordSeconds, or as long as any modification (modifySeconds) where that is null.

@@ -12,7 +12,7 @@ from test_protocol import emulator_command
 
 TIMES = ("SnapshotCreateTime", "OriginalSnapshotCreateTime", "SnapshotDatabaseTime")
 # The switches as the server starts.
-HARDER = {"availableFlaps": True, "flapStatus": "modifying", "snapshotDatabaseTime": False}
+HARDER = {**Admin.SWITCHES, "availableFlaps": True}
 
 
 def test_only_describe_and_list_tags_show_tags(a: Account, servers: dict[str, Server], admin: Admin) -> None:

@@ -53,7 +53,8 @@ pub fn instance(xml: &mut Xml, instance: &Instance, region: Option<&Region>, vie
         xml.within("DBSubnetGroup", |xml| subnet_group(xml, group, &instance.scope));
     }
     xml.within("PendingModifiedValues", |xml| {
-        pending(xml, &instance.pending, instance.pending_password.is_some())
+        let pending_settings = instance.pending.overlaid(&instance.coming);
+        pending(xml, &pending_settings, instance.pending_password.is_some());
     });
     xml.text("StorageEncrypted", instance.key.is_some());
     xml.text("StorageEncryptionType", encryption_type(instance.key.as_ref()));

@@ -25,6 +25,7 @@ mod rules;
 mod settings;
 mod switches;
 mod timing;
+mod windows;
 mod xml;
 
 use std::collections::BTreeMap;

@@ -47,8 +47,12 @@ pub struct Instance {
     pub settings: Settings,
     /// What waits for the maintenance window.
     pub pending: Settings,
+    /// What a running modification gives it in the end.
+    pub coming: Settings,
     /// The master password that the server is about to get.
     pub pending_password: Option<String>,
+    /// Whether AWS Backup protects it too, which then keeps its automated backups.
+    pub has_aws_backup: bool,
     pub engine_version: String,
     pub master_username: String,
     pub database_name: Option<String>,
@@ -198,6 +202,11 @@ impl World {
 }
 
 impl Region {
+    /// How many manual snapshots there are, finished or not.
+    pub fn manual_snapshots(&self) -> usize {
+        self.snapshots.len()
+    }
+
     /// How many copies are being made into this Region.
     pub fn running_copies(&self) -> usize {
         self.snapshots.values().filter(|snapshot| snapshot.is_running_copy()).count()

@@ -13,10 +13,27 @@ pub struct Switches {
     pub flap_status: String,
     /// Whether snapshots have a SnapshotDatabaseTime. No recorded answer for PostgreSQL has one.
     pub snapshot_database_time: bool,
+    /// The backup window of a new or restored instance for which none is chosen: `random`, or one for tests.
+    pub backup_window: String,
+    /// Whether ModifyDBInstance refuses values that are those of the instance already, and not only a call without any.
+    pub same_values_refused: bool,
+}
+
+impl Switches {
+    /// The backup window that is picked where none is chosen, unless it is a random one.
+    pub fn fixed_backup_window(&self) -> Option<&str> {
+        Some(self.backup_window.as_str()).filter(|window| *window != "random")
+    }
 }
 
 impl Default for Switches {
     fn default() -> Self {
-        Self { available_flaps: true, flap_status: "modifying".to_owned(), snapshot_database_time: false }
+        Self {
+            available_flaps: true,
+            flap_status: "modifying".to_owned(),
+            snapshot_database_time: false,
+            backup_window: "random".to_owned(),
+            same_values_refused: true,
+        }
     }
 }

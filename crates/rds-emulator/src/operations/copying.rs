@@ -32,7 +32,8 @@ pub async fn copy(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusa
 
     let source_text = call.scope.resolve("snapshot", &source_name);
     let target_text = call.scope.resolve("snapshot", &identifier);
-    let inherited = if copy_tags { own_tags(call, &source_text) } else { Tags::new() };
+    // Tags that are given stand in place of those of the source; they are never merged.
+    let inherited = if copy_tags && tags.is_empty() { own_tags(call, &source_text) } else { Tags::new() };
     let mut checks = vec![call.check(operation, &source_text, &tags)];
     checks.extend(call.creation_checks(operation, &target_text, &tags));
     if !inherited.is_empty() {

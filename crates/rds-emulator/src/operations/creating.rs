@@ -33,7 +33,7 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
 
     let arn = call.scope.resolve("db", &identifier);
     let mut checks = call.creation_checks(operation, &arn, &tags);
-    let settings = call.default_settings().overlaid(&chosen);
+    let settings = call.with_windows(call.default_settings().overlaid(&chosen));
     checks.extend(call.group_checks(operation, &settings, &tags));
     call.allow(&checks).await?;
 
@@ -50,6 +50,7 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
     let engine_version = known_engine(&call.emulator, &engine, engine_version.as_deref())?;
     settings.check_storage()?;
     settings.check_growth()?;
+    settings.check_windows()?;
     let key = match (encrypted, key_name) {
         (Some(false), Some(_)) => {
             return Err(Refusal::invalid_combination(
@@ -69,7 +70,9 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         status: "creating".to_owned(),
         job,
         pending: Settings::default(),
+        coming: Settings::default(),
         pending_password: None,
+        has_aws_backup: false,
         engine_version,
         master_username: master_username.clone(),
         database_name: database_name.clone(),

@@ -46,8 +46,8 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
     rules::tag_count(tags.len())?;
     known_engine(&call.emulator, engine.as_deref().unwrap_or("postgres"), None)?;
     let (snapshot, archive) = restorable(call, &snapshot_name, &snapshot_text)?;
-    let settings =
-        call.default_settings().overlaid(&snapshot.origin.settings.inherited_by(&chosen)).overlaid(&chosen);
+    let inherited = snapshot.origin.settings.inherited_by(&chosen);
+    let settings = call.with_windows(call.default_settings().overlaid(&inherited).overlaid(&chosen));
     settings.check_storage()?;
     if settings.number("AllocatedStorage") < snapshot.origin.settings.number("AllocatedStorage") {
         return Err(Refusal::invalid_value("AllocatedStorage cannot be less than that of the snapshot."));
@@ -65,7 +65,9 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
         status: "creating".to_owned(),
         job,
         pending: Settings::default(),
+        coming: Settings::default(),
         pending_password: None,
+        has_aws_backup: false,
         engine_version: call.emulator.postgres.version.clone(),
         master_username: snapshot.origin.master_username.clone(),
         database_name: snapshot.origin.database_name.clone(),

@@ -38,8 +38,8 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         let mut world = locked(&call.emulator.world);
         let job = world.new_job();
         let instance = world.instance(&instance_arn).ok_or_else(not_found)?;
-        // The status does not tell yet of a password that is about to change.
-        if !rules::may_be_snapshotted(&instance.status) || instance.pending_password.is_some() {
+        // The status does not tell yet of a modification that is about to begin.
+        if !rules::may_be_snapshotted(&instance.status) || instance.job.is_some() {
             let message =
                 format!("Instance {} is not currently in the available state.", instance.identifier);
             return Err(Refusal::instance_state(message));
