@@ -23,7 +23,9 @@ scripts/):
 `emulator_arguments=(...)` is added to its command. What the processes say is in <directory>/cloud.log and rds.log.
 
 Every process of a cloud carries the variable LOCAL_CLOUD_DIRECTORY; by it `stop` finds functions and PostgreSQL
-servers too, and nobody else's. Everything is held in memory: a cloud that is started anew is empty.
+servers too, and nobody else's. Everything is held in memory: a cloud that is started anew is empty. A directory belongs
+to the process that called `launch` (or to `--owner`) as long as that and its cloud run; others are refused, and neither
+replace nor end it. `scripts/local-cloud down` removes the databases; `Cloud.stop` leaves them to be looked at.
 
 Time. `wait_scale` (SFN_WAIT_SCALE) multiplies Wait states, the delays of Retry and those of asynchronous invocations.
 It does not multiply TimeoutSeconds, the periods of alarms, or what the RDS emulator takes for an operation.

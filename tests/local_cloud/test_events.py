@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -123,6 +124,17 @@ def test_a_topic_whose_policy_has_a_condition_lets_no_rule_in(rules: Rules) -> N
         let_in(**condition)
         rules.send()
         assert rules.dead_letter()["source"] == rules.name
+    now = datetime.now(timezone.utc)
+    counted = rules.cloud.client("cloudwatch", "source").get_metric_statistics(
+        Namespace="AWS/Events",
+        MetricName="FailedInvocations",
+        Dimensions=[{"Name": "RuleName", "Value": rules.name}],
+        StartTime=now - timedelta(minutes=10),
+        EndTime=now + timedelta(minutes=10),
+        Period=3600,
+        Statistics=["Sum"],
+    )
+    assert sum(point["Sum"] for point in counted["Datapoints"]) == 2
     let_in()
     rules.send()
     told = rules.eventually(lambda: rules.queues.receive_message(QueueUrl=url).get("Messages"))

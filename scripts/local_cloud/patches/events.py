@@ -2,10 +2,12 @@
 
 AWS: a function, a queue or a topic lets a rule in by its own policy; a state machine is started as the target's role,
 which must trust EventBridge and allow it. A schedule always acts as its target's role. A function is invoked
-asynchronously, with Lambda's retries. To a topic EventBridge fills in no condition keys, so a statement with a Condition
-never lets it in (EventBridge guide: "You can't use Condition blocks in Amazon SNS topic policies for EventBridge"). What cannot be delivered goes to the dead-letter queue of the target, if it has
-one. PutTargets wants the role. In the ARN of a rule of the default bus there is no bus, in policies either.
-A rate is of 1 minute, hour or day, or of several minutes, hours or days: `rate(1 minutes)` is refused.
+asynchronously, with Lambda's retries. To a topic EventBridge fills in no condition keys, so a statement with a
+Condition never lets it in (EventBridge guide: "You can't use Condition blocks in Amazon SNS topic policies for
+EventBridge"). What cannot be delivered goes to the dead-letter queue of the target, if it has one, and counts in
+FailedInvocations of AWS/Events. PutTargets wants the role. In the ARN of a rule of the default bus there is no bus, in
+policies either. A rate is of 1 minute, hour or day, or of several minutes, hours or days: `rate(1 minutes)` is
+refused.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any, Callable, Optional
 from local_cloud import permissions
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.core.arn import parse_arn
-from ministack.services import eventbridge, lambda_svc, scheduler, sns, sqs
+from ministack.services import cloudwatch, eventbridge, lambda_svc, scheduler, sns, sqs
 from ministack.services.cloudformation import provisioners
 
 logger = logging.getLogger("events")
@@ -53,6 +55,9 @@ def _permitted(invoke: Callable) -> Callable:
             invoke(target, event, rule, view)
             return
         logger.warning("not delivered from %s to %s: %s", rule.get("Arn"), target.get("Arn"), refusal)
+        if caller(event) != SCHEDULER:
+            dimensions = {"RuleName": rule.get("Name", "")}
+            cloudwatch.record_metric("AWS/Events", "FailedInvocations", 1, "Count", dimensions)
         queue = (target.get("DeadLetterConfig") or {}).get("Arn")
         if queue and sqs.queue_policy_allows(queue, caller(event), rule.get("Arn", ""), responses.get_account_id()):
             view = view or eventbridge._pattern_event_view(event)
