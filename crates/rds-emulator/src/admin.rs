@@ -163,6 +163,7 @@ fn set_status(emulator: &Emulator, wanted: &ResourceStatus) -> bool {
     if let Some(instance) = world.instance(&arn) {
         instance.status.clone_from(&wanted.status);
         instance.job = None;
+        instance.is_settling = false;
     } else if let Some(snapshot) = world.snapshot(&arn) {
         snapshot.status.clone_from(&wanted.status);
         snapshot.job = None;

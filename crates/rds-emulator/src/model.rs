@@ -63,6 +63,8 @@ pub struct Instance {
     pub replica_of: Option<String>,
     /// How its storage is filled from a snapshot, which goes on when it is available.
     pub initialising: Option<Progress>,
+    /// Whether it may become busy once more after it was `available`, because it was just restored.
+    pub is_settling: bool,
     /// Whether AWS Backup protects it too, which then keeps its automated backups.
     pub has_aws_backup: bool,
     pub engine_version: String,

@@ -31,21 +31,7 @@ pub async fn delete_instance(call: &Call, mut parameters: Parameters) -> Result<
     }
     call.allow(&checks).await?;
 
-    let final_snapshot = match (skip_snapshot, final_snapshot) {
-        (true, Some(_)) => {
-            return Err(Refusal::invalid_combination(
-                "FinalDBSnapshotIdentifier can not be specified when deleting a DB Instance with SkipFinalSnapshot.",
-            ));
-        }
-        (false, None) => {
-            return Err(Refusal::invalid_combination(
-                "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
-            ));
-        }
-        (_, given) => {
-            given.map(|name| rules::snapshot_identifier(&name, "FinalDBSnapshotIdentifier")).transpose()?
-        }
-    };
+    let final_snapshot = final_snapshot_name(skip_snapshot, final_snapshot)?;
     let not_found = || Refusal::instance_not_found(&name);
     let arn = call.own("db", &name).ok_or_else(not_found)?;
     if final_snapshot.is_some() {
@@ -76,13 +62,8 @@ pub async fn delete_instance(call: &Call, mut parameters: Parameters) -> Result<
     let (emulator, end_status) = (Arc::clone(&call.emulator), call.end_status.clone());
     tokio::spawn(async move {
         if let Some(snapshot) = snapshot_arn
-            && !snapshotting::take(&emulator, &arn, &snapshot, job, "available").await
+            && !keeps(&emulator, &arn, &snapshot, job).await
         {
-            // What was to be kept is not kept, so nothing is deleted.
-            if let Some(instance) = locked(&emulator.world).instance_in(&arn, job) {
-                instance.status = "available".to_owned();
-                instance.job = None;
-            }
             return;
         }
         let timing = emulator.timing();
@@ -96,6 +77,31 @@ pub async fn delete_instance(call: &Call, mut parameters: Parameters) -> Result<
         }
     });
     Ok(answer)
+}
+
+/// The name of the snapshot that is to be made before, if there is to be one.
+fn final_snapshot_name(is_skipped: bool, given: Option<String>) -> Result<Option<String>, Refusal> {
+    match (is_skipped, given) {
+        (true, Some(_)) => Err(Refusal::invalid_combination(
+            "FinalDBSnapshotIdentifier can not be specified when deleting a DB Instance with SkipFinalSnapshot.",
+        )),
+        (false, None) => Err(Refusal::invalid_combination(
+            "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
+        )),
+        (_, given) => {
+            given.map(|name| rules::snapshot_identifier(&name, "FinalDBSnapshotIdentifier")).transpose()
+        }
+    }
+}
+
+/// Makes the final snapshot. Without it what was to be kept is not kept, so nothing is deleted.
+async fn keeps(emulator: &Arc<Emulator>, arn: &Arn, snapshot: &Arn, job: Job) -> bool {
+    let is_kept = snapshotting::take(emulator, arn, snapshot, job, "available").await;
+    if !is_kept && let Some(instance) = locked(&emulator.world).instance_in(arn, job) {
+        instance.status = "available".to_owned();
+        instance.job = None;
+    }
+    is_kept
 }
 
 /// Refuses the deletion of an instance in a state, or under a protection, that does not allow it.

@@ -89,24 +89,18 @@ pub async fn snapshots(call: &Call, mut parameters: Parameters) -> Result<Xml, R
     call.allow(&[call.check(operation, &resource, &Tags::new())]).await?;
 
     let account = &call.scope.account;
-    let wanted = |snapshot: &Snapshot| {
-        let seen_as = answers::kind(snapshot, account);
-        match kind.as_deref() {
-            Some(kind) => seen_as == kind,
-            None => {
-                ["manual", "automated"].contains(&seen_as)
-                    || (include_shared && seen_as == "shared")
-                    || (include_public && seen_as == "public")
-            }
-        }
-    };
     if let Some(unknown) = kind.as_deref().filter(|kind| !SNAPSHOT_TYPES.contains(kind)) {
         return Err(Refusal::invalid_value(format!("Invalid snapshot type: {unknown}")));
     }
     let snapshots = visible_snapshots(call);
     let mut found: Vec<_> = snapshots
         .iter()
-        .filter(|snapshot| wanted(snapshot))
+        .filter(|snapshot| match (answers::kind(snapshot, account), kind.as_deref()) {
+            (seen_as, Some(kind)) => seen_as == kind,
+            ("shared", None) => include_shared,
+            ("public", None) => include_public,
+            (_, None) => true,
+        })
         .map(|snapshot| (snapshot.arn().to_string(), snapshot))
         .collect();
     if let Some(name) = &name {

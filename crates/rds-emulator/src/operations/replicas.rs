@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::creating::{Born, hand_over};
-use super::{Call, Operation, add_instance, new_resource_id, restoring, snapshotting};
+use super::creating::{Born, hand_over, unborn};
+use super::{Call, Operation, add_instance, restoring, snapshotting};
 use crate::clock;
 use crate::emulator::locked;
 use crate::model::Instance;
@@ -45,25 +45,21 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
     let settings = call.with_windows(
         call.default_settings().overlaid(&source.settings.inherited_by(&chosen)).overlaid(&chosen),
     );
-    let job = locked(&call.emulator.world).new_job();
     let replica = Instance {
-        identifier,
-        resource_id: new_resource_id()?,
-        status: "creating".to_owned(),
-        job,
-        // RDS creates read replicas with backups disabled (model).
-        settings: settings.without_backups(),
-        created: clock::now(),
+        engine_version: source.engine_version,
+        master_username: source.master_username,
+        database_name: source.database_name,
+        key: source.key,
+        replica_of: Some(source.resource_id),
         tags,
-        port: None,
-        replica_of: Some(source.resource_id.clone()),
-        has_aws_backup: false,
-        ..source
+        // RDS creates read replicas with backups disabled (model).
+        ..unborn(call, identifier, settings.without_backups())?
     };
-    let (arn, resource_id, port) = (replica.arn(), replica.resource_id.clone(), chosen.number("Port"));
-    add_instance(call, replica)?;
+    let port = chosen.number("Port");
+    add_instance(call, replica.clone())?;
 
-    let (emulator, end_status, target) = (Arc::clone(&call.emulator), call.end_status(), arn.clone());
+    let answer = call.instance_answer(&replica.arn());
+    let (emulator, end_status) = (Arc::clone(&call.emulator), call.end_status());
     tokio::spawn(async move {
         let timing = emulator.timing();
         let done = clock::now() + timing.duration(timing.restore_seconds, 0);
@@ -72,16 +68,16 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
             Ok((archive, _)) => {
                 let archive = Arc::new(archive);
                 let port = port.and_then(|port| u16::try_from(port).ok()).unwrap_or_default();
-                let started = restoring::start(&emulator, Arc::clone(&archive), &resource_id, port).await;
+                let started =
+                    restoring::start(&emulator, Arc::clone(&archive), &replica.resource_id, port).await;
                 (Some(archive), started)
             }
             Err(error) => (None, Err(error)),
         };
         clock::sleep_until(done).await;
-        hand_over(&emulator, Born { arn: target, resource_id, job, restored_from }, started, &end_status)
-            .await;
+        hand_over(&emulator, Born::of(&replica, restored_from), started, &end_status).await;
     });
-    Ok(call.instance_answer(&arn))
+    Ok(answer)
 }
 
 /// Model and guide, read replicas.
