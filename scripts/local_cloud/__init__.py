@@ -81,7 +81,9 @@ The last three add up, also with one of the others.
     automatedSnapshots      true          `rds:<instance>-<time>` of every new instance with BackupRetentionPeriod > 0
 
 New instances with automated backups are `backing-up`, with an endpoint, for backingUpSeconds (0.3) first. A new master
-password takes passwordSeconds, or as long as any modification (modifySeconds) where that is null. StorageOperationStatus is there for storageSeconds (1) after a restore.
+password takes passwordSeconds, or as long as any modification (modifySeconds) where that is null. After a restore
+StorageOperationStatus is there for storageSeconds (1). Stops, starts, reboots and renames take modifySeconds, read
+replicas restoreSeconds; a replica does not follow its source.
 
 What it cannot tell you about AWS: how long anything takes, quotas, iam:PassRole, the rights of who deploys a stack
 (CloudFormation acts as the account's root), the rights of a machine's `aws-sdk:` tasks, history in every detail,
