@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -145,7 +146,7 @@ def test_reads_are_as_old_as_ordered(a: Account, servers: dict[str, Server], adm
 
 def test_new_things_are_seen_late(a: Account, b: Account, snapshot: str, key_of_b: str, admin: Admin) -> None:
     always(admin, "*", "late", age=1.5)
-    until(lambda: a.rds.describe_db_snapshots(DBInstanceIdentifier="orders")["DBSnapshots"], "the snapshot")
+    until(lambda: a.snapshot_names(DBInstanceIdentifier="orders"), "the snapshot")
     a.restore("unseen", snapshot)
     with refused("DBInstanceNotFound"):
         a.instance("unseen")
@@ -207,6 +208,19 @@ def test_what_is_done_in_the_meantime_is_not_undone(a: Account, plain_snapshot: 
     a.drop("overtaken")
     assert statuses(a, "overtaken", 1) == [("deleting", True)]
     a.until_gone("overtaken")
+
+
+def test_a_status_on_order_stays(a: Account, plain_snapshot: str, admin: Admin) -> None:
+    admin.timing(flapSeconds=0.2)
+    admin.switches(availableFlaps=True)
+    a.restore("ordered", plain_snapshot)
+    a.until_instance("ordered", "available")
+    admin.set_status(a.arn("db", "ordered"), "available")
+    ended = time.monotonic() + 0.8
+    while time.monotonic() < ended:
+        assert a.instance("ordered")["DBInstanceStatus"] == "available"
+    a.drop("ordered")
+    a.until_gone("ordered")
 
 
 def test_backing_up_lasts_long_and_can_be_used(a: Account, plain_snapshot: str, admin: Admin) -> None:

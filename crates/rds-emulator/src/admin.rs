@@ -114,6 +114,7 @@ fn snapshots(emulator: &Emulator) -> Value {
             json!({
                 "arn": snapshot.arn().to_string(),
                 "status": snapshot.status,
+                "automated": snapshot.is_automated,
                 "contentBytes": snapshot.archive.as_ref().map(|archive| archive.content_bytes),
                 "storedBytes": snapshot.archive.as_ref().map(|archive| archive.stored_bytes),
                 "copiedBytes": snapshot.copied.as_ref().map(|copied| copied.bytes),
@@ -162,6 +163,7 @@ fn set_status(emulator: &Emulator, wanted: &ResourceStatus) -> bool {
     if let Some(instance) = world.instance(&arn) {
         instance.status.clone_from(&wanted.status);
         instance.job = None;
+        instance.is_settling = false;
     } else if let Some(snapshot) = world.snapshot(&arn) {
         snapshot.status.clone_from(&wanted.status);
         snapshot.job = None;

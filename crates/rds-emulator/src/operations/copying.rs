@@ -59,46 +59,12 @@ pub async fn copy(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusa
     }
     let key = target_key(call, &source, key_name.as_deref()).await?;
 
-    let default_option_group = format!("default:postgres-{}", call.emulator.postgres.major_version());
-    let (arn, job) = {
-        let limit = call.emulator.quotas().copies;
-        let mut world = locked(&call.emulator.world);
-        let job = world.new_job();
-        let region = world.region(&call.scope);
-        let snapshot = Snapshot {
-            scope: call.scope.clone(),
-            identifier,
-            status: if source_arn.scope.region == call.scope.region { "creating" } else { "pending" }
-                .to_owned(),
-            job,
-            progress: None,
-            created: clock::now(),
-            key,
-            tags: all_tags,
-            shared_with: BTreeMap::new(),
-            option_group: match option_group {
-                Some(given) => given,
-                None if copy_option_group || !crosses_accounts => source.option_group.clone(),
-                None => default_option_group,
-            },
-            source: Some(source_arn.clone()),
-            copied: None,
-            origin: crate::model::Origin {
-                // The tags of the instance are its account's own.
-                tags: if crosses_accounts { Tags::new() } else { source.origin.tags.clone() },
-                ..source.origin.clone()
-            },
-            full_bytes: None,
-            archive: None,
-        };
-        if !region.snapshots.contains_key(&snapshot.identifier) && region.running_copies() >= limit {
-            let message = format!("You have reached the limit of {limit} snapshot copies at a time.");
-            return Err(Refusal::snapshot_quota(message));
-        }
-        let arn = snapshot.arn();
-        add_snapshot(call, region, snapshot)?;
-        (arn, job)
+    let option_group = match option_group {
+        Some(given) => given,
+        None if copy_option_group || !crosses_accounts => source.option_group.clone(),
+        None => format!("default:postgres-{}", call.emulator.postgres.major_version()),
     };
+    let (arn, job) = begin(call, begun(call, &source, identifier, key, all_tags, option_group))?;
     let (emulator, end_status, target) = (Arc::clone(&call.emulator), call.end_status(), arn.clone());
     tokio::spawn(async move {
         // The copies of one instance's snapshots into one Region are made one after the other (guide, copying).
@@ -108,6 +74,57 @@ pub async fn copy(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusa
         finish(&emulator, &target, job, made, &end_status);
     });
     Ok(call.snapshot_answer(&arn))
+}
+
+/// A copy at the moment at which it is asked for.
+fn begun(
+    call: &Call,
+    source: &Snapshot,
+    identifier: String,
+    key: Option<StorageKey>,
+    tags: Tags,
+    option_group: String,
+) -> Snapshot {
+    let mut origin = source.origin.clone();
+    if source.scope.account != call.scope.account {
+        // The tags of the instance are its account's own.
+        origin.tags = Tags::new();
+    }
+    let is_near = source.scope.region == call.scope.region;
+    Snapshot {
+        scope: call.scope.clone(),
+        identifier,
+        status: if is_near { "creating" } else { "pending" }.to_owned(),
+        job: None,
+        progress: None,
+        created: clock::now(),
+        keys: source.keys_of_copy(key.as_ref().map(|key| key.arn.as_str())),
+        key,
+        tags,
+        shared_with: BTreeMap::new(),
+        option_group,
+        source: Some(source.arn()),
+        is_automated: false,
+        copied: None,
+        origin,
+        full_bytes: None,
+        archive: None,
+    }
+}
+
+/// Keeps a copy that begins, unless there are too many.
+fn begin(call: &Call, mut copy: Snapshot) -> Result<(Arn, Job), Refusal> {
+    let limit = call.emulator.quotas().copies;
+    let mut world = locked(&call.emulator.world);
+    copy.job = world.new_job();
+    let (arn, job) = (copy.arn(), copy.job);
+    let region = world.region(&call.scope);
+    if !region.snapshots.contains_key(&copy.identifier) && region.running_copies() >= limit {
+        let message = format!("You have reached the limit of {limit} snapshot copies at a time.");
+        return Err(Refusal::snapshot_quota(message));
+    }
+    add_snapshot(call, region, copy)?;
+    Ok((arn, job))
 }
 
 /// The tags of a snapshot of the caller's own; those of another account's stay at home.
@@ -145,9 +162,14 @@ async fn target_key(
         Some(name) => name,
         None if source.scope == call.scope => &source_key.arn,
         None => {
-            return Err(Refusal::invalid_combination(
-                "KmsKeyId must be specified when you copy an encrypted snapshot from another account or Region.",
-            ));
+            let message = "Must specify new KMS key: KmsKeyId is required when you copy an encrypted snapshot from another \
+                           account or Region.";
+            // The code is known for copies across Regions.
+            return Err(if source.scope.region == call.scope.region {
+                Refusal::invalid_combination(message)
+            } else {
+                Refusal::invalid_value(message)
+            });
         }
     };
     call.find_key(&source_key.arn, "source snapshot").await?;
@@ -157,6 +179,7 @@ async fn target_key(
 
 /// Moves the bytes, and lets the time pass that this takes.
 async fn make(emulator: &Arc<Emulator>, source: &Arn, target: &Arn, job: Job) -> io::Result<Archive> {
+    let rule = emulator.switches().incremental_rule;
     let (archive, key, resource_id, kind, reason, held) = {
         let mut world = locked(&emulator.world);
         let source = world.snapshot(source).cloned().ok_or_else(|| io::Error::other("the source is gone"))?;
@@ -164,7 +187,7 @@ async fn make(emulator: &Arc<Emulator>, source: &Arn, target: &Arn, job: Job) ->
         let copy =
             world.snapshot_in(target, job).ok_or_else(|| io::Error::other("the copy was cancelled"))?;
         let key = copy.key.as_ref().map(|key| key.arn.clone());
-        let (kind, reason, held) = world.region(&target.scope).copy_kind(&source, key.as_deref());
+        let (kind, reason, held) = world.region(&target.scope).copy_kind(rule, &source, key.as_deref());
         (archive, key, source.origin.resource_id, kind, reason, held)
     };
     let bytes = match (&held, kind) {
@@ -225,9 +248,9 @@ fn finish(emulator: &Emulator, target: &Arn, job: Job, made: io::Result<Archive>
             copy.full_bytes = Some(archive.content_bytes);
             copy.archive = Some(Arc::new(archive));
             copy.status = end_status.to_owned();
-            let resource_id = copy.origin.resource_id.clone();
+            let (resource_id, keys) = (copy.origin.resource_id.clone(), copy.keys.clone());
             if end_status == "available" {
-                world.region(&target.scope).copy_completed(&resource_id, &target.name);
+                world.region(&target.scope).copy_completed(&resource_id, &keys, &target.name);
             }
         }
         Err(error) => {

@@ -4,17 +4,19 @@ use std::fs;
 use std::io;
 use std::sync::Arc;
 
-use super::{Call, ENCRYPT, Operation, add_instance, new_resource_id};
+use super::{Call, ENCRYPT, Operation, add_instance, automated, new_resource_id};
+use crate::archive::Archive;
 use crate::arn::Arn;
 use crate::clock;
 use crate::emulator::{Emulator, locked};
 use crate::kms::DEFAULT_KEY;
-use crate::model::{Instance, Job};
+use crate::model::{Instance, Job, StorageKey};
 use crate::postgres::Server;
-use crate::query::Parameters;
+use crate::query::{Parameters, Tags};
 use crate::refusal::Refusal;
 use crate::rules;
 use crate::settings::{Settings, Taker};
+use crate::timing::Progress;
 use crate::xml::Xml;
 
 pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusal> {
@@ -51,62 +53,84 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
     settings.check_storage()?;
     settings.check_growth()?;
     settings.check_windows()?;
-    let key = match (encrypted, key_name) {
-        (Some(false), Some(_)) => {
-            return Err(Refusal::invalid_combination(
-                "KmsKeyId cannot be given when StorageEncrypted is false.",
-            ));
-        }
-        (Some(true), None) => Some(call.storage_key(DEFAULT_KEY, ENCRYPT, "specified").await?),
-        (_, Some(name)) => Some(call.storage_key(&name, ENCRYPT, "specified").await?),
-        (_, None) => None,
-    };
-
-    let job = locked(&call.emulator.world).new_job();
     let instance = Instance {
+        key: new_key(call, encrypted, key_name).await?,
+        // Recorded answers: it waits to be set.
+        pending_password: Some(password.clone()),
+        engine_version,
+        master_username,
+        database_name,
+        tags,
+        ..unborn(call, identifier, settings)?
+    };
+    add_instance(call, instance.clone())?;
+
+    let answer = call.instance_answer(&instance.arn());
+    let (emulator, end_status) = (Arc::clone(&call.emulator), call.end_status());
+    tokio::spawn(async move {
+        let done = clock::now() + emulator.timing().duration(emulator.timing().create_instance_seconds, 0);
+        let started = initialise(&emulator, &instance, &password).await;
+        clock::sleep_until(done).await;
+        let born = Born::of(&instance, None);
+        hand_over(&emulator, born, started, &end_status).await;
+    });
+    Ok(answer)
+}
+
+/// An instance that is about to be made, and is nothing yet but its name and settings.
+pub fn unborn(call: &Call, identifier: String, settings: Settings) -> Result<Instance, Refusal> {
+    Ok(Instance {
         scope: call.scope.clone(),
         identifier,
         resource_id: new_resource_id()?,
         status: "creating".to_owned(),
-        job,
+        job: locked(&call.emulator.world).new_job(),
+        settings,
         pending: Settings::default(),
         coming: Settings::default(),
         pending_password: None,
+        pending_name: None,
+        coming_name: None,
+        replica_of: None,
+        initialising: None,
+        is_settling: false,
         has_aws_backup: false,
-        engine_version,
-        master_username: master_username.clone(),
-        database_name: database_name.clone(),
+        engine_version: call.emulator.postgres.version.clone(),
+        master_username: String::new(),
+        database_name: None,
         created: clock::now(),
-        key,
-        tags,
+        key: None,
+        tags: Tags::new(),
         port: None,
-        settings,
-    };
-    let (arn, resource_id) = (instance.arn(), instance.resource_id.clone());
-    let port = instance.settings.number("Port").and_then(|port| u16::try_from(port).ok());
-    add_instance(call, instance)?;
+    })
+}
 
-    let (emulator, end_status) = (Arc::clone(&call.emulator), call.end_status());
-    let job_arn = arn.clone();
-    tokio::spawn(async move {
-        let done = clock::now() + emulator.timing().duration(emulator.timing().create_instance_seconds, 0);
-        let started = async {
-            let directory = emulator.instance_directory(&resource_id);
-            fs::create_dir_all(&directory)?;
-            emulator.postgres.initialise(&directory.join("data")).await?;
-            let server = emulator.postgres.start(&directory.join("data"), port).await?;
-            emulator
-                .postgres
-                .prepare(server.port, &master_username, &password, database_name.as_deref())
-                .await?;
-            Ok(server)
-        };
-        let started = started.await;
-        clock::sleep_until(done).await;
-        let born = Born { arn: job_arn, resource_id, job, is_restored: false };
-        hand_over(&emulator, born, started, &end_status).await;
-    });
-    Ok(call.instance_answer(&arn))
+/// The key of a new instance, if it is to be encrypted.
+async fn new_key(
+    call: &Call,
+    encrypted: Option<bool>,
+    name: Option<String>,
+) -> Result<Option<StorageKey>, Refusal> {
+    match (encrypted, name) {
+        (Some(false), Some(_)) => {
+            Err(Refusal::invalid_combination("KmsKeyId cannot be given when StorageEncrypted is false."))
+        }
+        (Some(true), None) => call.storage_key(DEFAULT_KEY, ENCRYPT, "specified").await.map(Some),
+        (_, Some(name)) => call.storage_key(&name, ENCRYPT, "specified").await.map(Some),
+        (_, None) => Ok(None),
+    }
+}
+
+/// Makes the server of a new instance.
+async fn initialise(emulator: &Emulator, instance: &Instance, password: &str) -> io::Result<Server> {
+    let directory = emulator.instance_directory(&instance.resource_id);
+    let port = instance.settings.number("Port").and_then(|port| u16::try_from(port).ok());
+    fs::create_dir_all(&directory)?;
+    emulator.postgres.initialise(&directory.join("data")).await?;
+    let server = emulator.postgres.start(&directory.join("data"), port).await?;
+    let (user, database) = (&instance.master_username, instance.database_name.as_deref());
+    emulator.postgres.prepare(server.port, user, password, database).await?;
+    Ok(server)
 }
 
 /// The version of the engine that is wanted, which must be the one that is installed.
@@ -132,12 +156,21 @@ pub struct Born {
     pub arn: Arn,
     pub resource_id: String,
     pub job: Job,
-    pub is_restored: bool,
+    /// The data that it was restored from.
+    pub restored_from: Option<Arc<Archive>>,
+}
+
+impl Born {
+    pub fn of(instance: &Instance, restored_from: Option<Arc<Archive>>) -> Self {
+        let resource_id = instance.resource_id.clone();
+        Self { arn: instance.arn(), resource_id, job: instance.job, restored_from }
+    }
 }
 
 /// Gives a started server to its instance, or says that it has failed, and lets the instance settle. A server that no one
 /// waits for any more is stopped.
-pub async fn hand_over(emulator: &Emulator, born: Born, started: io::Result<Server>, end_status: &str) {
+pub async fn hand_over(emulator: &Arc<Emulator>, born: Born, started: io::Result<Server>, end_status: &str) {
+    let timing = emulator.timing();
     let unwanted = {
         let mut world = locked(&emulator.world);
         let instance = world.instance(&born.arn).filter(|instance| instance.resource_id == born.resource_id);
@@ -145,6 +178,12 @@ pub async fn hand_over(emulator: &Emulator, born: Born, started: io::Result<Serv
             (None, started) => started.ok(),
             (Some(instance), Ok(server)) => {
                 instance.port = Some(server.port);
+                instance.pending_password = None;
+                instance.is_settling = born.restored_from.is_some();
+                instance.initialising = born.restored_from.as_ref().map(|_| Progress {
+                    started: clock::now(),
+                    duration: timing.duration(timing.storage_seconds, 0),
+                });
                 world.servers.insert(born.resource_id.clone(), server);
                 None
             }
@@ -167,24 +206,27 @@ pub async fn hand_over(emulator: &Emulator, born: Born, started: io::Result<Serv
 
 /// Lets an instance whose server runs become `available`: with automated backups it is `backing-up` before, and a
 /// restored one may be busy once more after it.
-async fn settle(emulator: &Emulator, born: &Born, end_status: &str) {
+async fn settle(emulator: &Arc<Emulator>, born: &Born, end_status: &str) {
     let (timing, switches) = (emulator.timing(), emulator.switches());
     let job = born.job;
-    // What is given a status on order goes there directly.
-    if end_status == "available" && timing.backing_up_seconds > 0.0 {
-        let backs_up = locked(&emulator.world).instance_in(&born.arn, job).is_some_and(|instance| {
-            let backs_up = instance.settings.number("BackupRetentionPeriod").is_some_and(|days| days > 0);
-            if backs_up {
-                instance.status = "backing-up".to_owned();
-            }
-            backs_up
-        });
-        if backs_up {
+    let backs_up = locked(&emulator.world).instance_in(&born.arn, job).is_some_and(|instance| {
+        let backs_up = instance.settings.number("BackupRetentionPeriod").is_some_and(|days| days > 0);
+        // What is given a status on order goes there directly.
+        if backs_up && end_status == "available" && timing.backing_up_seconds > 0.0 {
+            instance.status = "backing-up".to_owned();
+        }
+        backs_up
+    });
+    if backs_up {
+        if switches.automated_snapshots {
+            automated::begin(emulator, &born.arn, born.restored_from.as_ref());
+        }
+        if end_status == "available" {
             clock::sleep(timing.duration(timing.backing_up_seconds, 0)).await;
         }
     }
     rest(emulator, &born.arn, job, end_status);
-    if end_status == "available" && born.is_restored && switches.available_flaps {
+    if end_status == "available" && born.restored_from.is_some() && switches.available_flaps {
         flap(emulator, born, &switches.flap_status).await;
     }
 }
@@ -205,12 +247,12 @@ async fn flap(emulator: &Emulator, born: &Born, status: &str) {
     let job = {
         let mut world = locked(&emulator.world);
         let job = world.new_job();
-        let instance = world.instance_in(&born.arn, None);
-        let Some(instance) = instance
-            .filter(|instance| instance.resource_id == born.resource_id && instance.status == "available")
-        else {
+        // An administrator's word, too, ends it.
+        let Some(instance) = world.instance_in(&born.arn, None) else { return };
+        let is_same = instance.resource_id == born.resource_id && instance.status == "available";
+        if !std::mem::take(&mut instance.is_settling) || !is_same {
             return;
-        };
+        }
         instance.status = status.to_owned();
         instance.job = job;
         job

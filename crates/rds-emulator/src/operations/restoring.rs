@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::copying::seal_of;
-use super::creating::{Born, hand_over, known_engine};
-use super::{Call, Operation, RESTORE, add_instance, new_resource_id};
+use super::creating::{Born, hand_over, known_engine, unborn};
+use super::{Call, Operation, RESTORE, add_instance};
 use crate::archive::Archive;
 use crate::arn::Arn;
 use crate::clock;
@@ -57,42 +57,28 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
         call.allow_key(&key.arn, RESTORE, "source snapshot").await?;
     }
 
-    let job = locked(&call.emulator.world).new_job();
     let instance = Instance {
-        scope: call.scope.clone(),
-        identifier,
-        resource_id: new_resource_id()?,
-        status: "creating".to_owned(),
-        job,
-        pending: Settings::default(),
-        coming: Settings::default(),
-        pending_password: None,
-        has_aws_backup: false,
-        engine_version: call.emulator.postgres.version.clone(),
         master_username: snapshot.origin.master_username.clone(),
         database_name: snapshot.origin.database_name.clone(),
-        created: clock::now(),
         key: snapshot.key.clone(),
         // Tags that are given replace those of the instance that the snapshot was made of (model).
         tags: if tags.is_empty() { snapshot.origin.tags.clone() } else { tags },
-        port: None,
-        settings,
+        ..unborn(call, identifier, settings)?
     };
-    let (arn, resource_id) = (instance.arn(), instance.resource_id.clone());
     let chosen_port = chosen.number("Port").and_then(|port| u16::try_from(port).ok());
-    add_instance(call, instance)?;
+    add_instance(call, instance.clone())?;
 
-    let (emulator, end_status, job_arn) = (Arc::clone(&call.emulator), call.end_status(), arn.clone());
+    let answer = call.instance_answer(&instance.arn());
+    let (emulator, end_status) = (Arc::clone(&call.emulator), call.end_status());
     tokio::spawn(async move {
         let timing = emulator.timing();
         let done = clock::now() + timing.duration(timing.restore_seconds, archive.content_bytes);
-        let started =
-            start(&emulator, archive, &resource_id, chosen_port.unwrap_or(snapshot.origin.port)).await;
+        let port = chosen_port.unwrap_or(snapshot.origin.port);
+        let started = start(&emulator, Arc::clone(&archive), &instance.resource_id, port).await;
         clock::sleep_until(done).await;
-        let born = Born { arn: job_arn, resource_id, job, is_restored: true };
-        hand_over(&emulator, born, started, &end_status).await;
+        hand_over(&emulator, Born::of(&instance, Some(archive)), started, &end_status).await;
     });
-    Ok(call.instance_answer(&arn))
+    Ok(answer)
 }
 
 /// The tags that an instance takes over from that of the snapshot when the request gives none.
@@ -130,7 +116,8 @@ fn restorable(call: &Call, name: &str, text: &str) -> Result<(Snapshot, Arc<Arch
     Ok((snapshot.clone(), archive))
 }
 
-async fn start(
+/// Makes a server of an archive.
+pub async fn start(
     emulator: &Arc<Emulator>,
     archive: Arc<Archive>,
     resource_id: &str,
