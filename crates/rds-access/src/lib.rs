@@ -2,6 +2,8 @@
 //!
 //! Absence is an answer, not an error: a task decides what it means that something is not there.
 
+pub mod restoring;
+
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
 use lambda_task::fault;

@@ -44,6 +44,10 @@ pub enum ErrorName {
     SecretNotMoved,
     /// There is no version of this number that one could roll back to.
     VersionNotFound,
+    /// So many restored versions are newer than the live one that no further one is made.
+    TooManyVersionsAhead,
+    /// A version of the database has the largest number there is, so that no next one can be named.
+    VersionsExhausted,
     /// The snapshot, or what is asked for, belongs to another source database than the one this stack holds copies of.
     SourceMismatch,
     /// A message on the topic that this account does not accept.
@@ -176,6 +180,6 @@ mod tests {
         assert_eq!(Error::retried(), ["AccessDenied", "Throttled", "ServiceFault", "NotVisibleYet"]);
         assert!(!ErrorName::AccessDenied.is_retryable(), "nothing but time and luck would mend it");
         assert!(!ErrorName::Rejected.is_retried() && !ErrorName::DeadlineExceeded.is_retried());
-        assert_eq!(Error::NAMES.len(), 24);
+        assert_eq!(Error::NAMES.len(), 26);
     }
 }

@@ -13,6 +13,10 @@
 //! | [`lineage`] | is it ours, and which replication made it |
 //! | [`copying`] | will RDS copy everything or only what changed |
 //! | [`secret`] | how to move the secret without touching what is not ours |
+//! | [`versions`] | which version is live, which are newer, which number is next |
+//! | [`receiving`] | is what a message announces copied |
+//! | [`restore`] | which instance does a run bring up, and when may readers come |
+//! | [`windows`] | can these backup and maintenance windows be together |
 //! | [`retention`] | what stays, what is marked, what is deleted |
 //! | [`rollback`] | which instance or snapshot is the version that is asked for |
 //! | [`error`] | what went wrong, in words a person can act on |
@@ -25,8 +29,12 @@ pub mod naming;
 pub mod observed;
 pub mod pacing;
 pub mod progress;
+pub mod receiving;
+pub mod restore;
 pub mod retention;
 pub mod rollback;
 pub mod secret;
+pub mod versions;
+pub mod windows;
 
 pub use error::{Error, ErrorName};
