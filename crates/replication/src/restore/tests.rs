@@ -91,10 +91,10 @@ fn a_replication_chooses_and_then_restores_what_it_has_chosen() {
         ("another replication's", Some(&chosen), with(instance(&orders(), 3, 8)), Ok("choose db-4")),
         ("a rollback's", Some(&chosen), with(restored(3, 9, 1)), Ok("choose db-4")),
         ("whose?", Some(&chosen), with(untagged(mine.clone())), Err(ErrorName::NameTaken)),
-        ("without tags", Some(&accepted), with(untagged(mine.clone())), Err(ErrorName::NameTaken)),
+        ("without tags", Some(&accepted), with(untagged(mine)), Err(ErrorName::NameTaken)),
         ("other tags", Some(&accepted), with(foreign("db-3")), Err(ErrorName::NameTaken)),
     ] {
-        assert_starts(what, replicated(earlier, &instances), step);
+        assert_starts(what, &replicated(earlier, &instances), step);
     }
     let late = unseen(accepted, UNSEEN_POLLS);
     assert_eq!(replicated(Some(&late), &fleet), Err(ErrorName::NotFound));
@@ -109,8 +109,8 @@ fn restored(version: Version, day: u32, of: Version) -> Instance {
     one
 }
 
-fn assert_starts(what: &str, step: Result<String, ErrorName>, expected: Result<&str, ErrorName>) {
-    match (&step, expected) {
+fn assert_starts(what: &str, step: &Result<String, ErrorName>, expected: Result<&str, ErrorName>) {
+    match (step, expected) {
         (Ok(step), Ok(expected)) => assert!(step.starts_with(expected), "{what}: {step}"),
         (Err(name), Err(expected)) => assert_eq!(*name, expected, "{what}"),
         _ => panic!("{what}: {step:?}, expected {expected:?}"),
@@ -124,7 +124,7 @@ fn a_replication_restores_no_version_more_than_may_be_ahead() {
     let chosen = document(5, None, true);
     assert_eq!(replicated(Some(&chosen), &fleet), Err(ErrorName::TooManyVersionsAhead));
     fleet.push(instance(&orders(), 5, 9));
-    assert_starts("its own is followed", replicated(Some(&chosen), &fleet), Ok("follow db-5"));
+    assert_starts("its own is followed", &replicated(Some(&chosen), &fleet), Ok("follow db-5"));
 }
 
 #[test]
@@ -149,11 +149,11 @@ fn a_rollback_follows_what_is_there_and_restores_what_is_not() {
         ("other tags", 2, Some(&accepted), with(foreign("db-6")), Err(ErrorName::NameTaken)),
         ("nowhere", 9, None, fleet.to_vec(), Err(ErrorName::VersionNotFound)),
     ] {
-        assert_starts(what, rolled_back(wanted, earlier, &instances), step);
+        assert_starts(what, &rolled_back(wanted, earlier, &instances), step);
     }
     // The instance that was followed is gone, and its snapshot is kept.
     let followed = document(5, None, false);
-    assert_starts("gone", rolled_back(5, Some(&followed), &fleet), Ok("choose db-6"));
+    assert_starts("gone", &rolled_back(5, Some(&followed), &fleet), Ok("choose db-6"));
     let hidden = untagged(instance(&orders(), 5, 5));
     assert_eq!(rolled_back(5, Some(&followed), &with(hidden)), Err(ErrorName::NameTaken));
 }
