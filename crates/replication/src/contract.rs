@@ -9,10 +9,10 @@ use time::OffsetDateTime;
 
 use crate::copying::Expectation;
 use crate::lineage::Tags;
+pub use crate::moving::{Outcome, SecretMove};
 use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier, Version};
 use crate::pacing::Stage;
 use crate::rollback::Wanted;
-use crate::secret::Pointer;
 use crate::{Error, ErrorName};
 
 /// What every task of a state machine receives.
@@ -69,6 +69,14 @@ pub struct StageReport {
     /// How far RDS says it is, in percent, where it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent_progress: Option<i32>,
+    /// How many polls in a row have not seen what must be there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unseen: u32,
+}
+
+/// Whether a count is left out of a document.
+pub(crate) fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl StageReport {
@@ -87,7 +95,14 @@ impl StageReport {
             started_at: stage.started_at,
             rds_status: rds_status.to_owned(),
             percent_progress,
+            unseen: 0,
         }
+    }
+
+    /// The report of a stage that does not see what must be there, after so many polls that have not.
+    #[must_use]
+    pub fn unseen(stage: &Stage, rds_status: &str, unseen: u32) -> Self {
+        Self { unseen, ..Self::pending(stage, rds_status, None) }
     }
 }
 
@@ -294,43 +309,6 @@ impl TryFrom<VersionDocument> for VersionState {
         };
         Ok(Self { purpose, db_instance, secret })
     }
-}
-
-/// What the secret names now, and how far moving it is. Of the secret only our two fields are ever shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SecretMove {
-    /// The two fields.
-    #[serde(flatten)]
-    pub pointer: Pointer,
-    /// What the last look did to the secret.
-    pub outcome: Outcome,
-    /// How far it is.
-    #[serde(flatten)]
-    pub stage: StageReport,
-    /// The instances that were marked for deletion.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub marked: Vec<String>,
-    /// The instances whose mark was taken off.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unmarked: Vec<String>,
-}
-
-/// What a look did to the secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Outcome {
-    /// It named another copy before and was written.
-    Moved,
-    /// It named this copy already.
-    AlreadyMoved,
-    /// It names the copy of a newer replication, which stays.
-    NewerIsLive,
-    /// The stack promotes by hand: the copy waits for the rollback machine to be told its version.
-    HeldBack,
-    /// Nothing yet: the instance is not available at the moment.
-    InstanceBusy,
-    /// Nothing yet: RDS is giving the instance its new master password.
-    PasswordPending,
 }
 
 /// What `launch` starts the destination machine with.

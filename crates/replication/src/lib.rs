@@ -12,7 +12,9 @@
 //! | [`pacing`] | how long to wait before looking again, and when to give up |
 //! | [`lineage`] | is it ours, and which replication made it |
 //! | [`copying`] | will RDS copy everything or only what changed |
-//! | [`secret`] | how to move the secret without touching what is not ours |
+//! | [`secret`] | how to change the secret without touching what is not ours |
+//! | [`passwords`] | which version has a password of its own, and what opens the others |
+//! | [`moving`] | what is the next step of moving the secret to a version |
 //! | [`retention`] | what stays, what is marked, what is deleted |
 //! | [`rollback`] | which instance or snapshot is the version that is asked for |
 //! | [`error`] | what went wrong, in words a person can act on |
@@ -21,9 +23,11 @@ pub mod contract;
 pub mod copying;
 pub mod error;
 pub mod lineage;
+pub mod moving;
 pub mod naming;
 pub mod observed;
 pub mod pacing;
+pub mod passwords;
 pub mod progress;
 pub mod retention;
 pub mod rollback;

@@ -9,6 +9,11 @@ pub const SHORTEST_WAIT_SECONDS: i64 = 15;
 /// The longest wait between two looks, in seconds.
 pub const LONGEST_WAIT_SECONDS: i64 = 300;
 
+/// How many polls a task goes on for that does not see what must be there, before it believes that it is not there.
+/// With the shortest wait that is five minutes. Polls are counted, because what a service shows lags behind what it has
+/// accepted by a time that nobody promises.
+pub const UNSEEN_POLLS: u32 = 20;
+
 /// The stages that wait for RDS, each with a deadline of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StageName {
