@@ -30,7 +30,8 @@ It does not multiply TimeoutSeconds, the periods of alarms, or what the RDS emul
 CloudFormation, as tried: SNS topics, their policies and subscriptions (across accounts too), Lambda functions from
 S3, permissions and EventInvokeConfig, state machines with DefinitionS3Location and DefinitionSubstitutions (checked
 as AWS checks them), rules with targets and roles, SQS queues and policies, KMS keys and aliases, secrets (an update
-leaves the value alone unless the template's own SecretString changes), alarms, log groups. LoggingConfiguration and
+leaves the value alone unless the template's own SecretString changes), alarms, log groups. A secret whose name is taken, also by one that is scheduled for deletion, fails its stack and is
+left as it is. LoggingConfiguration and
 TracingConfiguration of a state machine are accepted and do nothing. `!Ref` of a secret gives its name here and its
 ARN in AWS: use `!GetAtt Secret.Id`.
 

@@ -5,52 +5,17 @@ from __future__ import annotations
 import json
 import time
 import urllib.error
-import urllib.request
-from typing import Any, Iterator, Optional
+from typing import Any
 
 import pytest
 from accounts import Accounts, allow
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
+from faults import Faults
 from local_cloud import Cloud
 
 ONE_ATTEMPT = Config(retries={"total_max_attempts": 1}, read_timeout=20)
 COUNTING = "count = 0\ndef handler(event, context):\n    global count\n    count += 1\n    return count\n"
-
-
-class Faults:
-    """The API of the faults, as a test uses it. What it orders it takes back."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self._url = f"{cloud.url}/_local-cloud/"
-        self._ordered: list[int] = []
-
-    def order(self, **order: Any) -> dict:
-        answer = self.ask("POST", "faults", order)
-        self._ordered.append(answer["id"])
-        return answer
-
-    def matched(self, order: dict) -> int:
-        return next(standing["matched"] for standing in self.ask("GET", "faults") if standing["id"] == order["id"])
-
-    def calls(self, resource: str) -> list[dict]:
-        return [call for call in self.ask("GET", "calls") if resource in call["resource"]]
-
-    def ask(self, method: str, path: str, body: Optional[dict] = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(self._url + path, data, method=method), timeout=10) as answer:
-            return json.load(answer)
-
-    def take_back(self) -> None:
-        while self._ordered:
-            self.ask("DELETE", f"faults/{self._ordered.pop()}")
-
-
-@pytest.fixture
-def faults(cloud: Cloud) -> Iterator[Faults]:
-    faults = Faults(cloud)
-    yield faults
-    faults.take_back()
 
 
 @pytest.fixture
@@ -138,6 +103,9 @@ def test_an_invocation_is_repeated_or_lost(
         {"effect": "dropAfter", "nth": 0},
         {"effect": "dropAfter", "nth": "2"},
         {"effect": "dropAfter", "id": 7},
+        {"effect": "stale", "service": "secretsmanager"},
+        {"effect": "stale", "seconds": 1},
+        {"effect": "stale", "service": "sns", "seconds": 1},
     ],
 )
 def test_an_order_that_is_written_down_wrongly_is_refused(faults: Faults, order: dict) -> None:

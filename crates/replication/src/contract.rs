@@ -9,10 +9,10 @@ use time::OffsetDateTime;
 
 use crate::copying::Expectation;
 use crate::lineage::Tags;
+pub use crate::moving::{Outcome, SecretMove};
 use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier, Version};
 use crate::pacing::Stage;
 use crate::rollback::Wanted;
-use crate::secret::Pointer;
 use crate::{Error, ErrorName};
 
 /// What every task of a state machine receives.
@@ -77,7 +77,7 @@ pub struct StageReport {
 }
 
 /// Whether a count is left out of a document.
-fn is_zero(count: &u32) -> bool {
+pub(crate) fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
@@ -311,43 +311,6 @@ impl TryFrom<VersionDocument> for VersionState {
         };
         Ok(Self { purpose, db_instance, secret })
     }
-}
-
-/// What the secret names now, and how far moving it is. Of the secret only our two fields are ever shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SecretMove {
-    /// The two fields.
-    #[serde(flatten)]
-    pub pointer: Pointer,
-    /// What the last look did to the secret.
-    pub outcome: Outcome,
-    /// How far it is.
-    #[serde(flatten)]
-    pub stage: StageReport,
-    /// The instances that were marked for deletion.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub marked: Vec<String>,
-    /// The instances whose mark was taken off.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unmarked: Vec<String>,
-}
-
-/// What a look did to the secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Outcome {
-    /// It named another copy before and was written.
-    Moved,
-    /// It named this copy already.
-    AlreadyMoved,
-    /// It names the copy of a newer replication, which stays.
-    NewerIsLive,
-    /// The stack promotes by hand: the copy waits for the rollback machine to be told its version.
-    HeldBack,
-    /// Nothing yet: the instance is not available at the moment.
-    InstanceBusy,
-    /// Nothing yet: RDS is giving the instance its new master password.
-    PasswordPending,
 }
 
 /// What `launch` starts the destination machine with.

@@ -42,6 +42,8 @@ pub enum ErrorName {
     SecretInvalid,
     /// The secret was written but reading it back showed something else.
     SecretNotMoved,
+    /// What opens the version that the secret is to name is not known.
+    CredentialsUnknown,
     /// There is no version of this number that one could roll back to.
     VersionNotFound,
     /// So many restored versions are newer than the live one that no further one is made.
@@ -180,6 +182,6 @@ mod tests {
         assert_eq!(Error::retried(), ["AccessDenied", "Throttled", "ServiceFault", "NotVisibleYet"]);
         assert!(!ErrorName::AccessDenied.is_retryable(), "nothing but time and luck would mend it");
         assert!(!ErrorName::Rejected.is_retried() && !ErrorName::DeadlineExceeded.is_retried());
-        assert_eq!(Error::NAMES.len(), 26);
+        assert_eq!(Error::NAMES.len(), 27);
     }
 }

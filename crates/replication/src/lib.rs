@@ -12,7 +12,9 @@
 //! | [`pacing`] | how long to wait before looking again, and when to give up |
 //! | [`lineage`] | is it ours, and which replication made it |
 //! | [`copying`] | will RDS copy everything or only what changed |
-//! | [`secret`] | how to move the secret without touching what is not ours |
+//! | [`secret`] | how to change the secret without touching what is not ours |
+//! | [`passwords`] | which version has a password of its own, and what opens the others |
+//! | [`moving`] | what is the next step of moving the secret to a version |
 //! | [`versions`] | which version is live, which are newer, which number is next |
 //! | [`receiving`] | is what a message announces copied |
 //! | [`restore`] | which instance does a run bring up, and when may readers come |
@@ -25,9 +27,11 @@ pub mod contract;
 pub mod copying;
 pub mod error;
 pub mod lineage;
+pub mod moving;
 pub mod naming;
 pub mod observed;
 pub mod pacing;
+pub mod passwords;
 pub mod progress;
 pub mod receiving;
 pub mod restore;

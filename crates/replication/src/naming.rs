@@ -27,7 +27,7 @@ const COPY_ENDING: &str = "-copy-in";
 const ID_TIME: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]t[hour][minute][second]z");
 
 /// The first bytes of the SHA-256 of a text, as hex digits.
-fn hex_digest(of: &str, bytes: usize) -> String {
+pub(crate) fn hex_digest(of: &str, bytes: usize) -> String {
     let digest = Sha256::digest(of.as_bytes());
     digest.iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -256,14 +256,6 @@ pub fn instance_of_endpoint(host: &str) -> &str {
     host.split_once('.').map_or(host, |(first, _)| first)
 }
 
-/// The id of the secret's version that holds the new master password of an instance, for the move of the secret to it from
-/// its current version: 64 hex digits, as Secrets Manager wants them (32 to 64 characters, API `PutSecretValue`,
-/// `ClientRequestToken`).
-#[must_use]
-pub fn password_version(current_version: &str, host: &str) -> String {
-    hex_digest(&format!("{current_version} {host}"), 32)
-}
-
 /// The snapshot that is made of an instance before it is deleted: `<instance>-final-<replication id>`. With the id,
 /// because a stack that is made anew counts its versions from 1 again.
 ///
@@ -390,11 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_of_a_new_password_follows_from_the_move() {
-        let one = password_version("v1", "orders-7.c1.example");
-        assert_eq!(one, password_version("v1", "orders-7.c1.example"));
-        assert_ne!(one, password_version("v1", "orders-8.c1.example"));
-        assert_eq!(one.len(), 64);
+    fn a_final_snapshot_is_named_by_its_replication() {
         let last = final_snapshot(&prefix("orders-7"), "20261122t103400z-1f2e3d").unwrap();
         assert_eq!(last.as_str(), "orders-7-final-20261122t103400z-1f2e3d");
     }

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.http_stream import ASGIHTTPState
 from local_cloud.faults.orders import BOARD, Call, Order
+from local_cloud.patches.secretsmanager import past
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses, router
 
@@ -58,6 +59,13 @@ async def _serve_call(serve: Callable, scope: dict, body: bytes, send: Callable)
     service, call, order = _begin(scope, body)
     if order is None:
         await serve(scope, _replay(body), _noting(send, call))
+        return
+    if order.effect == "stale":
+        token = past.age.set(order.seconds)
+        try:
+            await serve(scope, _replay(body), _noting(send, call))
+        finally:
+            past.age.reset(token)
         return
     await asyncio.sleep(order.seconds)
     if order.effect == "error":
