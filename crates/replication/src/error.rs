@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use strum::{IntoStaticStr, VariantNames};
+use strum::{IntoStaticStr, VariantArray, VariantNames};
 
 /// The name of an error as Step Functions sees it (`Error` in a Catch, `errorType` of the function).
 ///
 /// The variant's own name goes over the wire, so the two cannot drift. Names differ only where a machine or a
 /// person would act differently; `docs/errors.md` has one row for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray, VariantNames)]
 pub enum ErrorName {
     /// The event does not have the form the task needs; the text names the field.
     InvalidInput,
@@ -56,6 +56,8 @@ pub enum ErrorName {
     Throttled,
     /// A service failed or could not be reached. Retried by the machine.
     ServiceFault,
+    /// Something that must be there is not shown yet by a service whose reads lag behind. Retried by the machine.
+    NotVisibleYet,
 }
 
 impl ErrorName {
@@ -65,10 +67,17 @@ impl ErrorName {
         self.into()
     }
 
-    /// Whether doing the same again may succeed without a person changing anything first.
+    /// Whether doing the same again may succeed without an operator changing anything first.
     #[must_use]
     pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Throttled | Self::ServiceFault)
+        matches!(self, Self::Throttled | Self::ServiceFault | Self::NotVisibleYet)
+    }
+
+    /// Whether the machines try the task again after it: also after a refusal, because a role that is seconds old may
+    /// still lack its rights. The error of the last try is what ends the run.
+    #[must_use]
+    pub fn is_retried(self) -> bool {
+        self.is_retryable() || self == Self::AccessDenied
     }
 }
 
@@ -83,7 +92,17 @@ pub struct Error {
 
 impl Error {
     /// Every name an error can have, for the machines' Retry and Catch and for the documentation.
-    pub const NAMES: &'static [&'static str] = ErrorName::VARIANTS;
+    pub const NAMES: &'static [&'static str] = <ErrorName as VariantNames>::VARIANTS;
+
+    /// The names after which every machine tries the task again.
+    #[must_use]
+    pub fn retried() -> Vec<&'static str> {
+        <ErrorName as VariantArray>::VARIANTS
+            .iter()
+            .filter(|name| name.is_retried())
+            .map(|name| name.as_str())
+            .collect()
+    }
 
     /// An error met while `doing` something to a named thing ("copying snapshot x to y").
     pub fn new(name: ErrorName, doing: impl Into<String>) -> Self {
@@ -153,10 +172,10 @@ mod tests {
     }
 
     #[test]
-    fn exactly_two_names_are_retryable() {
-        assert_eq!(ErrorName::Throttled.as_str(), "Throttled");
-        assert!(ErrorName::Throttled.is_retryable() && ErrorName::ServiceFault.is_retryable());
-        assert!(!ErrorName::Rejected.is_retryable() && !ErrorName::DeadlineExceeded.is_retryable());
-        assert_eq!(Error::NAMES.len(), 23);
+    fn what_passes_by_itself_is_retried_and_a_fresh_roles_refusal_too() {
+        assert_eq!(Error::retried(), ["AccessDenied", "Throttled", "ServiceFault", "NotVisibleYet"]);
+        assert!(!ErrorName::AccessDenied.is_retryable(), "nothing but time and luck would mend it");
+        assert!(!ErrorName::Rejected.is_retried() && !ErrorName::DeadlineExceeded.is_retried());
+        assert_eq!(Error::NAMES.len(), 24);
     }
 }
