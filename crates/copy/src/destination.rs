@@ -144,13 +144,7 @@ async fn expectation(
     this_copy: &SnapshotIdentifier,
     key_arn: &str,
 ) -> Result<Expectation, Error> {
-    let earlier = rds_access::snapshots_of_stack(rds, &config.stack)
-        .await?
-        .into_iter()
-        .filter(|copy| copy.is_of_stack(&config.stack) && copy.source_database == *source_database)
-        .filter(|copy| copy.identifier != *this_copy)
-        .filter(|copy| copy.status.progress() == Progress::Ready)
-        .max_by_key(|copy| copy.tags.get(lineage::REPLICATION_ID).map(str::to_owned))
-        .map(|copy| EarlierCopy { identifier: copy.identifier.to_string(), key_arn: copy.key_arn });
+    let all = rds_access::snapshots_of_stack(rds, &config.stack).await?;
+    let earlier = EarlierCopy::newest(&all, &config.stack, source_database, this_copy);
     Ok(Expectation::across_accounts(message.replication.shared_snapshot_is_copy, earlier.as_ref(), key_arn))
 }

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use crate::copying::Expectation;
 use crate::lineage::Tags;
 use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier, Version};
-use crate::pacing::Stage;
+pub use crate::pacing::{StageReport, Status};
 use crate::rollback::Wanted;
 use crate::secret::Pointer;
 use crate::{Error, ErrorName};
@@ -41,53 +41,6 @@ impl Execution {
     #[must_use]
     pub fn replication_id(&self) -> ReplicationId {
         ReplicationId::new(self.started_at, &self.id)
-    }
-}
-
-/// Whether the machine goes on or waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Status {
-    /// Ready: the machine goes on.
-    Available,
-    /// Not yet: the machine waits `waitSeconds` and asks the same task again.
-    NotAvailable,
-}
-
-/// How far a stage is. Part of the result of every task that is asked again until it is done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StageReport {
-    /// What the machine's Choice looks at.
-    pub status: Status,
-    /// Seconds until the next look.
-    pub wait_seconds: u32,
-    /// When the stage was first attempted: what waits and the deadline are measured from.
-    #[serde(with = "time::serde::rfc3339")]
-    pub started_at: OffsetDateTime,
-    /// The status word of RDS itself.
-    pub rds_status: String,
-    /// How far RDS says it is, in percent, where it says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub percent_progress: Option<i32>,
-}
-
-impl StageReport {
-    /// The report of a stage that is done.
-    #[must_use]
-    pub fn available(stage: &Stage, rds_status: &str) -> Self {
-        Self { status: Status::Available, percent_progress: None, ..Self::pending(stage, rds_status, None) }
-    }
-
-    /// The report of a stage that is to be looked at again.
-    #[must_use]
-    pub fn pending(stage: &Stage, rds_status: &str, percent_progress: Option<i32>) -> Self {
-        Self {
-            status: Status::NotAvailable,
-            wait_seconds: stage.wait_seconds(),
-            started_at: stage.started_at,
-            rds_status: rds_status.to_owned(),
-            percent_progress,
-        }
     }
 }
 
@@ -392,7 +345,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::pacing::StageName;
+    use crate::pacing::{Stage, StageName};
 
     const ARN: &str = "arn:aws:rds:eu-west-1:123456789012:snapshot:nightly-copy-in";
 

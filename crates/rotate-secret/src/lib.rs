@@ -23,6 +23,7 @@ use lambda_task::{Environment, invalid};
 use rds_access::Instance;
 use replication::Error;
 use replication::contract::{Envelope, Outcome, Purpose, SecretMove, StageReport, VersionState};
+use replication::lineage;
 use replication::pacing::{Stage, StageName};
 use replication::secret::Secret;
 use secret_access::Version;
@@ -129,12 +130,14 @@ pub async fn run(
         return Ok(SecretMove { pointer: secret.pointer, outcome, stage, marked: vec![], unmarked: vec![] });
     }
     let stage = StageReport::available(&stage, target.instance.status.as_str());
+    // Marks are about the versions of one database.
+    let database = target.instance.tags.get(lineage::SOURCE_DATABASE).unwrap_or_default().parse()?;
     let (pointer, instances) = match outcome {
         Outcome::Moved => writing::look_after(rds, secrets, config, &input.state, &target).await?,
         Outcome::AlreadyMoved => (target.pointer, instances),
         _ => (secret.pointer, instances),
     };
-    let marks = marks::carry_out(rds, secrets, config, instances, pointer.host.clone()).await?;
+    let marks = marks::carry_out(rds, secrets, config, &database, instances, pointer.host.clone()).await?;
     Ok(SecretMove { pointer, outcome, stage, marked: marks.marked, unmarked: marks.unmarked })
 }
 

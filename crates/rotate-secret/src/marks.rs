@@ -8,7 +8,8 @@ use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::fault;
 use rds_access::Instance;
 use replication::lineage::DELETION_MARK;
-use replication::retention::{self, Verdict};
+use replication::naming::InstanceIdentifier;
+use replication::retention::{self, InstanceRule, Verdict};
 use replication::{Error, ErrorName};
 
 use crate::Config;
@@ -40,12 +41,14 @@ pub async fn carry_out(
     rds: &Rds,
     secrets: &Secrets,
     config: &Config,
+    database: &InstanceIdentifier,
     mut instances: Vec<Instance>,
     mut live_host: String,
 ) -> Result<Changed, Error> {
     let mut changed = Changed::default();
     for _ in 0..MOST_PASSES {
-        if !one_pass(rds, config, &instances, &live_host, &mut changed).await? {
+        let rule = InstanceRule::new(&config.stack, database, &live_host, config.older_to_keep);
+        if !one_pass(rds, &rule, &instances, &mut changed).await? {
             break;
         }
         let now = secret_access::read(secrets, &config.secret_arn).await?.pointer.host;
@@ -61,12 +64,11 @@ pub async fn carry_out(
 /// Changes the marks for what is live; whether any was set.
 async fn one_pass(
     rds: &Rds,
-    config: &Config,
+    rule: &InstanceRule<'_>,
     instances: &[Instance],
-    live_host: &str,
     changed: &mut Changed,
 ) -> Result<bool, Error> {
-    let plan = retention::plan_instances(instances, &config.stack, live_host, config.older_to_keep);
+    let plan = retention::plan_instances(instances, rule);
     let (mut has_set, mut failed) = (false, Vec::new());
     for decision in plan {
         tracing::info!(%decision, "decided");
@@ -94,7 +96,7 @@ async fn one_pass(
             let texts: Vec<String> = failed.iter().map(ToString::to_string).collect();
             Err(Error::new(
                 ErrorName::PruneIncomplete,
-                format!("marking, after the secret names {live_host}"),
+                format!("marking, after the secret names {}", rule.live_host),
             )
             .because(texts.join("; "))
             .advise("the secret is as it should be; mend what is named and the next run marks it"))
