@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from accounts import Accounts  # noqa: E402
+from faults import Faults  # noqa: E402
+from machines import Machines  # noqa: E402
+from secret import Secret  # noqa: E402
 from local_cloud import Cloud, launch  # noqa: E402
 
 Value = TypeVar("Value")
@@ -86,3 +89,20 @@ def eventually(request: pytest.FixtureRequest) -> Callable[..., Any]:
 @pytest.fixture
 def accounts(cloud: Cloud) -> Accounts:
     return Accounts(cloud)
+
+
+@pytest.fixture
+def faults(cloud: Cloud) -> Iterator[Faults]:
+    faults = Faults(cloud)
+    yield faults
+    faults.take_back()
+
+
+@pytest.fixture
+def versions(cloud: Cloud, name: str) -> Secret:
+    return Secret(cloud, name)
+
+
+@pytest.fixture
+def machines(cloud: Cloud, accounts: Accounts, name: str, eventually: Callable[..., Any]) -> Machines:
+    return Machines(cloud, accounts, name, eventually)

@@ -5,52 +5,17 @@ from __future__ import annotations
 import json
 import time
 import urllib.error
-import urllib.request
-from typing import Any, Iterator, Optional
+from typing import Any
 
 import pytest
 from accounts import Accounts, allow
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
+from faults import Faults
 from local_cloud import Cloud
 
 ONE_ATTEMPT = Config(retries={"total_max_attempts": 1}, read_timeout=20)
 COUNTING = "count = 0\ndef handler(event, context):\n    global count\n    count += 1\n    return count\n"
-
-
-class Faults:
-    """The API of the faults, as a test uses it. What it orders it takes back."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self._url = f"{cloud.url}/_local-cloud/"
-        self._ordered: list[int] = []
-
-    def order(self, **order: Any) -> dict:
-        answer = self.ask("POST", "faults", order)
-        self._ordered.append(answer["id"])
-        return answer
-
-    def matched(self, order: dict) -> int:
-        return next(standing["matched"] for standing in self.ask("GET", "faults") if standing["id"] == order["id"])
-
-    def calls(self, resource: str) -> list[dict]:
-        return [call for call in self.ask("GET", "calls") if resource in call["resource"]]
-
-    def ask(self, method: str, path: str, body: Optional[dict] = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(self._url + path, data, method=method), timeout=10) as answer:
-            return json.load(answer)
-
-    def take_back(self) -> None:
-        while self._ordered:
-            self.ask("DELETE", f"faults/{self._ordered.pop()}")
-
-
-@pytest.fixture
-def faults(cloud: Cloud) -> Iterator[Faults]:
-    faults = Faults(cloud)
-    yield faults
-    faults.take_back()
 
 
 @pytest.fixture
@@ -126,6 +91,51 @@ def test_an_invocation_is_repeated_or_lost(
     assert outcomes == (["Success"] if effect == "twice" else ["Lambda.SdkClientException", "Success"])
 
 
+def test_a_lost_invocation_has_the_name_that_is_ordered(
+    cloud: Cloud, accounts: Accounts, faults: Faults, name: str, eventually: Any
+) -> None:
+    lost = "Lambda.ClientExecutionTimeoutException"
+    function = accounts.function("source", name, COUNTING)
+    role = accounts.role("source", f"{name}-machine", "states.amazonaws.com", allow("lambda:InvokeFunction"))
+    retry = [{"ErrorEquals": [lost], "IntervalSeconds": 1}]
+    definition = {"StartAt": "Count", "States": {"Count": {"Type": "Task", "Resource": function, "Retry": retry, "End": True}}}
+    machines = cloud.client("stepfunctions")
+    machine = machines.create_state_machine(name=name, roleArn=role, definition=json.dumps(definition))["stateMachineArn"]
+    faults.order(service="lambda", action="Invoke", resource=f":{name}", effect="dropAfter", code=lost, message="no answer")
+    execution = machines.start_execution(stateMachineArn=machine)["executionArn"]
+    assert eventually(lambda: machines.describe_execution(executionArn=execution).get("output")) == "2"
+    outcomes = [call["outcome"] for call in faults.calls(f":{name}") if call["action"] == "Invoke"]
+    assert outcomes == [lost, "Success"]
+
+
+def test_a_new_role_has_no_rights_for_as_long_as_is_ordered(
+    cloud: Cloud, accounts: Accounts, faults: Faults, topic: str, name: str, eventually: Any
+) -> None:
+    before = faults.ask("GET", "timing")
+    old = cloud.client("sns", **accounts.session("source", f"{name}-old", allow("sns:GetTopicAttributes")))
+    time.sleep(1.1)
+    try:
+        assert faults.ask("PUT", "timing", {"rolePropagationSeconds": 1})["rolePropagationSeconds"] == 1
+        old.get_topic_attributes(TopicArn=topic)
+        faults.ask("PUT", "timing", {"rolePropagationSeconds": 3})
+        session = accounts.session("source", name, allow("sns:GetTopicAttributes"))
+        role = cloud.client("sns", **session, config=ONE_ATTEMPT)
+        with pytest.raises(ClientError, match="AuthorizationError"):
+            role.get_topic_attributes(TopicArn=topic)
+
+        def works() -> bool:
+            try:
+                return bool(role.get_topic_attributes(TopicArn=topic))
+            except ClientError:
+                return False
+
+        eventually(works)
+    finally:
+        faults.ask("PUT", "timing", before)
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        faults.ask("PUT", "timing", {"rolePropagation": 1})
+
+
 @pytest.mark.parametrize(
     "order",
     [
@@ -134,10 +144,14 @@ def test_an_invocation_is_repeated_or_lost(
         {"effect": "error"},
         {"effect": "slow"},
         {"effect": "dropAfter", "code": "x"},
+        {"effect": "dropAfter", "service": "sns", "code": "x"},
         {"effect": "dropAfter", "nht": 2},
         {"effect": "dropAfter", "nth": 0},
         {"effect": "dropAfter", "nth": "2"},
         {"effect": "dropAfter", "id": 7},
+        {"effect": "stale", "service": "secretsmanager"},
+        {"effect": "stale", "seconds": 1},
+        {"effect": "stale", "service": "sns", "seconds": 1},
     ],
 )
 def test_an_order_that_is_written_down_wrongly_is_refused(faults: Faults, order: dict) -> None:

@@ -2,60 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import uuid
-from typing import Any, Iterator, Optional
+from typing import Any, Optional
 
 import pytest
 from accounts import allow
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from secret import Secret, refused
 
 pytestmark = pytest.mark.patch
 
 READ = "secretsmanager:GetSecretValue"
-
-
-@contextlib.contextmanager
-def refused(code: str, *words: str) -> Iterator[None]:
-    """What happens inside is refused with this error, whose message has these words."""
-    with pytest.raises(ClientError) as caught:
-        yield
-    error = caught.value.response["Error"]
-    assert error["Code"] == code, error
-    for word in words:
-        assert word in error["Message"], error
-
-
-class Secret:
-    """A secret of the source account and its versions."""
-
-    def __init__(self, cloud: Any, name: str) -> None:
-        self.cloud, self.name = cloud, name
-        self.secrets = cloud.client("secretsmanager", "source")
-        made = self.secrets.create_secret(Name=name, SecretString="0")
-        self.arn, self.first = made["ARN"], made["VersionId"]
-
-    def put(self, value: str, *labels: str, **options: Any) -> str:
-        """The id of a new version."""
-        stages = {"VersionStages": list(labels)} if labels else {}
-        return self.secrets.put_secret_value(SecretId=self.name, SecretString=value, **stages, **options)["VersionId"]
-
-    def value(self, **version: str) -> str:
-        return self.secrets.get_secret_value(SecretId=self.name, **version)["SecretString"]
-
-    def move(self, label: str, **versions: str) -> None:
-        self.secrets.update_secret_version_stage(SecretId=self.name, VersionStage=label, **versions)
-
-    def labels(self, **options: Any) -> dict[str, set]:
-        listed = self.secrets.list_secret_version_ids(SecretId=self.name, **options)["Versions"]
-        return {version["VersionId"]: set(version.get("VersionStages", [])) for version in listed}
-
-
-@pytest.fixture
-def versions(cloud: Any, name: str) -> Secret:
-    return Secret(cloud, name)
 
 
 def key(cloud: Any, *principals: str) -> str:
@@ -83,13 +42,13 @@ def test_a_secret_of_another_account_needs_both_policies_and_its_key(cloud: Any,
 
     shared = secret(cloud, name, key(cloud, other), reader=other)
     assert secrets.get_secret_value(SecretId=shared)["SecretString"] == "value"
-    for refused in (
+    for unreadable in (
         secret(cloud, f"{name}-own-policy-silent", key(cloud, other)),
         secret(cloud, f"{name}-key-policy-silent", key(cloud), reader=other),
         secret(cloud, f"{name}-default-key", None, reader=other),
     ):
         with pytest.raises(ClientError) as error:
-            secrets.get_secret_value(SecretId=refused)
+            secrets.get_secret_value(SecretId=unreadable)
         assert error.value.response["Error"]["Code"] == "AccessDeniedException"
     without_policy = cloud.client("secretsmanager", "destination", **accounts.session("destination", f"{name}-none"))
     with pytest.raises(ClientError):

@@ -1,0 +1,90 @@
+"""Secrets of other accounts, the keys of secrets, and the condition keys of policies.
+
+AWS: a secret of another account is named by its ARN; it needs an Allow in its resource policy and in the caller's,
+and a customer-managed key, because the default one cannot be shared. Reading a secret under such a key takes
+kms:Decrypt, writing it kms:GenerateDataKey and kms:Decrypt, by the key's policy too. A policy may ask which version or
+label a request names.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional
+
+from local_cloud import permissions
+from ministack.core import iam_actions, iam_evaluator, responses
+from ministack.services import kms, secretsmanager
+
+ACROSS_ACCOUNTS = {"DescribeSecret", "GetSecretValue", "ListSecretVersionIds", "PutSecretValue", "UpdateSecret"}
+KEY_ACTIONS = {
+    "GetSecretValue": ("kms:Decrypt",),
+    "PutSecretValue": ("kms:GenerateDataKey", "kms:Decrypt"),
+    "UpdateSecret": ("kms:GenerateDataKey", "kms:Decrypt"),
+}
+# The condition keys of requests, and the actions that have them (service authorisation reference).
+CONDITION_KEYS = {
+    "VersionId": {"secretsmanager:GetSecretValue"},
+    "VersionStage": {"secretsmanager:GetSecretValue", "secretsmanager:UpdateSecretVersionStage"},
+}
+
+
+def apply() -> None:
+    secretsmanager.secret_policy_for_arn = policy_and_owner
+    iam_actions.request_tag_context = _with_condition_keys(iam_actions.request_tag_context)
+
+
+def _with_condition_keys(stock: Callable[..., dict]) -> Callable[..., dict]:
+    def context(service: str, action: str, body: bytes, parameters: dict) -> dict:
+        keys = stock(service, action, body, parameters)
+        if service == "secretsmanager":
+            named = {name: iam_actions._safe_json_field(body, name) for name in CONDITION_KEYS}
+            asked = {name: value for name, value in named.items() if value and action in CONDITION_KEYS[name]}
+            keys = {**keys, **{f"secretsmanager:{name}": value for name, value in asked.items()}}
+        return keys
+
+    return context
+
+
+def policy_and_owner(resource_arn: str) -> Optional[tuple[str, str]]:
+    """The resource policy of a secret of any account, and the account; an empty policy for one that is not there."""
+    account, region = permissions.account_and_region(resource_arn)
+    policy = secretsmanager._resource_policies.get_scoped(account, region, resource_arn)
+    with responses.request_scope(account, region):
+        _, secret = secretsmanager._resolve(resource_arn)
+    if secret is None and account == responses.get_account_id():
+        return None
+    return policy or "", account
+
+
+def owner(secret_id: Any) -> Optional[str]:
+    """The account that an ARN names, if this is one."""
+    if isinstance(secret_id, str) and secret_id.startswith("arn:") and secret_id.count(":") >= 6:
+        return secret_id.split(":")[4]
+    return None
+
+
+def refusal(secret: dict, action: str, owner: str, caller: str, access_key: str) -> Optional[tuple]:
+    """The answer to a caller who may not use the key of the secret for this action; None to one who may."""
+    message = _key_denial(secret, owner, caller, access_key, KEY_ACTIONS[action]) if action in KEY_ACTIONS else None
+    return responses.error_response_json("AccessDeniedException", message, 400) if message else None
+
+
+def _key_denial(secret: dict, owner: str, caller: str, access_key: str, actions: tuple[str, ...]) -> Optional[str]:
+    """Why the caller may not use the key of the secret; None if it may. The default key is for its own account."""
+    region = responses.get_region()
+    reference = secret.get("KmsKeyId")
+    if not reference or "alias/aws/" in reference:
+        if owner == caller:
+            return None
+        return "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key."
+    with responses.request_scope(owner, region):
+        key = kms._resolve_key(reference)
+    if key is None:
+        return "Access to KMS is not allowed"
+    principal = iam_evaluator.resolve_principal(access_key, caller)
+    if isinstance(principal, iam_evaluator.AuthError):
+        return principal.message
+    if principal.policies is None and owner == caller:
+        return None
+    keys = {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}
+    denials = (permissions.denial(principal, action, key["Arn"], keys) for action in actions)
+    return next((message for message in denials if message), None)
