@@ -187,16 +187,7 @@ impl Poll<'_> {
     /// What RDS is expected to move, judged by our newest earlier copy of the same database.
     fn expectation(&self, snapshots: &[Snapshot], key_arn: &str) -> Expectation {
         let Self { config, place, message, name, .. } = self;
-        let earlier = snapshots
-            .iter()
-            .filter(|copy| copy.is_of_stack(&config.stack) && copy.source_database == place.source_database)
-            .filter(|copy| copy.identifier != *name)
-            .filter(|copy| copy.status.progress() == Progress::Ready)
-            .max_by_key(|copy| copy.tags.get(lineage::REPLICATION_ID))
-            .map(|copy| EarlierCopy {
-                identifier: copy.identifier.to_string(),
-                key_arn: copy.key_arn.clone(),
-            });
+        let earlier = EarlierCopy::newest(snapshots, &config.stack, &place.source_database, name);
         Expectation::across_accounts(message.replication.shared_snapshot_is_copy, earlier.as_ref(), key_arn)
     }
 }

@@ -5,8 +5,8 @@
 //! under our own key. It may run again at any time: it looks for the copy by its name first, and what it finds with
 //! this run's tags is its own. Nothing is deleted here; the newest earlier copy is what makes the next incremental.
 //!
-//! Needs: `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:CopyDBSnapshot`, `rds:AddTagsToResource`,
-//! `kms:DescribeKey`, and on each key what [`key::NEEDED_ACTIONS`] says; in the destination account also
+//! Needs: `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:DescribeAccountAttributes`, `rds:CopyDBSnapshot`,
+//! `rds:AddTagsToResource`, `kms:DescribeKey`, and on each key what [`key::NEEDED_ACTIONS`] says; in the destination account also
 //! `rds:DescribeDBInstances` and `secretsmanager:GetSecretValue`, to know what is live.
 
 mod convergence;

@@ -5,7 +5,6 @@ use aws_sdk_rds::error::ProvideErrorMetadata;
 use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder as Modification;
 use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::RestoreDBInstanceFromDBSnapshotFluentBuilder as Restoration;
 use lambda_task::{code_and_message, fault};
-use replication::lineage::Tags;
 use replication::naming::{InstanceIdentifier, SnapshotIdentifier};
 use replication::{Error, ErrorName};
 
@@ -102,36 +101,6 @@ pub async fn modify_instance(
                 Ok(Modifying::Refused(code_and_message(e)))
             }
             _ => Err(fault(format!("changing database {identifier} after its restore"), &error)),
-        },
-    }
-}
-
-/// What RDS has answered to the writing of tags.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tagging {
-    /// They are written.
-    Done,
-    /// Not yet: RDS does not know the thing yet, or another change of it runs.
-    NotNow,
-}
-
-/// Writes tags on an instance or snapshot of this account.
-///
-/// # Errors
-/// A fault of RDS.
-pub async fn add_tags(client: &Client, arn: &str, tags: &Tags) -> Result<Tagging, Error> {
-    let request = client.add_tags_to_resource().resource_name(arn).set_tags(Some(crate::to_rds_tags(tags)));
-    match request.send().await {
-        Ok(_) => Ok(Tagging::Done),
-        Err(error) => match error.as_service_error() {
-            Some(e)
-                if e.is_db_instance_not_found_fault()
-                    || e.is_db_snapshot_not_found_fault()
-                    || e.is_invalid_db_instance_state_fault() =>
-            {
-                Ok(Tagging::NotNow)
-            }
-            _ => Err(fault(format!("writing tags on {arn}"), &error)),
         },
     }
 }

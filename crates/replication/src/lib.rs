@@ -11,6 +11,9 @@
 //! | [`progress`] | does this status word mean ready, wait, or never |
 //! | [`pacing`] | how long to wait before looking again, and when to give up |
 //! | [`lineage`] | is it ours, and which replication made it |
+//! | [`snapshotting`] | is the snapshot of a run to be made, and how far is it |
+//! | [`sharing`] | may a snapshot be shared, and is it already |
+//! | [`quota`] | what does it mean that there is no room for a snapshot |
 //! | [`copying`] | will RDS copy everything or only what changed |
 //! | [`secret`] | how to change the secret without touching what is not ours |
 //! | [`passwords`] | which version has a password of its own, and what opens the others |
@@ -33,11 +36,14 @@ pub mod observed;
 pub mod pacing;
 pub mod passwords;
 pub mod progress;
+pub mod quota;
 pub mod receiving;
 pub mod restore;
 pub mod retention;
 pub mod rollback;
 pub mod secret;
+pub mod sharing;
+pub mod snapshotting;
 pub mod versions;
 pub mod windows;
 

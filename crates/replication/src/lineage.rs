@@ -28,6 +28,10 @@ pub const VERSION: &str = "rds-replication:version";
 pub const RESTORED_VERSION: &str = "rds-replication:restored-version";
 /// The point in time of the data of a restored instance, as RFC 3339.
 pub const DATA_TIME: &str = "rds-replication:data-time";
+/// On a snapshot of the source account: when it was shared with the destination account, as RFC 3339.
+pub const SHARED_AT: &str = "rds-replication:shared-at";
+/// How many runs have not been able to delete the thing, and which was the last: `<count>:<run>`.
+pub const UNDELETED: &str = "rds-replication:undeleted";
 /// Marks what the next prune may delete; the name and value are those of the original.
 pub const DELETION_MARK: (&str, &str) = ("to-be-deleted", "True");
 
@@ -144,8 +148,23 @@ impl Tags {
     /// The point in time of the data: as the tag says, else the start of the replication.
     #[must_use]
     pub fn data_time(&self) -> Option<OffsetDateTime> {
-        let tagged = self.get(DATA_TIME).and_then(read_time);
-        tagged.or_else(|| self.get(REPLICATION_ID)?.parse::<ReplicationId>().ok()?.started_at())
+        self.time(DATA_TIME).or_else(|| self.replicated_at())
+    }
+
+    /// The start of the replication, as its id says.
+    #[must_use]
+    pub fn replicated_at(&self) -> Option<OffsetDateTime> {
+        self.get(REPLICATION_ID)?.parse::<ReplicationId>().ok()?.started_at()
+    }
+
+    /// When the snapshot was shared with the destination account.
+    #[must_use]
+    pub fn shared_at(&self) -> Option<OffsetDateTime> {
+        self.time(SHARED_AT)
+    }
+
+    fn time(&self, key: &str) -> Option<OffsetDateTime> {
+        self.get(key).and_then(read_time)
     }
 
     /// The order of versions: by the time of their data, then by the replication, then by their number, so that what

@@ -220,6 +220,12 @@ pub fn encrypted_copy(of: &SnapshotIdentifier) -> Result<SnapshotIdentifier, Err
     format!("{of}{COPY_ENDING}").parse()
 }
 
+/// Whether a snapshot has the name of a copy under the shared key.
+#[must_use]
+pub fn is_encrypted_copy(name: &SnapshotIdentifier) -> bool {
+    name.as_str().ends_with(COPY_ENDING)
+}
+
 /// The destination's own copy: `<DatabaseName>-<id>`.
 ///
 /// # Errors

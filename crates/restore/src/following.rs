@@ -1,6 +1,6 @@
 //! What is done to an instance that is there, before readers come, and to the snapshot it was restored from.
 
-use rds_access::Instance;
+use rds_access::{Instance, Refusal};
 use rds_access::restoring::{self, Modifying};
 use replication::contract::{DbInstance, LeftOut, StageReport, Status};
 use replication::lineage::{self, Tags};
@@ -27,9 +27,13 @@ impl Poll<'_> {
             Finish::Wait | Finish::Done => Ok(report),
             Finish::Seal(tags) => {
                 // Whether it is written is seen by the next poll.
-                match restoring::add_tags(rds, &instance.arn, &tags).await {
-                    Ok(_) => Ok(self.pending(report, instance.status.as_str())),
-                    Err(error) => self.not_sealed(report, error),
+                match rds_access::add_tags(rds, &instance.arn, &tags).await {
+                    Ok(()) | Err(Refusal::NotNow(_) | Refusal::Gone(_)) => {
+                        Ok(self.pending(report, instance.status.as_str()))
+                    }
+                    Err(refused) => {
+                        self.not_sealed(report, refused.into_error(format!("tagging {}", instance.identifier)))
+                    }
                 }
             }
             Finish::AwaitChange(change, polls) => {
@@ -134,11 +138,14 @@ impl Poll<'_> {
     /// instance is gone.
     async fn note_version(&self, snapshot: &SnapshotArn, restored: &DbInstance) -> Result<(), Error> {
         let tags = Tags::default().with(lineage::VERSION, restored.version.to_string());
-        match restoring::add_tags(self.rds, &snapshot.to_string(), &tags).await {
-            Ok(_) => Ok(()),
+        match rds_access::add_tags(self.rds, &snapshot.to_string(), &tags).await {
+            Ok(()) => Ok(()),
             // Without the snapshot there is nothing to go back to.
             Err(_) if rds_access::snapshot_is_gone(self.rds, snapshot.identifier.as_str()).await => Ok(()),
-            Err(error) => Err(error),
+            Err(refused) => {
+                let doing = format!("writing the version on snapshot {}", snapshot.identifier);
+                Err(refused.into_error(doing))
+            }
         }
     }
 }

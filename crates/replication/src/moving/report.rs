@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{StageReport, is_zero};
+use crate::pacing::{StageReport, is_zero};
 use crate::pacing::Stage;
 use crate::secret::Pointer;
 use crate::{Error, ErrorName};
