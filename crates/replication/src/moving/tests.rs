@@ -337,6 +337,13 @@ fn what_comes_after_a_move() {
         let case = Case::new(replication(moved(more)), secret, &there);
         assert_eq!(case.decide().unwrap(), expected);
     }
+    // An operator edits what another run has moved to newer data.
+    let newer = [there[0].clone(), instance(8, "available", OTHER)];
+    let edited = Case::new(replication(moved(json!({}))), version(FOREIGN, &host(8), "p"), &newer);
+    assert_eq!(edited.decide().unwrap(), "report moved");
+    let back = moved(json!({"movedFrom": host(8)}));
+    let back = Case::new(rollback(back), version(FOREIGN, &host(8), "p"), &newer);
+    assert_eq!(back.decide().unwrap(), "wait 1 moved", "it is what the rollback has left");
     let put_back =
         Case::new(replication(moved(json!({"unseen": 20}))), version(FOREIGN, &host(6), "p"), &there);
     let error = put_back.decide().unwrap_err();
