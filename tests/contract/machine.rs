@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+/// How [`Rule::comparison`] writes that a field is there.
+pub const PRESENT: &str = "(is present)";
+
 /// A whole state machine.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
@@ -65,7 +68,7 @@ pub struct Catch {
     pub next: String,
 }
 
-/// Branches on a status.
+/// Branches on a status, or on whether there is something to report.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Choice {
@@ -79,8 +82,21 @@ pub struct Choice {
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Rule {
     pub variable: String,
-    pub string_equals: String,
+    pub string_equals: Option<String>,
+    pub is_present: Option<bool>,
     pub next: String,
+}
+
+impl Rule {
+    /// What is compared with what: `("$.prune.status", "Available")`; empty where it is not exactly one comparison.
+    pub fn comparison(&self) -> (&str, &str) {
+        let compared = match (self.string_equals.as_deref(), self.is_present) {
+            (Some(text), None) => text,
+            (None, Some(true)) => PRESENT,
+            _ => "",
+        };
+        (&self.variable, compared)
+    }
 }
 
 /// Waits as long as the document says.

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use replication::{Error, ErrorName};
-use serde_json::json;
+use replication::Error;
+use serde_json::{Value, json};
 
-use crate::machine::{Catch, Machine, State, Task};
+use crate::alerting::{self, TELLING};
+use crate::machine::{Catch, Choice, Machine, State, Task};
 use crate::sources::{MACHINES, Sources};
 
 /// The names of the original whose role is the same.
@@ -49,7 +50,8 @@ const NAMES: [(&str, &[&str]); 3] = [
 ];
 
 /// Where the result of each task lands (the contract with the functions).
-const RESULT_PATHS: [(&str, &str); 10] = [
+const RESULT_PATHS: [(&str, &str); 12] = [
+    (MAKE_ROOM, "$.room"),
     ("CreateLatestSnapshot", "$.SourceDBSnapshot"),
     ("CopyEncryptedSnapshot", "$.targetDBSnapshot"),
     ("ShareStatusWithTargetAccount", "$.share"),
@@ -59,27 +61,33 @@ const RESULT_PATHS: [(&str, &str); 10] = [
     ("RestoreDBInstance", "$.DBInstance"),
     ("UpdateSecretWithDBValue", "$.secret"),
     ("CleanOlderDBInstances", "$.prune"),
-    ("NotifyFailure", ""),
+    ("NotifyUndeleted", "$.undeletedTold"),
+    (TELLING, ""),
 ];
 
 /// Errors of Lambda and Step Functions after which the same call may succeed.
-const RETRYABLE_SERVICE_ERRORS: [&str; 8] = [
+const RETRYABLE_SERVICE_ERRORS: [&str; 9] = [
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    "Lambda.ClientExecutionTimeoutException",
     "Lambda.Unknown",
     "Sandbox.Timedout",
     "Runtime.ExitError",
     "States.Timeout",
 ];
 
-/// The state in which people are told of a failure.
-const TELLING: &str = "NotifyFailure";
-/// The error of a run whose failure could not be told, which a rule without a function looks for.
-pub const UNTOLD: &str = "AlertNotSent";
+/// The first state of a replication, which deletes before anything is made, and never fails the run.
+const MAKE_ROOM: &str = "MakeRoom";
+/// The function that deletes.
+const PRUNE: &str = "${PruneFunctionArn}";
+/// Far longer than a plan and the deletions of one run take, in seconds: they have no deadline of their own.
+const PRUNING_SECONDS: u64 = 7200;
+/// What a stage may answer beside "go on" and "ask again": where its result lands, the word, and where it leads.
+const OTHER_STATUSES: [(&str, &str, &str); 1] = [("$.DBSnapshot", "Superseded", "NewerVersionIsLive")];
 
-fn each(sources: &Sources, check: impl Fn(&str, &Machine) -> Vec<String>) -> Vec<String> {
+pub fn each(sources: &Sources, check: impl Fn(&str, &Machine) -> Vec<String>) -> Vec<String> {
     let of_machine = |(name, _, _): &(&str, &str, &str)| match sources.machine(name) {
         Ok(machine) => check(name, machine).into_iter().map(|problem| format!("{name}: {problem}")).collect(),
         Err(error) => vec![format!("{name}: {error}")],
@@ -152,7 +160,7 @@ fn closure<'a>(
 
 /// Every state says why it is there; every task has the time limit, the retry and the catch of the house.
 pub fn nets(sources: &Sources) -> Vec<String> {
-    each(sources, |name, machine| {
+    each(sources, |of, machine| {
         let mut problems = Vec::new();
         for (name, state) in &machine.states {
             if state.comment().split_whitespace().count() < 5 || !state.comment().ends_with('.') {
@@ -160,13 +168,12 @@ pub fn nets(sources: &Sources) -> Vec<String> {
             }
         }
         for (name, task) in machine.tasks() {
-            problems.extend(
-                task_net(task, name == TELLING).into_iter().map(|problem| format!("{name} {problem}")),
-            );
+            let of_task = task_net(machine, name, task).into_iter().chain(parameters(of, name, task));
+            problems.extend(of_task.map(|problem| format!("{name} {problem}")));
         }
-        problems.extend(telling(machine));
+        problems.extend(alerting::telling(machine));
         // The machine's own limit cannot be caught, so the deadlines of its stages have to come first.
-        let deadlines = deadlines(sources, name, machine);
+        let deadlines = deadlines(sources, of, machine);
         let longest = deadlines.iter().fold(0_u64, |sum, deadline| sum.saturating_add(*deadline));
         if deadlines.len() < 2 || machine.timeout_seconds <= longest {
             let limit = machine.timeout_seconds;
@@ -185,9 +192,11 @@ fn deadlines(sources: &Sources, name: &str, machine: &Machine) -> Vec<u64> {
     let Ok(template) = sources.template(account) else {
         return Vec::new();
     };
-    let waits =
-        |task: &Task| matches!(task.next.as_ref().map(|next| &machine.states[next]), Some(State::Choice(_)));
+    let waits = |task: &Task| matches!(task.next.as_ref().map(|next| &machine.states[next]), Some(State::Choice(choice)) if asks_again(choice));
     let longest = |task: &Task| {
+        if task.resource == PRUNE {
+            return PRUNING_SECONDS;
+        }
         let function = task.resource.trim_start_matches("${").trim_end_matches("Arn}");
         let variables = &template.properties(function)["Environment"]["Variables"];
         let parameter = variables["STAGE_DEADLINE_SECONDS"]["Ref"].as_str().unwrap_or_default();
@@ -196,9 +205,14 @@ fn deadlines(sources: &Sources, name: &str, machine: &Machine) -> Vec<u64> {
     machine.tasks().filter(|(_, task)| waits(task)).map(|(_, task)| longest(task)).collect()
 }
 
-fn task_net(task: &Task, tells: bool) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut envelope = json!({
+/// Whether a choice leads back to the task before it.
+fn asks_again(choice: &Choice) -> bool {
+    choice.choices.iter().any(|rule| rule.comparison().1 == "NotAvailable")
+}
+
+/// Every task gets the execution and the document, and what only its place in the machine says.
+fn parameters(machine: &str, name: &str, task: &Task) -> Option<String> {
+    let mut wanted = json!({
         "execution": {
             "id.$": "$$.Execution.Id",
             "name.$": "$$.Execution.Name",
@@ -206,12 +220,27 @@ fn task_net(task: &Task, tells: bool) -> Vec<String> {
         },
         "state.$": "$",
     });
-    if tells {
-        envelope["failure.$"] = json!("$.failure");
+    let more = match name {
+        TELLING => json!({"machine": machine, "failure.$": "$.failure"}),
+        "NotifyUndeleted" => json!({"machine": machine, "undeleted.$": "$.prune.tell"}),
+        _ if task.resource == PRUNE => {
+            let mut more = json!({"stage": if name == MAKE_ROOM { "room" } else { "prune" }});
+            if machine == "destination" {
+                more["machines"] =
+                    json!({"destination.$": "$$.StateMachine.Id", "rollback": "${RollbackStateMachineArn}"});
+            }
+            more
+        }
+        _ => Value::Null,
+    };
+    for (key, value) in more.as_object().into_iter().flatten() {
+        wanted[key] = value.clone();
     }
-    if task.parameters != envelope {
-        problems.push(format!("does not get the envelope but {}", task.parameters));
-    }
+    (task.parameters != wanted).then(|| format!("does not get the envelope but {}", task.parameters))
+}
+
+fn task_net(machine: &Machine, name: &str, task: &Task) -> Vec<String> {
+    let mut problems = Vec::new();
     // The function's own limit is 60 s; a function that was killed has time to be reported as such.
     if task.timeout_seconds != 90 {
         problems.push(format!("has the TimeoutSeconds {}", task.timeout_seconds));
@@ -230,7 +259,7 @@ fn task_net(task: &Task, tells: bool) -> Vec<String> {
     if pace != (5, 2.0, 6, 60, "FULL") {
         problems.push(format!("is retried at the pace {pace:?}"));
     }
-    let ours: BTreeSet<&str> = [ErrorName::Throttled, ErrorName::ServiceFault].map(ErrorName::as_str).into();
+    let ours: BTreeSet<&str> = Error::retried().into_iter().collect();
     let found: BTreeSet<&str> = retry.error_equals.iter().map(String::as_str).collect();
     for error in &found {
         let known = RETRYABLE_SERVICE_ERRORS.contains(error) || Error::NAMES.contains(error);
@@ -247,8 +276,13 @@ fn task_net(task: &Task, tells: bool) -> Vec<String> {
     }
     match task.catch.as_slice() {
         [Catch { error_equals, next, result_path }] if *error_equals == ["States.ALL"] => {
-            // The task that tells may fail too; then the first error still has to be there.
-            if tells == (result_path == "$.failure") || tells == (next == TELLING) {
+            let wanted = match name {
+                // The task that alerts may fail too; then the first error still has to be there.
+                TELLING => ("$.notifyFailure", alerting::UNTOLD_STATE),
+                MAKE_ROOM => ("$.roomFailure", after(machine, task)),
+                _ => ("$.failure", TELLING),
+            };
+            if (result_path.as_str(), next.as_str()) != wanted {
                 problems.push(format!("catches into {result_path} and goes to {next}"));
             }
         }
@@ -257,41 +291,12 @@ fn task_net(task: &Task, tells: bool) -> Vec<String> {
     problems
 }
 
-/// The way from a failure to the end: people are told, then the execution fails with the first error.
-fn telling(machine: &Machine) -> Vec<String> {
-    let mut problems = Vec::new();
-    let Some(State::Task(tell)) = machine.states.get(TELLING) else {
-        return vec![format!("there is no task {TELLING}")];
-    };
-    let fails_with =
-        |target: &str, error: Option<&str>, error_path: Option<&str>| match machine.states.get(target) {
-            Some(State::Fail(fail)) => {
-                fail.error.as_deref() == error
-                    && fail.error_path.as_deref() == error_path
-                    && fail.cause_path == "$.failure.Cause"
-            }
-            _ => false,
-        };
-    if let Some(target) =
-        tell.next.as_ref().filter(|target| !fails_with(target, None, Some("$.failure.Error")))
-    {
-        problems.push(format!("{TELLING} goes to {target}, which does not fail with the first error"));
+/// Where a stage that takes time leads once it is done.
+fn after<'a>(machine: &'a Machine, task: &Task) -> &'a str {
+    match task.next.as_ref().and_then(|next| machine.states.get(next)) {
+        Some(State::Choice(choice)) => choice.choices.first().map_or("", |rule| rule.next.as_str()),
+        _ => "",
     }
-    for catch in &tell.catch {
-        if !fails_with(&catch.next, Some(UNTOLD), None) {
-            problems
-                .push(format!("{TELLING} is caught by {}, which does not fail with {UNTOLD}", catch.next));
-        }
-    }
-    for (name, state) in &machine.states {
-        if let State::Pass(pass) = state {
-            let fields: Vec<&str> = pass.result.keys().map(String::as_str).collect();
-            if fields != ["Cause", "Error"] || pass.result_path != "$.failure" || pass.next != TELLING {
-                problems.push(format!("{name} does not report an error"));
-            }
-        }
-    }
-    problems
 }
 
 /// A stage that takes time is a task, a choice on its status, a wait as long as it says, and the same task.
@@ -309,37 +314,47 @@ pub fn loops(sources: &Sources) -> Vec<String> {
             else {
                 continue;
             };
-            let path = path.unwrap_or_default();
-            let rules: Vec<(&str, &str)> = choice
-                .choices
-                .iter()
-                .map(|rule| (rule.variable.as_str(), rule.string_equals.as_str()))
-                .collect();
-            let status = format!("{path}.status");
-            if rules != [(status.as_str(), "Available"), (status.as_str(), "NotAvailable")] {
-                problems.push(format!("{name} is followed by a choice on {rules:?}"));
-                continue;
-            }
-            if !matches!(machine.states.get(&choice.default), Some(State::Pass(_))) {
-                problems.push(format!(
-                    "an unknown status of {name} goes to {}, which does not report it",
-                    choice.default
-                ));
-            }
-            match choice.choices.get(1).and_then(|rule| machine.states.get(&rule.next)) {
-                Some(State::Wait(wait))
-                    if wait.next == name && wait.seconds_path == format!("{path}.waitSeconds") => {}
-                _ => problems.push(format!("{name} is not asked again after the time that it says")),
+            if asks_again(choice) {
+                problems.extend(of_loop(machine, name, path.unwrap_or_default(), choice));
             }
         }
         for (name, state) in &machine.states {
             let asked = |(_, task): (&str, &Task)| task.next.as_deref() == Some(name);
-            if matches!(state, State::Choice(_)) && !machine.tasks().any(asked) {
+            if matches!(state, State::Choice(choice) if asks_again(choice)) && !machine.tasks().any(asked) {
                 problems.push(format!("{name} does not follow the task whose status it reads"));
             }
         }
         problems
     })
+}
+
+fn of_loop(machine: &Machine, name: &str, path: &str, choice: &Choice) -> Vec<String> {
+    let mut problems = Vec::new();
+    let status = format!("{path}.status");
+    let others = OTHER_STATUSES.iter().filter(|(of, _, _)| *of == path);
+    let mut wanted: Vec<(&str, &str)> = vec![(&status, "Available"), (&status, "NotAvailable")];
+    wanted.extend(others.clone().map(|(_, word, _)| (status.as_str(), *word)));
+    let rules: Vec<(&str, &str)> = choice.choices.iter().map(|rule| rule.comparison()).collect();
+    if rules != wanted {
+        return vec![format!("{name} is followed by a choice on {rules:?}")];
+    }
+    for ((_, word, target), rule) in others.zip(choice.choices.iter().skip(2)) {
+        if rule.next != *target || !matches!(machine.states.get(*target), Some(State::Succeed(_))) {
+            problems.push(format!("{word} of {name} leads to {}, not to the end {target}", rule.next));
+        }
+    }
+    if !matches!(machine.states.get(&choice.default), Some(State::Pass(_))) {
+        problems.push(format!(
+            "an unknown status of {name} goes to {}, which does not report it",
+            choice.default
+        ));
+    }
+    match choice.choices.get(1).and_then(|rule| machine.states.get(&rule.next)) {
+        Some(State::Wait(wait))
+            if wait.next == name && wait.seconds_path == format!("{path}.waitSeconds") => {}
+        _ => problems.push(format!("{name} is not asked again after the time that it says")),
+    }
+    problems
 }
 
 /// The names by which people of the original know the states.

@@ -5,6 +5,7 @@
 
 #![expect(clippy::panic, reason = "a check that cannot read the sources has nothing to say")]
 
+mod alerting;
 mod breakage;
 mod environment;
 mod languages;
@@ -36,6 +37,7 @@ const CHECKS: &[Check] = &[
     ("every function has a role, a log group and a zip", templates::functions),
     ("what must not be lost is kept", templates::keeping),
     ("the accounts are joined by the destination's own subscription", templates::joining),
+    ("every end of a run is alerted once", alerting::rules),
     ("functions get the environment that they read", environment::variables),
     ("roles may do what they need and no more", permissions::policies),
     ("promises are quoted by their tests", promises::quoted),

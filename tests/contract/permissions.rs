@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use crate::sources::{ACCOUNTS, Sources};
 use crate::template::walk;
 
-/// Setting up the delivery of logs and making a random password cannot be limited to a resource (service authorization
-/// reference, CloudWatch Logs and Secrets Manager).
-const WITHOUT_RESOURCE: [&str; 9] = [
+/// Setting up the delivery of logs, reading quotas and making a random password cannot be limited to a resource (service
+/// authorization reference, CloudWatch Logs, RDS and Secrets Manager).
+const WITHOUT_RESOURCE: [&str; 10] = [
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
     "logs:DescribeLogGroups",
@@ -19,8 +19,21 @@ const WITHOUT_RESOURCE: [&str; 9] = [
     "logs:ListLogDeliveries",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
+    "rds:DescribeAccountAttributes",
     "secretsmanager:GetRandomPassword",
 ];
+
+/// The tags that a role may write on what exists already: none of them says whose a thing is, except the last, which only
+/// the role that restores may write.
+const TAGS_ON_EXISTING: [&str; 5] = [
+    lineage::DELETION_MARK.0,
+    lineage::VERSION,
+    "rds-replication:shared-at",
+    "rds-replication:undeleted",
+    SEAL,
+];
+/// The tag that says which instance the other tags are about.
+const SEAL: &str = "rds-replication:resource-id";
 
 /// The patterns of actions that may stand for several; each is one act in two or four forms.
 const FAMILIES: [&str; 2] = ["kms:GenerateDataKey*", "kms:ReEncrypt*"];
@@ -103,6 +116,12 @@ pub fn policies(sources: &Sources) -> Vec<String> {
                 problems.extend(of_resource(&statement));
             }
         }
+        for (policy, properties) in template.resources("AWS::IAM::Policy") {
+            for statement in statements(&format!("{account}: {policy}"), &properties["PolicyDocument"]) {
+                problems.extend(of_any(&statement));
+                problems.extend(of_role(&statement));
+            }
+        }
         for (role, properties) in template.resources("AWS::IAM::Role") {
             problems.extend(trust(&format!("{account}: {role}"), &properties["AssumeRolePolicyDocument"]));
             for statement in statements(&format!("{account}: {role}"), &properties["Policies"]) {
@@ -166,7 +185,10 @@ fn of_resource(statement: &Statement<'_>) -> Vec<String> {
                 problems.push(format!("{place} allows the other account {action}"));
             }
         } else if text == "arn:${AWS::Partition}:iam::${AWS::AccountId}:root" {
-            for action in statement.actions().iter().filter(|action| KEY_USE.contains(action)) {
+            // As the default key of RDS has it: through RDS, which is checked for every statement, and from this account.
+            let is_own =
+                *statement.condition("StringEquals", "kms:CallerAccount") == json!({"Ref": "AWS::AccountId"});
+            for action in statement.actions().iter().filter(|action| KEY_USE.contains(action) && !is_own) {
                 problems.push(format!("{place} allows {action} to everybody in the account"));
             }
         } else if !is_role {
@@ -174,7 +196,13 @@ fn of_resource(statement: &Statement<'_>) -> Vec<String> {
         }
     }
     for service in list(&principal["Service"]) {
-        if statement.condition("ArnEquals", "aws:SourceArn").is_null() {
+        if service == "events.amazonaws.com" {
+            // EventBridge fills no condition keys when it publishes to a topic (EventBridge user guide, "Using
+            // resource-based policies", SNS): with a condition no alert would ever arrive.
+            if !statement.value["Condition"].is_null() {
+                problems.push(format!("{place} lets {service} in under a condition, which it never meets"));
+            }
+        } else if statement.condition("ArnEquals", "aws:SourceArn").is_null() {
             problems.push(format!("{place} allows {service} on behalf of anybody"));
         }
     }
@@ -220,6 +248,7 @@ fn of_role(statement: &Statement<'_>) -> Vec<String> {
     });
     if statement.does("rds:")
         && !statement.does("rds:Describe")
+        && !statement.does("rds:ListTagsForResource")
         && !by_name_only
         && !statement.is_on_our_tag()
     {
@@ -229,7 +258,9 @@ fn of_role(statement: &Statement<'_>) -> Vec<String> {
     let on_existing =
         !statement.condition("StringEquals", &format!("aws:ResourceTag/{}", lineage::STACK)).is_null();
     let keys = statement.condition("ForAllValues:StringEquals", "aws:TagKeys");
-    let harmless = [lineage::DELETION_MARK.0, lineage::VERSION].iter().any(|key| *keys == json!([key]));
+    let harmless = TAGS_ON_EXISTING
+        .iter()
+        .any(|key| *keys == json!([key]) && (*key != SEAL || place.contains("RestoreRole")));
     if (statement.does("rds:RemoveTags") || (statement.does("rds:AddTags") && on_existing)) && !harmless {
         problems.push(format!("{place} may change tags that say whose a thing is"));
     }
@@ -262,8 +293,15 @@ fn needs(sources: &Sources) -> Vec<String> {
         let mut allowed = BTreeSet::new();
         for account in ACCOUNTS {
             for template in sources.template(account).iter() {
-                for statement in statements("", &template.properties(&format!("{task}Role"))["Policies"]) {
-                    allowed.extend(statement.actions().into_iter().map(str::to_owned));
+                let role = format!("{task}Role");
+                let own = &template.properties(&role)["Policies"];
+                let apart = template.resources("AWS::IAM::Policy").filter(|(_, policy)| {
+                    policy["Roles"].as_array().is_some_and(|roles| roles.contains(&json!({ "Ref": role })))
+                });
+                for policies in [own].into_iter().chain(apart.map(|(_, policy)| policy)) {
+                    for statement in statements("", policies) {
+                        allowed.extend(statement.actions().into_iter().map(str::to_owned));
+                    }
                 }
             }
         }

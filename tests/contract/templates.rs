@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::languages::is_placeholder;
 use crate::machine::Machine;
-use crate::machines::UNTOLD;
 use crate::permissions::kebab_case;
 use crate::sources::{ACCOUNTS, BUILD, MACHINES, README, Sources, machine_path};
 use crate::template::{Template, walk};
@@ -60,7 +59,7 @@ const OUTPUTS: [(&str, &[&str]); 2] = [
     ),
 ];
 
-fn each(sources: &Sources, check: impl Fn(&str, &Template) -> Vec<String>) -> Vec<String> {
+pub fn each(sources: &Sources, check: impl Fn(&str, &Template) -> Vec<String>) -> Vec<String> {
     let of_account = |account: &&str| match sources.template(account) {
         Ok(template) => {
             check(account, template).into_iter().map(|problem| format!("{account}: {problem}")).collect()
@@ -70,11 +69,11 @@ fn each(sources: &Sources, check: impl Fn(&str, &Template) -> Vec<String>) -> Ve
     ACCOUNTS.iter().flat_map(of_account).collect()
 }
 
-fn reference(name: &str) -> Value {
+pub fn reference(name: &str) -> Value {
     json!({ "Ref": name })
 }
 
-fn attribute(resource: &str, name: &str) -> Value {
+pub fn attribute(resource: &str, name: &str) -> Value {
     json!({ "Fn::GetAtt": [resource, name] })
 }
 
@@ -98,6 +97,7 @@ pub fn substitutions(sources: &Sources) -> Vec<String> {
         let of_account = MACHINES.iter().filter(|(_, of, _)| *of == account);
         let called: BTreeSet<String> = of_account
             .flat_map(|(_, _, resource)| given(template, resource).into_values())
+            .filter(|value| value["Fn::GetAtt"][1] == "Arn")
             .map(|value| value.to_string())
             .collect();
         let agree = invoked == called;
@@ -116,11 +116,17 @@ fn given(template: &Template, resource: &str) -> serde_json::Map<String, Value> 
 
 fn substituted(name: &str, machine: &Machine, template: &Template, resource: &str) -> Vec<String> {
     let mut problems = Vec::new();
-    let placeholders: BTreeSet<String> = machine.tasks().map(|(_, task)| task.resource.clone()).collect();
-    for placeholder in &placeholders {
+    let called: BTreeSet<String> = machine.tasks().map(|(_, task)| task.resource.clone()).collect();
+    for placeholder in &called {
         if !is_placeholder(placeholder) {
             problems.push(format!("a task calls {placeholder}, which is no placeholder"));
         }
+    }
+    let mut placeholders = called;
+    for (_, task) in machine.tasks() {
+        walk("", &task.parameters, &mut |_, value| {
+            placeholders.extend(value.as_str().filter(|text| is_placeholder(text)).map(str::to_owned));
+        });
     }
     let given = given(template, resource);
     let names: BTreeSet<String> = given.keys().map(|name| format!("${{{name}}}")).collect();
@@ -128,10 +134,13 @@ fn substituted(name: &str, machine: &Machine, template: &Template, resource: &st
         problems.push(format!("the machine has {placeholders:?}, the template gives {names:?}"));
     }
     for (name, value) in &given {
-        let function = name.strip_suffix("Arn").unwrap_or_default();
-        if *value != attribute(function, "Arn")
-            || template.resource(function)["Type"] != "AWS::Lambda::Function"
-        {
+        let named = name.strip_suffix("Arn").unwrap_or_default();
+        let is_named = match template.resource(named)["Type"].as_str() {
+            Some("AWS::Lambda::Function") => *value == attribute(named, "Arn"),
+            Some("AWS::StepFunctions::StateMachine") => *value == reference(named),
+            _ => false,
+        };
+        if !is_named {
             problems.push(format!("{name} is {value}, not the function of that name"));
         }
     }
@@ -293,29 +302,11 @@ pub fn keeping(sources: &Sources) -> Vec<String> {
     })
 }
 
-/// The topic, the subscription, what catches a message that is not taken, the schedule and the alert.
+/// The topic, the subscription, what catches a message that is not taken, and the schedule.
 pub fn joining(sources: &Sources) -> Vec<String> {
     let mut problems = each(sources, |account, template| {
         let machine = reference("StateMachine");
-        let of_account = MACHINES.iter().filter(|(_, of, _)| *of == account);
-        let machines: Vec<Value> = of_account.map(|(_, _, resource)| reference(resource)).collect();
-        let ends = json!([
-            {"status": ["TIMED_OUT", "ABORTED"]},
-            {"status": ["FAILED"], "error": ["States.Runtime", "States.DataLimitExceeded"]},
-        ]);
-        let mut wanted = vec![
-            ("FailureRule", "/EventPattern/detail/stateMachineArn", json!(machines)),
-            ("FailureRule", "/EventPattern/detail/$or", ends),
-            ("FailureRule", "/Targets/0/Arn", attribute("NotifyFunction", "Arn")),
-            ("FailureRulePermission", "/FunctionName", reference("NotifyFunction")),
-            ("FailureRulePermission", "/SourceArn", attribute("FailureRule", "Arn")),
-            ("UntoldFailureRule", "/EventPattern/detail/stateMachineArn", json!(machines)),
-            ("UntoldFailureRule", "/EventPattern/detail/error", json!([UNTOLD])),
-            ("UntoldFailureRule", "/Targets/0/Arn", reference("AlertTopic")),
-            ("AlertTopicPolicy", "/Topics", json!([reference("AlertTopic")])),
-            ("AlertSubscription", "/TopicArn", reference("AlertTopic")),
-        ];
-        wanted.extend(if account == "source" {
+        let wanted = if account == "source" {
             vec![
                 ("ScheduleRule", "/State", reference("ScheduleState")),
                 ("ScheduleRule", "/ScheduleExpression", reference("ScheduleExpression")),
@@ -338,7 +329,7 @@ pub fn joining(sources: &Sources) -> Vec<String> {
                 ("LaunchInvocations", "/DestinationConfig/OnFailure/Destination", queue),
                 ("DeadLetterQueuePolicy", "/Queues", json!([reference("DeadLetterQueue")])),
             ]
-        });
+        };
         wanted
             .into_iter()
             .filter_map(|(resource, path, value)| {

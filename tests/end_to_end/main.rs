@@ -49,6 +49,7 @@ const STORIES: &[Story] = &[
         stories::arriving::rows_arrive_twice_and_secrets_stay_secret,
     ),
     ("an_encrypted_source_is_shared_as_it_is", stories::sharing::an_encrypted_source_is_shared_as_it_is),
+    ("a_stacks_own_key_serves_its_account", stories::sharing::a_stacks_own_key_serves_its_account),
     (
         "the_message_of_the_original_is_replicated",
         stories::message::the_message_of_the_original_is_replicated,

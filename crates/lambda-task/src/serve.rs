@@ -8,7 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use time::OffsetDateTime;
-use tracing_subscriber::EnvFilter;
+use tracing::Metadata;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::{EnvFilter, Layer, prelude::*};
 
 use crate::Environment;
 
@@ -19,14 +21,19 @@ pub type Stop = lambda_runtime::Error;
 #[must_use]
 pub fn start() -> Environment {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_ansi(false)
-        .with_env_filter(filter)
+    let lines =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_ansi(false);
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter_fn(|metadata| !repeats_a_failure(metadata))))
+        .with(filter)
         .init();
     Environment::of_process()
+}
+
+/// Whether it is the line by which the runtime logs the error that a task has answered, which [`serve`] has logged with its
+/// name. The runtime logs panics from the same place, but those carry what was thrown in a field of its own.
+fn repeats_a_failure(metadata: &Metadata<'_>) -> bool {
+    metadata.target() == "lambda_runtime::layers::panic" && metadata.fields().field("error").is_none()
 }
 
 /// Serves a task: hands it its configuration, its parsed input and the time; reports its result, or its error under
@@ -112,5 +119,28 @@ mod tests {
         assert_eq!(error.name(), ErrorName::InvalidInput);
         assert!(error.to_string().contains("state.SourceDBIdentifier"), "{error}");
         assert_eq!(diagnostic(error).error_type, "InvalidInput");
+    }
+
+    /// Notes of every event whether it repeats a failure.
+    struct Notes(std::sync::mpsc::Sender<bool>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Notes {
+        fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+            self.0.send(repeats_a_failure(event.metadata())).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_failure_is_logged_once_and_a_panic_is_not_lost() {
+        let (sender, repeated) = std::sync::mpsc::channel();
+        let notes = tracing_subscriber::registry().with(Notes(sender));
+        tracing::subscriber::with_default(notes, || {
+            // As the runtime writes them (lambda_runtime 1.5, layers/panic.rs).
+            let error = "what was answered or thrown";
+            tracing::error!(target: "lambda_runtime::layers::panic", "{error:?}");
+            tracing::error!(target: "lambda_runtime::layers::panic", ?error, "user handler panicked");
+            tracing::error!("task failed");
+        });
+        assert_eq!(repeated.into_iter().collect::<Vec<_>>(), [true, false, false]);
     }
 }

@@ -1,82 +1,37 @@
-//! The message a person gets when a run has failed.
+//! What operators read when they are alerted.
 
-use lambda_task::AccountRole;
 use replication::{Error, ErrorName};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What a person needs to know of a run that failed, timed out or was stopped.
+use crate::event::{Ended, Failed, Failure, Occasion, Undeleted};
+use crate::machine::Machine;
+
+/// The stack that alerts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stack {
+    /// Its name.
+    pub name: String,
+    /// The source database that it is for, where an execution says no other.
+    pub database: String,
+}
+
+/// What operators need to know of a run that has failed, timed out or was stopped, or of what stays undeleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
+    stack: String,
+    database: String,
+    instance: Option<String>,
+    machine: Machine,
     execution_arn: String,
-    run: Run,
-    what: String,
-    database: Option<String>,
-    stage: Option<&'static str>,
-    error: String,
-    cause: String,
+    news: News,
 }
 
-/// What an execution is for: its machine, told by the account and by its document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Run {
-    Source,
-    Destination,
-    Rollback,
-}
-
-impl Run {
-    fn of(account: AccountRole, state: &Value) -> Self {
-        match (account, state.get("Input")) {
-            (AccountRole::Source, _) => Self::Source,
-            (AccountRole::Destination, Some(_)) => Self::Destination,
-            // Also one that was started without a version, and failed for that.
-            (AccountRole::Destination, None) => Self::Rollback,
-        }
-    }
-
-    /// What a person calls it.
-    fn noun(self) -> &'static str {
-        match self {
-            Self::Source | Self::Destination => "replication",
-            Self::Rollback => "rollback",
-        }
-    }
-
-    /// The stages of its machine in their order: the key of each one's result, and its state's name.
-    fn stages(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Source => &[
-                ("SourceDBSnapshot", "CreateLatestSnapshot"),
-                ("targetDBSnapshot", "CopyEncryptedSnapshot"),
-                ("share", "ShareStatusWithTargetAccount"),
-                ("notification", "NotifyToTargetAccount"),
-                ("prune", "CleanOlderSnapshots"),
-            ],
-            Self::Destination => &[
-                ("DBSnapshot", "CopySharedSnapshotInTargetAccount"),
-                ("DBInstance", "RestoreDBInstance"),
-                ("secret", "UpdateSecretWithDBValue"),
-                ("prune", "CleanOlderDBInstances"),
-            ],
-            Self::Rollback => &[("DBInstance", "RestoreDBInstance"), ("secret", "UpdateSecretWithDBValue")],
-        }
-    }
-
-    /// The state that failed: the first of its machine that has no result yet, or one that says "not yet".
-    fn stage(self, state: &Value) -> Option<&'static str> {
-        let undone = |key: &str| state.get(key).is_none_or(|result| result["status"] == "NotAvailable");
-        self.stages().iter().find(|(key, _)| undone(key)).map(|(_, name)| *name)
-    }
-}
-
-/// What a Catch puts under `failure`.
-#[derive(Debug, Deserialize)]
-struct Failure {
-    #[serde(rename = "Error")]
-    error: String,
-    #[serde(rename = "Cause", default)]
-    cause: String,
+/// What has happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum News {
+    Ended { what: &'static str, stage: Option<&'static str>, error: String, cause: String },
+    Undeleted(Vec<String>),
 }
 
 /// How a Lambda function's error looks inside a Cause.
@@ -86,112 +41,129 @@ struct LambdaCause {
     message: String,
 }
 
-/// EventBridge's "Step Functions Execution Status Change".
-#[derive(Debug, Deserialize)]
-struct StatusChange {
-    #[serde(rename = "executionArn")]
-    execution_arn: String,
-    status: String,
-    #[serde(default)]
-    error: Option<String>,
-    #[serde(default)]
-    cause: Option<String>,
-}
-
 impl Alert {
-    /// The alert that an event of an account calls for, if it calls for one: a machine's `NotifyFailure`, or a status change.
+    /// The alert for an occasion.
     ///
     /// # Errors
-    /// [`ErrorName::InvalidInput`], naming what is missing.
-    pub fn of_event(account: AccountRole, event: &Value) -> Result<Option<Self>, Error> {
-        if let Some(failure) = event.get("failure") {
-            return Self::of_failure(account, event, failure).map(Some);
-        }
-        match (event.get("detail-type"), event.get("detail")) {
-            (Some(_), Some(detail)) => Self::of_status_change(account, detail).map(Some),
-            _ => Ok(None),
+    /// `InvalidInput` for an execution of a machine that is not of the stack.
+    pub fn of(stack: &Stack, occasion: Occasion) -> Result<Self, Error> {
+        match occasion {
+            Occasion::Failure(Failed { execution, machine, state, failure }) => {
+                let news = News::Ended {
+                    what: "failed",
+                    stage: machine.stage(&state),
+                    cause: cause(&failure),
+                    error: failure.error,
+                };
+                Ok(Self::about(stack, machine, execution.id, &state, news))
+            }
+            Occasion::Undeleted(Undeleted { execution, machine, state, undeleted }) => {
+                Ok(Self::about(stack, machine, execution.id, &state, News::Undeleted(undeleted)))
+            }
+            Occasion::StatusChange(ended) => Self::of_status_change(stack, ended),
         }
     }
 
-    fn of_failure(account: AccountRole, event: &Value, failure: &Value) -> Result<Self, Error> {
-        let failure: Failure = lambda_task::parse(failure.clone())?;
-        let execution_arn = event.pointer("/execution/id").and_then(Value::as_str).ok_or_else(|| {
-            Error::new(ErrorName::InvalidInput, "alerting a person").because("field execution.id is missing")
-        })?;
-        // A function's error arrives as JSON in the Cause; its message is what a person wants to read.
-        let cause = match serde_json::from_str::<LambdaCause>(&failure.cause) {
-            Ok(lambda) => lambda.message,
-            Err(_) => failure.cause,
+    fn of_status_change(stack: &Stack, ended: Ended) -> Result<Self, Error> {
+        let Ended { status_change: change, machines } = ended;
+        let found = machines.into_iter().find(|(_, arn)| *arn == change.state_machine_arn);
+        let Some((machine, _)) = found else {
+            return Err(Error::new(ErrorName::InvalidInput, "alerting operators").because(format!(
+                "the machine {} of execution {} is not one of the stack's",
+                change.state_machine_arn, change.execution_arn
+            )));
         };
-        let state = event.get("state").unwrap_or(&Value::Null);
-        let run = Run::of(account, state);
-        Ok(Self {
-            execution_arn: execution_arn.to_owned(),
-            run,
-            what: "failed".to_owned(),
-            database: database(state),
-            stage: run.stage(state),
-            error: failure.error,
-            cause,
-        })
-    }
-
-    fn of_status_change(account: AccountRole, detail: &Value) -> Result<Self, Error> {
-        let change: StatusChange = lambda_task::parse(detail.clone())?;
         let what = match change.status.as_str() {
             "TIMED_OUT" => "timed out",
             "ABORTED" => "was stopped",
             _ => "failed",
         };
-        let input: Option<Value> =
-            detail.get("input").and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok());
-        let input = input.unwrap_or(Value::Null);
-        Ok(Self {
-            execution_arn: change.execution_arn,
-            run: Run::of(account, &input),
-            what: what.to_owned(),
-            database: database(&input),
-            // The event has the execution's input only, not how far it came.
-            stage: None,
-            error: change.error.unwrap_or(change.status),
-            cause: change.cause.unwrap_or_else(|| "no cause was given".to_owned()),
-        })
+        let input = change.input.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
+        let failure = Failure {
+            error: change.error.filter(|error| !error.is_empty()).unwrap_or(change.status),
+            cause: change.cause.unwrap_or_default(),
+        };
+        // The event has the execution's input only, not how far it came.
+        let news = News::Ended { what, stage: None, cause: cause(&failure), error: failure.error };
+        Ok(Self::about(stack, machine, change.execution_arn, &input, news))
+    }
+
+    fn about(stack: &Stack, machine: Machine, execution_arn: String, state: &Value, news: News) -> Self {
+        let instance = state.pointer("/DBInstance/db_instance_identifier").and_then(Value::as_str);
+        Self {
+            stack: stack.name.clone(),
+            database: database(state).unwrap_or(&stack.database).to_owned(),
+            instance: instance.map(str::to_owned),
+            machine,
+            execution_arn,
+            news,
+        }
     }
 
     /// One line: what happened to which database.
-    #[must_use]
     pub fn subject(&self) -> String {
-        let Self { what, error, .. } = self;
-        let noun = self.run.noun();
-        match &self.database {
-            Some(database) => format!("RDS {noun} of {database} {what}: {error}"),
-            None => format!("RDS {noun} {what}: {error}"),
+        let (noun, database) = (self.machine.noun(), &self.database);
+        match &self.news {
+            News::Ended { what, error, .. } => format!("RDS {noun} of {database} {what}: {error}"),
+            News::Undeleted(things) => {
+                format!("RDS {noun} of {database}: what stays undeleted ({})", things.len())
+            }
         }
     }
 
     /// The whole message.
-    #[must_use]
     pub fn text(&self) -> String {
-        let database = self.database.as_deref().unwrap_or("see the execution");
-        let stage = self.stage.unwrap_or("see the execution");
-        let link = console_link(&self.execution_arn)
-            .map(|link| format!("In the console: {link}\n"))
-            .unwrap_or_default();
+        let noun = self.machine.noun();
+        let about = self.whereabouts();
+        match &self.news {
+            News::Ended { what, stage, error, cause } => format!(
+                "A {noun} {what}.\n\n{about}Stage: {stage}\nError: {error}\nCause: {cause}\n\n\
+                 Nothing that readers use was deleted, and the secret names the last good version. \
+                 Once the cause is gone, the next execution begins anew.\n",
+                stage = stage.unwrap_or("see the execution"),
+            ),
+            News::Undeleted(things) => format!(
+                "A {noun} succeeded, but several runs could not delete what is no longer needed, and it is billed as long \
+                 as it is there. No other alert follows about the same.\n\n{about}\n{things}\n\
+                 To fix this: end what the reason names (for example deletion protection, a read replica or a missing \
+                 right), and the next execution deletes it. To keep it, take its tag rds-replication:stack off.\n",
+                things = things.iter().map(|thing| format!("- {thing}\n")).collect::<String>(),
+            ),
+        }
+    }
+
+    /// Where it has happened, one line each.
+    fn whereabouts(&self) -> String {
+        let arn = &self.execution_arn;
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let part = |at: usize| parts.get(at).copied().unwrap_or("see the execution");
+        let instance = self.instance.iter().map(|name| format!("Instance: {name}\n")).collect::<String>();
+        let link = console_link(arn).map(|link| format!("In the console: {link}\n")).unwrap_or_default();
         format!(
-            "A {noun} {what}.\n\nDatabase: {database}\nStage: {stage}\nError: {error}\nCause: {cause}\nExecution: {arn}\n{link}\n\
-             Nothing that worked before was taken away: the secret still names the last good copy. \
-             The next execution begins anew and needs nothing cleaned up.\n",
-            noun = self.run.noun(),
-            what = self.what,
-            error = self.error,
-            cause = self.cause,
-            arn = self.execution_arn,
+            "Stack: {stack}\nAccount: {account}\nRegion: {region}\nDatabase: {database}\n{instance}Execution: {arn}\n{link}",
+            stack = self.stack,
+            account = part(4),
+            region = part(3),
+            database = self.database,
         )
     }
 }
 
-/// The source database, from wherever the document of either machine has it.
-fn database(state: &Value) -> Option<String> {
+/// The cause in words. A function's error arrives as JSON, and its message is what an operator wants to read.
+fn cause(failure: &Failure) -> String {
+    match serde_json::from_str::<LambdaCause>(&failure.cause) {
+        Ok(lambda) => lambda.message,
+        Err(_) if !failure.cause.trim().is_empty() => failure.cause.clone(),
+        // Step Functions writes no cause when it has caught a timeout.
+        Err(_) if failure.error == "States.Timeout" => {
+            "no cause was given (a task that did not answer in time)".to_owned()
+        }
+        Err(_) => "no cause was given".to_owned(),
+    }
+}
+
+/// The source database, from wherever the document of a machine has it.
+fn database(state: &Value) -> Option<&str> {
     [
         "/SourceDBSnapshot/sourceDBIdentifier",
         "/SourceDBIdentifier",
@@ -201,7 +173,6 @@ fn database(state: &Value) -> Option<String> {
     .iter()
     .find_map(|path| state.pointer(path))
     .and_then(Value::as_str)
-    .map(str::to_owned)
 }
 
 /// The page of an execution in the console. Other partitions have consoles of other names; for those there is none.
@@ -220,86 +191,117 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::event::Event;
 
-    const EXECUTION: &str = "arn:aws:states:eu-west-1:123456789012:execution:source:n";
+    const EXECUTION: &str = "arn:aws:states:eu-west-1:123456789012:execution:orders-machine:n";
+
+    fn alert(event: Value) -> Result<Alert, Error> {
+        let stack = Stack { name: "orders-stack".to_owned(), database: "orders".to_owned() };
+        let Event::Alert(occasion) = Event::read(event)? else { panic!("it is no alert") };
+        Alert::of(&stack, occasion)
+    }
+
+    fn failed(machine: &str, state: &Value, failure: &Value) -> Result<Alert, Error> {
+        let execution = json!({"id": EXECUTION, "name": "n", "startTime": "2026-11-22T10:34:00Z"});
+        alert(json!({"execution": execution, "machine": machine, "state": state, "failure": failure}))
+    }
+
+    fn ended(machine: &str, change: &Value) -> Result<Alert, Error> {
+        let mut detail = json!({"executionArn": EXECUTION, "stateMachineArn": machine});
+        for (key, value) in change.as_object().unwrap() {
+            detail[key] = value.clone();
+        }
+        alert(json!({"statusChange": detail, "machines": {"destination": "arn:d", "rollback": "arn:r"}}))
+    }
+
+    fn has(alert: &Alert, words: &[&str]) {
+        let text = alert.text();
+        for words in words {
+            assert!(text.contains(words), "{words} in {text}");
+        }
+    }
 
     #[test]
-    fn a_caught_error_is_told_with_database_error_cause_and_link() {
+    fn a_caught_error_is_told_with_where_which_and_why() {
         let cause =
             json!({"errorType": "KeyUnusable", "errorMessage": "checking KMS key k: its state is Disabled"});
-        let event = json!({"execution": {"id": EXECUTION}, "state": {"SourceDBSnapshot": {"sourceDBIdentifier": "orders"}},
-                           "failure": {"Error": "KeyUnusable", "Cause": cause.to_string()}});
-        let alert = Alert::of_event(AccountRole::Source, &event).unwrap().unwrap();
-        assert_eq!(alert.subject(), "RDS replication of orders failed: KeyUnusable");
-        for words in [
-            "Database: orders",
-            "Stage: CopyEncryptedSnapshot",
-            "Cause: checking KMS key k: its state is Disabled",
-            EXECUTION,
-            "region=eu-west-1#",
-        ] {
-            assert!(alert.text().contains(words), "{words} in {}", alert.text());
-        }
+        let state = json!({"room": {"status": "Available"}, "SourceDBSnapshot": {"status": "Available", "sourceDBIdentifier": "billing"}});
+        let failure = json!({"Error": "KeyUnusable", "Cause": cause.to_string()});
+        let alert = failed("source", &state, &failure).unwrap();
+        assert_eq!(alert.subject(), "RDS replication of billing failed: KeyUnusable");
+        has(
+            &alert,
+            &[
+                "Stack: orders-stack\nAccount: 123456789012\nRegion: eu-west-1\nDatabase: billing\n",
+                "Stage: CopyEncryptedSnapshot\n",
+                "Cause: checking KMS key k: its state is Disabled\n",
+                EXECUTION,
+                "region=eu-west-1#",
+            ],
+        );
     }
 
     #[test]
-    fn the_stage_is_the_first_without_a_final_result() {
-        use Run::{Destination, Rollback, Source};
-        for (run, state, name) in [
-            (Source, json!({}), Some("CreateLatestSnapshot")),
-            (Source, json!({"SourceDBSnapshot": {"status": "NotAvailable"}}), Some("CreateLatestSnapshot")),
-            (
-                Source,
-                json!({"SourceDBSnapshot": {"status": "Available"}, "targetDBSnapshot": {"status": "Available"}}),
-                Some("ShareStatusWithTargetAccount"),
-            ),
-            (Destination, json!({"Input": {}}), Some("CopySharedSnapshotInTargetAccount")),
-            (
-                Destination,
-                json!({"Input": {}, "DBSnapshot": {"status": "Available"}, "DBInstance": {"status": "NotAvailable"}}),
-                Some("RestoreDBInstance"),
-            ),
-            (
-                Destination,
-                json!({"Input": {}, "DBSnapshot": {}, "DBInstance": {}, "secret": {}}),
-                Some("CleanOlderDBInstances"),
-            ),
-            (
-                Destination,
-                json!({"Input": {}, "DBSnapshot": {}, "DBInstance": {}, "secret": {}, "prune": {}}),
-                None,
-            ),
-            (Rollback, json!({}), Some("RestoreDBInstance")),
-            (
-                Rollback,
-                json!({"version": 7, "DBInstance": {"status": "Available"}, "secret": {"status": "NotAvailable"}}),
-                Some("UpdateSecretWithDBValue"),
-            ),
-        ] {
-            assert_eq!(run.stage(&state), name, "{state}");
-            let account = if run == Source { AccountRole::Source } else { AccountRole::Destination };
-            assert_eq!(Run::of(account, &state), run, "{state}");
-        }
+    fn what_the_machine_is_is_said_and_never_guessed() {
+        let failure = json!({"Error": "InvalidInput", "Cause": "x"});
+        let replication = failed("destination", &json!({"roomFailure": {}}), &failure).unwrap();
+        assert_eq!(replication.subject(), "RDS replication of orders failed: InvalidInput");
+        has(&replication, &["Stage: CopySharedSnapshotInTargetAccount\n"]);
+        let state = json!({"version": 7, "DBInstance": {"status": "NotAvailable", "db_instance_identifier": "orders-copy-7"}});
+        let rollback = failed("rollback", &state, &failure).unwrap();
+        assert_eq!(rollback.subject(), "RDS rollback of orders failed: InvalidInput");
+        has(&rollback, &["Database: orders\nInstance: orders-copy-7\n", "Stage: RestoreDBInstance\n"]);
+        let error = failed("schedule", &json!({}), &failure).unwrap_err();
+        assert_eq!(error.name(), ErrorName::InvalidInput);
+        assert!(error.to_string().contains("machine"), "{error}");
     }
 
     #[test]
-    fn a_status_change_is_told_too() {
-        let event = json!({"detail-type": "Step Functions Execution Status Change",
-            "detail": {"executionArn": EXECUTION, "status": "TIMED_OUT", "input": "{\"SourceDBIdentifier\":\"orders\"}"}});
-        let alert = Alert::of_event(AccountRole::Source, &event).unwrap().unwrap();
-        assert_eq!(alert.subject(), "RDS replication of orders timed out: TIMED_OUT");
-        let event = json!({"detail-type": "Step Functions Execution Status Change",
-            "detail": {"executionArn": EXECUTION, "status": "ABORTED", "input": "{\"version\":\"previous\"}"}});
-        let alert = Alert::of_event(AccountRole::Destination, &event).unwrap().unwrap();
-        assert_eq!(alert.subject(), "RDS rollback was stopped: ABORTED");
-        assert!(alert.text().starts_with("A rollback was stopped."), "{}", alert.text());
+    fn a_missing_cause_is_said_to_be_missing() {
+        let timeout = failed("source", &json!({}), &json!({"Error": "States.Timeout", "Cause": ""})).unwrap();
+        has(&timeout, &["Cause: no cause was given (a task that did not answer in time)\n"]);
+        let other = failed("source", &json!({}), &json!({"Error": "Lambda.Unknown"})).unwrap();
+        has(&other, &["Cause: no cause was given\n"]);
+    }
+
+    #[test]
+    fn an_end_that_no_machine_reports_is_told_by_the_arn_of_its_machine() {
+        let change =
+            json!({"status": "ABORTED", "input": "{}", "error": "by hand", "cause": "the wrong day"});
+        let stopped = ended("arn:d", &change).unwrap();
+        assert_eq!(stopped.subject(), "RDS replication of orders was stopped: by hand");
+        has(&stopped, &["A replication was stopped.", "Stage: see the execution", "Cause: the wrong day\n"]);
+        let change =
+            json!({"status": "TIMED_OUT", "input": "{\"SourceDBIdentifier\":\"billing\"}", "error": null});
+        let late = ended("arn:r", &change).unwrap();
+        assert_eq!(late.subject(), "RDS rollback of billing timed out: TIMED_OUT");
+        has(&late, &["Cause: no cause was given\n"]);
+        let error = ended("arn:x", &change).unwrap_err();
+        assert_eq!(error.name(), ErrorName::InvalidInput);
+        assert!(error.to_string().contains("arn:x"), "{error}");
+    }
+
+    #[test]
+    fn what_stays_undeleted_is_listed_with_what_to_do() {
+        let execution = json!({"id": EXECUTION, "name": "n", "startTime": "2026-11-22T10:34:00Z"});
+        let things =
+            json!(["orders-copy-1: it has deletion protection", "orders-copy-2: it has a read replica"]);
+        let event =
+            json!({"execution": execution, "machine": "destination", "state": {}, "undeleted": things});
+        let alert = alert(event).unwrap();
+        assert_eq!(alert.subject(), "RDS replication of orders: what stays undeleted (2)");
+        has(
+            &alert,
+            &["- orders-copy-1: it has deletion protection\n", "To fix this:", "Stack: orders-stack\n"],
+        );
+        let event = json!({"execution": {}, "machine": "destination", "state": {}, "undeleted": "all"});
+        assert_eq!(Event::read(event).unwrap_err().name(), ErrorName::InvalidInput);
     }
 
     #[test]
     fn an_ordinary_envelope_is_no_alert() {
-        assert_eq!(
-            Alert::of_event(AccountRole::Source, &json!({"execution": {}, "state": {}})).unwrap(),
-            None
-        );
+        let execution = json!({"id": EXECUTION, "name": "n", "startTime": "2026-11-22T10:34:00Z"});
+        let event = Event::read(json!({"execution": execution, "state": {}})).unwrap();
+        assert!(matches!(event, Event::Message(_)));
     }
 }

@@ -10,7 +10,18 @@ from importlib import metadata, import_module
 
 VERSION = "1.5.33"
 
-MODULES = ("authorize", "iam", "kms", "secretsmanager", "sns", "functions", "events", "stepfunctions", "cloudwatch")
+MODULES = (
+    "authorize",
+    "iam",
+    "kms",
+    "secretsmanager",
+    "sns",
+    "functions",
+    "events",
+    "stepfunctions",
+    "cloudwatch",
+    "parameters",
+)
 
 
 def apply() -> None:

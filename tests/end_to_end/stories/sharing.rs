@@ -47,6 +47,34 @@ pub fn an_encrypted_source_is_shared_as_it_is(cloud: &Cloud) {
     );
 }
 
+/// With the keys that the stacks make: whoever IAM lets work with RDS in an account uses that account's key, also once no role
+/// of the stack is left.
+///
+/// > The source database may be under the key that the source stack makes, and what is under the destination stack's
+/// > key stays usable when that stack is gone.
+pub fn a_stacks_own_key_serves_its_account(cloud: &Cloud) {
+    let (a, b) = (&cloud.source, &cloud.destination);
+    let pair = Pair::deploy(cloud, "ownkey", &[], &[]);
+    let password = password();
+    let key = ["--storage-encrypted", "--kms-key-id", pair.source["KMSKeyArn"].as_str()];
+    let source = a.create_database(&pair.database(), &password, &key);
+    fill(a, &source, &password, 10);
+    let replication = pair.replicate();
+    let sent = pair.source_document(&replication);
+    assert_eq!(sent["targetDBSnapshot"]["copy"]["expected"], "none");
+    let received = pair.destination_document(&replication);
+    let kept = text(&received["DBSnapshot"]["TargetDBSnapshotIdentifier"]);
+
+    let stack = pair.stack(b);
+    b.aws(&["cloudformation", "delete-stack", "--stack-name", &stack]);
+    b.aws(&["cloudformation", "wait", "stack-delete-complete", "--stack-name", &stack]);
+    let restore =
+        ["rds", "restore-db-instance-from-db-snapshot", "--db-instance-identifier", "ownkey-restored"];
+    b.aws(&[&restore[..], &["--db-snapshot-identifier", &kept]].concat());
+    let restored = b.available_database("ownkey-restored");
+    assert_eq!(contents(b, &restored, &password), contents(a, &source, &password));
+}
+
 /// What the README tells an owner to give the other account.
 fn shared_key_policy(owner: &str, other: &str) -> Value {
     json!({"Version": "2012-10-17", "Statement": [

@@ -1,4 +1,4 @@
-//! What a person is told of that no run can report itself.
+//! What operators are alerted of, and in which words.
 
 use serde_json::json;
 
@@ -7,10 +7,11 @@ use crate::cloud::Cloud;
 use crate::pair::{Pair, password};
 
 /// That no copy is fresh, that a message could not be handled, that somebody stopped a run, and that the function which tells
-/// people is broken itself: each becomes a message on an alert topic.
+/// alerts operators is broken itself: each becomes a message on an alert topic.
 ///
 /// > A stale copy, a message that could not be handled, a run that was stopped and a failure that its function could
 /// > not tell each reach a person.
+/// > An alert says stack, account, Region, database and cause, and of which machine it is, is never guessed.
 pub fn what_no_run_can_report_is_told(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let pair = Pair::deploy(cloud, "telling", &[], &[("MaxHoursWithoutReplication", "1")]);
@@ -32,14 +33,40 @@ pub fn what_no_run_can_report_is_told(cloud: &Cloud) {
 
     let machine = &pair.source["StateMachineArn"];
     let execution = a.start(machine, &json!({"SourceDBIdentifier": pair.database()}));
-    a.aws(&["stepfunctions", "stop-execution", "--execution-arn", &execution]);
-    source_alerts.message_with(&["was stopped", &pair.database(), &execution]);
+    a.aws(&["stepfunctions", "stop-execution", "--execution-arn", &execution, "--cause", "the wrong day"]);
+    let stopped = source_alerts.message_with(&["replication was stopped", &pair.database(), &execution]);
+    assert!(stopped.contains("Cause: the wrong day"), "{stopped}");
+
+    // Machines are told by their ARN: started with nothing a replication is not a rollback.
+    for (machine, noun, stage) in [
+        ("StateMachineArn", "replication", "CopySharedSnapshotInTargetAccount"),
+        ("RollbackStateMachineArn", "rollback", "RestoreDBInstance"),
+    ] {
+        let execution = b.start(&pair.destination[machine], &json!({}));
+        let told = alerts.message_with(&["InvalidInput", &execution]);
+        let (stack, account) = (pair.stack(b), b.number());
+        for words in [
+            format!("A {noun} failed."),
+            format!("Stage: {stage}"),
+            format!("Stack: {stack}"),
+            format!("Account: {account}"),
+            format!("Database: {}", pair.database()),
+        ] {
+            assert!(told.contains(&words), "{words} in {told}");
+        }
+    }
+    let logs = b.logs(&pair.stack(b));
+    let logged = logs.matches("task failed").count();
+    assert!(
+        logged >= 2 && !logs.contains("lambda_runtime::layers::panic"),
+        "each failure is logged once: {logs}"
+    );
 
     // The function that tells people may not publish any more, and a run fails.
     let role = a.resource(&pair.stack(a), "NotifyRole");
     a.aws(&["iam", "delete-role-policy", "--role-name", &role, "--policy-name", "notify"]);
     let execution = a.start(machine, &json!({"SourceDBIdentifier": "nowhere"}));
-    source_alerts.message_with(&["failures failed too", &execution]);
+    source_alerts.message_with(&["alerts operators failed too", &pair.stack(a), &execution]);
     let failed = a.execution(&execution);
     assert_eq!(failed["error"], "AlertNotSent");
     assert!(text(&failed["cause"]).contains("NotFound"), "the first error is in the cause: {failed}");
