@@ -40,6 +40,47 @@ the on-failure destination of the function (AWS::Lambda::EventInvokeConfig). Onl
 the function is gone or its policy is silent, goes to the queue of a subscription's RedrivePolicy or of a target's
 DeadLetterConfig.
 
+The RDS emulator. Its admin API is below AWS_ENDPOINT_URL_RDS + /_emulator/, without credentials and in JSON:
+
+    GET    calls, DELETE calls       every call with its principal, resource and outcome, oldest first
+    POST   faults                    an order (below); answers it with its id. GET, DELETE: all; DELETE faults/ID: one
+    GET    timing, PUT timing        seconds that operations take; PUT changes the fields given and no other
+    GET    quotas, PUT quotas        manualSnapshots (100), instances (40), copies (20 at a time)
+    GET    switches, PUT switches    what is unknown about RDS or has changed, the harder way by default (below)
+    GET    instances                 each with "busy": a change that the status may not tell yet
+    POST   resources/aws-backup      {"arn", "protected"}: AWS Backup keeps its automated backups, so that DeleteDBInstance
+                                     with default parameters is refused
+    GET    snapshots                 what copies have moved: copyKind, copiedBytes, contentBytes, reason
+    POST   resources/status          {"arn", "status"}: gives a status that stays
+    POST   resources/tags            {"arn", "tags": {}}: tags that no client can give
+
+Every timing, quota and switch is also an option of the command (`--available-flaps false`, `--manual-snapshots 30`: give
+it as emulator_arguments) and a field of its --config file ({"timing": {}, "quotas": {}, "switches": {}}).
+
+An order {"action": "DescribeDBInstances" or "*", "effect": ...} may narrow what it hits by "account", and by parts of
+ARNs: "principal", "resource". It hits the "nth" matching call (1) and so many "times" in a row (1). Effects:
+
+    error        "code", "message", "httpStatus": refused. Such as InsufficientDBInstanceCapacity that passes after "times"
+    dropBefore   the connection ends and nothing happens
+    dropAfter    it happens, and the connection ends
+    slow         "seconds": held first (the ones above may have it too)
+    endStatus    "status": what the call works on ends in it, at once and for good ("backing-up": for ever)
+    hideTags     no TagList in the answer; for ListTagsForResource an empty one
+    stale        "age": a Describe answers as it would have done so many seconds ago
+    late         "age": what was made, or shared with the caller, within so many seconds is not there for the call
+
+The last three add up, also with one of the others.
+
+    switch                  default       what it says
+    availableFlaps          true          after a restore: available, flapStatus, available (timing: flapSeconds, 0.3)
+    flapStatus              "modifying"
+    snapshotDatabaseTime    false         whether snapshots have a SnapshotDatabaseTime
+    backupWindow            "random"      the backup window where none is chosen, also after a restore; or one for tests
+    sameValuesRefused       true          whether ModifyDBInstance refuses values that are so already, as it does no values
+
+New instances with automated backups are `backing-up`, with an endpoint, for backingUpSeconds (0.3) first. A new master
+password takes passwordSeconds, or as long as any modification (modifySeconds) where that is null.
+
 What it cannot tell you about AWS: how long anything takes, quotas, iam:PassRole, the rights of who deploys a stack
 (CloudFormation acts as the account's root), the rights of a machine's `aws-sdk:` tasks, history in every detail,
 express machines, redrives.

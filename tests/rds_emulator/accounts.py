@@ -124,12 +124,12 @@ class Account:
         return self.rds.modify_db_instance(DBInstanceIdentifier=name, **parameters)["DBInstance"]
 
     def until_modified(self, name: str) -> dict:
-        """The instance, when nothing is done to it and no password waits: the status alone does not tell that yet."""
+        """The instance, when nothing is done to it any more: its status does not tell at first that something is."""
 
         def look() -> Optional[dict]:
+            is_busy = Admin(self.cloud).instance(self.arn("db", name))["busy"]
             found = self.instance(name)
-            waits = "MasterUserPassword" in found["PendingModifiedValues"]
-            return found if found["DBInstanceStatus"] == "available" and not waits else None
+            return found if found["DBInstanceStatus"] == "available" and not is_busy else None
 
         return until(look, f"{name} to be modified")
 
@@ -234,7 +234,18 @@ class Admin:
         "restoreSeconds": 0.1,
         "deleteSeconds": 0.1,
         "modifySeconds": 0.1,
+        "passwordSeconds": None,
+        "backingUpSeconds": 0,
+        "flapSeconds": 0.1,
         "bytesPerSecond": 1e9,
+    }
+    # As the server starts, but for what would make every other test wait.
+    SWITCHES = {
+        "availableFlaps": False,
+        "flapStatus": "modifying",
+        "snapshotDatabaseTime": False,
+        "backupWindow": "random",
+        "sameValuesRefused": True,
     }
 
     def __init__(self, cloud: Cloud) -> None:
@@ -250,12 +261,16 @@ class Admin:
         self.call("DELETE", "faults")
         self.call("PUT", "quotas", manualSnapshots=100, instances=40, copies=20)
         self.timing(**self.QUICK)
+        self.switches(**self.SWITCHES)
 
-    def timing(self, **seconds: float) -> None:
+    def timing(self, **seconds: Optional[float]) -> None:
         self.call("PUT", "timing", **seconds)
 
     def quotas(self, **limits: int) -> None:
         self.call("PUT", "quotas", **limits)
+
+    def switches(self, **switches: Any) -> None:
+        self.call("PUT", "switches", **switches)
 
     def fault(self, action: str, effect: str, **more: Any) -> None:
         self.call("POST", "faults", action=action, effect=effect, **more)
@@ -269,6 +284,14 @@ class Admin:
 
     def calls(self, action: str) -> list[dict]:
         return [call for call in self.call("GET", "calls") if call["action"] == action]
+
+    def instance(self, arn: str) -> dict:
+        """What the emulator knows of an instance."""
+        return next(instance for instance in self.call("GET", "instances") if instance["arn"] == arn)
+
+    def aws_backup(self, arn: str, protected: bool) -> None:
+        """Lets AWS Backup protect an instance, or no longer."""
+        self.call("POST", "resources/aws-backup", arn=arn, protected=protected)
 
     def snapshot(self, arn: str) -> dict:
         """What the emulator has measured of a snapshot."""

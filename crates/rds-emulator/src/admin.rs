@@ -26,6 +26,13 @@ struct ResourceTags {
     tags: Tags,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Protection {
+    arn: String,
+    protected: bool,
+}
+
 /// Answers a request below `/_emulator/`.
 pub fn answer(emulator: &Emulator, request: &Received) -> Answer {
     let (http_status, body) = match carry_out(emulator, request) {
@@ -70,7 +77,16 @@ fn carry_out(emulator: &Emulator, request: &Received) -> Result<Option<Value>, S
             locked(&emulator.config).quotas = overlaid(json!(emulator.quotas()), request)?;
             done
         }
+        ("GET", "switches") => Ok(Some(json!(emulator.switches()))),
+        ("PUT", "switches") => {
+            locked(&emulator.config).switches = overlaid(json!(emulator.switches()), request)?;
+            done
+        }
         ("GET", "snapshots") => Ok(Some(snapshots(emulator))),
+        ("GET", "instances") => Ok(Some(instances(emulator))),
+        ("POST", "resources/aws-backup") => {
+            Ok(protect(emulator, &read::<Protection>(request)?).then(|| json!({})))
+        }
         ("POST", "resources/status") => Ok(set_status(emulator, &read(request)?).then(|| json!({}))),
         ("POST", "resources/tags") => Ok(add_tags(emulator, read(request)?).then(|| json!({}))),
         _ => Ok(None),
@@ -106,6 +122,30 @@ fn snapshots(emulator: &Emulator) -> Value {
             })
         })
         .collect()
+}
+
+/// The instances, and whether something is done to them, which their status may not tell yet.
+fn instances(emulator: &Emulator) -> Value {
+    let world = locked(&emulator.world);
+    world
+        .instances()
+        .map(|instance| {
+            json!({
+                "arn": instance.arn().to_string(),
+                "resourceId": instance.resource_id,
+                "status": instance.status,
+                "busy": instance.job.is_some(),
+                "awsBackup": instance.has_aws_backup,
+            })
+        })
+        .collect()
+}
+
+/// Puts an instance under the protection of AWS Backup, or takes it away.
+fn protect(emulator: &Emulator, wanted: &Protection) -> bool {
+    let Some(arn) = Arn::parse(&wanted.arn) else { return false };
+    let mut world = locked(&emulator.world);
+    world.instance(&arn).map(|instance| instance.has_aws_backup = wanted.protected).is_some()
 }
 
 /// Gives a resource tags of any kind, such as those with `aws:` that services of AWS give and no client can.

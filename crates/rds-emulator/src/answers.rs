@@ -1,7 +1,9 @@
 //! How instances, snapshots and the rest look in an answer. Element names and order follow the service model.
 
-use crate::clock::{now, timestamp};
-use crate::model::{Instance, Region, Snapshot, SubnetGroup};
+use time::OffsetDateTime;
+
+use crate::clock::timestamp;
+use crate::model::{Instance, Region, Snapshot, StorageKey, SubnetGroup};
 use crate::query::Tags;
 use crate::settings::Settings;
 use crate::xml::Xml;
@@ -9,8 +11,22 @@ use crate::xml::Xml;
 /// The network that everything here is said to be in; there is none.
 const VPC: &str = "vpc-00000000";
 
+/// How a client looks at something.
+#[derive(Debug, Clone)]
+pub struct View<'a> {
+    /// The client's account.
+    pub viewer: &'a str,
+    /// As of when.
+    pub moment: OffsetDateTime,
+    /// Whether the answer shows tags. Those of Describe do; that of a call which makes or changes something does not, as
+    /// far as recorded answers tell.
+    pub with_tags: bool,
+    /// Whether snapshots have a SnapshotDatabaseTime.
+    pub with_database_time: bool,
+}
+
 /// The content of a `DBInstance`.
-pub fn instance(xml: &mut Xml, instance: &Instance, region: Option<&Region>) {
+pub fn instance(xml: &mut Xml, instance: &Instance, region: Option<&Region>, view: &View<'_>) {
     xml.text("DBInstanceIdentifier", &instance.identifier);
     xml.text("DBInstanceArn", instance.arn());
     xml.text("DbiResourceId", &instance.resource_id);
@@ -20,11 +36,11 @@ pub fn instance(xml: &mut Xml, instance: &Instance, region: Option<&Region>) {
     xml.text("MasterUsername", &instance.master_username);
     xml.optional("DBName", instance.database_name.as_ref());
     // As on RDS, what does not run yet has neither an address nor a time at which it was created.
-    if let Some(server) = &instance.server {
+    if let Some(port) = instance.port {
         xml.text("InstanceCreateTime", timestamp(instance.created));
         xml.within("Endpoint", |xml| {
             xml.text("Address", instance.scope.endpoint(&instance.identifier));
-            xml.text("Port", server.port);
+            xml.text("Port", port);
         });
     }
     instance.settings.write(xml);
@@ -37,9 +53,11 @@ pub fn instance(xml: &mut Xml, instance: &Instance, region: Option<&Region>) {
         xml.within("DBSubnetGroup", |xml| subnet_group(xml, group, &instance.scope));
     }
     xml.within("PendingModifiedValues", |xml| {
-        pending(xml, &instance.pending, instance.pending_password.is_some())
+        let pending_settings = instance.pending.overlaid(&instance.coming);
+        pending(xml, &pending_settings, instance.pending_password.is_some());
     });
     xml.text("StorageEncrypted", instance.key.is_some());
+    xml.text("StorageEncryptionType", encryption_type(instance.key.as_ref()));
     xml.optional("KmsKeyId", instance.key.as_ref().map(|key| &key.arn));
     xml.text("DbInstancePort", 0);
     for empty in
@@ -47,7 +65,14 @@ pub fn instance(xml: &mut Xml, instance: &Instance, region: Option<&Region>) {
     {
         xml.within(empty, |_| {});
     }
-    tags(xml, &instance.tags);
+    if view.with_tags {
+        tags(xml, &instance.tags);
+    }
+}
+
+/// Model, StorageEncryptionType. Storage is not encrypted here under a key that AWS owns (`sse-rds`).
+fn encryption_type(key: Option<&StorageKey>) -> &'static str {
+    if key.is_some() { "sse-kms" } else { "none" }
 }
 
 fn pending(xml: &mut Xml, settings: &Settings, password: bool) {
@@ -57,26 +82,29 @@ fn pending(xml: &mut Xml, settings: &Settings, password: bool) {
     }
 }
 
-/// The content of a `DBSnapshot`, as `viewer` (an account) sees it: what another account shares goes by its ARN, and
-/// its tags stay at home.
-pub fn snapshot(xml: &mut Xml, snapshot: &Snapshot, viewer: &str) {
+/// The content of a `DBSnapshot`: what another account shares goes by its ARN, and its tags stay at home.
+pub fn snapshot(xml: &mut Xml, snapshot: &Snapshot, view: &View<'_>) {
     let arn = snapshot.arn().to_string();
-    let is_own = snapshot.scope.account == viewer;
+    let is_own = snapshot.scope.account == view.viewer;
     let origin = &snapshot.origin;
     xml.text("DBSnapshotIdentifier", if is_own { &snapshot.identifier } else { &arn });
     xml.text("DBSnapshotArn", &arn);
     xml.text("DBInstanceIdentifier", &origin.identifier);
     xml.text("DbiResourceId", &origin.resource_id);
-    xml.text("SnapshotCreateTime", timestamp(snapshot.created));
-    xml.text("OriginalSnapshotCreateTime", timestamp(origin.snapshot_created));
-    xml.optional("SnapshotDatabaseTime", origin.database_time.map(timestamp));
+    // Recorded answers: what is not complete tells no time of its own.
+    if snapshot.full_bytes.is_some() {
+        xml.text("SnapshotCreateTime", timestamp(snapshot.created));
+        xml.text("OriginalSnapshotCreateTime", timestamp(origin.snapshot_created));
+        let database_time = origin.database_time.filter(|_| view.with_database_time);
+        xml.optional("SnapshotDatabaseTime", database_time.map(timestamp));
+    }
     xml.text("InstanceCreateTime", timestamp(origin.created));
     xml.text("Engine", "postgres");
     xml.text("EngineVersion", &origin.engine_version);
     xml.text("LicenseModel", "postgresql-license");
     xml.text("Status", &snapshot.status);
-    xml.text("SnapshotType", kind(snapshot, viewer));
-    xml.text("PercentProgress", percent(snapshot));
+    xml.text("SnapshotType", kind(snapshot, view.viewer));
+    xml.text("PercentProgress", percent(snapshot, view.moment));
     xml.text("Port", origin.port);
     xml.text("MasterUsername", &origin.master_username);
     let settings = &origin.settings;
@@ -92,13 +120,17 @@ pub fn snapshot(xml: &mut Xml, snapshot: &Snapshot, viewer: &str) {
     xml.text("OptionGroupName", &snapshot.option_group);
     xml.text("SnapshotTarget", "region");
     xml.text("Encrypted", snapshot.key.is_some());
+    xml.text("StorageEncryptionType", encryption_type(snapshot.key.as_ref()));
     xml.optional("KmsKeyId", snapshot.key.as_ref().map(|key| &key.arn));
-    if let Some(source) = &snapshot.source {
+    // Model: only in copies across accounts or Regions.
+    if let Some(source) = snapshot.source.as_ref().filter(|source| source.scope != snapshot.scope) {
         xml.text("SourceDBSnapshotIdentifier", source);
         xml.text("SourceRegion", &source.scope.region);
     }
-    xml.optional("FullSnapshotSizeInBytes", snapshot.archive.as_ref().map(|archive| archive.content_bytes));
-    tags(xml, if is_own { &snapshot.tags } else { const { &Tags::new() } });
+    xml.optional("FullSnapshotSizeInBytes", snapshot.full_bytes);
+    if view.with_tags {
+        tags(xml, if is_own { &snapshot.tags } else { const { &Tags::new() } });
+    }
 }
 
 /// The type under which `viewer` finds a snapshot.
@@ -112,9 +144,9 @@ pub fn kind(snapshot: &Snapshot, viewer: &str) -> &'static str {
     }
 }
 
-fn percent(snapshot: &Snapshot) -> u8 {
+fn percent(snapshot: &Snapshot, moment: OffsetDateTime) -> u8 {
     match (&snapshot.progress, snapshot.status.as_str()) {
-        (Some(progress), _) => progress.percent(now()),
+        (Some(progress), _) => progress.percent(moment),
         (None, "available") => 100,
         (None, _) => 0,
     }
@@ -125,7 +157,7 @@ pub fn attributes(xml: &mut Xml, snapshot: &Snapshot) {
     xml.text("DBSnapshotIdentifier", &snapshot.identifier);
     xml.list("DBSnapshotAttributes", "DBSnapshotAttribute", [&snapshot.shared_with], |xml, accounts| {
         xml.text("AttributeName", "restore");
-        xml.texts("AttributeValues", "AttributeValue", accounts);
+        xml.texts("AttributeValues", "AttributeValue", accounts.keys());
     });
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::arn::Scope;
 use crate::cloud::{Caller, Received};
 use crate::emulator::{Emulator, RecordedCall, locked};
-use crate::faults::{Effect, Seen};
+use crate::faults::{Effect, Hit, Seen};
 use crate::http::Answer;
 use crate::operations::{Call, Operation};
 use crate::query::Parameters;
@@ -80,7 +80,7 @@ async fn carry_out(
         principal_arn: &record.principal_arn,
         resource: &record.resource,
     };
-    let hit = locked(&emulator.faults).hit(seen);
+    let Hit { effect: hit, veil } = locked(&emulator.faults).hit(seen);
     let mut fault = None;
     if let Some((effect, seconds)) = hit {
         clock::sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default()).await;
@@ -93,9 +93,9 @@ async fn carry_out(
         }
         Some(Effect::DropBefore) => return Ok(None),
         Some(Effect::EndStatus { status }) => end_status = Some(status.clone()),
-        Some(Effect::Slow | Effect::DropAfter) | None => {}
+        _ => {}
     }
-    let call = Call { emulator: Arc::clone(emulator), request, scope, end_status };
+    let call = Call { emulator: Arc::clone(emulator), request, scope, end_status, veil };
     let result = operation.carry_out(&call, parameters).await;
     if fault == Some(Effect::DropAfter) { Ok(None) } else { result.map(Some) }
 }

@@ -1,6 +1,6 @@
 //! The server's whole state and what it stands on.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,9 @@ use crate::cloud::Cloud;
 use crate::faults::Faults;
 use crate::kms::Keys;
 use crate::model::World;
+use crate::past::Past;
 use crate::postgres::Postgres;
+use crate::switches::Switches;
 use crate::timing::Timing;
 
 /// What `--config` and the admin API may set.
@@ -22,6 +24,33 @@ use crate::timing::Timing;
 pub struct Config {
     pub timing: Timing,
     pub quotas: Quotas,
+    pub switches: Switches,
+}
+
+impl Config {
+    /// This configuration with `--some-name value` options in place: `someName` is a timing, a quota or a switch.
+    pub fn with_options(self, options: &BTreeMap<String, String>) -> Result<Self, String> {
+        let mut all = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        for (option, text) in options {
+            let field = all
+                .as_object_mut()
+                .and_then(|parts| parts.values_mut().find_map(|part| part.get_mut(camel_case(option))))
+                .ok_or_else(|| format!("{option} is not an option"))?;
+            // What is not a number or true or false is a text.
+            *field = serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into());
+        }
+        serde_json::from_value(all).map_err(|error| format!("an option has a wrong value: {error}"))
+    }
+}
+
+/// `--some-name` as `someName`.
+fn camel_case(option: &str) -> String {
+    let mut words = option.trim_start_matches('-').split('-');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| {
+        let (initial, rest) = word.split_at_checked(1).unwrap_or_default();
+        name + &initial.to_ascii_uppercase() + rest
+    })
 }
 
 /// The limits of every account in every Region. The defaults are those of RDS (guide, quotas).
@@ -81,6 +110,7 @@ type CopyQueues = HashMap<(Scope, String), Arc<tokio::sync::Mutex<()>>>;
 /// The server.
 pub struct Emulator {
     pub world: Mutex<World>,
+    pub past: Mutex<Past>,
     pub config: Mutex<Config>,
     pub faults: Mutex<Faults>,
     pub calls: Mutex<Calls>,
@@ -107,6 +137,7 @@ impl Emulator {
     ) -> io::Result<Self> {
         let emulator = Self {
             world: Mutex::default(),
+            past: Mutex::default(),
             config: Mutex::new(config),
             faults: Mutex::default(),
             calls: Mutex::default(),
@@ -124,13 +155,9 @@ impl Emulator {
 
     /// Stops every server and frees the disk.
     pub async fn stop(self: &Arc<Self>) -> io::Result<()> {
-        let servers: Vec<_> = {
-            let mut world = locked(&self.world);
-            let arns: Vec<_> = world.instances().map(|instance| instance.arn()).collect();
-            arns.iter().filter_map(|arn| world.instance(arn)?.server.take()).collect()
-        };
+        let servers = std::mem::take(&mut locked(&self.world).servers);
         let mut stopping = tokio::task::JoinSet::new();
-        for server in servers {
+        for (_, server) in servers {
             let emulator = Arc::clone(self);
             stopping.spawn(async move { emulator.postgres.stop(server).await });
         }
@@ -174,11 +201,36 @@ impl Emulator {
         locked(&self.config).quotas.clone()
     }
 
+    pub fn switches(&self) -> Switches {
+        locked(&self.config).switches.clone()
+    }
+
     fn instances_directory(&self) -> PathBuf {
         self.data_directory.join("instances")
     }
 
     fn snapshots_directory(&self) -> PathBuf {
         self.data_directory.join("snapshots")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(option: &str, value: &str) -> Result<Config, String> {
+        Config::default().with_options(&BTreeMap::from([(option.to_owned(), value.to_owned())]))
+    }
+
+    #[test]
+    fn every_timing_quota_and_switch_is_an_option() {
+        assert!(Config::default().switches.available_flaps);
+        assert!(!with("--available-flaps", "false").unwrap().switches.available_flaps);
+        assert_eq!(with("--flap-status", "rebooting").unwrap().switches.flap_status, "rebooting");
+        assert_eq!(with("--manual-snapshots", "3").unwrap().quotas.manual_snapshots, 3);
+        assert_eq!(with("--password-seconds", "2.5").unwrap().timing.password_seconds, Some(2.5));
+        for (option, value) in [("--available-flaps", "perhaps"), ("--colour", "red"), ("--", "1")] {
+            assert!(with(option, value).is_err(), "{option}");
+        }
     }
 }

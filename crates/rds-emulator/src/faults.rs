@@ -42,6 +42,44 @@ pub enum Effect {
     Slow,
     /// It is carried out, and what it works on ends in this status.
     EndStatus { status: String },
+    /// Its answer has no tags.
+    HideTags,
+    /// Its answer (of a Describe) is that of so many seconds ago.
+    Stale { age: f64 },
+    /// What was made, or shared with its caller, less than so many seconds ago is not there for it.
+    Late { age: f64 },
+}
+
+/// What a call does not see. Orders for it add up, and leave the call to other orders.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Veil {
+    /// Whether it sees no tags.
+    pub hides_tags: bool,
+    /// How old what it sees is, in seconds.
+    pub stale: f64,
+    /// For how long it does not see what is new, in seconds.
+    pub late: f64,
+}
+
+/// What orders do to a call.
+#[derive(Debug, PartialEq, Default)]
+pub struct Hit {
+    /// The effect, and for how many seconds the call is held before.
+    pub effect: Option<(Effect, f64)>,
+    pub veil: Veil,
+}
+
+impl Veil {
+    /// Adds what `effect` hides; says whether it is of that kind.
+    fn add(&mut self, effect: &Effect) -> bool {
+        match effect {
+            Effect::HideTags => self.hides_tags = true,
+            Effect::Stale { age } => self.stale = self.stale.max(*age),
+            Effect::Late { age } => self.late = self.late.max(*age),
+            _ => return false,
+        }
+        true
+    }
 }
 
 /// An order as it is written down.
@@ -59,6 +97,7 @@ struct Order {
     message: Option<String>,
     http_status: Option<u16>,
     seconds: Option<f64>,
+    age: Option<f64>,
     status: Option<String>,
 }
 
@@ -76,10 +115,14 @@ impl TryFrom<Order> for Fault {
             ("dropAfter", None, _, None) => Effect::DropAfter,
             ("slow", None, Some(_), None) => Effect::Slow,
             ("endStatus", None, _, Some(status)) => Effect::EndStatus { status },
+            ("hideTags", None, None, None) => Effect::HideTags,
+            ("stale", None, None, None) => Effect::Stale { age: age(order.age)? },
+            ("late", None, None, None) => Effect::Late { age: age(order.age)? },
             (other, ..) => {
                 return Err(format!(
                     "{other} is not an effect with what it needs and no more: error (code, message, httpStatus), \
-                     dropBefore, dropAfter, slow (seconds), endStatus (status); each may have seconds, for which the call is held first"
+                     dropBefore, dropAfter, slow (seconds), endStatus (status); each may have seconds, for which the call is held \
+                     first; and without seconds hideTags, stale (age), late (age)"
                 ));
             }
         };
@@ -100,6 +143,11 @@ impl TryFrom<Order> for Fault {
             matched: 0,
         })
     }
+}
+
+/// An age in seconds, of which no history is longer.
+fn age(given: Option<f64>) -> Result<f64, String> {
+    given.filter(|age| (0.0..=600.0).contains(age)).ok_or_else(|| "age must be 0 to 600 seconds".to_owned())
 }
 
 /// A call, as orders see it.
@@ -154,16 +202,16 @@ impl Faults {
         self.standing.len() < before
     }
 
-    /// Counts a call and says what happens to it, and after how many seconds. The first order that hits wins; all that
-    /// match count.
-    pub fn hit(&mut self, call: Seen<'_>) -> Option<(Effect, f64)> {
-        let mut hit = None;
+    /// Counts a call and says what happens to it. Of the effects the first that hits wins, all that is hidden adds up;
+    /// all orders that match count.
+    pub fn hit(&mut self, call: Seen<'_>) -> Hit {
+        let mut hit = Hit::default();
         for fault in &mut self.standing {
             if fault.matches(call) {
                 fault.matched += 1;
                 let hits = fault.nth..fault.nth.saturating_add(fault.times);
-                if hit.is_none() && hits.contains(&fault.matched) {
-                    hit = Some((fault.effect.clone(), fault.seconds));
+                if hits.contains(&fault.matched) && !hit.veil.add(&fault.effect) && hit.effect.is_none() {
+                    hit.effect = Some((fault.effect.clone(), fault.seconds));
                 }
             }
         }
@@ -185,7 +233,7 @@ mod tests {
         let text = r#"{"action": "CopyDBSnapshot", "resource": "orders", "principal": "/copy", "nth": 2, "effect": "dropAfter", "seconds": 3}"#;
         let id = faults.add(order(text)).id;
         let mut hit = |action, principal_arn, resource| {
-            faults.hit(Seen { action, account: "1", principal_arn, resource })
+            faults.hit(Seen { action, account: "1", principal_arn, resource }).effect
         };
         assert_eq!(hit("CopyDBSnapshot", "arn:role/copy", "arn:orders-1"), None);
         assert_eq!(hit("CopyDBSnapshot", "arn:role/copy", "arn:other"), None);
@@ -194,6 +242,24 @@ mod tests {
         assert_eq!(hit("CopyDBSnapshot", "arn:role/copy", "arn:orders-2"), Some((Effect::DropAfter, 3.0)));
         assert_eq!(hit("CopyDBSnapshot", "arn:role/copy", "arn:orders-3"), None);
         assert!(faults.remove(id) && !faults.remove(id));
+    }
+
+    #[test]
+    fn what_is_hidden_adds_up_and_leaves_other_effects() {
+        let mut faults = Faults::default();
+        for text in [
+            r#"{"action": "*", "effect": "stale", "age": 3}"#,
+            r#"{"action": "*", "effect": "slow", "seconds": 1}"#,
+            r#"{"action": "*", "effect": "hideTags", "times": 2}"#,
+            r#"{"action": "*", "effect": "late", "age": 5}"#,
+        ] {
+            faults.add(order(text));
+        }
+        let seen = Seen { action: "DescribeDBInstances", account: "1", principal_arn: "", resource: "" };
+        let veil = Veil { hides_tags: true, stale: 3.0, late: 5.0 };
+        assert_eq!(faults.hit(seen), Hit { effect: Some((Effect::Slow, 1.0)), veil });
+        assert_eq!(faults.hit(seen).veil, Veil { hides_tags: true, ..Veil::default() });
+        assert_eq!(faults.hit(seen), Hit::default());
     }
 
     #[test]
@@ -208,6 +274,9 @@ mod tests {
             r#"{"action": "*", "effect": "dropAfter", "status": "failed"}"#,
             r#"{"action": "*", "effect": "dropAfter", "nht": 2}"#,
             r#"{"action": "*", "effect": "dropAfter", "nth": 0}"#,
+            r#"{"action": "*", "effect": "stale"}"#,
+            r#"{"action": "*", "effect": "late", "age": -1}"#,
+            r#"{"action": "*", "effect": "hideTags", "seconds": 1}"#,
         ] {
             assert!(serde_json::from_str::<Fault>(broken).is_err(), "{broken}");
         }

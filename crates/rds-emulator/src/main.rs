@@ -1,7 +1,8 @@
 //! The RDS query API over real PostgreSQL servers, for the local two-account cloud: every instance is a server of its
 //! own, a snapshot is a base backup of it, a copy is a copy, and whoever asks is checked by the local cloud.
 //!
-//! `rds-emulator --listen 127.0.0.1:PORT --data-dir DIR --cloud-url http://127.0.0.1:PORT --postgres-bin DIR [--config FILE]`
+//! `rds-emulator --listen 127.0.0.1:PORT --data-dir DIR --cloud-url http://127.0.0.1:PORT --postgres-bin DIR [--config FILE]
+//! [--available-flaps false ...]`: every timing, quota and switch is an option too.
 
 mod admin;
 mod answers;
@@ -16,12 +17,15 @@ mod http;
 mod kms;
 mod model;
 mod operations;
+mod past;
 mod postgres;
 mod query;
 mod refusal;
 mod rules;
 mod settings;
+mod switches;
 mod timing;
+mod windows;
 mod xml;
 
 use std::collections::BTreeMap;
@@ -40,7 +44,7 @@ use crate::kms::Keys;
 use crate::postgres::Postgres;
 
 const USAGE: &str = "usage: rds-emulator --listen 127.0.0.1:PORT --data-dir DIR --cloud-url http://127.0.0.1:PORT \
-                     --postgres-bin DIR [--config FILE]";
+                     --postgres-bin DIR [--config FILE] [--NAME-OF-A-SWITCH VALUE ...]";
 
 /// One thread serves everything; what blocks runs on threads of its own.
 #[tokio::main(flavor = "current_thread")]
@@ -62,11 +66,10 @@ async fn run(arguments: Vec<String>) -> Result<(), Box<dyn Error>> {
     let data_directory = std::path::absolute(PathBuf::from(option("--data-dir")?))?;
     let cloud_url = option("--cloud-url")?;
     let postgres = Postgres::find(&std::path::absolute(option("--postgres-bin")?)?)?;
+    let config = options.remove("--config").map(|file| read_config(Path::new(&file))).transpose()?;
     let config =
-        option("--config").ok().map(|file| read_config(Path::new(&file))).transpose()?.unwrap_or_default();
-    if let Some(unknown) = options.keys().next() {
-        return Err(format!("{unknown} is not an option\n{USAGE}").into());
-    }
+        config.unwrap_or_default().with_options(&options).map_err(|error| format!("{error}\n{USAGE}"))?;
+    config.timing.check()?;
     if !listen.ip().is_loopback() {
         return Err(format!("{listen} is not a loopback address, and nothing else is ever served").into());
     }
@@ -83,11 +86,13 @@ async fn run(arguments: Vec<String>) -> Result<(), Box<dyn Error>> {
         emulator.postgres.version,
         listener.local_addr()?
     );
+    let recorder = tokio::spawn(past::record(Arc::clone(&emulator)));
     tokio::select! {
         served = http::serve(listener, Arc::clone(&emulator)) => served?,
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}
     }
+    recorder.abort();
     emulator.stop().await?;
     Ok(())
 }
@@ -104,7 +109,5 @@ fn options(arguments: &[String]) -> Option<BTreeMap<String, String>> {
 }
 
 fn read_config(file: &Path) -> Result<Config, Box<dyn Error>> {
-    let config: Config = serde_json::from_slice(&std::fs::read(file)?)?;
-    config.timing.check()?;
-    Ok(config)
+    Ok(serde_json::from_slice(&std::fs::read(file)?)?)
 }

@@ -1,6 +1,6 @@
 //! What exists: the instances, snapshots and subnet groups of every account and Region.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -17,6 +17,8 @@ use crate::timing::Progress;
 #[derive(Default)]
 pub struct World {
     regions: BTreeMap<Scope, Region>,
+    /// The servers that run, by the resource ID of their instance.
+    pub servers: BTreeMap<String, Server>,
     last_job: u64,
 }
 
@@ -35,6 +37,7 @@ pub struct Region {
 pub type Job = Option<u64>;
 
 /// A database instance.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Instance {
     pub scope: Scope,
     pub identifier: String,
@@ -44,16 +47,20 @@ pub struct Instance {
     pub settings: Settings,
     /// What waits for the maintenance window.
     pub pending: Settings,
+    /// What a running modification gives it in the end.
+    pub coming: Settings,
     /// The master password that the server is about to get.
     pub pending_password: Option<String>,
+    /// Whether AWS Backup protects it too, which then keeps its automated backups.
+    pub has_aws_backup: bool,
     pub engine_version: String,
     pub master_username: String,
     pub database_name: Option<String>,
     pub created: OffsetDateTime,
     pub key: Option<StorageKey>,
     pub tags: Tags,
-    /// Absent until it runs, and so is its endpoint.
-    pub server: Option<Server>,
+    /// Where its server listens. Absent until it has run, and so is its endpoint.
+    pub port: Option<u16>,
 }
 
 /// The KMS key under which storage is encrypted.
@@ -64,7 +71,7 @@ pub struct StorageKey {
     pub is_default: bool,
 }
 
-/// A manual snapshot.
+/// A snapshot.
 #[derive(Clone)]
 pub struct Snapshot {
     pub scope: Scope,
@@ -75,8 +82,8 @@ pub struct Snapshot {
     pub created: OffsetDateTime,
     pub key: Option<StorageKey>,
     pub tags: Tags,
-    /// The accounts that may see and copy it; `all` is everyone.
-    pub shared_with: BTreeSet<String>,
+    /// The accounts that may see and copy it, and since when; `all` is everyone.
+    pub shared_with: BTreeMap<String, OffsetDateTime>,
     pub option_group: String,
     /// Where it was copied from.
     pub source: Option<Arn>,
@@ -84,11 +91,13 @@ pub struct Snapshot {
     pub copied: Option<Copied>,
     /// What it says about the instance of which it was made.
     pub origin: Origin,
+    /// What it holds, in bytes. Absent until it is complete.
+    pub full_bytes: Option<u64>,
     pub archive: Option<Arc<Archive>>,
 }
 
 /// The instance of a snapshot, as it was.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Origin {
     pub identifier: String,
     pub resource_id: String,
@@ -184,8 +193,7 @@ impl World {
     /// Ends the copies that are being made of a snapshot that goes. They have failed.
     pub fn fail_copies_of(&mut self, source: &Arn) {
         let snapshots = self.regions.values_mut().flat_map(|region| region.snapshots.values_mut());
-        for copy in snapshots.filter(|copy| copy.status == "copying" && copy.source.as_ref() == Some(source))
-        {
+        for copy in snapshots.filter(|copy| copy.is_running_copy() && copy.source.as_ref() == Some(source)) {
             copy.status = "failed".to_owned();
             copy.job = None;
             copy.progress = None;
@@ -194,9 +202,14 @@ impl World {
 }
 
 impl Region {
+    /// How many manual snapshots there are, finished or not.
+    pub fn manual_snapshots(&self) -> usize {
+        self.snapshots.len()
+    }
+
     /// How many copies are being made into this Region.
     pub fn running_copies(&self) -> usize {
-        self.snapshots.values().filter(|snapshot| snapshot.status == "copying").count()
+        self.snapshots.values().filter(|snapshot| snapshot.is_running_copy()).count()
     }
 
     /// Remembers that the copy `identifier` of an instance is complete.
@@ -259,7 +272,7 @@ impl Instance {
             engine_version: self.engine_version.clone(),
             master_username: self.master_username.clone(),
             database_name: self.database_name.clone(),
-            port: self.server.as_ref().map_or(0, |server| server.port),
+            port: self.port.unwrap_or_default(),
             settings: self.settings.clone(),
             tags: self.tags.clone(),
             snapshot_created: now,
@@ -273,13 +286,34 @@ impl Snapshot {
         Arn { scope: self.scope.clone(), kind: "snapshot".to_owned(), name: self.identifier.clone() }
     }
 
+    /// Whether it is a copy that is not complete yet.
+    pub fn is_running_copy(&self) -> bool {
+        self.source.is_some() && self.job.is_some()
+    }
+
+    /// Whether a client sees no difference between the two. Both are the same snapshot, at two moments.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let started = |one: &Self| one.progress.map(|progress| progress.started);
+        self.created == other.created
+            && self.status == other.status
+            && self.tags == other.tags
+            && self.shared_with == other.shared_with
+            && self.full_bytes == other.full_bytes
+            && started(self) == started(other)
+    }
+
+    /// What a client sees of it, which keeps no file on the disk.
+    pub fn without_data(&self) -> Self {
+        Self { archive: None, ..self.clone() }
+    }
+
     /// Whether another account was given the right to see and copy it.
     pub fn is_shared_with(&self, account: &str) -> bool {
-        self.scope.account != account && self.shared_with.contains(account)
+        self.scope.account != account && self.shared_with.contains_key(account)
     }
 
     pub fn is_public(&self) -> bool {
-        self.shared_with.contains("all")
+        self.shared_with.contains_key("all")
     }
 
     /// Whether the account may name it at all.

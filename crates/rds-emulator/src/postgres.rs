@@ -326,6 +326,15 @@ pub fn random_hex(bytes: usize) -> io::Result<String> {
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// A random number below `limit`; 0 where there are no random numbers.
+pub fn random_below(limit: u32) -> u32 {
+    let mut random = [0; 4];
+    match getrandom::fill(&mut random) {
+        Ok(()) => u32::from_le_bytes(random) % limit.max(1),
+        Err(_) => 0,
+    }
+}
+
 /// `postgres` where the system has it, else `nobody`.
 fn unprivileged_user() -> io::Result<User> {
     let users = fs::read_to_string("/etc/passwd")?;

@@ -129,29 +129,51 @@ pub fn may_be_modified(instance_status: &str) -> bool {
     )
 }
 
-/// DeleteDBInstance is refused while another change runs (model, InvalidDBInstanceState). Every word that is not
-/// one of rest says that something is going on.
-pub fn may_be_deleted(instance_status: &str) -> bool {
-    may_be_modified(instance_status)
-        || can_only_be_dropped(instance_status)
-        || matches!(instance_status, "stopped" | "inaccessible-encryption-credentials-recoverable")
+/// DeleteDBInstance is refused while another change runs (model, InvalidDBInstanceState). These words say so; whatever
+/// else an instance is, it may be deleted.
+pub fn is_busy(instance_status: &str) -> bool {
+    instance_status.starts_with("configuring-")
+        || matches!(
+            instance_status,
+            "backing-up"
+                | "converting-to-vpc"
+                | "creating"
+                | "delete-precheck"
+                | "deleting"
+                | "maintenance"
+                | "modifying"
+                | "moving-to-vpc"
+                | "rebooting"
+                | "renaming"
+                | "resetting-master-credentials"
+                | "starting"
+                | "stopping"
+                | "storage-config-upgrade"
+                | "storage-initialization"
+                | "upgrading"
+        )
 }
 
-/// In these, DeleteDBInstance works only with SkipFinalSnapshot (model).
+/// In these, DeleteDBInstance works only with SkipFinalSnapshot (model; and whatever has no server that could be backed
+/// up).
 pub fn can_only_be_dropped(instance_status: &str) -> bool {
     matches!(
         instance_status,
         "failed"
-            | "incompatible-restore"
+            | "incompatible-create"
+            | "incompatible-credentials"
             | "incompatible-network"
-            | "restore-error"
-            | "inaccessible-encryption-credentials"
-    )
+            | "incompatible-restore"
+            | "insufficient-capacity"
+            | "stopped"
+    ) || instance_status.starts_with("inaccessible-encryption-credentials")
+        || instance_status.ends_with("-failed")
+        || instance_status.ends_with("-error")
 }
 
-/// DeleteDBSnapshot: at rest, or a copy that is still running, which this is the way to cancel (guide, copying).
+/// DeleteDBSnapshot: at rest. Copies may be deleted while they run too, which cancels them (guide, copying).
 pub fn snapshot_may_be_deleted(status: &str) -> bool {
-    matches!(status, "available" | "failed" | "copying" | "incompatible-restore")
+    matches!(status, "available" | "failed" | "incompatible-restore")
 }
 
 /// How a copy moves its bytes.
@@ -244,15 +266,19 @@ mod tests {
             "rebooting",
             "configuring-enhanced-monitoring",
         ] {
-            assert!(!may_be_snapshotted(busy) && !may_be_modified(busy) && !may_be_deleted(busy), "{busy}");
+            assert!(!may_be_snapshotted(busy) && !may_be_modified(busy) && is_busy(busy), "{busy}");
         }
-        for broken in ["failed", "incompatible-restore", "incompatible-network"] {
+        for broken in ["failed", "incompatible-restore", "incompatible-network", "upgrade-failed", "stopped"]
+        {
             assert!(
-                !may_be_snapshotted(broken) && may_be_deleted(broken) && can_only_be_dropped(broken),
+                !may_be_snapshotted(broken) && !is_busy(broken) && can_only_be_dropped(broken),
                 "{broken}"
             );
         }
-        assert!(may_be_snapshotted("storage-optimization") && may_be_deleted("available"));
+        for odd in ["available", "storage-full", "incompatible-parameters", "something-new"] {
+            assert!(!is_busy(odd) && !can_only_be_dropped(odd), "{odd}");
+        }
+        assert!(may_be_snapshotted("storage-optimization"));
     }
 
     #[test]

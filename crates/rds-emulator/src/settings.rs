@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use crate::query::Parameters;
 use crate::refusal::Refusal;
+use crate::windows::{self, is_backup_window, is_maintenance_window};
 use crate::xml::Xml;
 
 /// What the client chose, by the name of the parameter of CreateDBInstance.
@@ -41,6 +42,8 @@ struct Setting {
 enum Kind {
     /// A text, and what it must look like.
     Text(fn(&str) -> bool),
+    /// The same, stored in lower case.
+    Name(fn(&str) -> bool),
     Number(RangeInclusive<u32>),
     Flag,
     /// A list with the element name of its members, and what each must look like.
@@ -87,16 +90,16 @@ static SETTINGS: &[Setting] = &[
     row("AvailabilityZone", Kind::Text(is_zone), Shown::As("AvailabilityZone"), AT_BIRTH, false),
     row("Port", Kind::Number(1150..=65_535), Shown::Elsewhere, AT_BIRTH, false),
     row("PubliclyAccessible", Kind::Flag, Shown::As("PubliclyAccessible"), ALL, false),
-    row("DBSubnetGroupName", Kind::Text(is_name), Shown::Elsewhere, AT_BIRTH, false),
+    row("DBSubnetGroupName", Kind::Name(is_name), Shown::Elsewhere, AT_BIRTH, false),
     row("VpcSecurityGroupIds", Kind::Names("VpcSecurityGroupId", is_security_group),
         Shown::Membership("VpcSecurityGroups", "VpcSecurityGroupMembership", "VpcSecurityGroupId", ("Status", "active")), ALL, false),
-    row("DBParameterGroupName", Kind::Text(is_name),
+    row("DBParameterGroupName", Kind::Name(is_name),
         Shown::Membership("DBParameterGroups", "DBParameterGroup", "DBParameterGroupName", ("ParameterApplyStatus", "in-sync")), ALL, false),
-    row("OptionGroupName", Kind::Text(is_name),
+    row("OptionGroupName", Kind::Name(is_name),
         Shown::Membership("OptionGroupMemberships", "OptionGroupMembership", "OptionGroupName", ("Status", "in-sync")), ALL, false),
     row("BackupRetentionPeriod", Kind::Number(0..=35), Shown::As("BackupRetentionPeriod"), ALL, true),
-    row("PreferredBackupWindow", Kind::Text(is_backup_window), Shown::As("PreferredBackupWindow"), ALL, false),
-    row("PreferredMaintenanceWindow", Kind::Text(is_maintenance_window), Shown::As("PreferredMaintenanceWindow"), NOT_RESTORE, false),
+    row("PreferredBackupWindow", Kind::Name(is_backup_window), Shown::As("PreferredBackupWindow"), ALL, false),
+    row("PreferredMaintenanceWindow", Kind::Name(is_maintenance_window), Shown::As("PreferredMaintenanceWindow"), NOT_RESTORE, false),
     row("AutoMinorVersionUpgrade", Kind::Flag, Shown::As("AutoMinorVersionUpgrade"), ALL, false),
     row("CopyTagsToSnapshot", Kind::Flag, Shown::As("CopyTagsToSnapshot"), ALL, false),
     row("DeletionProtection", Kind::Flag, Shown::As("DeletionProtection"), ALL, false),
@@ -138,8 +141,6 @@ impl Settings {
             ("DBParameterGroupName", Value::Text(format!("default.postgres{major_version}"))),
             ("OptionGroupName", Value::Text(format!("default:postgres-{major_version}"))),
             ("BackupRetentionPeriod", Value::Number(1)),
-            ("PreferredBackupWindow", text("03:00-03:30")),
-            ("PreferredMaintenanceWindow", text("sun:04:00-sun:04:30")),
             ("AutoMinorVersionUpgrade", Value::Flag(true)),
             ("CopyTagsToSnapshot", Value::Flag(false)),
             ("DeletionProtection", Value::Flag(false)),
@@ -157,7 +158,6 @@ impl Settings {
             "AllocatedStorage",
             "StorageType",
             "BackupRetentionPeriod",
-            "PreferredBackupWindow",
             "LicenseModel",
             "Port",
         ];
@@ -187,6 +187,33 @@ impl Settings {
         let (later, now): (BTreeMap<_, _>, BTreeMap<_, _>) =
             self.0.into_iter().partition(|(name, _)| waits(name));
         (Self(now), Self(later))
+    }
+
+    /// These settings with windows: where none is chosen, RDS picks one at random (model), or the one of `fixed_backup`.
+    pub fn with_windows(mut self, fixed_backup: Option<&str>, random: impl Fn(u32) -> u32) -> Self {
+        let maintenance = self.text("PreferredMaintenanceWindow").map(str::to_owned);
+        let backup = self.text("PreferredBackupWindow").or(fixed_backup).map(str::to_owned);
+        let backup = backup.unwrap_or_else(|| windows::pick_backup(maintenance.as_deref(), &random));
+        let maintenance = maintenance.unwrap_or_else(|| windows::pick_maintenance(&backup, &random));
+        self.0.insert("PreferredBackupWindow", Value::Text(backup));
+        self.0.insert("PreferredMaintenanceWindow", Value::Text(maintenance));
+        self
+    }
+
+    /// Whether the two windows leave each other alone.
+    pub fn check_windows(&self) -> Result<(), Refusal> {
+        windows::check(self.text("PreferredBackupWindow"), self.text("PreferredMaintenanceWindow"))
+    }
+
+    /// Whether a setting of `other` is among these.
+    pub fn has_any_of(&self, other: &Self) -> bool {
+        other.0.keys().any(|name| self.0.contains_key(name))
+    }
+
+    /// These settings without those that `other` has with the same value.
+    pub fn without(mut self, other: &Self) -> Self {
+        self.0.retain(|name, value| other.0.get(name) != Some(value));
+        self
     }
 
     pub fn is_empty(&self) -> bool {
@@ -228,6 +255,9 @@ impl Settings {
         logs.extend(on.iter().filter(|log| !off.contains(log)).cloned());
         logs.sort();
         logs.dedup();
+        if logs.is_empty() && !self.0.contains_key(NAME) {
+            return Ok(Self::default());
+        }
         Ok(Self(BTreeMap::from([(NAME, Value::Names(logs))])))
     }
 
@@ -334,8 +364,9 @@ impl Kind {
             _ => Refusal::invalid_value(format!("Invalid value {value} for {name}.")),
         };
         Ok(match self {
-            Self::Text(fits) => match parameters.text(name) {
+            Self::Text(fits) | Self::Name(fits) => match parameters.text(name) {
                 Some(text) if !fits(&text) => return Err(refuse(&text)),
+                Some(text) if matches!(self, Self::Name(_)) => Some(Value::Text(text.to_ascii_lowercase())),
                 text => text.map(Value::Text),
             },
             Self::Number(range) => parameters.integer(name, range.clone())?.map(Value::Number),
@@ -367,39 +398,6 @@ fn is_zone(text: &str) -> bool {
 fn is_name(text: &str) -> bool {
     (1..=255).contains(&text.len())
         && text.chars().all(|one| one.is_ascii_alphanumeric() || "-_.: ".contains(one))
-}
-
-/// `hh24:mi-hh24:mi`, at least half an hour (model, CreateDBInstance).
-fn is_backup_window(text: &str) -> bool {
-    is_window(text, minutes_of_day, DAY_MINUTES)
-}
-
-/// `ddd:hh24:mi-ddd:hh24:mi`, at least half an hour (model, CreateDBInstance).
-fn is_maintenance_window(text: &str) -> bool {
-    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let minutes_of_week = |moment: &str| {
-        let (day, rest) = moment.split_once(':')?;
-        let days = DAYS.iter().zip(0..).find(|(name, _)| name.eq_ignore_ascii_case(day))?.1;
-        Some(days * DAY_MINUTES + minutes_of_day(rest)?)
-    };
-    is_window(text, minutes_of_week, 7 * DAY_MINUTES)
-}
-
-const DAY_MINUTES: u32 = 24 * 60;
-
-/// Whether both ends are moments of a period that comes again and again, and far enough from each other.
-fn is_window(text: &str, minutes: impl Fn(&str) -> Option<u32>, period: u32) -> bool {
-    let ends = text.split_once('-').and_then(|(start, end)| Some((minutes(start)?, minutes(end)?)));
-    ends.is_some_and(|(start, end)| (end + period - start) % period >= 30)
-}
-
-fn minutes_of_day(moment: &str) -> Option<u32> {
-    let (hour, minute) = moment.split_once(':')?;
-    let number = |text: &str, below: u32| {
-        let digits = text.len() == 2 && text.chars().all(|digit| digit.is_ascii_digit());
-        text.parse::<u32>().ok().filter(|number| digits && *number < below)
-    };
-    Some(number(hour, 24)? * 60 + number(minute, 60)?)
 }
 
 fn is_security_group(text: &str) -> bool {
@@ -517,26 +515,6 @@ mod tests {
         assert_eq!(baseline("StorageType=gp3&AllocatedStorage=20"), Some((3_000, 125)));
         assert_eq!(baseline("StorageType=gp3&AllocatedStorage=400"), Some((12_000, 500)));
         assert_eq!(baseline("StorageType=gp3&AllocatedStorage=400&Iops=13000"), None);
-    }
-
-    #[test]
-    fn windows_have_days_hours_and_half_an_hour() {
-        for (text, fits) in [
-            ("sun:23:45-mon:00:15", true),
-            ("Sat:03:00-sat:03:30", true),
-            ("sat:03:00-sat:03:29", false),
-            ("sat:03:00", false),
-            ("day:03:00-day:04:00", false),
-            ("sat:24:00-sun:01:00", false),
-            ("03:00-04:00", false),
-        ] {
-            assert_eq!(is_maintenance_window(text), fits, "{text}");
-        }
-        for (text, fits) in
-            [("23:45-00:15", true), ("03:00-03:20", false), ("3:00-4:00", false), ("any", false)]
-        {
-            assert_eq!(is_backup_window(text), fits, "{text}");
-        }
     }
 
     #[test]

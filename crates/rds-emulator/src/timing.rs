@@ -15,6 +15,12 @@ pub struct Timing {
     pub restore_seconds: f64,
     pub delete_seconds: f64,
     pub modify_seconds: f64,
+    /// How long a new master password takes; `None` is as long as any modification.
+    pub password_seconds: Option<f64>,
+    /// How long a new instance with automated backups is `backing-up` before it is `available`.
+    pub backing_up_seconds: f64,
+    /// How long a restored instance is `available` the first time, and then busy (see the switch `availableFlaps`).
+    pub flap_seconds: f64,
     pub bytes_per_second: f64,
 }
 
@@ -27,6 +33,9 @@ impl Default for Timing {
             restore_seconds: 2.0,
             delete_seconds: 1.0,
             modify_seconds: 1.0,
+            password_seconds: None,
+            backing_up_seconds: 0.3,
+            flap_seconds: 0.3,
             bytes_per_second: 200.0 * 1024.0 * 1024.0,
         }
     }
@@ -42,6 +51,9 @@ impl Timing {
             self.restore_seconds,
             self.delete_seconds,
             self.modify_seconds,
+            self.password_seconds.unwrap_or_default(),
+            self.backing_up_seconds,
+            self.flap_seconds,
         ];
         if bases.iter().any(|seconds| !(0.0..=86_400.0).contains(seconds)) {
             return Err("seconds must be from 0 to 86400".to_owned());
@@ -52,6 +64,12 @@ impl Timing {
         Ok(())
     }
 
+    /// How long a modification takes, with or without a new master password.
+    pub fn modification(&self, with_password: bool) -> Duration {
+        let seconds = self.password_seconds.filter(|_| with_password).unwrap_or(self.modify_seconds);
+        self.duration(seconds, 0)
+    }
+
     /// A base of `seconds`, and `bytes` at the throughput.
     pub fn duration(&self, seconds: f64, bytes: u64) -> Duration {
         #[expect(clippy::cast_precision_loss, reason = "a duration needs no more than 53 bits of bytes")]
@@ -60,7 +78,7 @@ impl Timing {
 }
 
 /// An operation that runs: since when, and how long it takes in all.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
     pub started: OffsetDateTime,
     pub duration: Duration,

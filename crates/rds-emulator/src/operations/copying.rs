@@ -1,6 +1,6 @@
 //! CopyDBSnapshot: a copy of the bytes, under the same key or another, from this account or one that shares.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -32,7 +32,8 @@ pub async fn copy(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusa
 
     let source_text = call.scope.resolve("snapshot", &source_name);
     let target_text = call.scope.resolve("snapshot", &identifier);
-    let inherited = if copy_tags { own_tags(call, &source_text) } else { Tags::new() };
+    // Tags that are given stand in place of those of the source; they are never merged.
+    let inherited = if copy_tags && tags.is_empty() { own_tags(call, &source_text) } else { Tags::new() };
     let mut checks = vec![call.check(operation, &source_text, &tags)];
     checks.extend(call.creation_checks(operation, &target_text, &tags));
     if !inherited.is_empty() {
@@ -67,13 +68,14 @@ pub async fn copy(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusa
         let snapshot = Snapshot {
             scope: call.scope.clone(),
             identifier,
-            status: "copying".to_owned(),
+            status: if source_arn.scope.region == call.scope.region { "creating" } else { "pending" }
+                .to_owned(),
             job,
             progress: None,
             created: clock::now(),
             key,
             tags: all_tags,
-            shared_with: BTreeSet::new(),
+            shared_with: BTreeMap::new(),
             option_group: match option_group {
                 Some(given) => given,
                 None if copy_option_group || !crosses_accounts => source.option_group.clone(),
@@ -86,6 +88,7 @@ pub async fn copy(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusa
                 tags: if crosses_accounts { Tags::new() } else { source.origin.tags.clone() },
                 ..source.origin.clone()
             },
+            full_bytes: None,
             archive: None,
         };
         if !region.snapshots.contains_key(&snapshot.identifier) && region.running_copies() >= limit {
@@ -117,7 +120,7 @@ fn own_tags(call: &Call, source: &str) -> Tags {
 /// The source, if the caller may see it, and if it can be copied now.
 fn available_source(call: &Call, arn: &Arn) -> Option<Result<Snapshot, Refusal>> {
     let mut world = locked(&call.emulator.world);
-    let source = world.snapshot(arn).filter(|snapshot| snapshot.is_visible_to(&call.scope.account))?;
+    let source = world.snapshot(arn).filter(|snapshot| call.sees(snapshot))?;
     if source.status != "available" {
         let message = format!("Cannot copy the snapshot {arn}: it is not in the available state.");
         return Some(Err(Refusal::snapshot_state(message)));
@@ -172,6 +175,10 @@ async fn make(emulator: &Arc<Emulator>, source: &Arn, target: &Arn, job: Job) ->
     let progress = Progress { started: clock::now(), duration: timing.duration(timing.copy_seconds, bytes) };
     if let Some(copy) = locked(&emulator.world).snapshot_in(target, job) {
         copy.progress = Some(progress);
+        // Recorded answers: a copy from another Region is pending first; one inside a Region is creating all the time.
+        if copy.status == "pending" {
+            copy.status = "copying".to_owned();
+        }
         copy.copied = Some(Copied { kind, reason, bytes });
     }
 
@@ -215,6 +222,7 @@ fn finish(emulator: &Emulator, target: &Arn, job: Job, made: io::Result<Archive>
     copy.job = None;
     match made {
         Ok(archive) => {
+            copy.full_bytes = Some(archive.content_bytes);
             copy.archive = Some(Arc::new(archive));
             copy.status = end_status.to_owned();
             let resource_id = copy.origin.resource_id.clone();

@@ -33,7 +33,7 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
 
     let arn = call.scope.resolve("db", &identifier);
     let mut checks = call.creation_checks(operation, &arn, &tags);
-    let settings = call.default_settings().overlaid(&chosen);
+    let settings = call.with_windows(call.default_settings().overlaid(&chosen));
     checks.extend(call.group_checks(operation, &settings, &tags));
     call.allow(&checks).await?;
 
@@ -50,6 +50,7 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
     let engine_version = known_engine(&call.emulator, &engine, engine_version.as_deref())?;
     settings.check_storage()?;
     settings.check_growth()?;
+    settings.check_windows()?;
     let key = match (encrypted, key_name) {
         (Some(false), Some(_)) => {
             return Err(Refusal::invalid_combination(
@@ -69,14 +70,16 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         status: "creating".to_owned(),
         job,
         pending: Settings::default(),
+        coming: Settings::default(),
         pending_password: None,
+        has_aws_backup: false,
         engine_version,
         master_username: master_username.clone(),
         database_name: database_name.clone(),
         created: clock::now(),
         key,
         tags,
-        server: None,
+        port: None,
         settings,
     };
     let (arn, resource_id) = (instance.arn(), instance.resource_id.clone());
@@ -100,7 +103,8 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         };
         let started = started.await;
         clock::sleep_until(done).await;
-        hand_over(&emulator, &job_arn, &resource_id, job, started, &end_status).await;
+        let born = Born { arn: job_arn, resource_id, job, is_restored: false };
+        hand_over(&emulator, born, started, &end_status).await;
     });
     Ok(call.instance_answer(&arn))
 }
@@ -123,31 +127,32 @@ pub fn known_engine(emulator: &Emulator, engine: &str, version: Option<&str>) ->
     }
 }
 
-/// Gives a started server to its instance, or says that it has failed. A server that no one waits for any more is stopped.
-pub async fn hand_over(
-    emulator: &Emulator,
-    arn: &Arn,
-    resource_id: &str,
-    job: Job,
-    started: io::Result<Server>,
-    end_status: &str,
-) {
+/// An instance whose server is about to start.
+pub struct Born {
+    pub arn: Arn,
+    pub resource_id: String,
+    pub job: Job,
+    pub is_restored: bool,
+}
+
+/// Gives a started server to its instance, or says that it has failed, and lets the instance settle. A server that no one
+/// waits for any more is stopped.
+pub async fn hand_over(emulator: &Emulator, born: Born, started: io::Result<Server>, end_status: &str) {
     let unwanted = {
         let mut world = locked(&emulator.world);
-        match world.instance(arn).filter(|instance| instance.resource_id == resource_id) {
-            None => started.ok(),
-            Some(instance) => {
-                let mut status = end_status;
-                match started {
-                    Ok(server) => instance.server = Some(server),
-                    Err(error) => {
-                        tracing::error!(%arn, %error, "an instance has failed");
-                        status = "failed";
-                    }
-                }
+        let instance = world.instance(&born.arn).filter(|instance| instance.resource_id == born.resource_id);
+        match (instance, started) {
+            (None, started) => started.ok(),
+            (Some(instance), Ok(server)) => {
+                instance.port = Some(server.port);
+                world.servers.insert(born.resource_id.clone(), server);
+                None
+            }
+            (Some(instance), Err(error)) => {
+                tracing::error!(arn = %born.arn, %error, "an instance has failed");
                 // An administrator may have given it another status meanwhile, which it keeps.
-                if instance.job == job {
-                    instance.status = status.to_owned();
+                if instance.job == born.job {
+                    instance.status = "failed".to_owned();
                     instance.job = None;
                 }
                 None
@@ -157,4 +162,59 @@ pub async fn hand_over(
     if let Some(server) = unwanted {
         emulator.postgres.stop(server).await;
     }
+    settle(emulator, &born, end_status).await;
+}
+
+/// Lets an instance whose server runs become `available`: with automated backups it is `backing-up` before, and a
+/// restored one may be busy once more after it.
+async fn settle(emulator: &Emulator, born: &Born, end_status: &str) {
+    let (timing, switches) = (emulator.timing(), emulator.switches());
+    let job = born.job;
+    // What is given a status on order goes there directly.
+    if end_status == "available" && timing.backing_up_seconds > 0.0 {
+        let backs_up = locked(&emulator.world).instance_in(&born.arn, job).is_some_and(|instance| {
+            let backs_up = instance.settings.number("BackupRetentionPeriod").is_some_and(|days| days > 0);
+            if backs_up {
+                instance.status = "backing-up".to_owned();
+            }
+            backs_up
+        });
+        if backs_up {
+            clock::sleep(timing.duration(timing.backing_up_seconds, 0)).await;
+        }
+    }
+    rest(emulator, &born.arn, job, end_status);
+    if end_status == "available" && born.is_restored && switches.available_flaps {
+        flap(emulator, born, &switches.flap_status).await;
+    }
+}
+
+/// Ends a job of an instance.
+fn rest(emulator: &Emulator, arn: &Arn, job: Job, status: &str) {
+    if let Some(instance) = locked(&emulator.world).instance_in(arn, job) {
+        instance.status = status.to_owned();
+        instance.job = None;
+    }
+}
+
+/// Makes an instance that has just become `available` busy once more, unless something else is done to it.
+async fn flap(emulator: &Emulator, born: &Born, status: &str) {
+    let timing = emulator.timing();
+    let pause = timing.duration(timing.flap_seconds, 0);
+    clock::sleep(pause).await;
+    let job = {
+        let mut world = locked(&emulator.world);
+        let job = world.new_job();
+        let instance = world.instance_in(&born.arn, None);
+        let Some(instance) = instance
+            .filter(|instance| instance.resource_id == born.resource_id && instance.status == "available")
+        else {
+            return;
+        };
+        instance.status = status.to_owned();
+        instance.job = job;
+        job
+    };
+    clock::sleep(pause).await;
+    rest(emulator, &born.arn, job, "available");
 }

@@ -8,7 +8,7 @@ use super::{Call, Operation, add_snapshot, snapshotting};
 use crate::arn::Arn;
 use crate::clock;
 use crate::emulator::{Emulator, locked};
-use crate::model::Job;
+use crate::model::{Instance, Job};
 use crate::query::{Parameters, Tags};
 use crate::refusal::Refusal;
 use crate::rules;
@@ -19,8 +19,7 @@ pub async fn delete_instance(call: &Call, mut parameters: Parameters) -> Result<
     let name = parameters.required("DBInstanceIdentifier")?;
     let skip_snapshot = parameters.flag("SkipFinalSnapshot")?.unwrap_or(false);
     let final_snapshot = parameters.text("FinalDBSnapshotIdentifier");
-    // There are no automated backups here that it could keep or remove.
-    parameters.flag("DeleteAutomatedBackups")?;
+    let deletes_backups = parameters.flag("DeleteAutomatedBackups")?.unwrap_or(true);
     parameters.finish(&operation.name())?;
 
     // A final snapshot takes the same rights as any other (service authorisation reference, DeleteDBInstance).
@@ -59,18 +58,7 @@ pub async fn delete_instance(call: &Call, mut parameters: Parameters) -> Result<
         let mut world = locked(&call.emulator.world);
         let job = world.new_job();
         let instance = world.instance(&arn).ok_or_else(not_found)?;
-        let status = instance.status.as_str();
-        if !rules::may_be_deleted(status) || (rules::can_only_be_dropped(status) && final_snapshot.is_some())
-        {
-            let message =
-                format!("Instance {} is currently {status} - try again later.", instance.identifier);
-            return Err(Refusal::instance_state(message));
-        }
-        if instance.settings.flag("DeletionProtection") == Some(true) {
-            return Err(Refusal::invalid_combination(
-                "Cannot delete protected DB Instance, please disable deletion protection and try again.",
-            ));
-        }
+        may_be_deleted(instance, final_snapshot.is_some(), deletes_backups)?;
         let snapshot = final_snapshot
             .map(|identifier| snapshotting::begun(call, instance, identifier, Tags::new(), job));
         let snapshot_arn = snapshot.as_ref().map(|snapshot| snapshot.arn());
@@ -105,6 +93,27 @@ pub async fn delete_instance(call: &Call, mut parameters: Parameters) -> Result<
     Ok(answer)
 }
 
+/// Refuses the deletion of an instance in a state, or under a protection, that does not allow it.
+fn may_be_deleted(instance: &Instance, with_snapshot: bool, deletes_backups: bool) -> Result<(), Refusal> {
+    let status = instance.status.as_str();
+    if rules::is_busy(status) || (with_snapshot && rules::can_only_be_dropped(status)) {
+        let message = format!("Instance {} is currently {status} - try again later.", instance.identifier);
+        return Err(Refusal::instance_state(message));
+    }
+    if instance.settings.flag("DeletionProtection") == Some(true) {
+        return Err(Refusal::invalid_combination(
+            "Cannot delete protected DB Instance, please disable deletion protection and try again.",
+        ));
+    }
+    if instance.has_aws_backup && deletes_backups {
+        return Err(Refusal::invalid_combination(
+            "The automated backups of the DB instance are managed by AWS Backup and cannot be deleted with it. Set \
+             DeleteAutomatedBackups to false and try again.",
+        ));
+    }
+    Ok(())
+}
+
 /// Stops the server, frees the disk, and forgets the instance.
 async fn remove(emulator: &Arc<Emulator>, arn: &Arn, job: Job, end_status: Option<String>) -> io::Result<()> {
     let (server, directory) = {
@@ -115,7 +124,8 @@ async fn remove(emulator: &Arc<Emulator>, arn: &Arn, job: Job, end_status: Optio
             instance.job = None;
             return Ok(());
         }
-        (instance.server.take(), emulator.instance_directory(&instance.resource_id))
+        let resource_id = instance.resource_id.clone();
+        (world.servers.remove(&resource_id), emulator.instance_directory(&resource_id))
     };
     if let Some(server) = server {
         emulator.postgres.stop(server).await;
@@ -136,7 +146,7 @@ pub async fn delete_snapshot(call: &Call, mut parameters: Parameters) -> Result<
     let arn = call.own("snapshot", &name).ok_or_else(not_found)?;
     let mut world = locked(&call.emulator.world);
     let snapshot = world.snapshot(&arn).ok_or_else(not_found)?;
-    if !rules::snapshot_may_be_deleted(&snapshot.status) {
+    if !rules::snapshot_may_be_deleted(&snapshot.status) && !snapshot.is_running_copy() {
         let message = format!("Cannot delete the snapshot {name}: it is {}.", snapshot.status);
         return Err(Refusal::snapshot_state(message));
     }
@@ -144,7 +154,7 @@ pub async fn delete_snapshot(call: &Call, mut parameters: Parameters) -> Result<
     if let Some(mut removed) = world.region(&call.scope).remove_snapshot(&arn.name) {
         world.fail_copies_of(&arn);
         removed.status = "deleted".to_owned();
-        xml.within("DBSnapshot", |xml| crate::answers::snapshot(xml, &removed, &call.scope.account));
+        xml.within("DBSnapshot", |xml| crate::answers::snapshot(xml, &removed, &call.view(false)));
     }
     Ok(xml)
 }

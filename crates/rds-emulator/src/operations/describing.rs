@@ -4,7 +4,7 @@ use super::{Call, Operation};
 use crate::answers;
 use crate::arn::Arn;
 use crate::emulator::locked;
-use crate::model::Snapshot;
+use crate::model::{Instance, Snapshot};
 use crate::query::{Filter, Parameters, Tags};
 use crate::refusal::Refusal;
 use crate::xml::Xml;
@@ -18,10 +18,8 @@ pub async fn instances(call: &Call, mut parameters: Parameters) -> Result<Xml, R
     parameters.finish(&operation.name())?;
     call.allow(&[call.check(operation, &resource, &Tags::new())]).await?;
 
-    let mut world = locked(&call.emulator.world);
-    let region = &*world.region(&call.scope);
-    let mut found: Vec<_> =
-        region.instances.values().map(|instance| (instance.arn().to_string(), instance)).collect();
+    let instances = visible_instances(call);
+    let mut found: Vec<_> = instances.iter().map(|instance| (instance.arn().to_string(), instance)).collect();
     if let Some(name) = &name {
         let wanted = call.scope.resolve("db", name);
         found.retain(|(arn, _)| *arn == wanted);
@@ -36,9 +34,35 @@ pub async fn instances(call: &Call, mut parameters: Parameters) -> Result<Xml, R
             _ => vec!["postgres"],
         })
     });
+    let mut world = locked(&call.emulator.world);
+    let region = &*world.region(&call.scope);
     Ok(page.write("DBInstances", "DBInstance", found, |xml, instance| {
-        answers::instance(xml, instance, Some(region))
+        answers::instance(xml, instance, Some(region), &call.view(true))
     }))
+}
+
+/// The instances of the caller's that this call sees.
+fn visible_instances(call: &Call) -> Vec<Instance> {
+    let mut instances = if call.veil.stale > 0.0 {
+        let mut then = locked(&call.emulator.past).instances(call.moment());
+        then.retain(|instance| instance.scope == call.scope);
+        then
+    } else {
+        locked(&call.emulator.world).region(&call.scope).instances.values().cloned().collect()
+    };
+    instances.retain(|instance| call.knows_since(instance.created));
+    instances
+}
+
+/// The snapshots that this call sees, without their data.
+fn visible_snapshots(call: &Call) -> Vec<Snapshot> {
+    let mut snapshots = if call.veil.stale > 0.0 {
+        locked(&call.emulator.past).snapshots(call.moment())
+    } else {
+        locked(&call.emulator.world).snapshots().map(Snapshot::without_data).collect()
+    };
+    snapshots.retain(|snapshot| snapshot.scope.region == call.scope.region && call.sees(snapshot));
+    snapshots
 }
 
 pub async fn snapshots(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusal> {
@@ -76,10 +100,9 @@ pub async fn snapshots(call: &Call, mut parameters: Parameters) -> Result<Xml, R
     if let Some(unknown) = kind.as_deref().filter(|kind| !SNAPSHOT_TYPES.contains(kind)) {
         return Err(Refusal::invalid_value(format!("Invalid snapshot type: {unknown}")));
     }
-    let world = locked(&call.emulator.world);
-    let mut found: Vec<_> = world
-        .snapshots()
-        .filter(|snapshot| snapshot.scope.region == call.scope.region && snapshot.is_visible_to(account))
+    let snapshots = visible_snapshots(call);
+    let mut found: Vec<_> = snapshots
+        .iter()
         .filter(|snapshot| wanted(snapshot))
         .map(|snapshot| (snapshot.arn().to_string(), snapshot))
         .collect();
@@ -108,8 +131,9 @@ pub async fn snapshots(call: &Call, mut parameters: Parameters) -> Result<Xml, R
             _ => vec!["postgres"],
         })
     });
+    let view = call.view(true);
     Ok(page
-        .write("DBSnapshots", "DBSnapshot", found, |xml, snapshot| answers::snapshot(xml, snapshot, account)))
+        .write("DBSnapshots", "DBSnapshot", found, |xml, snapshot| answers::snapshot(xml, snapshot, &view)))
 }
 
 const SNAPSHOT_TYPES: &[&str] = &["manual", "automated", "shared", "public", "awsbackup"];

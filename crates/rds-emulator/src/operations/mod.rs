@@ -1,6 +1,7 @@
 //! The operations. Each reads its parameters, asks whether its caller may, checks the rules and changes the world in
 //! one step, and leaves what takes time to a job in the background.
 
+mod account;
 mod copying;
 mod creating;
 mod deleting;
@@ -14,12 +15,18 @@ mod tagging;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use time::OffsetDateTime;
+
+use crate::answers::{self, View};
 use crate::arn::{Arn, Scope};
+use crate::clock;
 use crate::cloud::{Check, Received};
 use crate::emulator::{Emulator, locked};
+use crate::faults::Veil;
 use crate::kms::{Key, Unusable};
-use crate::model::{Instance, StorageKey};
+use crate::model::{Instance, Snapshot, StorageKey};
 use crate::query::{Parameters, Tags};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
@@ -35,6 +42,7 @@ pub enum Operation {
     CreateDBSubnetGroup,
     DeleteDBInstance,
     DeleteDBSnapshot,
+    DescribeAccountAttributes,
     DescribeDBInstances,
     DescribeDBSnapshotAttributes,
     DescribeDBSnapshots,
@@ -48,9 +56,9 @@ pub enum Operation {
 
 use Operation::{
     AddTagsToResource, CopyDBSnapshot, CreateDBInstance, CreateDBSnapshot, CreateDBSubnetGroup,
-    DeleteDBInstance, DeleteDBSnapshot, DescribeDBInstances, DescribeDBSnapshotAttributes,
-    DescribeDBSnapshots, DescribeDBSubnetGroups, ListTagsForResource, ModifyDBInstance,
-    ModifyDBSnapshotAttribute, RemoveTagsFromResource, RestoreDBInstanceFromDBSnapshot,
+    DeleteDBInstance, DeleteDBSnapshot, DescribeAccountAttributes, DescribeDBInstances,
+    DescribeDBSnapshotAttributes, DescribeDBSnapshots, DescribeDBSubnetGroups, ListTagsForResource,
+    ModifyDBInstance, ModifyDBSnapshotAttribute, RemoveTagsFromResource, RestoreDBInstanceFromDBSnapshot,
 };
 
 /// Each operation with the kind of its main resource and the parameter that names it.
@@ -62,6 +70,7 @@ const OPERATIONS: &[(Operation, &str, &str)] = &[
     (CreateDBSubnetGroup, "subgrp", "DBSubnetGroupName"),
     (DeleteDBInstance, "db", "DBInstanceIdentifier"),
     (DeleteDBSnapshot, "snapshot", "DBSnapshotIdentifier"),
+    (DescribeAccountAttributes, "", ""),
     (DescribeDBInstances, "db", "DBInstanceIdentifier"),
     (DescribeDBSnapshotAttributes, "snapshot", "DBSnapshotIdentifier"),
     (DescribeDBSnapshots, "snapshot", "DBSnapshotIdentifier"),
@@ -89,6 +98,9 @@ impl Operation {
         let row = OPERATIONS.iter().find(|(operation, ..)| *operation == self);
         let (kind, parameter) = row.map_or(("", ""), |(_, kind, parameter)| (*kind, *parameter));
         let name = parameters.peek(parameter).filter(|name| !name.is_empty());
+        if (kind, name) == ("", None) {
+            return "*".to_owned();
+        }
         scope.resolve(kind, name.unwrap_or("*"))
     }
 
@@ -102,6 +114,7 @@ impl Operation {
             CreateDBSubnetGroup => subnet_groups::create(call, parameters).await,
             DeleteDBInstance => deleting::delete_instance(call, parameters).await,
             DeleteDBSnapshot => deleting::delete_snapshot(call, parameters).await,
+            DescribeAccountAttributes => account::describe(call, parameters).await,
             DescribeDBInstances => describing::instances(call, parameters).await,
             DescribeDBSnapshotAttributes => sharing::describe(call, parameters).await,
             DescribeDBSnapshots => describing::snapshots(call, parameters).await,
@@ -123,6 +136,8 @@ pub struct Call {
     pub scope: Scope,
     /// The status in which a fault on order lets the work of this call end, in place of the good one.
     pub end_status: Option<String>,
+    /// What faults on order hide from this call.
+    pub veil: Veil,
 }
 
 /// What a caller needs on a key to have new storage encrypted under it (guide, encryption; KMS, grants for services).
@@ -241,9 +256,54 @@ impl Call {
         Settings::defaults(self.emulator.postgres.major_version(), &self.scope.region)
     }
 
+    /// Settings with the windows that RDS picks where none was chosen.
+    fn with_windows(&self, settings: Settings) -> Settings {
+        let switches = self.emulator.switches();
+        settings.with_windows(switches.fixed_backup_window(), crate::postgres::random_below)
+    }
+
     /// The ARN of a resource of the caller's own, named by its identifier or ARN.
     fn own(&self, kind: &str, name: &str) -> Option<Arn> {
-        Arn::parse(&self.scope.resolve(kind, name)).filter(|arn| arn.scope == self.scope && arn.kind == kind)
+        Arn::parse(&self.scope.resolve(kind, name))
+            .filter(|arn| arn.scope == self.scope && arn.kind == kind && !self.is_too_new(arn))
+    }
+
+    /// Whether something of the caller's own was made so short a time ago that this call does not see it yet.
+    fn is_too_new(&self, arn: &Arn) -> bool {
+        let mut world = locked(&self.emulator.world);
+        let made = world.instance(arn).map(|instance| instance.created);
+        made.or_else(|| world.snapshot(arn).map(|snapshot| snapshot.created))
+            .is_some_and(|made| !self.knows_since(made))
+    }
+
+    /// Whether this call sees what has been so since `since`.
+    fn knows_since(&self, since: OffsetDateTime) -> bool {
+        since + seconds(self.veil.late) <= clock::now()
+    }
+
+    /// Whether this call sees a snapshot, be it the caller's own, a shared or a public one.
+    fn sees(&self, snapshot: &Snapshot) -> bool {
+        let account = &self.scope.account;
+        let since = match snapshot.shared_with.get(account).or_else(|| snapshot.shared_with.get("all")) {
+            _ if snapshot.scope.account == *account => Some(&snapshot.created),
+            shared => shared,
+        };
+        since.is_some_and(|since| self.knows_since(*since))
+    }
+
+    /// As of when a Describe answers.
+    fn moment(&self) -> OffsetDateTime {
+        clock::now() - seconds(self.veil.stale)
+    }
+
+    /// How the caller sees what an answer tells.
+    fn view(&self, with_tags: bool) -> View<'_> {
+        View {
+            viewer: &self.scope.account,
+            moment: self.moment(),
+            with_tags: with_tags && !self.veil.hides_tags,
+            with_database_time: self.emulator.switches().snapshot_database_time,
+        }
     }
 
     /// The status in which the work of this call ends when nothing goes wrong.
@@ -251,25 +311,29 @@ impl Call {
         self.end_status.clone().unwrap_or_else(|| "available".to_owned())
     }
 
-    /// The `DBInstance` of an answer.
+    /// The `DBInstance` of an answer to a call that changes something.
     fn instance_answer(&self, arn: &Arn) -> Xml {
         let mut xml = Xml::default();
         let mut world = locked(&self.emulator.world);
         let region = &*world.region(&self.scope);
         if let Some(instance) = region.instances.get(&arn.name) {
-            xml.within("DBInstance", |xml| crate::answers::instance(xml, instance, Some(region)));
+            xml.within("DBInstance", |xml| answers::instance(xml, instance, Some(region), &self.view(false)));
         }
         xml
     }
 
-    /// The `DBSnapshot` of an answer.
+    /// The `DBSnapshot` of an answer to a call that changes something.
     fn snapshot_answer(&self, arn: &Arn) -> Xml {
         let mut xml = Xml::default();
         if let Some(snapshot) = locked(&self.emulator.world).snapshot(arn) {
-            xml.within("DBSnapshot", |xml| crate::answers::snapshot(xml, snapshot, &self.scope.account));
+            xml.within("DBSnapshot", |xml| answers::snapshot(xml, snapshot, &self.view(false)));
         }
         xml
     }
+}
+
+fn seconds(number: f64) -> Duration {
+    Duration::try_from_secs_f64(number).unwrap_or_default()
 }
 
 /// An identifier that no other instance ever had, in the form of RDS.
@@ -298,16 +362,12 @@ fn add_instance(call: &Call, instance: Instance) -> Result<(), Refusal> {
 }
 
 /// Keeps a new snapshot, unless the rules of its Region forbid it.
-fn add_snapshot(
-    call: &Call,
-    region: &mut crate::model::Region,
-    snapshot: crate::model::Snapshot,
-) -> Result<(), Refusal> {
+fn add_snapshot(call: &Call, region: &mut crate::model::Region, snapshot: Snapshot) -> Result<(), Refusal> {
     let limit = call.emulator.quotas().manual_snapshots;
     if region.snapshots.contains_key(&snapshot.identifier) {
         return Err(Refusal::snapshot_exists(&snapshot.identifier));
     }
-    if region.snapshots.len() >= limit {
+    if region.manual_snapshots() >= limit {
         let message = format!("Manual snapshot quota exceeded: {limit} snapshots are allowed.");
         return Err(Refusal::snapshot_quota(message));
     }
@@ -321,7 +381,7 @@ mod tests {
 
     #[test]
     fn every_operation_is_in_the_table_under_its_own_name() {
-        for (operation, _, parameter) in OPERATIONS {
+        for (operation, _, parameter) in OPERATIONS.iter().filter(|(.., parameter)| !parameter.is_empty()) {
             assert_eq!(Operation::named(&operation.name()), Some(*operation));
             let scope = Scope { account: "111111111111".into(), region: "us-east-1".into() };
             let parameters = Parameters::parse("", &format!("{parameter}=arn:aws:x"));

@@ -6,33 +6,101 @@ use super::{Call, Operation};
 use crate::arn::Arn;
 use crate::clock;
 use crate::emulator::{Emulator, locked};
-use crate::model::Job;
+use crate::model::{Instance, Job};
 use crate::query::{Parameters, Tags};
 use crate::refusal::Refusal;
 use crate::rules;
 use crate::settings::{Settings, Taker};
 use crate::xml::Xml;
 
+/// What a request asks for.
+struct Change {
+    chosen: Settings,
+    immediately: bool,
+    password: Option<String>,
+    engine_version: Option<String>,
+    logs_on: Option<Vec<String>>,
+    logs_off: Option<Vec<String>>,
+}
+
+impl Change {
+    fn take(parameters: &mut Parameters) -> Result<Self, Refusal> {
+        Ok(Self {
+            chosen: Settings::take(parameters, Taker::Modify)?,
+            immediately: parameters.flag("ApplyImmediately")?.unwrap_or(false),
+            password: parameters.text("MasterUserPassword"),
+            engine_version: parameters.text("EngineVersion"),
+            logs_on: parameters.list("CloudwatchLogsExportConfiguration.EnableLogTypes", "member"),
+            logs_off: parameters.list("CloudwatchLogsExportConfiguration.DisableLogTypes", "member"),
+        })
+    }
+
+    /// Whether the request names nothing to be changed.
+    fn is_empty(&self) -> bool {
+        self.chosen.is_empty()
+            && self.password.is_none()
+            && self.engine_version.is_none()
+            && self.logs_on.is_none()
+            && self.logs_off.is_none()
+    }
+
+    /// Whether an instance is already all that the request asks for.
+    fn is_already(&self, instance: &Instance) -> Result<bool, Refusal> {
+        let now = instance.settings.overlaid(&instance.pending).overlaid(&instance.coming);
+        let waits = self.immediately && instance.pending.has_any_of(&self.chosen);
+        Ok(self.password.is_none() && !waits && now.overlaid(&self.chosen) == now && self.logs(&now)? == now)
+    }
+
+    /// The settings with the logs that the request turns on and off.
+    fn logs(&self, settings: &Settings) -> Result<Settings, Refusal> {
+        if self.logs_on.is_none() && self.logs_off.is_none() {
+            return Ok(settings.clone());
+        }
+        let (on, off) = (self.logs_on.clone().unwrap_or_default(), self.logs_off.clone().unwrap_or_default());
+        Ok(settings.overlaid(&settings.change_logs(&on, &off)?))
+    }
+
+    /// Begins the change of an instance. Nothing is changed when it is refused.
+    fn begin(self, instance: &mut Instance, job: Job) -> Result<(), Refusal> {
+        let wanted = instance.settings.overlaid(&instance.pending).overlaid(&self.chosen);
+        wanted.check_storage()?;
+        let storage = self.chosen.number("AllocatedStorage");
+        if storage.is_some() && storage < instance.settings.number("AllocatedStorage") {
+            return Err(Refusal::invalid_combination("Requested size cannot be less than the current size."));
+        }
+        wanted.check_windows()?;
+        let with_logs = self.logs(&instance.settings)?;
+        let (now, later) = self.chosen.parted();
+        instance.settings = with_logs.grown(&now)?;
+        // What is to be as it is waits no longer.
+        instance.pending = instance.pending.overlaid(&later).without(&instance.settings);
+        if self.immediately {
+            // Everything that waits is applied with it (model, ApplyImmediately).
+            instance.coming = instance.coming.overlaid(&std::mem::take(&mut instance.pending));
+        }
+        // A password that an earlier request gave is not lost to a request without one.
+        instance.pending_password = self.password.or(instance.pending_password.take());
+        instance.job = job;
+        Ok(())
+    }
+}
+
 pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusal> {
     let operation = Operation::ModifyDBInstance;
     let name = parameters.required("DBInstanceIdentifier")?;
-    let chosen = Settings::take(&mut parameters, Taker::Modify)?;
-    let immediately = parameters.flag("ApplyImmediately")?.unwrap_or(false);
-    let password = parameters.text("MasterUserPassword");
-    let engine_version = parameters.text("EngineVersion");
-    let logs_on = parameters.list("CloudwatchLogsExportConfiguration.EnableLogTypes", "member");
-    let logs_off = parameters.list("CloudwatchLogsExportConfiguration.DisableLogTypes", "member");
+    let change = Change::take(&mut parameters)?;
     parameters.finish(&operation.name())?;
 
     let mut checks = vec![call.check(operation, &call.scope.resolve("db", &name), &Tags::new())];
-    checks.extend(call.group_checks(operation, &chosen, &Tags::new()));
+    checks.extend(call.group_checks(operation, &change.chosen, &Tags::new()));
     call.allow(&checks).await?;
 
-    password.as_deref().map(rules::master_password).transpose()?;
-    super::creating::known_engine(&call.emulator, "postgres", engine_version.as_deref())?;
+    change.password.as_deref().map(rules::master_password).transpose()?;
+    super::creating::known_engine(&call.emulator, "postgres", change.engine_version.as_deref())?;
     let not_found = || Refusal::instance_not_found(&name);
     let arn = call.own("db", &name).ok_or_else(not_found)?;
-    let job = {
+    let same_values_refused = call.emulator.switches().same_values_refused;
+    let (job, status) = {
         let mut world = locked(&call.emulator.world);
         let job = world.new_job();
         let instance = world.instance(&arn).ok_or_else(not_found)?;
@@ -40,62 +108,50 @@ pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
             let message = format!("Database instance is not in available state: it is {}.", instance.status);
             return Err(Refusal::instance_state(message));
         }
-        instance.settings.overlaid(&instance.pending).overlaid(&chosen).check_storage()?;
-        let storage = chosen.number("AllocatedStorage");
-        if storage.is_some() && storage < instance.settings.number("AllocatedStorage") {
-            return Err(Refusal::invalid_combination("Requested size cannot be less than the current size."));
+        if change.is_empty() || (same_values_refused && change.is_already(instance)?) {
+            return Err(Refusal::invalid_combination("No modifications were requested"));
         }
-        let (now, later) = chosen.parted();
-        instance.settings = instance.settings.grown(&now)?;
-        if logs_on.is_some() || logs_off.is_some() {
-            let logs =
-                instance.settings.change_logs(&logs_on.unwrap_or_default(), &logs_off.unwrap_or_default())?;
-            instance.settings = instance.settings.overlaid(&logs);
-        }
-        instance.pending = instance.pending.overlaid(&later);
-        let only_password = password.is_some() && (instance.pending.is_empty() || !immediately);
-        // A password that an earlier request gave is not lost to a request without one.
-        instance.pending_password = password.or(instance.pending_password.take());
-        // RDS takes note of a new password at once, and shows some time later that it is at it.
-        if !only_password {
-            instance.status = "modifying".to_owned();
-        }
-        instance.job = job;
-        job
+        let before = instance.settings.clone();
+        change.begin(instance, job)?;
+        let status = if instance.settings != before || !instance.coming.is_empty() {
+            Some("modifying")
+        } else {
+            instance.pending_password.as_ref().map(|_| "resetting-master-credentials")
+        };
+        (job, status)
     };
 
+    // RDS takes note of a change at once, and shows some time later that it is at it (recorded answers).
     let answer = call.instance_answer(&arn);
     let (emulator, end_status) = (Arc::clone(&call.emulator), call.end_status());
-    tokio::spawn(async move { carry_out(&emulator, &arn, job, immediately, end_status).await });
+    tokio::spawn(async move { carry_out(&emulator, &arn, job, status, end_status).await });
     Ok(answer)
 }
 
 /// Lets the time of a modification pass, and then makes it.
-async fn carry_out(emulator: &Arc<Emulator>, arn: &Arn, job: Job, immediately: bool, end_status: String) {
-    let timing = emulator.timing();
-    let duration = timing.duration(timing.modify_seconds, 0);
+async fn carry_out(emulator: &Arc<Emulator>, arn: &Arn, job: Job, status: Option<&str>, end_status: String) {
+    let with_password = locked(&emulator.world)
+        .instance_in(arn, job)
+        .is_some_and(|instance| instance.pending_password.is_some());
+    // What only waits for the maintenance window is noted, and that is all.
+    let duration = status.map(|_| emulator.timing().modification(with_password)).unwrap_or_default();
     let started = clock::now();
     clock::sleep_until(started + duration / 4).await;
-    if let Some(instance) = locked(&emulator.world).instance_in(arn, job)
-        && instance.status != "modifying"
-    {
-        instance.status = "resetting-master-credentials".to_owned();
+    if let (Some(instance), Some(status)) = (locked(&emulator.world).instance_in(arn, job), status) {
+        instance.status = status.to_owned();
     }
     clock::sleep_until(started + duration).await;
-    let change = locked(&emulator.world).instance_in(arn, job).and_then(|instance| {
+    let password = locked(&emulator.world).instance_in(arn, job).and_then(|instance| {
         let password = instance.pending_password.clone()?;
-        Some((instance.server.as_ref()?.port, instance.master_username.clone(), password))
+        Some((instance.port?, instance.master_username.clone(), password))
     });
-    if let Some((port, master_username, password)) = change
+    if let Some((port, master_username, password)) = password
         && let Err(error) = emulator.postgres.change_password(port, &master_username, &password).await
     {
         tracing::error!(%arn, %error, "the master password was not changed");
     }
     if let Some(instance) = locked(&emulator.world).instance_in(arn, job) {
-        if immediately {
-            instance.settings = instance.settings.overlaid(&instance.pending);
-            instance.pending = Settings::default();
-        }
+        instance.settings = instance.settings.overlaid(&std::mem::take(&mut instance.coming));
         instance.pending_password = None;
         instance.status = end_status;
         instance.job = None;

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::copying::seal_of;
-use super::creating::{hand_over, known_engine};
+use super::creating::{Born, hand_over, known_engine};
 use super::{Call, Operation, RESTORE, add_instance, new_resource_id};
 use crate::archive::Archive;
 use crate::arn::Arn;
@@ -46,8 +46,8 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
     rules::tag_count(tags.len())?;
     known_engine(&call.emulator, engine.as_deref().unwrap_or("postgres"), None)?;
     let (snapshot, archive) = restorable(call, &snapshot_name, &snapshot_text)?;
-    let settings =
-        call.default_settings().overlaid(&snapshot.origin.settings.inherited_by(&chosen)).overlaid(&chosen);
+    let inherited = snapshot.origin.settings.inherited_by(&chosen);
+    let settings = call.with_windows(call.default_settings().overlaid(&inherited).overlaid(&chosen));
     settings.check_storage()?;
     if settings.number("AllocatedStorage") < snapshot.origin.settings.number("AllocatedStorage") {
         return Err(Refusal::invalid_value("AllocatedStorage cannot be less than that of the snapshot."));
@@ -65,7 +65,9 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
         status: "creating".to_owned(),
         job,
         pending: Settings::default(),
+        coming: Settings::default(),
         pending_password: None,
+        has_aws_backup: false,
         engine_version: call.emulator.postgres.version.clone(),
         master_username: snapshot.origin.master_username.clone(),
         database_name: snapshot.origin.database_name.clone(),
@@ -73,7 +75,7 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
         key: snapshot.key.clone(),
         // Tags that are given replace those of the instance that the snapshot was made of (model).
         tags: if tags.is_empty() { snapshot.origin.tags.clone() } else { tags },
-        server: None,
+        port: None,
         settings,
     };
     let (arn, resource_id) = (instance.arn(), instance.resource_id.clone());
@@ -87,7 +89,8 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
         let started =
             start(&emulator, archive, &resource_id, chosen_port.unwrap_or(snapshot.origin.port)).await;
         clock::sleep_until(done).await;
-        hand_over(&emulator, &job_arn, &resource_id, job, started, &end_status).await;
+        let born = Born { arn: job_arn, resource_id, job, is_restored: true };
+        hand_over(&emulator, born, started, &end_status).await;
     });
     Ok(call.instance_answer(&arn))
 }
@@ -107,7 +110,7 @@ fn restorable(call: &Call, name: &str, text: &str) -> Result<(Snapshot, Arc<Arch
     let not_found = || Refusal::snapshot_not_found(name);
     let arn = Arn::parse(text).filter(|arn| arn.scope.region == call.scope.region).ok_or_else(not_found)?;
     let mut world = locked(&call.emulator.world);
-    let visible = world.snapshot(&arn).filter(|snapshot| snapshot.is_visible_to(&call.scope.account));
+    let visible = world.snapshot(&arn).filter(|snapshot| call.sees(snapshot));
     let snapshot = visible.ok_or_else(not_found)?;
     let archive = match (&snapshot.archive, snapshot.status.as_str()) {
         (Some(archive), "available") => Arc::clone(archive),

@@ -1,9 +1,10 @@
 //! ModifyDBSnapshotAttribute and DescribeDBSnapshotAttributes: who else may see, copy and restore a snapshot.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::{Call, Operation};
 use crate::answers;
+use crate::clock;
 use crate::emulator::locked;
 use crate::model::Snapshot;
 use crate::query::{Parameters, Tags};
@@ -44,10 +45,11 @@ pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
     if !added.is_empty() {
         may_be_shared(snapshot, &added)?;
     }
-    let mut accounts: BTreeSet<String> =
-        snapshot.shared_with.union(&added.into_iter().collect()).cloned().collect();
-    accounts.retain(|account| !removed.contains(account));
-    if accounts.iter().filter(|account| *account != "all").count() > MOST_ACCOUNTS {
+    let now = clock::now();
+    let mut accounts: BTreeMap<String, _> = added.into_iter().map(|account| (account, now)).collect();
+    accounts.extend(snapshot.shared_with.clone());
+    accounts.retain(|account, _| !removed.contains(account));
+    if accounts.keys().filter(|account| *account != "all").count() > MOST_ACCOUNTS {
         let message = format!("A snapshot can be shared with at most {MOST_ACCOUNTS} accounts.");
         return Err(Refusal::new("SharedSnapshotQuotaExceeded", 400, message));
     }

@@ -1,6 +1,6 @@
 //! CreateDBSnapshot: a physical base backup of a running server.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -38,8 +38,8 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         let mut world = locked(&call.emulator.world);
         let job = world.new_job();
         let instance = world.instance(&instance_arn).ok_or_else(not_found)?;
-        // The status does not tell yet of a password that is about to change.
-        if !rules::may_be_snapshotted(&instance.status) || instance.pending_password.is_some() {
+        // The status does not tell yet of a modification that is about to begin.
+        if !rules::may_be_snapshotted(&instance.status) || instance.job.is_some() {
             let message =
                 format!("Instance {} is not currently in the available state.", instance.identifier);
             return Err(Refusal::instance_state(message));
@@ -79,11 +79,12 @@ pub fn begun(call: &Call, instance: &Instance, identifier: String, tags: Tags, j
         created: now,
         key: instance.key.clone(),
         tags: if inherits { instance.tags.clone() } else { tags },
-        shared_with: BTreeSet::new(),
+        shared_with: BTreeMap::new(),
         option_group: instance.settings.text("OptionGroupName").unwrap_or_default().to_owned(),
         source: None,
         copied: None,
         origin: instance.as_origin(now),
+        full_bytes: None,
         archive: None,
     }
 }
@@ -104,6 +105,7 @@ pub async fn take(
     snapshot.job = None;
     match backed_up {
         Ok((archive, moment)) => {
+            snapshot.full_bytes = Some(archive.content_bytes);
             snapshot.archive = Some(archive);
             snapshot.origin.database_time = Some(moment);
             snapshot.status = end_status.to_owned();
@@ -127,8 +129,10 @@ async fn back_up(
     let (port, key, resource_id) = {
         let mut world = locked(&emulator.world);
         let instance = world.instance(instance).ok_or_else(|| io::Error::other("the instance is gone"))?;
-        let server = instance.server.as_ref().ok_or_else(|| io::Error::other("the instance does not run"))?;
-        (server.port, instance.key.clone(), instance.resource_id.clone())
+        let (key, resource_id) = (instance.key.clone(), instance.resource_id.clone());
+        let server = world.servers.get(&resource_id);
+        let server = server.ok_or_else(|| io::Error::other("the instance does not run"))?;
+        (server.port, key, resource_id)
     };
     let (seal, data_key) = match key {
         Some(key) => {

@@ -55,7 +55,7 @@ pub async fn list(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusa
         Ok(())
     })?;
     let mut xml = Xml::default();
-    answers::tags(&mut xml, &found);
+    answers::tags(&mut xml, if call.veil.hides_tags { const { &Tags::new() } } else { &found });
     Ok(xml)
 }
 
@@ -68,8 +68,9 @@ fn change(
     let arn = Arn::parse(name)
         .filter(|arn| arn.scope == call.scope && ["db", "snapshot", "subgrp"].contains(&arn.kind.as_str()))
         .ok_or_else(|| Refusal::invalid_value(format!("Invalid resource name: {name}")))?;
+    let is_too_new = call.is_too_new(&arn);
     let mut world = locked(&call.emulator.world);
-    let tags = world.tags(&arn).ok_or_else(|| match arn.kind.as_str() {
+    let tags = world.tags(&arn).filter(|_| !is_too_new).ok_or_else(|| match arn.kind.as_str() {
         "db" => Refusal::instance_not_found(&arn.name),
         "snapshot" => Refusal::snapshot_not_found(&arn.name),
         _ => super::subnet_groups::not_found(&arn.name),

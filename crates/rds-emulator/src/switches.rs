@@ -1,0 +1,39 @@
+//! What nobody outside AWS knows for sure, or what has changed over the years: each a switch, the harder way by default.
+
+use serde::{Deserialize, Serialize};
+
+/// How this server behaves where RDS may behave in one way or another.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Switches {
+    /// A restored instance is `available`, then busy once more (`flapStatus`) and then `available` for good; each of the
+    /// first two lasts `flapSeconds` (timing).
+    pub available_flaps: bool,
+    /// What a restored instance is busy with between its two times of being `available`.
+    pub flap_status: String,
+    /// Whether snapshots have a SnapshotDatabaseTime. No recorded answer for PostgreSQL has one.
+    pub snapshot_database_time: bool,
+    /// The backup window of a new or restored instance for which none is chosen: `random`, or one for tests.
+    pub backup_window: String,
+    /// Whether ModifyDBInstance refuses values that are those of the instance already, and not only a call without any.
+    pub same_values_refused: bool,
+}
+
+impl Switches {
+    /// The backup window that is picked where none is chosen, unless it is a random one.
+    pub fn fixed_backup_window(&self) -> Option<&str> {
+        Some(self.backup_window.as_str()).filter(|window| *window != "random")
+    }
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            available_flaps: true,
+            flap_status: "modifying".to_owned(),
+            snapshot_database_time: false,
+            backup_window: "random".to_owned(),
+            same_values_refused: true,
+        }
+    }
+}
