@@ -280,7 +280,7 @@ impl World {
         })
     }
 
-    /// > However old what a run has read is, no edit of the secret is lost and no newer data is replaced by older.
+    /// However old what a run has read is, no edit of the secret is lost and no newer data is replaced by older.
     fn swap(&mut self, run: usize, change: &Change) -> Result<Effect, TestCaseError> {
         let before = self.live();
         if !self.store.swap(change) {
@@ -308,7 +308,7 @@ impl World {
         self.instances.iter().find(|one| one.host.as_ref() == Some(&host)).unwrap().tags.version().unwrap()
     }
 
-    /// > The user name and the password in the secret open the version that it names, whatever arrives late.
+    /// The user name and the password in the secret open the version that it names, whatever arrives late.
     fn check(&self) -> Result<(), TestCaseError> {
         let text: Value =
             serde_json::from_str(&self.store.texts[self.store.at(change::CURRENT, 0).unwrap()]).unwrap();
