@@ -123,7 +123,7 @@ impl Secret {
     /// The user name and the password in it.
     #[must_use]
     pub fn login(&self) -> Login {
-        let field = |name: &str| self.fields.find(name).cloned();
+        let field = |name: &str| self.fields.find(name).map(ToOwned::to_owned);
         Login { username: field(USER), password: field(PASSWORD) }
     }
 
@@ -154,8 +154,8 @@ struct Fields(Vec<(String, Box<RawValue>)>);
 
 impl Fields {
     /// The value of a field; of a repeated one the last counts, as for every common JSON reader.
-    fn find(&self, name: &str) -> Option<&Box<RawValue>> {
-        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
+    fn find(&self, name: &str) -> Option<&RawValue> {
+        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
     }
 
     /// Gives a field a value, or takes it away.

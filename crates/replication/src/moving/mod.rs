@@ -30,6 +30,9 @@ use crate::{Error, ErrorName, lineage};
 
 use target::{Missing, Target};
 
+/// How many polls in a row that read the same are no late readings.
+const CONVINCING_POLLS: u32 = 3;
+
 /// What the stack says.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
@@ -205,42 +208,65 @@ impl<'a> Poll<'a> {
     ) -> Result<Decision<'a>, Error> {
         let outcome = earlier.outcome;
         let secret = self.observed.secret;
+        let mark = |target: &Target<'a>, live: &Pointer| Decision {
+            pointer: if outcome.has_moved() { earlier.pointer.clone() } else { live.clone() },
+            ..self.mark(target, outcome, live.clone())
+        };
+        let through = |reason: &str| {
+            let report = self.decision(Step::Report, outcome, "not there", reason);
+            Decision { pointer: earlier.pointer.clone(), ..report }
+        };
         if !outcome.has_moved() {
             return Ok(match found {
-                Ok(target) => self.mark(&target, outcome, self.named().clone()),
-                Err(_) => self.decision(Step::Report, outcome, "not there", "it was not to be moved"),
+                Ok(target) => mark(&target, self.named()),
+                Err(_) => through("it was not to be moved"),
             });
         }
         // That the move was accepted is the proof of it; this is what was read before it.
         if earlier.replaced.as_ref() == Some(&secret.id) {
             return match found {
-                Ok(target) => Ok(self.mark(&target, outcome, earlier.pointer.clone())),
+                Ok(target) => Ok(mark(&target, &earlier.pointer)),
                 Err(missing) => self
                     .wait_unseen("not there", "the secret has moved, and an older version of it was read")
                     .ok_or(missing.error()),
             };
         }
-        if secret.is_written_by_us() {
-            let mut decision = match found {
-                Ok(target) => self.mark(&target, outcome, self.named().clone()),
-                Err(_) => self.decision(Step::Report, outcome, "not there", "another run has moved it on"),
+        let is_undone = !secret.is_written_by_us()
+            && match &found {
+                Ok(target) => {
+                    earlier.moved_from.as_ref() == Some(&self.named().host)
+                        || !self.is_older_than_live(target.instance)
+                }
+                Err(_) => true,
             };
-            decision.pointer = earlier.pointer.clone();
-            return Ok(decision);
+        match found {
+            Ok(target) if !is_undone => return Ok(mark(&target, self.named())),
+            Err(_) if !is_undone => return Ok(through("another run has moved it on")),
+            // It is read like this again and again, so deletion tags follow it before the run ends.
+            Ok(target) if earlier.stage.unseen >= CONVINCING_POLLS => {
+                let decision = mark(&target, self.named());
+                if matches!(decision.step, Step::Mark(..)) {
+                    return Ok(decision);
+                }
+            }
+            _ => {}
         }
-        let moving = format!("moving the secret to {}", earlier.pointer.host);
-        self.wait_unseen("moved", "the secret has moved, and a version of somebody else was read").ok_or_else(|| {
-            Error::new(ErrorName::SecretNotMoved, moving)
-                .because(format!(
-                    "it was moved, and now it names {:?}, in version {} that is not ours",
-                    self.named().host,
-                    secret.id
-                ))
-                .advise(
-                    "see who else writes the secret, such as a rotation that had begun before; then start the execution \
-                     again or roll back to the version that readers are to use",
-                )
-        })
+        let reason = "the secret has moved, and a version of somebody else was read";
+        self.wait_unseen("moved", reason).ok_or_else(|| self.undone(earlier))
+    }
+
+    fn undone(&self, earlier: &SecretMove) -> Error {
+        let Observed { secret, .. } = self.observed;
+        Error::new(ErrorName::SecretNotMoved, format!("moving the secret to {}", earlier.pointer.host))
+            .because(format!(
+                "it was moved, and now it names {:?}, in version {} that is not ours",
+                self.named().host,
+                secret.id
+            ))
+            .advise(
+                "see who else writes the secret, such as a rotation that had begun before; then start the execution \
+                 again or roll back to the version that readers are to use",
+            )
     }
 
     /// The instance of the run cannot be used. If the secret names it, and it is deleted, the secret is taken back.

@@ -44,6 +44,9 @@ pub struct SecretMove {
     /// The id of the version of the secret that the move has replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<String>,
+    /// What the secret named before the move.
+    #[serde(rename = "movedFrom", default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<String>,
     /// How often in a row somebody else has changed the secret meanwhile.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub again: u32,
@@ -117,6 +120,7 @@ impl Decision<'_> {
             unmarked: earlier.map(|earlier| earlier.unmarked.clone()).unwrap_or_default(),
             marked_for: earlier.and_then(|earlier| earlier.marked_for.clone()),
             replaced: earlier.and_then(|earlier| earlier.replaced.clone()),
+            moved_from: earlier.and_then(|earlier| earlier.moved_from.clone()),
             again: 0,
         };
         let again = earlier.map_or(0, |earlier| earlier.again) + 1;
@@ -144,6 +148,7 @@ impl Decision<'_> {
             (Step::TakeBack(_, error), _) => return Err(error.clone()),
             (Step::Move(change), _) => {
                 report.replaced.clone_from(&change.replaces);
+                report.moved_from = Some(self.named.host.clone());
                 report.stage.wait_seconds = NEXT_STEP_SECONDS;
             }
             (Step::Mark(_, host), effect) => {

@@ -59,7 +59,7 @@ fn state(mut document: Value, earlier: Value) -> VersionState {
 }
 
 /// What an earlier poll has reported.
-fn earlier(outcome: &str, more: Value) -> Value {
+fn earlier(outcome: &str, more: &Value) -> Value {
     let mut report = json!({
         "db_host": host(7), "db_prefix": "copy3", "outcome": outcome, "status": "NotAvailable", "waitSeconds": 1,
         "startedAt": "2026-11-22T10:34:00Z", "rdsStatus": "available"});
@@ -212,7 +212,7 @@ fn only_a_person_goes_back() {
 #[test]
 fn what_is_not_visible_is_waited_for() {
     let case = |unseen: u32| {
-        let before = earlier("instanceBusy", json!({"unseen": unseen}));
+        let before = earlier("instanceBusy", &json!({"unseen": unseen}));
         Case::new(replication(before), version("v", "elsewhere", "p"), &[]).decide()
     };
     assert_eq!(case(0).unwrap(), "wait 1 instanceBusy");
@@ -226,7 +226,7 @@ fn the_tag_goes_before_the_readers_come() {
     let case =
         |before| Case::new(rollback(before), version("v", "elsewhere", "p"), &instances).decide().unwrap();
     assert_eq!(case(Value::Null), "clear copy3-7 instanceBusy");
-    assert_eq!(case(earlier("passwordPending", json!({}))), "clear copy3-7 passwordPending");
+    assert_eq!(case(earlier("passwordPending", &json!({}))), "clear copy3-7 passwordPending");
 }
 
 /// > Under MasterPassword=rotate the password of a version is stored, then set, then moved to; under keep the one that
@@ -238,8 +238,8 @@ fn the_password_that_opens_the_version_moves_along() {
     let [ready, pending] =
         [instance(7, "available", OWN), pending].map(|own| [own, instance(6, "available", OLDER)]);
     let rotate = Rules { rotates_passwords: true, ..rules() };
-    let asked = || earlier("passwordPending", json!({}));
-    let asked_in_vain = || earlier("passwordPending", json!({"unseen": 20}));
+    let asked = || earlier("passwordPending", &json!({}));
+    let asked_in_vain = || earlier("passwordPending", &json!({"unseen": 20}));
     let source = || version("v", &host(6), "source");
     let own = || version("v", &host(6), "own-6");
     let by_hand = || version("v", &host(6), "by hand");
@@ -307,9 +307,9 @@ fn a_password_that_this_run_has_set_gets_into_the_secret() {
         let passwords = Some(stored(Some("source"), &[7]));
         Case { passwords, ..Case::new(rollback(before), secret, &instances) }.decide().unwrap()
     };
-    assert_eq!(decide(earlier("passwordPending", json!({})), "source"), "move with own-7 moved");
+    assert_eq!(decide(earlier("passwordPending", &json!({})), "source"), "move with own-7 moved");
     assert_eq!(
-        decide(earlier("passwordPending", json!({})), "own-7"),
+        decide(earlier("passwordPending", &json!({})), "own-7"),
         "move with own-7 moved",
         "a user name differs"
     );
@@ -323,7 +323,7 @@ fn what_comes_after_a_move() {
     let there = [instance(7, "available", OWN), instance(6, "available", OLDER)];
     let ours = crate::secret::version_id(&["x"]);
     let moved = |more: Value| {
-        let mut report = earlier("moved", json!({"replaced": "v6"}));
+        let mut report = earlier("moved", &json!({"replaced": "v6"}));
         report.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         report
     };
@@ -337,6 +337,13 @@ fn what_comes_after_a_move() {
         let case = Case::new(replication(moved(more)), secret, &there);
         assert_eq!(case.decide().unwrap(), expected);
     }
+    // An operator edits what another run has moved to newer data.
+    let newer = [there[0].clone(), instance(8, "available", OTHER)];
+    let edited = Case::new(replication(moved(json!({}))), version(FOREIGN, &host(8), "p"), &newer);
+    assert_eq!(edited.decide().unwrap(), "report moved");
+    let back = moved(json!({"movedFrom": host(8)}));
+    let back = Case::new(rollback(back), version(FOREIGN, &host(8), "p"), &newer);
+    assert_eq!(back.decide().unwrap(), "wait 1 moved", "it is what the rollback has left");
     let put_back =
         Case::new(replication(moved(json!({"unseen": 20}))), version(FOREIGN, &host(6), "p"), &there);
     let error = put_back.decide().unwrap_err();
@@ -345,7 +352,7 @@ fn what_comes_after_a_move() {
     // A replication that was not to move the secret does not move it later.
     for outcome in ["newerIsLive", "heldBack"] {
         let case =
-            Case::new(replication(earlier(outcome, json!({}))), version(FOREIGN, &host(6), "p"), &there);
+            Case::new(replication(earlier(outcome, &json!({}))), version(FOREIGN, &host(6), "p"), &there);
         assert_eq!(case.decide().unwrap(), format!("report {outcome}"));
     }
     // Another run has moved it on, and this run's instance is pruned already.
@@ -391,11 +398,11 @@ fn marks_follow_what_is_live_of_the_database() {
     };
     assert_eq!(decide(Value::Null, 7), "mark copy3-4 copy3-3 copy3-2 for copy3-7.c1.example alreadyMoved");
     // Once they are set they are set, unless the secret names something else by then.
-    let done = |host: String, again: u32| earlier("moved", json!({"markedFor": host, "again": again}));
+    let done = |host: String, again: u32| earlier("moved", &json!({"markedFor": host, "again": again}));
     assert_eq!(decide(done(host(7), 1), 7), "report moved");
     assert_eq!(decide(done(host(7), 1), 6), "mark copy3-3 copy3-2 for copy3-6.c1.example moved");
     assert_eq!(decide(done(host(7), 3), 6), "report moved");
-    assert_eq!(decide(earlier("moved", json!({})), 1), "report moved", "it names another database");
+    assert_eq!(decide(earlier("moved", &json!({})), 1), "report moved", "it names another database");
 }
 
 #[test]
@@ -416,8 +423,8 @@ fn a_report_says_what_the_next_poll_needs() {
 
     let refused = || Effect::Refused("said so".to_owned());
     let again = poll(Value::Null, &secret, None, refused()).unwrap();
-    assert_eq!((again.outcome, again.again, again.pointer.host.clone()), (Outcome::Prepared, 1, host(6)));
-    let error = poll(earlier("prepared", json!({"again": 20})), &secret, None, refused()).unwrap_err();
+    assert_eq!((again.outcome, again.again, again.pointer.host), (Outcome::Prepared, 1, host(6)));
+    let error = poll(earlier("prepared", &json!({"again": 20})), &secret, None, refused()).unwrap_err();
     assert_eq!(error.name(), ErrorName::SecretNotMoved);
     assert!(error.to_string().contains("said so"), "{error}");
 
@@ -433,7 +440,7 @@ fn a_report_says_what_the_next_poll_needs() {
 
     let now = version("v7", &host(7), "source");
     let effect = Effect::Marked(vec![], vec!["copy3-6".to_owned()]);
-    let marks = poll(earlier("moved", json!({})), &now, None, effect).unwrap();
+    let marks = poll(earlier("moved", &json!({})), &now, None, effect).unwrap();
     assert_eq!(
         (marks.marked_for, marks.unmarked, marks.stage.status),
         (Some(host(7)), vec!["copy3-6".to_owned()], Status::NotAvailable)
