@@ -80,9 +80,12 @@ The last three add up, also with one of the others.
     snapshotDatabaseTime    false         whether snapshots have a SnapshotDatabaseTime
     backupWindow            "random"      the backup window where none is chosen, also after a restore; or one for tests
     sameValuesRefused       true          whether ModifyDBInstance refuses values that are so already, as it does no values
+    incrementalRule         "newer"       a copy is incremental where the newest one of the same instance that came about under
+                                          the same key at every level is there; "older": the guide of 2023, no copy of a copy
+    automatedSnapshots      true          `rds:<instance>-<time>` of every new instance with BackupRetentionPeriod > 0
 
 New instances with automated backups are `backing-up`, with an endpoint, for backingUpSeconds (0.3) first. A new master
-password takes passwordSeconds, or as long as any modification (modifySeconds) where that is null.
+password takes passwordSeconds, or as long as any modification (modifySeconds) where that is null. StorageOperationStatus is there for storageSeconds (1) after a restore.
 
 What it cannot tell you about AWS: how long anything takes, quotas, iam:PassRole, the rights of who deploys a stack
 (CloudFormation acts as the account's root), the rights of a machine's `aws-sdk:` tasks, history in every detail,

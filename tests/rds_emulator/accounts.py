@@ -154,6 +154,11 @@ class Account:
 
         return until(look, f"{name} to be {status}")
 
+    def snapshot_names(self, **parameters: Any) -> list[str]:
+        """The names of the manual snapshots, or those of another kind."""
+        found = self.rds.describe_db_snapshots(**{"SnapshotType": "manual", **parameters})["DBSnapshots"]
+        return [snapshot["DBSnapshotIdentifier"] for snapshot in found]
+
     def take_snapshot(self, instance: str, **parameters: Any) -> str:
         """An available snapshot of an instance; its ARN."""
         name = f"{instance}-{next(numbers)}"
@@ -237,6 +242,7 @@ class Admin:
         "passwordSeconds": None,
         "backingUpSeconds": 0,
         "flapSeconds": 0.1,
+        "storageSeconds": 0.1,
         "bytesPerSecond": 1e9,
     }
     # As the server starts, but for what would make every other test wait.
@@ -246,6 +252,8 @@ class Admin:
         "snapshotDatabaseTime": False,
         "backupWindow": "random",
         "sameValuesRefused": True,
+        "incrementalRule": "newer",
+        "automatedSnapshots": True,
     }
 
     def __init__(self, cloud: Cloud) -> None:

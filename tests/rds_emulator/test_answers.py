@@ -145,7 +145,7 @@ def test_reads_are_as_old_as_ordered(a: Account, servers: dict[str, Server], adm
 
 def test_new_things_are_seen_late(a: Account, b: Account, snapshot: str, key_of_b: str, admin: Admin) -> None:
     always(admin, "*", "late", age=1.5)
-    until(lambda: a.rds.describe_db_snapshots(DBInstanceIdentifier="orders")["DBSnapshots"], "the snapshot")
+    until(lambda: a.snapshot_names(DBInstanceIdentifier="orders"), "the snapshot")
     a.restore("unseen", snapshot)
     with refused("DBInstanceNotFound"):
         a.instance("unseen")

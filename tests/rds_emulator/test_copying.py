@@ -16,7 +16,7 @@ def shared(a: Account, b: Account, snapshot: str) -> Iterator[str]:
     """An encrypted snapshot of A that B may copy; the copies of B go with it."""
     a.share(snapshot, B)
     yield snapshot
-    b.forget(*[copy["DBSnapshotIdentifier"] for copy in b.rds.describe_db_snapshots()["DBSnapshots"]])
+    b.forget(*b.snapshot_names())
 
 
 def test_a_copy_in_another_account_has_the_rows_under_another_key(
@@ -70,7 +70,7 @@ def test_without_a_right_on_the_source_key_there_is_no_copy(
     a.share(source, B)
     with refused("KMSKeyNotAccessibleFault", "source snapshot", key):
         b.copy(a.arn("snapshot", source), KmsKeyId=key_of_b)
-    assert b.rds.describe_db_snapshots()["DBSnapshots"] == []
+    assert b.snapshot_names() == []
     a.forget(source)
 
 
@@ -164,9 +164,11 @@ def test_every_copy_tells_the_moment_of_the_data(
     b.forget(across, again)
 
 
-def test_a_copy_is_incremental_only_while_the_newest_one_is_there_under_the_same_key(
+def test_by_the_older_rule_a_copy_is_incremental_only_while_the_newest_one_is_there_under_the_same_key(
     a: Account, b: Account, orders: Database, admin: Admin, key_of_b: str
 ) -> None:
+    admin.switches(incrementalRule="older")
+
     def copied(key: str) -> tuple[str, dict]:
         snapshot = a.take_snapshot("orders")
         a.share(snapshot, B)
@@ -197,6 +199,60 @@ def test_a_copy_is_incremental_only_while_the_newest_one_is_there_under_the_same
     b.forget(first, second, third, again)
 
 
+def test_by_the_newer_rule_a_copy_of_a_copy_is_incremental_where_one_like_it_is_there(
+    a: Account, b: Account, orders: Database, admin: Admin, key_of_b: str
+) -> None:
+    shared_key, other_key = a.make_key(shared_with=B), a.make_key(shared_with=B)
+    made: list[tuple[Account, str]] = []
+
+    def chain(key: str = shared_key) -> list[str]:
+        """How the copies within the account and then across are made."""
+        snapshot = a.take_snapshot("orders")
+        within = a.copy(snapshot, KmsKeyId=key)
+        arn = a.arn("snapshot", within)
+        a.share(arn, B)
+        across = b.copy(arn, KmsKeyId=key_of_b)
+        made.extend([(a, snapshot), (a, within), (b, across)])
+        return [admin.snapshot(found)["copyKind"] for found in (arn, b.arn("snapshot", across))]
+
+    assert chain() == ["full", "full"]
+    assert chain() == ["incremental", "incremental"]
+    # Under another key it is full the first time, and so is what is copied from it.
+    assert chain(other_key) == ["full", "full"]
+    assert chain(other_key) == ["incremental", "incremental"]
+    assert chain() == ["incremental", "incremental"]
+    last = admin.snapshot(b.arn("snapshot", made[-1][1]))
+    assert last["copiedBytes"] < last["contentBytes"] / 2
+    b.restore("from-chain", made[-1][1])
+    with b.server("from-chain").connect() as database:
+        assert database.run("SELECT 1") == [[1]]
+    b.drop("from-chain")
+    # A copy that was made in fewer steps is not one like it.
+    direct = a.take_snapshot("orders")
+    a.share(direct, B)
+    copy = b.copy(direct, KmsKeyId=key_of_b)
+    assert admin.snapshot(b.arn("snapshot", copy))["copyKind"] == "full"
+    # Without the newest one the next is full.
+    b.forget(made[-1][1])
+    assert chain() == ["incremental", "full"]
+    a.forget(direct)
+    b.forget(copy)
+    for account, name in made:
+        account.forget(name)
+
+
+def test_what_is_encrypted_while_it_is_copied_is_copied_in_full(a: Account, plain: Database, admin: Admin, key: str) -> None:
+    copies = []
+    for _ in range(2):
+        snapshot = a.take_snapshot("plain")
+        copies.append(a.copy(snapshot, KmsKeyId=key))
+        a.forget(snapshot)
+        measured = admin.snapshot(a.arn("snapshot", copies[-1]))
+        assert measured["copyKind"] == "full"
+        assert "encrypted while it is copied" in measured["reason"]
+    a.forget(*copies)
+
+
 def test_copies_of_one_instance_are_made_one_after_the_other(b: Account, shared: str, admin: Admin, key_of_b: str) -> None:
     admin.timing(copySeconds=0.6)
     for name in ("queued-1", "queued-2"):
@@ -217,7 +273,7 @@ def test_the_number_of_copies_at_a_time_is_limited(b: Account, shared: str, admi
         b.rds.copy_db_snapshot(TargetDBSnapshotIdentifier="limit-2", **copy)
     # Deleting a copy that is being made cancels it.
     b.rds.delete_db_snapshot(DBSnapshotIdentifier="limit-1")
-    assert b.rds.describe_db_snapshots()["DBSnapshots"] == []
+    assert b.snapshot_names() == []
 
 
 def test_deleting_the_source_fails_the_copy(a: Account, b: Account, orders: Database, admin: Admin, key_of_b: str) -> None:
@@ -239,7 +295,7 @@ def test_a_snapshot_can_be_copied_into_another_region(cloud: Cloud, a: Account, 
     rds, kms = a.client("rds", region_name=region), cloud.client("kms", A, region_name=region)
     key = kms.create_key()["KeyMetadata"]["Arn"]
     copy = {"SourceDBSnapshotIdentifier": snapshot, "TargetDBSnapshotIdentifier": "far-away"}
-    with refused("InvalidParameterCombination", "KmsKeyId"):
+    with refused("InvalidParameterValue", "Must specify new KMS key"):
         rds.copy_db_snapshot(**copy)
     # The SDK signs a request of its own for the source Region, which RDS ignores outside GovCloud.
     begun = rds.copy_db_snapshot(**copy, KmsKeyId=key, SourceRegion="us-east-1")["DBSnapshot"]

@@ -69,7 +69,7 @@ def test_a_name_that_is_taken_deletes_nothing(a: Account, goner: Server, plain_s
 
 
 def test_the_quota_of_snapshots_deletes_nothing(a: Account, goner: Server, admin: Admin) -> None:
-    admin.quotas(manualSnapshots=len(a.rds.describe_db_snapshots()["DBSnapshots"]))
+    admin.quotas(manualSnapshots=len(a.snapshot_names()))
     with refused("SnapshotQuotaExceeded"):
         delete(a)
     assert a.instance("goner")["DBInstanceStatus"] == "available"

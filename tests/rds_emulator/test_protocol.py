@@ -35,19 +35,18 @@ def test_pages_hold_what_was_asked_for_and_lead_to_the_next(a: Account) -> None:
         rds.describe_db_subnet_groups(Marker="page two")
 
 
-@pytest.mark.parametrize("operation", ["reboot_db_instance", "stop_db_instance", "describe_db_clusters"])
+@pytest.mark.parametrize("operation", ["describe_events", "describe_pending_maintenance_actions", "describe_db_clusters"])
 def test_operations_that_are_not_there_are_refused(a: Account, operation: str) -> None:
-    call = getattr(a.rds, operation)
     with refused("InvalidAction"):
-        call() if operation.startswith("describe") else call(DBInstanceIdentifier="orders")
+        getattr(a.rds, operation)()
 
 
-def send(cloud: Cloud, account: Account, body: str) -> tuple[int, str]:
+def send(cloud: Cloud, account: Account, body: str, service: str = "rds") -> tuple[int, str]:
     """A signed request with a body that no SDK would send."""
     credentials = account.rds._get_credentials()
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     request = AWSRequest("POST", f"{cloud.rds_url}/", data=body, headers=headers)
-    SigV4Auth(credentials, "rds", "us-east-1").add_auth(request)
+    SigV4Auth(credentials, service, "us-east-1").add_auth(request)
     answer = URLLib3Session().send(request.prepare())
     return answer.status_code, answer.text
 
@@ -71,6 +70,14 @@ def test_requests_that_no_sdk_would_send_are_refused(cloud: Cloud, a: Account, b
     assert status == 400
     assert f"<Code>{code}</Code>" in answer
     assert "<b>" not in answer
+
+
+def test_a_signature_for_another_service_is_refused(cloud: Cloud, a: Account) -> None:
+    body = "Action=DescribeDBInstances&Version=2014-10-31"
+    assert send(cloud, a, body)[0] == 200
+    status, answer = send(cloud, a, body, service="sns")
+    assert status == 403
+    assert "<Code>SignatureDoesNotMatch</Code>" in answer and "correct service" in answer
 
 
 def test_the_command_line_does_the_whole_round(cloud: Cloud, a: Account, b: Account, servers: dict[str, Server], key_of_b: str) -> None:

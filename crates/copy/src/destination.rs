@@ -9,7 +9,6 @@ use replication::copying::{EarlierCopy, Expectation};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, InstanceIdentifier, SnapshotIdentifier};
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS};
-use replication::progress::Progress;
 use replication::receiving::{self, Announced, Step};
 use replication::versions::{Scope, World};
 use replication::{Error, ErrorName};

@@ -114,6 +114,7 @@ fn snapshots(emulator: &Emulator) -> Value {
             json!({
                 "arn": snapshot.arn().to_string(),
                 "status": snapshot.status,
+                "automated": snapshot.is_automated,
                 "contentBytes": snapshot.archive.as_ref().map(|archive| archive.content_bytes),
                 "storedBytes": snapshot.archive.as_ref().map(|archive| archive.stored_bytes),
                 "copiedBytes": snapshot.copied.as_ref().map(|copied| copied.bytes),

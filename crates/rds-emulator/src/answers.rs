@@ -5,7 +5,6 @@ use time::OffsetDateTime;
 use crate::clock::timestamp;
 use crate::model::{Instance, Region, Snapshot, StorageKey, SubnetGroup};
 use crate::query::Tags;
-use crate::settings::Settings;
 use crate::xml::Xml;
 
 /// The network that everything here is said to be in; there is none.
@@ -53,16 +52,22 @@ pub fn instance(xml: &mut Xml, instance: &Instance, region: Option<&Region>, vie
         xml.within("DBSubnetGroup", |xml| subnet_group(xml, group, &instance.scope));
     }
     xml.within("PendingModifiedValues", |xml| {
-        let pending_settings = instance.pending.overlaid(&instance.coming);
-        pending(xml, &pending_settings, instance.pending_password.is_some());
+        instance.pending.overlaid(&instance.coming).write(xml);
+        xml.optional("MasterUserPassword", instance.pending_password.as_ref().map(|_| "****"));
+        let name = instance.coming_name.as_ref().or(instance.pending_name.as_ref());
+        xml.optional("DBInstanceIdentifier", name);
     });
     xml.text("StorageEncrypted", instance.key.is_some());
     xml.text("StorageEncryptionType", encryption_type(instance.key.as_ref()));
     xml.optional("KmsKeyId", instance.key.as_ref().map(|key| &key.arn));
     xml.text("DbInstancePort", 0);
-    for empty in
-        ["DBSecurityGroups", "ReadReplicaDBInstanceIdentifiers", "DomainMemberships", "AssociatedRoles"]
-    {
+    // Model: these are there while it runs, and not before or after.
+    if let Some(progress) = instance.initialising.filter(|progress| view.moment < progress.end()) {
+        xml.text("StorageOperationStatus", "Initializing");
+        xml.text("StorageOperationPercentProgress", progress.percent(view.moment));
+    }
+    replication(xml, instance, region);
+    for empty in ["DBSecurityGroups", "DomainMemberships", "AssociatedRoles"] {
         xml.within(empty, |_| {});
     }
     if view.with_tags {
@@ -70,16 +75,19 @@ pub fn instance(xml: &mut Xml, instance: &Instance, region: Option<&Region>, vie
     }
 }
 
+/// What an instance is a read replica of, and which ones it has.
+fn replication(xml: &mut Xml, instance: &Instance, region: Option<&Region>) {
+    let source = instance.replica_of.as_ref().zip(region);
+    let source = source.and_then(|(resource_id, region)| region.by_resource_id(resource_id));
+    xml.optional("ReadReplicaSourceDBInstanceIdentifier", source.map(|source| &source.identifier));
+    let replicas = region.into_iter().flat_map(|region| region.replicas(&instance.resource_id));
+    let names = replicas.map(|replica| &replica.identifier);
+    xml.texts("ReadReplicaDBInstanceIdentifiers", "ReadReplicaDBInstanceIdentifier", names);
+}
+
 /// Model, StorageEncryptionType. Storage is not encrypted here under a key that AWS owns (`sse-rds`).
 fn encryption_type(key: Option<&StorageKey>) -> &'static str {
     if key.is_some() { "sse-kms" } else { "none" }
-}
-
-fn pending(xml: &mut Xml, settings: &Settings, password: bool) {
-    settings.write(xml);
-    if password {
-        xml.text("MasterUserPassword", "****");
-    }
 }
 
 /// The content of a `DBSnapshot`: what another account shares goes by its ARN, and its tags stay at home.
@@ -136,7 +144,7 @@ pub fn snapshot(xml: &mut Xml, snapshot: &Snapshot, view: &View<'_>) {
 /// The type under which `viewer` finds a snapshot.
 pub fn kind(snapshot: &Snapshot, viewer: &str) -> &'static str {
     if snapshot.scope.account == viewer {
-        "manual"
+        if snapshot.is_automated { "automated" } else { "manual" }
     } else if snapshot.is_shared_with(viewer) {
         "shared"
     } else {

@@ -9,7 +9,7 @@ use crate::archive::Archive;
 use crate::arn::{Arn, Scope};
 use crate::postgres::Server;
 use crate::query::Tags;
-use crate::rules::{self, CopyHistory, CopyKind};
+use crate::rules::{self, CopyHistory, CopyKind, IncrementalRule};
 use crate::settings::Settings;
 use crate::timing::Progress;
 
@@ -30,7 +30,12 @@ pub struct Region {
     pub subnet_groups: BTreeMap<String, SubnetGroup>,
     /// The newest completed copy of each instance (by its resource ID) that was made into this Region.
     newest_copies: BTreeMap<String, NewestCopy>,
+    /// The same for each way that copies of an instance come about: by the key of every snapshot on it.
+    newest_alike: BTreeMap<(String, Keys), NewestCopy>,
 }
+
+/// The keys of a snapshot and of all those that it was copied from, oldest first.
+pub type Keys = Vec<Option<String>>;
 
 /// An operation that runs in the background. What it does to its resource counts only while it is the resource's job:
 /// whoever overtakes it (a deletion, an administrator) takes that away.
@@ -51,6 +56,13 @@ pub struct Instance {
     pub coming: Settings,
     /// The master password that the server is about to get.
     pub pending_password: Option<String>,
+    /// The name that it is to get, at the next maintenance or now.
+    pub pending_name: Option<String>,
+    pub coming_name: Option<String>,
+    /// The instance (by its resource ID) of which it is a read replica.
+    pub replica_of: Option<String>,
+    /// How its storage is filled from a snapshot, which goes on when it is available.
+    pub initialising: Option<Progress>,
     /// Whether AWS Backup protects it too, which then keeps its automated backups.
     pub has_aws_backup: bool,
     pub engine_version: String,
@@ -87,6 +99,10 @@ pub struct Snapshot {
     pub option_group: String,
     /// Where it was copied from.
     pub source: Option<Arn>,
+    /// The keys under which its data has come here, its own last.
+    pub keys: Keys,
+    /// Whether RDS has made it by itself.
+    pub is_automated: bool,
     /// What copying it cost, which RDS does not tell.
     pub copied: Option<Copied>,
     /// What it says about the instance of which it was made.
@@ -202,9 +218,29 @@ impl World {
 }
 
 impl Region {
+    /// The read replicas of an instance.
+    pub fn replicas<'a>(&'a self, resource_id: &'a str) -> impl Iterator<Item = &'a Instance> {
+        self.instances.values().filter(move |one| one.replica_of.as_deref() == Some(resource_id))
+    }
+
+    /// Gives an instance another name, under which it keeps its resource ID, unless that was taken meanwhile.
+    pub fn rename(&mut self, name: &str, new_name: String) {
+        if !self.instances.contains_key(&new_name)
+            && let Some(mut instance) = self.instances.remove(name)
+        {
+            instance.identifier.clone_from(&new_name);
+            self.instances.insert(new_name, instance);
+        }
+    }
+
+    /// The instance with this resource ID.
+    pub fn by_resource_id(&self, resource_id: &str) -> Option<&Instance> {
+        self.instances.values().find(|instance| instance.resource_id == resource_id)
+    }
+
     /// How many manual snapshots there are, finished or not.
     pub fn manual_snapshots(&self) -> usize {
-        self.snapshots.len()
+        self.snapshots.values().filter(|snapshot| !snapshot.is_automated).count()
     }
 
     /// How many copies are being made into this Region.
@@ -213,47 +249,63 @@ impl Region {
     }
 
     /// Remembers that the copy `identifier` of an instance is complete.
-    pub fn copy_completed(&mut self, resource_id: &str, identifier: &str) {
-        let newest = NewestCopy { identifier: identifier.to_owned(), exists: true };
-        self.newest_copies.insert(resource_id.to_owned(), newest);
+    pub fn copy_completed(&mut self, resource_id: &str, keys: &Keys, identifier: &str) {
+        let newest = || NewestCopy { identifier: identifier.to_owned(), exists: true };
+        self.newest_copies.insert(resource_id.to_owned(), newest());
+        self.newest_alike.insert((resource_id.to_owned(), keys.clone()), newest());
     }
 
     /// Takes a snapshot away. If it was the newest copy of its instance, the next copy will be full.
     pub fn remove_snapshot(&mut self, identifier: &str) -> Option<Snapshot> {
         let removed = self.snapshots.remove(identifier)?;
-        if let Some(newest) = self.newest_copies.get_mut(&removed.origin.resource_id)
-            && newest.identifier == identifier
-        {
-            newest.exists = false;
+        for newest in self.newest_copies.values_mut().chain(self.newest_alike.values_mut()) {
+            if newest.identifier == identifier {
+                newest.exists = false;
+            }
         }
         Some(removed)
+    }
+
+    /// Takes the automated snapshots of an instance away.
+    pub fn remove_automated(&mut self, resource_id: &str) -> Vec<Snapshot> {
+        let of_it =
+            |snapshot: &&Snapshot| snapshot.is_automated && snapshot.origin.resource_id == resource_id;
+        let names: Vec<_> =
+            self.snapshots.values().filter(of_it).map(|snapshot| snapshot.identifier.clone()).collect();
+        names.iter().filter_map(|name| self.remove_snapshot(name)).collect()
     }
 
     /// Decides how the copy of `source` into this Region is made, and against which copy that is already here.
     pub fn copy_kind(
         &self,
+        rule: IncrementalRule,
         source: &Snapshot,
         key: Option<&str>,
     ) -> (CopyKind, &'static str, Option<Arc<Archive>>) {
         let resource_id = &source.origin.resource_id;
         let newest = self.newest_copies.get(resource_id);
+        let alike = self.newest_alike.get(&(resource_id.clone(), source.keys_of_copy(key)));
         let copies = self.snapshots.values().filter(|snapshot| {
             snapshot.origin.resource_id == *resource_id
                 && snapshot.source.is_some()
                 && snapshot.archive.is_some()
         });
-        let (kind, reason) = rules::copy_kind(&CopyHistory {
+        let history = CopyHistory {
             source_is_copy: source.source.is_some(),
+            source_is_encrypted: source.key.is_some(),
             newest_exists: newest.map(|copy| copy.exists),
+            newest_alike_exists: alike.map(|copy| copy.exists),
             keys: copies.map(|copy| copy.key.as_ref().map(|key| key.arn.as_str())).collect(),
             key,
-        });
-        let held = match (kind, newest) {
-            (CopyKind::Incremental, Some(newest)) => {
-                self.snapshots.get(&newest.identifier).and_then(|copy| copy.archive.clone())
-            }
-            _ => None,
         };
+        let (kind, reason) = rules::copy_kind(rule, &history);
+        let against = match rule {
+            IncrementalRule::Newer => alike,
+            IncrementalRule::Older => newest,
+        };
+        let held = against
+            .filter(|_| kind == CopyKind::Incremental)
+            .and_then(|newest| self.snapshots.get(&newest.identifier)?.archive.clone());
         (kind, reason, held)
     }
 }
@@ -284,6 +336,12 @@ impl Instance {
 impl Snapshot {
     pub fn arn(&self) -> Arn {
         Arn { scope: self.scope.clone(), kind: "snapshot".to_owned(), name: self.identifier.clone() }
+    }
+
+    /// The keys of a copy of it under `key`.
+    pub fn keys_of_copy(&self, key: Option<&str>) -> Keys {
+        let own = std::iter::once(key.map(str::to_owned));
+        self.keys.iter().cloned().chain(own).collect()
     }
 
     /// Whether it is a copy that is not complete yet.

@@ -185,6 +185,14 @@ impl Postgres {
         }
     }
 
+    /// Stops a server in good order, so that it can be started again.
+    pub async fn shut_down(&self, mut server: Server) -> io::Result<()> {
+        let mut command = self.command("pg_ctl");
+        command.args(["stop", "--wait", "--timeout=20", "--mode=fast", "--pgdata"]).arg(&server.directory);
+        finish(command).await?;
+        server.process.wait().await.map(|_| ())
+    }
+
     /// Stops what an earlier run of this program left behind in `directory`.
     pub async fn stop_leftover(&self, directory: &Path) -> io::Result<()> {
         if directory.join("postmaster.pid").exists() {

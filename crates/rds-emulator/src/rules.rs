@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::refusal::Refusal;
 
 /// An instance identifier in the form in which it is stored. Model, CreateDBInstance: 1 to 63 letters, digits and
@@ -40,9 +42,13 @@ pub fn subnet_group_name(text: &str) -> Result<String, Refusal> {
     Err(Refusal::invalid_value(format!("The parameter DBSubnetGroupName is not a valid name: {text}")))
 }
 
-/// Model, Tag: keys of 1 to 128 and values of up to 256 characters, no reserved prefix in either.
+/// Model, Tag: keys of 1 to 128 and values of up to 256 characters, no reserved prefix in either. Guide, tagging: letters,
+/// separators, numbers and a few signs, `[\p{L}\p{Z}\p{N}_.:/=+\-@]`.
 pub fn tag(key: &str, value: &str) -> Result<(), Refusal> {
-    let allowed = |character: char| character.is_alphanumeric() || " _.:/=+-@".contains(character);
+    let is_separator = |character: char| character.is_whitespace() && !character.is_control();
+    let allowed = |character: char| {
+        character.is_alphanumeric() || is_separator(character) || "_.:/=+-@".contains(character)
+    };
     let is_reserved =
         |text: &str| ["aws:", "rds:"].iter().any(|prefix| text.to_ascii_lowercase().starts_with(prefix));
     if (1..=128).contains(&key.chars().count())
@@ -192,13 +198,27 @@ impl CopyKind {
     }
 }
 
+/// Which text of the guide decides between a full and an incremental copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum IncrementalRule {
+    /// That of 2026: the same lineage, the same depth of inheritance, the same key at every level.
+    Newer,
+    /// That of 2023: no copy of a copy, and no copy under another key.
+    Older,
+}
+
 /// What decides between a full and an incremental copy.
 #[derive(Debug)]
 pub struct CopyHistory<'a> {
     /// Whether the source is itself a copy.
     pub source_is_copy: bool,
+    /// Whether the source is encrypted.
+    pub source_is_encrypted: bool,
     /// The newest completed copy of the same instance in the account and Region of the target: whether it still exists.
     pub newest_exists: Option<bool>,
+    /// The same of the copies that came about in as many steps and under the same key in each of them.
+    pub newest_alike_exists: Option<bool>,
     /// The keys of the copies of the same instance that are there.
     pub keys: BTreeSet<Option<&'a str>>,
     /// The key of the copy to be made.
@@ -206,7 +226,25 @@ pub struct CopyHistory<'a> {
 }
 
 /// Guide, "Incremental snapshot copying". The second value says why.
-pub fn copy_kind(history: &CopyHistory<'_>) -> (CopyKind, &'static str) {
+pub fn copy_kind(rule: IncrementalRule, history: &CopyHistory<'_>) -> (CopyKind, &'static str) {
+    match rule {
+        IncrementalRule::Newer => newer_copy_kind(history),
+        IncrementalRule::Older => older_copy_kind(history),
+    }
+}
+
+fn newer_copy_kind(history: &CopyHistory<'_>) -> (CopyKind, &'static str) {
+    if !history.source_is_encrypted && history.key.is_some() {
+        return (CopyKind::Full, "an unencrypted snapshot is encrypted while it is copied");
+    }
+    match history.newest_alike_exists {
+        None => (CopyKind::Full, "no snapshot of this instance was copied here before under the same keys"),
+        Some(false) => (CopyKind::Full, "the newest copy of this instance under the same keys was deleted"),
+        Some(true) => (CopyKind::Incremental, "the newest copy of this instance under the same keys is here"),
+    }
+}
+
+fn older_copy_kind(history: &CopyHistory<'_>) -> (CopyKind, &'static str) {
     if history.source_is_copy {
         return (CopyKind::Full, "the source is itself a copy");
     }
@@ -240,6 +278,12 @@ mod tests {
     #[test]
     fn reserved_tags_names_and_weak_passwords_are_refused() {
         assert!(tag("rds-replication:stack", "arn:aws:x/y=z+@").is_ok());
+        assert!(tag(&"k".repeat(128), &"v".repeat(256)).is_ok());
+        assert!(tag(&"k".repeat(129), "").is_err() && tag("k", &"v".repeat(257)).is_err());
+        assert!(tag("größe 大", "½\u{a0}").is_ok());
+        for odd in ["a;b", "a,b", "a*b", "a\tb", "a\nb", "#", "(", "\"", "a&b", "{", "\u{1f600}"] {
+            assert!(tag(odd, "").is_err() && tag("a", odd).is_err(), "{odd}");
+        }
         for (key, value) in [("", "x"), ("aws:x", ""), ("RDS:x", ""), ("a", "<b>"), ("a", "aws:b")] {
             assert!(tag(key, value).is_err(), "{key}={value}");
         }
@@ -282,14 +326,34 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_of_a_copy_is_incremental_where_one_like_it_is_there() {
+        let history = |source_is_encrypted, newest_alike_exists, key| CopyHistory {
+            source_is_copy: true,
+            source_is_encrypted,
+            newest_exists: Some(true),
+            newest_alike_exists,
+            keys: BTreeSet::from([Some("other")]),
+            key,
+        };
+        let kind = |history: CopyHistory<'_>| copy_kind(IncrementalRule::Newer, &history).0;
+        assert_eq!(kind(history(true, Some(true), Some("k"))), CopyKind::Incremental);
+        assert_eq!(kind(history(false, Some(true), None)), CopyKind::Incremental);
+        assert_eq!(kind(history(false, Some(true), Some("k"))), CopyKind::Full);
+        assert_eq!(kind(history(true, Some(false), Some("k"))), CopyKind::Full);
+        assert_eq!(kind(history(true, None, Some("k"))), CopyKind::Full);
+    }
+
+    #[test]
     fn copies_are_incremental_only_when_every_condition_holds() {
         let history = |source_is_copy, newest_exists, keys: &[Option<&'static str>], key| CopyHistory {
             source_is_copy,
+            source_is_encrypted: true,
             newest_exists,
+            newest_alike_exists: None,
             keys: keys.iter().copied().collect(),
             key,
         };
-        let kind = |history: CopyHistory<'_>| copy_kind(&history).0;
+        let kind = |history: CopyHistory<'_>| copy_kind(IncrementalRule::Older, &history).0;
         assert_eq!(kind(history(false, Some(true), &[Some("k")], Some("k"))), CopyKind::Incremental);
         assert_eq!(kind(history(false, Some(true), &[None], None)), CopyKind::Incremental);
         assert_eq!(kind(history(true, Some(true), &[Some("k")], Some("k"))), CopyKind::Full);

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::rules::IncrementalRule;
+
 /// How this server behaves where RDS may behave in one way or another.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -17,6 +19,10 @@ pub struct Switches {
     pub backup_window: String,
     /// Whether ModifyDBInstance refuses values that are those of the instance already, and not only a call without any.
     pub same_values_refused: bool,
+    /// Which copies are incremental: `newer` for what the guide says in 2026, `older` for 2023.
+    pub incremental_rule: IncrementalRule,
+    /// Whether RDS makes a snapshot by itself of every new instance that has automated backups.
+    pub automated_snapshots: bool,
 }
 
 impl Switches {
@@ -34,6 +40,8 @@ impl Default for Switches {
             snapshot_database_time: false,
             backup_window: "random".to_owned(),
             same_values_refused: true,
+            incremental_rule: IncrementalRule::Newer,
+            automated_snapshots: true,
         }
     }
 }

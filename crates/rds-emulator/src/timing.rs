@@ -21,6 +21,8 @@ pub struct Timing {
     pub backing_up_seconds: f64,
     /// How long a restored instance is `available` the first time, and then busy (see the switch `availableFlaps`).
     pub flap_seconds: f64,
+    /// How long the storage of a restored instance is initialised after its server runs.
+    pub storage_seconds: f64,
     pub bytes_per_second: f64,
 }
 
@@ -36,6 +38,7 @@ impl Default for Timing {
             password_seconds: None,
             backing_up_seconds: 0.3,
             flap_seconds: 0.3,
+            storage_seconds: 1.0,
             bytes_per_second: 200.0 * 1024.0 * 1024.0,
         }
     }
@@ -54,6 +57,7 @@ impl Timing {
             self.password_seconds.unwrap_or_default(),
             self.backing_up_seconds,
             self.flap_seconds,
+            self.storage_seconds,
         ];
         if bases.iter().any(|seconds| !(0.0..=86_400.0).contains(seconds)) {
             return Err("seconds must be from 0 to 86400".to_owned());

@@ -1,7 +1,7 @@
 //! What is done to an instance that is there, before readers come, and to the snapshot it was restored from.
 
-use rds_access::{Instance, Refusal};
 use rds_access::restoring::{self, Modifying};
+use rds_access::{Instance, Refusal};
 use replication::contract::{DbInstance, LeftOut, StageReport, Status};
 use replication::lineage::{self, Tags};
 use replication::naming::SnapshotArn;
@@ -31,9 +31,8 @@ impl Poll<'_> {
                     Ok(()) | Err(Refusal::NotNow(_) | Refusal::Gone(_)) => {
                         Ok(self.pending(report, instance.status.as_str()))
                     }
-                    Err(refused) => {
-                        self.not_sealed(report, refused.into_error(format!("tagging {}", instance.identifier)))
-                    }
+                    Err(refused) => self
+                        .not_sealed(report, refused.into_error(format!("tagging {}", instance.identifier))),
                 }
             }
             Finish::AwaitChange(change, polls) => {

@@ -73,9 +73,8 @@ def _authenticate(request: dict, service: str) -> Any:
     query = parse_qs(request.get("query", ""), keep_blank_values=True)
     raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     access_key = router.extract_access_key_id(headers, query)
-    scope = re.search(r"Credential=[^/,]+/\d{8}/[^/,]+/([^/,]+)/aws4_request", headers.get("authorization", ""))
-    if scope and scope[1] != service:
-        message = f"Credential should be scoped to correct service: '{service}'. "
+    if _scope_service(headers, query) not in (None, service):
+        message = f"Credential should be scoped to correct service: '{service}'."
         return iam_evaluator.AuthError("SignatureDoesNotMatch", message)
     iam_evaluator.pin_signed_request(request["method"], request["path"], query, raw_headers)
     iam_evaluator.pin_signed_body(request.get("body", "").encode())
@@ -88,6 +87,14 @@ def _authenticate(request: dict, service: str) -> Any:
     if isinstance(checked, iam_evaluator.AuthError):
         return checked
     return iam_evaluator.resolve_principal(access_key, account, checked)
+
+
+def _scope_service(headers: dict, query: dict) -> Optional[str]:
+    """The service that the request was signed for, which stands in the scope of its credential."""
+    _, _, rest = headers.get("authorization", "").partition("Credential=")
+    scope = rest.partition(",")[0] or query.get("X-Amz-Credential", [""])[0]
+    parts = scope.strip().split("/")
+    return parts[-2] if len(parts) >= 5 else None
 
 
 def _denial(principal: iam_evaluator.PrincipalInfo, region: str, service: str, check: dict) -> Optional[str]:

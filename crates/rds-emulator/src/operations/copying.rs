@@ -73,7 +73,7 @@ pub async fn copy(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusa
             job,
             progress: None,
             created: clock::now(),
-            key,
+            key: key.clone(),
             tags: all_tags,
             shared_with: BTreeMap::new(),
             option_group: match option_group {
@@ -82,6 +82,8 @@ pub async fn copy(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusa
                 None => default_option_group,
             },
             source: Some(source_arn.clone()),
+            keys: source.keys_of_copy(key.as_ref().map(|key| key.arn.as_str())),
+            is_automated: false,
             copied: None,
             origin: crate::model::Origin {
                 // The tags of the instance are its account's own.
@@ -145,9 +147,14 @@ async fn target_key(
         Some(name) => name,
         None if source.scope == call.scope => &source_key.arn,
         None => {
-            return Err(Refusal::invalid_combination(
-                "KmsKeyId must be specified when you copy an encrypted snapshot from another account or Region.",
-            ));
+            let message = "Must specify new KMS key: KmsKeyId is required when you copy an encrypted snapshot from another \
+                           account or Region.";
+            // The code is known for copies across Regions.
+            return Err(if source.scope.region == call.scope.region {
+                Refusal::invalid_combination(message)
+            } else {
+                Refusal::invalid_value(message)
+            });
         }
     };
     call.find_key(&source_key.arn, "source snapshot").await?;
@@ -157,6 +164,7 @@ async fn target_key(
 
 /// Moves the bytes, and lets the time pass that this takes.
 async fn make(emulator: &Arc<Emulator>, source: &Arn, target: &Arn, job: Job) -> io::Result<Archive> {
+    let rule = emulator.switches().incremental_rule;
     let (archive, key, resource_id, kind, reason, held) = {
         let mut world = locked(&emulator.world);
         let source = world.snapshot(source).cloned().ok_or_else(|| io::Error::other("the source is gone"))?;
@@ -164,7 +172,7 @@ async fn make(emulator: &Arc<Emulator>, source: &Arn, target: &Arn, job: Job) ->
         let copy =
             world.snapshot_in(target, job).ok_or_else(|| io::Error::other("the copy was cancelled"))?;
         let key = copy.key.as_ref().map(|key| key.arn.clone());
-        let (kind, reason, held) = world.region(&target.scope).copy_kind(&source, key.as_deref());
+        let (kind, reason, held) = world.region(&target.scope).copy_kind(rule, &source, key.as_deref());
         (archive, key, source.origin.resource_id, kind, reason, held)
     };
     let bytes = match (&held, kind) {
@@ -225,9 +233,9 @@ fn finish(emulator: &Emulator, target: &Arn, job: Job, made: io::Result<Archive>
             copy.full_bytes = Some(archive.content_bytes);
             copy.archive = Some(Arc::new(archive));
             copy.status = end_status.to_owned();
-            let resource_id = copy.origin.resource_id.clone();
+            let (resource_id, keys) = (copy.origin.resource_id.clone(), copy.keys.clone());
             if end_status == "available" {
-                world.region(&target.scope).copy_completed(&resource_id, &target.name);
+                world.region(&target.scope).copy_completed(&resource_id, &keys, &target.name);
             }
         }
         Err(error) => {

@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::sync::Arc;
 
-use super::{Call, ENCRYPT, Operation, add_instance, new_resource_id};
+use super::{Call, ENCRYPT, Operation, add_instance, automated, new_resource_id};
+use crate::archive::Archive;
 use crate::arn::Arn;
 use crate::clock;
 use crate::emulator::{Emulator, locked};
@@ -15,6 +16,7 @@ use crate::query::Parameters;
 use crate::refusal::Refusal;
 use crate::rules;
 use crate::settings::{Settings, Taker};
+use crate::timing::Progress;
 use crate::xml::Xml;
 
 pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusal> {
@@ -71,7 +73,12 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         job,
         pending: Settings::default(),
         coming: Settings::default(),
-        pending_password: None,
+        // Recorded answers: it waits to be set.
+        pending_password: Some(password.clone()),
+        pending_name: None,
+        coming_name: None,
+        replica_of: None,
+        initialising: None,
         has_aws_backup: false,
         engine_version,
         master_username: master_username.clone(),
@@ -103,7 +110,7 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         };
         let started = started.await;
         clock::sleep_until(done).await;
-        let born = Born { arn: job_arn, resource_id, job, is_restored: false };
+        let born = Born { arn: job_arn, resource_id, job, restored_from: None };
         hand_over(&emulator, born, started, &end_status).await;
     });
     Ok(call.instance_answer(&arn))
@@ -132,12 +139,14 @@ pub struct Born {
     pub arn: Arn,
     pub resource_id: String,
     pub job: Job,
-    pub is_restored: bool,
+    /// The data that it was restored from.
+    pub restored_from: Option<Arc<Archive>>,
 }
 
 /// Gives a started server to its instance, or says that it has failed, and lets the instance settle. A server that no one
 /// waits for any more is stopped.
-pub async fn hand_over(emulator: &Emulator, born: Born, started: io::Result<Server>, end_status: &str) {
+pub async fn hand_over(emulator: &Arc<Emulator>, born: Born, started: io::Result<Server>, end_status: &str) {
+    let timing = emulator.timing();
     let unwanted = {
         let mut world = locked(&emulator.world);
         let instance = world.instance(&born.arn).filter(|instance| instance.resource_id == born.resource_id);
@@ -145,6 +154,11 @@ pub async fn hand_over(emulator: &Emulator, born: Born, started: io::Result<Serv
             (None, started) => started.ok(),
             (Some(instance), Ok(server)) => {
                 instance.port = Some(server.port);
+                instance.pending_password = None;
+                instance.initialising = born.restored_from.as_ref().map(|_| Progress {
+                    started: clock::now(),
+                    duration: timing.duration(timing.storage_seconds, 0),
+                });
                 world.servers.insert(born.resource_id.clone(), server);
                 None
             }
@@ -167,24 +181,27 @@ pub async fn hand_over(emulator: &Emulator, born: Born, started: io::Result<Serv
 
 /// Lets an instance whose server runs become `available`: with automated backups it is `backing-up` before, and a
 /// restored one may be busy once more after it.
-async fn settle(emulator: &Emulator, born: &Born, end_status: &str) {
+async fn settle(emulator: &Arc<Emulator>, born: &Born, end_status: &str) {
     let (timing, switches) = (emulator.timing(), emulator.switches());
     let job = born.job;
-    // What is given a status on order goes there directly.
-    if end_status == "available" && timing.backing_up_seconds > 0.0 {
-        let backs_up = locked(&emulator.world).instance_in(&born.arn, job).is_some_and(|instance| {
-            let backs_up = instance.settings.number("BackupRetentionPeriod").is_some_and(|days| days > 0);
-            if backs_up {
-                instance.status = "backing-up".to_owned();
-            }
-            backs_up
-        });
-        if backs_up {
+    let backs_up = locked(&emulator.world).instance_in(&born.arn, job).is_some_and(|instance| {
+        let backs_up = instance.settings.number("BackupRetentionPeriod").is_some_and(|days| days > 0);
+        // What is given a status on order goes there directly.
+        if backs_up && end_status == "available" && timing.backing_up_seconds > 0.0 {
+            instance.status = "backing-up".to_owned();
+        }
+        backs_up
+    });
+    if backs_up {
+        if switches.automated_snapshots {
+            automated::begin(emulator, &born.arn, born.restored_from.as_ref());
+        }
+        if end_status == "available" {
             clock::sleep(timing.duration(timing.backing_up_seconds, 0)).await;
         }
     }
     rest(emulator, &born.arn, job, end_status);
-    if end_status == "available" && born.is_restored && switches.available_flaps {
+    if end_status == "available" && born.restored_from.is_some() && switches.available_flaps {
         flap(emulator, born, &switches.flap_status).await;
     }
 }

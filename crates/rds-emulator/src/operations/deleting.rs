@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::sync::Arc;
 
-use super::{Call, Operation, add_snapshot, snapshotting};
+use super::{Call, Operation, add_snapshot, automated, snapshotting};
 use crate::arn::Arn;
 use crate::clock;
 use crate::emulator::{Emulator, locked};
@@ -54,13 +54,14 @@ pub async fn delete_instance(call: &Call, mut parameters: Parameters) -> Result<
             call.find_key(&key.arn, "specified").await?;
         }
     }
-    let (job, snapshot_arn) = {
+    let (job, snapshot_arn, resource_id) = {
         let mut world = locked(&call.emulator.world);
         let job = world.new_job();
         let instance = world.instance(&arn).ok_or_else(not_found)?;
         may_be_deleted(instance, final_snapshot.is_some(), deletes_backups)?;
+        let resource_id = instance.resource_id.clone();
         let snapshot = final_snapshot
-            .map(|identifier| snapshotting::begun(call, instance, identifier, Tags::new(), job));
+            .map(|identifier| snapshotting::begun(&call.emulator, instance, identifier, Tags::new(), job));
         let snapshot_arn = snapshot.as_ref().map(|snapshot| snapshot.arn());
         if let Some(snapshot) = snapshot {
             add_snapshot(call, world.region(&call.scope), snapshot)?;
@@ -69,7 +70,7 @@ pub async fn delete_instance(call: &Call, mut parameters: Parameters) -> Result<
             instance.status = "deleting".to_owned();
             instance.job = job;
         }
-        (job, snapshot_arn)
+        (job, snapshot_arn, resource_id)
     };
     let answer = call.instance_answer(&arn);
     let (emulator, end_status) = (Arc::clone(&call.emulator), call.end_status.clone());
@@ -89,6 +90,10 @@ pub async fn delete_instance(call: &Call, mut parameters: Parameters) -> Result<
         if let Err(error) = remove(&emulator, &arn, job, end_status).await {
             tracing::error!(%arn, %error, "the disk of an instance was not freed");
         }
+        // They stay for a while where the request asks for it (model, DeleteAutomatedBackups).
+        if deletes_backups && locked(&emulator.world).instance(&arn).is_none() {
+            automated::end(&emulator, &arn, &resource_id);
+        }
     });
     Ok(answer)
 }
@@ -99,6 +104,11 @@ fn may_be_deleted(instance: &Instance, with_snapshot: bool, deletes_backups: boo
     if rules::is_busy(status) || (with_snapshot && rules::can_only_be_dropped(status)) {
         let message = format!("Instance {} is currently {status} - try again later.", instance.identifier);
         return Err(Refusal::instance_state(message));
+    }
+    if with_snapshot && instance.replica_of.is_some() {
+        return Err(Refusal::invalid_combination(
+            "FinalDBSnapshotIdentifier can not be specified when deleting a replica instance",
+        ));
     }
     if instance.settings.flag("DeletionProtection") == Some(true) {
         return Err(Refusal::invalid_combination(
@@ -132,7 +142,14 @@ async fn remove(emulator: &Arc<Emulator>, arn: &Arn, job: Job, end_status: Optio
     }
     // An instance that failed early has no directory.
     let freed = if directory.exists() { fs::remove_dir_all(&directory) } else { Ok(()) };
-    locked(&emulator.world).region(&arn.scope).instances.remove(&arn.name);
+    let mut world = locked(&emulator.world);
+    let region = world.region(&arn.scope);
+    if let Some(removed) = region.instances.remove(&arn.name) {
+        // Guide, read replicas: without their source they stand on their own.
+        for replica in region.instances.values_mut() {
+            replica.replica_of.take_if(|source| *source == removed.resource_id);
+        }
+    }
     freed
 }
 
@@ -146,6 +163,11 @@ pub async fn delete_snapshot(call: &Call, mut parameters: Parameters) -> Result<
     let arn = call.own("snapshot", &name).ok_or_else(not_found)?;
     let mut world = locked(&call.emulator.world);
     let snapshot = world.snapshot(&arn).ok_or_else(not_found)?;
+    if snapshot.is_automated {
+        return Err(Refusal::snapshot_state(format!(
+            "Cannot delete {name}: only manual snapshots may be deleted."
+        )));
+    }
     if !rules::snapshot_may_be_deleted(&snapshot.status) && !snapshot.is_running_copy() {
         let message = format!("Cannot delete the snapshot {name}: it is {}.", snapshot.status);
         return Err(Refusal::snapshot_state(message));

@@ -13,7 +13,8 @@ pub async fn instances(call: &Call, mut parameters: Parameters) -> Result<Xml, R
     let operation = Operation::DescribeDBInstances;
     let resource = operation.main_resource(&call.scope, &parameters);
     let name = parameters.text("DBInstanceIdentifier");
-    let filters = parameters.filters(&["db-instance-id", "dbi-resource-id", "engine"])?;
+    let filters =
+        parameters.filters(&["db-cluster-id", "db-instance-id", "dbi-resource-id", "domain", "engine"])?;
     let page = Page::take(&mut parameters)?;
     parameters.finish(&operation.name())?;
     call.allow(&[call.check(operation, &resource, &Tags::new())]).await?;
@@ -31,7 +32,9 @@ pub async fn instances(call: &Call, mut parameters: Parameters) -> Result<Xml, R
         passes(&filters, |filter| match filter {
             "db-instance-id" => vec![&instance.identifier, arn],
             "dbi-resource-id" => vec![&instance.resource_id],
-            _ => vec!["postgres"],
+            "engine" => vec!["postgres"],
+            // It is in no cluster and in no domain.
+            _ => vec![],
         })
     });
     let mut world = locked(&call.emulator.world);
@@ -91,7 +94,7 @@ pub async fn snapshots(call: &Call, mut parameters: Parameters) -> Result<Xml, R
         match kind.as_deref() {
             Some(kind) => seen_as == kind,
             None => {
-                seen_as == "manual"
+                ["manual", "automated"].contains(&seen_as)
                     || (include_shared && seen_as == "shared")
                     || (include_public && seen_as == "public")
             }

@@ -2,12 +2,15 @@
 //! one step, and leaves what takes time to a job in the background.
 
 mod account;
+mod automated;
 mod copying;
 mod creating;
 mod deleting;
 mod describing;
 mod modifying;
+mod replicas;
 mod restoring;
+mod running;
 mod sharing;
 mod snapshotting;
 mod subnet_groups;
@@ -38,6 +41,7 @@ pub enum Operation {
     AddTagsToResource,
     CopyDBSnapshot,
     CreateDBInstance,
+    CreateDBInstanceReadReplica,
     CreateDBSnapshot,
     CreateDBSubnetGroup,
     DeleteDBInstance,
@@ -50,15 +54,19 @@ pub enum Operation {
     ListTagsForResource,
     ModifyDBInstance,
     ModifyDBSnapshotAttribute,
+    RebootDBInstance,
     RemoveTagsFromResource,
     RestoreDBInstanceFromDBSnapshot,
+    StartDBInstance,
+    StopDBInstance,
 }
 
 use Operation::{
-    AddTagsToResource, CopyDBSnapshot, CreateDBInstance, CreateDBSnapshot, CreateDBSubnetGroup,
-    DeleteDBInstance, DeleteDBSnapshot, DescribeAccountAttributes, DescribeDBInstances,
+    AddTagsToResource, CopyDBSnapshot, CreateDBInstance, CreateDBInstanceReadReplica, CreateDBSnapshot,
+    CreateDBSubnetGroup, DeleteDBInstance, DeleteDBSnapshot, DescribeAccountAttributes, DescribeDBInstances,
     DescribeDBSnapshotAttributes, DescribeDBSnapshots, DescribeDBSubnetGroups, ListTagsForResource,
-    ModifyDBInstance, ModifyDBSnapshotAttribute, RemoveTagsFromResource, RestoreDBInstanceFromDBSnapshot,
+    ModifyDBInstance, ModifyDBSnapshotAttribute, RebootDBInstance, RemoveTagsFromResource,
+    RestoreDBInstanceFromDBSnapshot, StartDBInstance, StopDBInstance,
 };
 
 /// Each operation with the kind of its main resource and the parameter that names it.
@@ -66,6 +74,7 @@ const OPERATIONS: &[(Operation, &str, &str)] = &[
     (AddTagsToResource, "", "ResourceName"),
     (CopyDBSnapshot, "snapshot", "TargetDBSnapshotIdentifier"),
     (CreateDBInstance, "db", "DBInstanceIdentifier"),
+    (CreateDBInstanceReadReplica, "db", "DBInstanceIdentifier"),
     (CreateDBSnapshot, "snapshot", "DBSnapshotIdentifier"),
     (CreateDBSubnetGroup, "subgrp", "DBSubnetGroupName"),
     (DeleteDBInstance, "db", "DBInstanceIdentifier"),
@@ -78,8 +87,11 @@ const OPERATIONS: &[(Operation, &str, &str)] = &[
     (ListTagsForResource, "", "ResourceName"),
     (ModifyDBInstance, "db", "DBInstanceIdentifier"),
     (ModifyDBSnapshotAttribute, "snapshot", "DBSnapshotIdentifier"),
+    (RebootDBInstance, "db", "DBInstanceIdentifier"),
     (RemoveTagsFromResource, "", "ResourceName"),
     (RestoreDBInstanceFromDBSnapshot, "db", "DBInstanceIdentifier"),
+    (StartDBInstance, "db", "DBInstanceIdentifier"),
+    (StopDBInstance, "db", "DBInstanceIdentifier"),
 ];
 
 impl Operation {
@@ -110,6 +122,7 @@ impl Operation {
             AddTagsToResource => tagging::add(call, parameters).await,
             CopyDBSnapshot => copying::copy(call, parameters).await,
             CreateDBInstance => creating::create(call, parameters).await,
+            CreateDBInstanceReadReplica => replicas::create(call, parameters).await,
             CreateDBSnapshot => snapshotting::create(call, parameters).await,
             CreateDBSubnetGroup => subnet_groups::create(call, parameters).await,
             DeleteDBInstance => deleting::delete_instance(call, parameters).await,
@@ -122,8 +135,11 @@ impl Operation {
             ListTagsForResource => tagging::list(call, parameters).await,
             ModifyDBInstance => modifying::modify(call, parameters).await,
             ModifyDBSnapshotAttribute => sharing::modify(call, parameters).await,
+            RebootDBInstance => running::reboot(call, parameters).await,
             RemoveTagsFromResource => tagging::remove(call, parameters).await,
             RestoreDBInstanceFromDBSnapshot => restoring::restore(call, parameters).await,
+            StartDBInstance => running::start(call, parameters).await,
+            StopDBInstance => running::stop(call, parameters).await,
         }
     }
 }
@@ -387,7 +403,7 @@ mod tests {
             let parameters = Parameters::parse("", &format!("{parameter}=arn:aws:x"));
             assert_eq!(operation.main_resource(&scope, &parameters), "arn:aws:x");
         }
-        assert_eq!(Operation::named("RebootDBInstance"), None);
+        assert_eq!(Operation::named("DescribeDBClusters"), None);
     }
 
     #[test]

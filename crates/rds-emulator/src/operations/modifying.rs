@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Call, Operation};
+use super::{Call, Operation, automated};
 use crate::arn::Arn;
 use crate::clock;
 use crate::emulator::{Emulator, locked};
-use crate::model::{Instance, Job};
+use crate::model::{Instance, Job, Region};
 use crate::query::{Parameters, Tags};
 use crate::refusal::Refusal;
 use crate::rules;
@@ -18,6 +18,7 @@ struct Change {
     chosen: Settings,
     immediately: bool,
     password: Option<String>,
+    new_name: Option<String>,
     engine_version: Option<String>,
     logs_on: Option<Vec<String>>,
     logs_off: Option<Vec<String>>,
@@ -29,6 +30,7 @@ impl Change {
             chosen: Settings::take(parameters, Taker::Modify)?,
             immediately: parameters.flag("ApplyImmediately")?.unwrap_or(false),
             password: parameters.text("MasterUserPassword"),
+            new_name: parameters.text("NewDBInstanceIdentifier"),
             engine_version: parameters.text("EngineVersion"),
             logs_on: parameters.list("CloudwatchLogsExportConfiguration.EnableLogTypes", "member"),
             logs_off: parameters.list("CloudwatchLogsExportConfiguration.DisableLogTypes", "member"),
@@ -39,6 +41,7 @@ impl Change {
     fn is_empty(&self) -> bool {
         self.chosen.is_empty()
             && self.password.is_none()
+            && self.new_name.is_none()
             && self.engine_version.is_none()
             && self.logs_on.is_none()
             && self.logs_off.is_none()
@@ -48,7 +51,8 @@ impl Change {
     fn is_already(&self, instance: &Instance) -> Result<bool, Refusal> {
         let now = instance.settings.overlaid(&instance.pending).overlaid(&instance.coming);
         let waits = self.immediately && instance.pending.has_any_of(&self.chosen);
-        Ok(self.password.is_none() && !waits && now.overlaid(&self.chosen) == now && self.logs(&now)? == now)
+        let is_same = self.password.is_none() && self.new_name.is_none() && !waits;
+        Ok(is_same && now.overlaid(&self.chosen) == now && self.logs(&now)? == now)
     }
 
     /// The settings with the logs that the request turns on and off.
@@ -74,7 +78,9 @@ impl Change {
         instance.settings = with_logs.grown(&now)?;
         // What is to be as it is waits no longer.
         instance.pending = instance.pending.overlaid(&later).without(&instance.settings);
+        instance.pending_name = self.new_name.or(instance.pending_name.take());
         if self.immediately {
+            instance.coming_name = instance.pending_name.take().or(instance.coming_name.take());
             // Everything that waits is applied with it (model, ApplyImmediately).
             instance.coming = instance.coming.overlaid(&std::mem::take(&mut instance.pending));
         }
@@ -88,13 +94,16 @@ impl Change {
 pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusal> {
     let operation = Operation::ModifyDBInstance;
     let name = parameters.required("DBInstanceIdentifier")?;
-    let change = Change::take(&mut parameters)?;
+    let mut change = Change::take(&mut parameters)?;
     parameters.finish(&operation.name())?;
 
     let mut checks = vec![call.check(operation, &call.scope.resolve("db", &name), &Tags::new())];
     checks.extend(call.group_checks(operation, &change.chosen, &Tags::new()));
     call.allow(&checks).await?;
 
+    if let Some(new_name) = change.new_name.take() {
+        change.new_name = Some(rules::instance_identifier(&new_name)?);
+    }
     change.password.as_deref().map(rules::master_password).transpose()?;
     super::creating::known_engine(&call.emulator, "postgres", change.engine_version.as_deref())?;
     let not_found = || Refusal::instance_not_found(&name);
@@ -103,6 +112,7 @@ pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
     let (job, status) = {
         let mut world = locked(&call.emulator.world);
         let job = world.new_job();
+        check_relations(world.region(&call.scope), &arn.name, &change)?;
         let instance = world.instance(&arn).ok_or_else(not_found)?;
         if !rules::may_be_modified(&instance.status) {
             let message = format!("Database instance is not in available state: it is {}.", instance.status);
@@ -113,7 +123,9 @@ pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         }
         let before = instance.settings.clone();
         change.begin(instance, job)?;
-        let status = if instance.settings != before || !instance.coming.is_empty() {
+        let status = if instance.coming_name.is_some() {
+            Some("renaming")
+        } else if instance.settings != before || !instance.coming.is_empty() {
             Some("modifying")
         } else {
             instance.pending_password.as_ref().map(|_| "resetting-master-credentials")
@@ -126,6 +138,22 @@ pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
     let (emulator, end_status) = (Arc::clone(&call.emulator), call.end_status());
     tokio::spawn(async move { carry_out(&emulator, &arn, job, status, end_status).await });
     Ok(answer)
+}
+
+/// Refuses what the other instances forbid.
+fn check_relations(region: &Region, name: &str, change: &Change) -> Result<(), Refusal> {
+    if change.new_name.as_ref().is_some_and(|name| region.instances.contains_key(name)) {
+        return Err(Refusal::instance_exists());
+    }
+    let Some(instance) = region.instances.get(name) else { return Ok(()) };
+    let has_replicas = region.replicas(&instance.resource_id).next().is_some();
+    if has_replicas && change.chosen.number("BackupRetentionPeriod") == Some(0) {
+        // Model, BackupRetentionPeriod.
+        return Err(Refusal::invalid_combination(
+            "BackupRetentionPeriod cannot be 0 for an instance that is a source of read replicas.",
+        ));
+    }
+    Ok(())
 }
 
 /// Lets the time of a modification pass, and then makes it.
@@ -150,10 +178,26 @@ async fn carry_out(emulator: &Arc<Emulator>, arn: &Arn, job: Job, status: Option
     {
         tracing::error!(%arn, %error, "the master password was not changed");
     }
-    if let Some(instance) = locked(&emulator.world).instance_in(arn, job) {
+    finish(emulator, arn, job, &end_status);
+}
+
+/// Makes what a modification has changed the present state, and gives the instance its new name.
+fn finish(emulator: &Emulator, arn: &Arn, job: Job, end_status: &str) {
+    let without_backups = {
+        let mut world = locked(&emulator.world);
+        let Some(instance) = world.instance_in(arn, job) else { return };
         instance.settings = instance.settings.overlaid(&std::mem::take(&mut instance.coming));
         instance.pending_password = None;
-        instance.status = end_status;
+        instance.status = end_status.to_owned();
         instance.job = None;
+        let backs_up = instance.settings.number("BackupRetentionPeriod") != Some(0);
+        let without_backups = (!backs_up).then(|| instance.resource_id.clone());
+        if let Some(new_name) = instance.coming_name.take() {
+            world.region(&arn.scope).rename(&arn.name, new_name);
+        }
+        without_backups
+    };
+    if let Some(resource_id) = without_backups {
+        automated::end(emulator, arn, &resource_id);
     }
 }

@@ -67,6 +67,10 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
         pending: Settings::default(),
         coming: Settings::default(),
         pending_password: None,
+        pending_name: None,
+        coming_name: None,
+        replica_of: None,
+        initialising: None,
         has_aws_backup: false,
         engine_version: call.emulator.postgres.version.clone(),
         master_username: snapshot.origin.master_username.clone(),
@@ -86,10 +90,10 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
     tokio::spawn(async move {
         let timing = emulator.timing();
         let done = clock::now() + timing.duration(timing.restore_seconds, archive.content_bytes);
-        let started =
-            start(&emulator, archive, &resource_id, chosen_port.unwrap_or(snapshot.origin.port)).await;
+        let port = chosen_port.unwrap_or(snapshot.origin.port);
+        let started = start(&emulator, Arc::clone(&archive), &resource_id, port).await;
         clock::sleep_until(done).await;
-        let born = Born { arn: job_arn, resource_id, job, is_restored: true };
+        let born = Born { arn: job_arn, resource_id, job, restored_from: Some(archive) };
         hand_over(&emulator, born, started, &end_status).await;
     });
     Ok(call.instance_answer(&arn))
@@ -130,7 +134,8 @@ fn restorable(call: &Call, name: &str, text: &str) -> Result<(Snapshot, Arc<Arch
     Ok((snapshot.clone(), archive))
 }
 
-async fn start(
+/// Makes a server of an archive.
+pub async fn start(
     emulator: &Arc<Emulator>,
     archive: Arc<Archive>,
     resource_id: &str,

@@ -39,6 +39,11 @@ pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
     let arn = call.own("snapshot", &name).ok_or_else(not_found)?;
     let mut world = locked(&call.emulator.world);
     let snapshot = world.snapshot(&arn).ok_or_else(not_found)?;
+    if snapshot.is_automated {
+        return Err(Refusal::snapshot_state(format!(
+            "The snapshot {name} is automated and cannot be shared: copy it first."
+        )));
+    }
     if snapshot.status != "available" {
         return Err(Refusal::snapshot_state(format!("The snapshot {name} is not in the available state.")));
     }

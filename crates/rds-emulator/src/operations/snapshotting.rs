@@ -44,7 +44,7 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
                 format!("Instance {} is not currently in the available state.", instance.identifier);
             return Err(Refusal::instance_state(message));
         }
-        let snapshot = begun(call, instance, identifier, tags, job);
+        let snapshot = begun(&call.emulator, instance, identifier, tags, job);
         let arn = snapshot.arn();
         add_snapshot(call, world.region(&call.scope), snapshot)?;
         if let Some(instance) = world.instance(&instance_arn) {
@@ -65,13 +65,13 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
 }
 
 /// The snapshot of an instance at the moment at which it is asked for.
-pub fn begun(call: &Call, instance: &Instance, identifier: String, tags: Tags, job: Job) -> Snapshot {
+pub fn begun(emulator: &Emulator, instance: &Instance, identifier: String, tags: Tags, job: Job) -> Snapshot {
     let now = clock::now();
-    let timing = call.emulator.timing();
+    let timing = emulator.timing();
     // Tags that are given stand in place of the instance's, even if the instance passes its tags on (guide, tagging).
     let inherits = tags.is_empty() && instance.settings.flag("CopyTagsToSnapshot") == Some(true);
     Snapshot {
-        scope: call.scope.clone(),
+        scope: instance.scope.clone(),
         identifier,
         status: "creating".to_owned(),
         job,
@@ -82,6 +82,8 @@ pub fn begun(call: &Call, instance: &Instance, identifier: String, tags: Tags, j
         shared_with: BTreeMap::new(),
         option_group: instance.settings.text("OptionGroupName").unwrap_or_default().to_owned(),
         source: None,
+        keys: vec![instance.key.as_ref().map(|key| key.arn.clone())],
+        is_automated: false,
         copied: None,
         origin: instance.as_origin(now),
         full_bytes: None,
@@ -126,6 +128,19 @@ async fn back_up(
     job: Job,
 ) -> io::Result<(Arc<Archive>, OffsetDateTime)> {
     let started = clock::now();
+    let (archive, moment) = pack(emulator, instance).await?;
+    let timing = emulator.timing();
+    let progress =
+        Progress { started, duration: timing.duration(timing.snapshot_seconds, archive.content_bytes) };
+    if let Some(snapshot) = locked(&emulator.world).snapshot_in(snapshot, job) {
+        snapshot.progress = Some(progress);
+    }
+    clock::sleep_until(progress.end()).await;
+    Ok((Arc::new(archive), moment))
+}
+
+/// Backs up a running server, and says before which moment everything committed is in the archive.
+pub async fn pack(emulator: &Arc<Emulator>, instance: &Arn) -> io::Result<(Archive, OffsetDateTime)> {
     let (port, key, resource_id) = {
         let mut world = locked(&emulator.world);
         let instance = world.instance(instance).ok_or_else(|| io::Error::other("the instance is gone"))?;
@@ -143,16 +158,7 @@ async fn back_up(
     };
     let path = emulator.archive_path()?;
     let worker = Arc::clone(emulator);
-    let (archive, moment) =
-        tokio::task::spawn_blocking(move || worker.postgres.back_up(port, &path, &seal, data_key)).await??;
-    let timing = emulator.timing();
-    let progress =
-        Progress { started, duration: timing.duration(timing.snapshot_seconds, archive.content_bytes) };
-    if let Some(snapshot) = locked(&emulator.world).snapshot_in(snapshot, job) {
-        snapshot.progress = Some(progress);
-    }
-    clock::sleep_until(progress.end()).await;
-    Ok((Arc::new(archive), moment))
+    tokio::task::spawn_blocking(move || worker.postgres.back_up(port, &path, &seal, data_key)).await?
 }
 
 /// A key that cannot be used, among the reasons why work in the background fails.

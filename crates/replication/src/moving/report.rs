@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::pacing::{StageReport, is_zero};
 use crate::pacing::Stage;
+use crate::pacing::{StageReport, is_zero};
 use crate::secret::Pointer;
 use crate::{Error, ErrorName};
 
