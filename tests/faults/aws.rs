@@ -156,6 +156,12 @@ impl Aws {
         self.runtime.block_on(request.send()).unwrap().secret_string.unwrap()
     }
 
+    /// Writes the secret, as an operator does.
+    pub fn put_secret(&self, secret: &str, text: &str) {
+        let request = self.secrets.put_secret_value().secret_id(secret).secret_string(text);
+        self.runtime.block_on(request.send()).unwrap();
+    }
+
     /// What a version of the secret names.
     pub fn pointer(&self, secret: &str, stage: &str) -> Pointer {
         Secret::parse(&self.secret(secret, stage)).unwrap().pointer

@@ -385,6 +385,21 @@ impl<'a> Lane<'a> {
         }
     }
 
+    /// Edits a field of the secret, as an operator does; what it says by then.
+    pub fn edit_secret(&self) -> Value {
+        let secret = &self.pair.destination["SecretArn"];
+        let mut fields: Value = serde_json::from_str(&self.destination.secret(secret, "AWSCURRENT")).unwrap();
+        fields["note"] = json!(fields["note"].as_u64().unwrap_or(0) + 1);
+        self.destination.put_secret(secret, &fields.to_string());
+        fields["note"].take()
+    }
+
+    /// What the field says that is edited so.
+    pub fn note_in_secret(&self) -> Value {
+        let text = self.destination.secret(&self.pair.destination["SecretArn"], "AWSCURRENT");
+        serde_json::from_str::<Value>(&text).unwrap()["note"].take()
+    }
+
     /// The instance that the secret names.
     pub fn live(&self) -> Result<Instance, String> {
         let host = self.pointer().host;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_sfn::types::ExecutionStatus;
+use replication::naming::InstanceIdentifier;
 use serde_json::{Value, json};
 
 use crate::calls::Machine;
@@ -29,6 +30,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ("a rollback while its version is being deleted", a_rollback_while_its_version_is_being_deleted),
     ("a version is deleted while the secret moves to it", a_version_is_deleted_while_the_secret_moves_to_it),
     ("a rollback to a version that does not exist", a_rollback_to_a_version_that_does_not_exist),
+    ("the secret changes while it moves", the_secret_changes_while_it_moves),
     ("two rollbacks at once", two_rollbacks_at_once),
     ("a snapshot is deleted while its version is written on it", a_snapshot_is_deleted_meanwhile),
 ];
@@ -45,6 +47,7 @@ pub const WITH_NEW_PASSWORDS: &[Scenario] = &[
         "rotate: a version is deleted while the secret moves to it",
         a_version_is_deleted_while_the_secret_moves_to_it,
     ),
+    ("rotate: the secret changes while it moves", the_secret_changes_while_it_moves),
     ("rotate: two rollbacks at once", two_rollbacks_at_once),
     ("rotate: two rollbacks to one version at once", two_rollbacks_to_one_version_at_once),
     ("rotate: the new password cannot be read for a moment", the_new_password_cannot_be_read_for_a_moment),
@@ -93,7 +96,7 @@ fn a_rollback_is_killed_again_and_again(lane: &Lane<'_>) -> Result<(), String> {
 fn a_rollback_and_a_replication_at_the_same_time(lane: &Lane<'_>) -> Result<(), String> {
     let changes = [
         ("Restore", "rds", "RestoreDBInstanceFromDBSnapshot"),
-        ("RotateSecret", "secretsmanager", "PutSecretValue"),
+        ("RotateSecret", "secretsmanager", "UpdateSecretVersionStage"),
         ("RotateSecret", "rds", "AddTagsToResource"),
         ("Prune", "rds", "DeleteDBInstance"),
     ];
@@ -109,7 +112,7 @@ fn a_rollback_and_a_replication_at_the_same_time(lane: &Lane<'_>) -> Result<(), 
         both_have_ended_well(lane, &rollback, &replication)
             .map_err(|wrong| format!("with the replication held at {action}: {wrong}"))?;
     }
-    let changes = [("secretsmanager", "PutSecretValue"), ("rds", "RemoveTagsFromResource")];
+    let changes = [("secretsmanager", "UpdateSecretVersionStage"), ("rds", "RemoveTagsFromResource")];
     for (service, action) in changes {
         // From the newest to the one before, which stays when a newer one comes.
         lane.clean_run(Machine::Destination)?;
@@ -211,21 +214,37 @@ fn with_prune_held_at(
     lane.clean_run(Machine::Destination)
 }
 
-/// The rollback has looked at its version for the last time, and the call that moves the secret is held up until the version
-/// is superseded and gone.
+/// The rollback has seen its version for the last time, and the call that moves the secret is held up until the version is
+/// gone: a replication has superseded it, and the secret has moved meanwhile; or somebody has deleted it by hand.
 ///
 /// > A rollback whose version is deleted at the very moment at which the secret moves fails, and the secret is taken back
 /// > at once.
 fn a_version_is_deleted_while_the_secret_moves_to_it(lane: &Lane<'_>) -> Result<(), String> {
+    let superseded = |_: &InstanceIdentifier| {
+        let replication = lane.finish(lane.start(Machine::Destination), || {});
+        replication.ended.require_success().map(|()| replication.started.id.to_string())
+    };
+    deleted_while_the_secret_moves(lane, &superseded)?;
+    let by_hand = |version: &InstanceIdentifier| {
+        lane.destination.delete_instance(version.as_str());
+        lane.live_replication()
+    };
+    deleted_while_the_secret_moves(lane, &by_hand)?;
+    lane.clean_run(Machine::Destination)
+}
+
+/// `delete` brings the deletion about and says which replication is to be live in the end.
+fn deleted_while_the_secret_moves(
+    lane: &Lane<'_>,
+    delete: &dyn Fn(&InstanceIdentifier) -> Result<String, String>,
+) -> Result<(), String> {
     lane.clean_run(Machine::Destination)?;
     let oldest = lane.own_instances().into_iter().min_by_key(|one| one.tags.version()).ok_or("no copy")?;
     let goal = Goal::of(&oldest.tags).ok_or("the oldest copy has no version")?;
-    // A new password has a version of the secret of its own before.
-    let nth = if lane.rotates { 2 } else { 1 };
-    let hold = hold_nth(lane, "RotateSecret", "secretsmanager", "PutSecretValue", nth);
+    let hold = hold(lane, "RotateSecret", "secretsmanager", "UpdateSecretVersionStage");
     let rollback = lane.start_rollback(Machine::Rollback, goal);
     wait_for("the rollback is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
-    let replication = lane.finish(lane.start(Machine::Destination), || {});
+    let expected = delete(&oldest.identifier)?;
     // Nobody watches the secret meanwhile: for a moment it names what is deleted.
     let execution = lane.execution_of(Machine::Rollback, &rollback);
     wait_for("the rollback ends", SETTLE_LIMIT, || {
@@ -233,13 +252,46 @@ fn a_version_is_deleted_while_the_secret_moves_to_it(lane: &Lane<'_>) -> Result<
     });
     lane.switches.take_back(&hold);
     let rollback = lane.finish(rollback, || {});
-    replication.ended.require_success()?;
     let Ended::Failure(execution) = &rollback.ended else {
         return Err(format!("it ended {:?}", rollback.ended));
     };
     lane.check_name(execution)?;
-    require(lane.live_replication()? == replication.started.id.as_str(), || {
-        format!("the secret names {}, not the new copy", lane.pointer().host)
+    require(lane.live_replication()? == expected, || {
+        format!("the secret names {}, not what is to be live", lane.pointer().host)
+    })?;
+    lane.check_readers()
+}
+
+/// The call that moves the secret is held up: an operator edits the secret, and a newer version goes live. What was decided
+/// from what was read before is refused, and decided again.
+///
+/// > An edit of the secret that is made while it moves is kept, and so is a newer version that has gone live meanwhile.
+fn the_secret_changes_while_it_moves(lane: &Lane<'_>) -> Result<(), String> {
+    lane.clean_run(Machine::Destination)?;
+    let hold_it = || hold(lane, "RotateSecret", "secretsmanager", "UpdateSecretVersionStage");
+    let held = |hold: &Standing| {
+        wait_for("the move is held", SETTLE_LIMIT, || lane.switches.has_hit(hold).then_some(()));
+    };
+    let hold = hold_it();
+    let replication = lane.start(Machine::Destination);
+    held(&hold);
+    let note = lane.edit_secret();
+    let replication = lane.finish(replication, || {});
+    lane.switches.take_back(&hold);
+    replication.ended.require_success()?;
+    require(lane.live_replication()? == replication.started.id.as_str(), || "it is not live".to_owned())?;
+    require(lane.note_in_secret() == note, || "the edit is lost".to_owned())?;
+
+    let hold = hold_it();
+    let older = lane.start(Machine::Destination);
+    held(&hold);
+    let newer = lane.finish(lane.start(Machine::Destination), || {});
+    let older = lane.finish(older, || {});
+    lane.switches.take_back(&hold);
+    newer.ended.require_success()?;
+    older.ended.require_success()?;
+    require(lane.live_replication()? == newer.started.id.as_str(), || {
+        format!("an older version took the place of the newer: {}", lane.pointer().host)
     })?;
     lane.check_readers()?;
     lane.clean_run(Machine::Destination)
@@ -333,7 +385,7 @@ fn a_snapshot_is_deleted_meanwhile(lane: &Lane<'_>) -> Result<(), String> {
     lane.clean_run(Machine::Destination)
 }
 
-/// Secrets Manager shows a version of the secret late, once just after it was written and once when RDS has its password.
+/// Secrets Manager shows the stored passwords late, once just after they were written and once when RDS has the password.
 fn the_new_password_cannot_be_read_for_a_moment(lane: &Lane<'_>) -> Result<(), String> {
     for nth in [3, 5] {
         // On a busy machine a call may be made again by itself, and then another one is hit: the reading of what is current,
@@ -369,11 +421,7 @@ fn the_new_password_is_not_there_at(lane: &Lane<'_>, nth: u64) -> Result<bool, S
 
 /// Holds a task's first call of an operation, before its effect.
 fn hold(lane: &Lane<'_>, task: &str, service: &str, action: &str) -> Standing {
-    hold_nth(lane, task, service, action, 1)
-}
-
-fn hold_nth(lane: &Lane<'_>, task: &str, service: &str, action: &str, nth: u64) -> Standing {
-    order(lane, task, service, action, nth, json!({"effect": "slow", "seconds": HELD_SECONDS}))
+    order(lane, task, service, action, 1, json!({"effect": "slow", "seconds": HELD_SECONDS}))
 }
 
 fn order(lane: &Lane<'_>, task: &str, service: &str, action: &str, nth: u64, effect: Value) -> Standing {

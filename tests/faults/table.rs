@@ -144,13 +144,6 @@ fn of_operation(point: &Point) -> Vec<Fault> {
         ending: Ending::Failure(vec![name]),
         ..once("")
     };
-    let of_put = || {
-        vec![
-            lasting("EncryptionFailure", &["KeyNotAccessible"]),
-            lasting("LimitExceededException", &["QuotaExceeded", "Throttled"]),
-            lasting("ResourceNotFoundException", &["NotFound", "Rejected"]),
-        ]
-    };
     match (point.task.as_str(), point.action.as_str()) {
         // RDS reads may be late: what was just made is not there for a moment.
         ("Snapshot", "DescribeDBSnapshots") => vec![once("DBSnapshotNotFound")],
@@ -224,17 +217,24 @@ fn of_operation(point: &Point) -> Vec<Fault> {
             lasting("DBInstanceNotFound", &["Rejected"]),
             lasting("KMSKeyNotAccessibleFault", &["KeyNotAccessible", "Rejected"]),
         ],
-        // A twin of the call was quicker, and what it has put cannot be read for a moment.
-        ("RotateSecret", "PutSecretValue") if point.rotates && point.occurrence == 1 => {
-            let mut faults = of_put();
-            faults.push(once("ResourceExistsException"));
-            faults
-        }
         ("RotateSecret" | "Restore", "GetSecretValue") => vec![
             lasting("ResourceNotFoundException", &["NotFound"]),
             lasting("DecryptionFailure", &["KeyNotAccessible", "Rejected"]),
         ],
-        ("RotateSecret", "PutSecretValue") => of_put(),
+        // With ResourceExistsException a concurrent call was quicker, and what it has put cannot be seen for a moment.
+        ("RotateSecret", "PutSecretValue") => vec![
+            once("ResourceExistsException"),
+            lasting("EncryptionFailure", &["KeyNotAccessible"]),
+            lasting("LimitExceededException", &["QuotaExceeded", "Throttled"]),
+            lasting("ResourceNotFoundException", &["NotFound", "Rejected"]),
+        ],
+        // Somebody else has changed the secret, once or again and again.
+        ("RotateSecret", "UpdateSecretVersionStage") => vec![
+            once("InvalidParameterException"),
+            lasting("InvalidParameterException", &["SecretNotMoved"]),
+            lasting("ResourceNotFoundException", &["SecretNotMoved"]),
+            lasting("LimitExceededException", &["QuotaExceeded", "Throttled"]),
+        ],
         ("Prune", "DeleteDBInstance") => vec![
             once("DBInstanceNotFound"),
             once("InvalidDBInstanceState"),

@@ -24,6 +24,7 @@ _SECRET_OUTCOMES = {
     "alreadyMoved": "named it already",
     "newerIsLive": "newer one is live",
     "heldBack": "held back",
+    "prepared": "being prepared",
     "instanceBusy": "instance is busy",
     "passwordPending": "password pending",
 }

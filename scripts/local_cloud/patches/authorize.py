@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextvars
 import json
-import re
 from typing import Any, Awaitable, Callable, Optional
 from urllib.parse import parse_qs
 

@@ -6,51 +6,70 @@ use crate::account::text;
 use crate::cloud::Cloud;
 use crate::pair::{Pair, contents, fill, password};
 
-/// Two replications and a rollback: after each, what is in the secret opens the copy that it names, and the source's
-/// password opens none. No password is anywhere else, and a secret that cannot be kept safely is left alone.
+/// Replications and rollbacks while every version gets a password of its own, and when no more does: after each, what is in
+/// the secret opens the version that it names. No password is anywhere else, and a secret that cannot be kept safely is
+/// left alone.
 ///
 /// > With MasterPassword=rotate the secret's credentials open the copy that it names, and the source's do not.
+/// > A version keeps its password: what opens it returns to the secret with it, under MasterPassword=keep too, and with a
+/// > version that has none of its own what readers used before.
 /// > A new master password reaches no state document, no history and no log.
 /// > A binary secret is refused and stays as it was.
 pub fn only_the_secret_opens_a_copy(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
-    let pair = Pair::deploy(cloud, "rotating", &[], &[("MasterPassword", "rotate")]);
+    let pair =
+        Pair::deploy(cloud, "rotating", &[], &[("MasterPassword", "rotate"), ("NoOfOlderInstances", "2")]);
     let sources_password = password();
     let source = a.create_database(&pair.database(), &sources_password, &[]);
     fill(a, &source, &sources_password, 10);
-    let secret = |host: &str, prefix: &str, username: &str, password: &str| {
+    let secret = |host: &str, prefix: &str, password: &str| {
         format!(
-            r#"{{"username":"{username}","db_host":"{host}","password":"{password}","port":5432.0,"note":"h\u00e9","db_prefix":"{prefix}"}}"#
+            r#"{{"username":"shop_owner","db_host":"{host}","password":"{password}","port":5432.0,"note":"h\u00e9","db_prefix":"{prefix}"}}"#
         )
     };
-    pair.put_secret(&secret("", "", "somebody", "something"));
+    pair.put_secret(&secret("", "", &sources_password));
 
     let mut passwords = vec![sources_password.clone()];
-    let mut moved = |before: &str| {
+    // What the secret says after a move, and its password, which opens the version that it names, as no other does.
+    let moved = |before: &str, others: &[String]| {
         let copy = pair.current_copy();
         let now = pair.secret();
         let password = text(&serde_json::from_str::<Value>(&now).unwrap()["password"]);
-        assert!(!passwords.contains(&password), "each move brings a password of its own");
-        assert_eq!(now, secret(&copy.host, "rotating-copy", "shop_owner", &password));
+        assert_eq!(now, secret(&copy.host, "rotating-copy", &password));
         assert_eq!(pair.secret_at("AWSPREVIOUS"), before);
         assert_eq!(contents(b, &copy, &password), contents(a, &source, &sources_password));
-        assert!(passwords.iter().all(|older| !b.opens(&copy, older)), "an older password opens it");
-        passwords.push(password);
-        now
+        let of_others = others.iter().filter(|other| **other != password);
+        assert_eq!(of_others.filter(|other| b.opens(&copy, other)).count(), 0, "another password opens it");
+        (now, password)
     };
     let first = pair.replicate();
-    let first_secret = moved(&secret("", "", "somebody", "something"));
+    let (first_secret, of_first) = moved(&secret("", "", &sources_password), &passwords);
+    assert!(!passwords.contains(&of_first), "every version has a password of its own");
+    passwords.push(of_first.clone());
     let second = pair.replicate();
-    let second_secret = moved(&first_secret);
+    let (second_secret, of_second) = moved(&first_secret, &passwords);
+    assert!(!passwords.contains(&of_second), "every version has a password of its own");
+    passwords.push(of_second.clone());
     let back = pair.try_roll_back(&json!({"version": "previous"}));
     assert_eq!(back["status"], "SUCCEEDED", "{back}");
-    moved(&second_secret);
+    let (secret_of_rollback, again) = moved(&second_secret, &passwords);
+    assert!(again == of_first, "a version keeps its password");
+    assert_eq!(secret_of_rollback, first_secret);
+
+    b.deploy(&pair.stack(b), &[("MasterPassword", "keep")]);
+    pair.roll_back(&json!({"version": 2}));
+    let (before, again) = moved(&secret_of_rollback, &passwords);
+    assert!(again == of_second, "the password returns with its version under keep too");
+    let third = pair.replicate();
+    let (before, original) = moved(&before, &passwords);
+    assert!(original == sources_password, "what readers used before returns");
+    pair.roll_back(&json!({"version": "previous"}));
+    let (_, again) = moved(&before, &passwords);
+    assert!(again == of_second);
 
     let back = text(&back["executionArn"]);
-    let (to_first, to_second) = (first.destination.unwrap(), second.destination.unwrap());
-    for (account, execution) in
-        [(a, &first.source), (a, &second.source), (b, &to_first), (b, &to_second), (b, &back)]
-    {
+    let to_each = [first, second, third].map(|run| [(a, run.source), (b, run.destination.unwrap())]);
+    for (account, execution) in &[to_each.concat(), vec![(b, back)]].concat() {
         let history = Value::from(account.history(execution)).to_string();
         assert!(history.contains("ExecutionSucceeded"));
         let all = history + &account.execution(execution).to_string();
@@ -66,6 +85,7 @@ pub fn only_the_secret_opens_a_copy(cloud: &Cloud) {
         );
     }
 
+    let own_instances = pair.versions();
     let named = ["--secret-id", pair.destination["SecretArn"].as_str()];
     b.aws(&[&["secretsmanager", "put-secret-value", "--secret-binary", "no text"], &named[..]].concat());
     let read = || b.aws(&[&["secretsmanager", "get-secret-value"], &named[..]].concat());
@@ -76,5 +96,5 @@ pub fn only_the_secret_opens_a_copy(cloud: &Cloud) {
     assert_eq!(execution["error"], "SecretInvalid", "{execution}");
     assert_eq!(pair.try_roll_back(&json!({"version": 2}))["error"], "SecretInvalid");
     assert_eq!(read(), binary, "the secret is as it was");
-    assert_eq!(pair.versions(), [1, 2]);
+    assert_eq!(pair.versions(), own_instances);
 }
