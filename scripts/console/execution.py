@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 #: Where each task leaves its result in the machine's document.
 RESULTS = {
+    "MakeRoom": "room",
     "CreateLatestSnapshot": "SourceDBSnapshot",
     "CopyEncryptedSnapshot": "targetDBSnapshot",
     "ShareStatusWithTargetAccount": "share",
@@ -20,8 +21,8 @@ RESULTS = {
     "UpdateSecretWithDBValue": "secret",
     "CleanOlderDBInstances": "prune",
 }
-#: The states that only carry a failure to its end; the state that failed is the one before them.
-_FAILURE_STATES = {"NotifyFailure", "UnexpectedStatus"}
+#: The states that only report what another one has done; that is the one before them.
+_REPORTING_STATES = {"NotifyFailure", "NotifyUndeleted", "UnexpectedStatus"}
 _IDENTIFIER = re.compile(r"\d{8}t\d{6}z-[0-9a-f]{6}$")
 
 
@@ -100,9 +101,9 @@ class Execution:
 
     @property
     def stage(self):
-        """The task that the execution is about: the newest one that is not busy reporting a failure."""
+        """The task that the execution is about: the newest one that does not report about another."""
         for state in reversed(self.states):
-            if state.kind == "Task" and state.name not in _FAILURE_STATES:
+            if state.kind == "Task" and state.name not in _REPORTING_STATES:
                 return state.name
         return ""
 
@@ -110,6 +111,37 @@ class Execution:
     def name(self):
         """The execution's own name, the last part of its ARN."""
         return self.arn.rsplit(":", 1)[-1]
+
+    @property
+    def superseded(self) -> bool:
+        """Whether it ended before it copied anything, because the live version has newer data."""
+        return self.result("CopySharedSnapshotInTargetAccount").get("status") == "Superseded"
+
+    def pruned(self) -> list[dict]:
+        """What its two prunes last reported, the one that makes room first."""
+        found = (self.document.get(name) for name in ("room", "prune"))
+        return [result for result in found if isinstance(result, dict)]
+
+    def left(self) -> dict[str, str]:
+        """What it wanted to delete and could not: the reasons by identifier."""
+        things = (one for result in self.pruned() for one in _list(result.get("left")))
+        return {one["identifier"]: str(one.get("reason", "")) for one in things if isinstance(one, dict) and "identifier" in one}
+
+    def planned(self) -> set[str]:
+        """The identifiers of what it deletes or has deleted."""
+        things = (one for result in self.pruned() for one in _list(result.get("planned")))
+        return {str(one.get("identifier", "")) if isinstance(one, dict) else str(one) for one in things}
+
+    def told(self) -> list[str]:
+        """What stays undeleted for so long that operators were told of it."""
+        return [str(text) for result in self.pruned() for text in _list(result.get("tell"))]
+
+    def room_failure(self) -> str:
+        """Why room could not be made before the run went on; empty if it could."""
+        failure = self.document.get("roomFailure")
+        if not isinstance(failure, dict):
+            return ""
+        return f"{failure.get('Error', '')}: {readable_cause(str(failure.get('Cause', '')))}"
 
     def how_it_failed(self, machine):
         """Lines for a person: which of the machines it was, where it ended, and why."""
@@ -142,7 +174,7 @@ class Execution:
         tasks = [state for state in self.states if state.kind == "Task"]
         seconds = {}
         for state, following in zip(tasks, [*(task.at for task in tasks[1:]), end]):
-            if state.name not in _FAILURE_STATES:
+            if state.name not in _REPORTING_STATES:
                 seconds[state.name] = seconds.get(state.name, 0.0) + (following - state.at).total_seconds()
         return {name: round(length, 1) for name, length in seconds.items()}
 
@@ -178,6 +210,10 @@ class Execution:
         self.document = _object(text) or self.document
 
 
+def _list(value: object) -> list:
+    return value if isinstance(value, list) else []
+
+
 def _object(text):
     """The JSON object in a text, empty if there is none."""
     document = json.loads(text) if text else None
@@ -191,4 +227,3 @@ def readable_cause(cause):
     except ValueError:
         return cause
     return wrapped.get("errorMessage", cause) if isinstance(wrapped, dict) else cause
-

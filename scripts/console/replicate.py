@@ -1,5 +1,7 @@
 """Starts one replication and follows it through both accounts."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
@@ -9,13 +11,12 @@ from datetime import datetime, timezone
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .account import Account, take_accounts, use_local_cloud
+from .account import Account, parse, take_accounts, use_local_cloud, wanted_output
 from .execution import Execution, execution_arn, replication_id
 from .failure import Failure
+from .hints import DESTINATION_STACK, SOURCE_STACK, Hints
 from .screen import Screen, duration
-
-SOURCE_STACK = "rds-replication-source"
-DESTINATION_STACK = "rds-replication-destination"
+from .status.secret import secret_advice
 
 #: The task after which the destination is expected to start.
 _ANNOUNCEMENT = "NotifyToTargetAccount"
@@ -113,8 +114,13 @@ def replicate(source, destination, screen, *, source_db=None, timeout=86400, arr
     announced its snapshot, `poll` the time between two looks, all in seconds. Answers with the run; raises `Failure`,
     with the machine, the state, the error and its cause, when either machine did not succeed.
     """
-    source_machine = source.output("StateMachineArn")
-    destination_machine = destination.output("StateMachineArn")
+    source_stack, destination_stack = source.described_stack(), destination.described_stack()
+    source_machine = wanted_output(source, source_stack[0], "StateMachineArn")
+    destination_machine = wanted_output(destination, destination_stack[0], "StateMachineArn")
+    _refuse_what_cannot_arrive(source, destination, source_stack, destination_stack, source_db)
+    advice = secret_advice(destination, *destination_stack)
+    if advice:
+        raise Failure(f"{advice}; nothing was started, because the run would fail after both copies")
     document = {"SourceDBIdentifier": source_db} if source_db else {}
     source_states, destination_states = source.client("stepfunctions"), destination.client("stepfunctions")
 
@@ -165,15 +171,45 @@ def replicate(source, destination, screen, *, source_db=None, timeout=86400, arr
     return Run(run_id, first, second)
 
 
+def _refuse_what_cannot_arrive(
+    source: Account,
+    destination: Account,
+    source_stack: tuple[dict[str, str], dict[str, str]],
+    destination_stack: tuple[dict[str, str], dict[str, str]],
+    source_db: str | None,
+) -> None:
+    """Raises `Failure` if the destination would not start a run for the message that the source is going to send."""
+    topic, heard = source_stack[0].get("TopicArn"), destination_stack[1].get("SourceTopicArn")
+    pair = f"the stacks {source.stack} (source account) and {destination.stack} (destination account) do not belong together"
+    if topic and heard and topic != heard:
+        raise Failure(
+            f"{pair}, so nothing was started\n"
+            f"  {source.stack} publishes to         {topic}\n"
+            f"  {destination.stack} listens to  {heard} (parameter SourceTopicArn)\n"
+            "to fix this: name the right stacks with --source-stack and --destination-stack, or deploy the destination with "
+            f"SourceTopicArn={topic}"
+        )
+    database, served = (source_db or source_stack[1].get("SourceDBIdentifier", "")), destination_stack[1].get("SourceDBIdentifier", "")
+    if database and served and database.lower() != served.lower():
+        raise Failure(
+            f"the snapshot would be of {database}, but the stack {destination.stack} takes only messages about {served} (parameter "
+            "SourceDBIdentifier), so nothing was started\n"
+            "to fix this: name the destination stack of this database with --destination-stack, or another database with --source-db"
+        )
+
+
 def _never_arrived(destination, run_id, arrival):
-    outputs = destination.outputs()
+    outputs, parameters = destination.described_stack()
     lines = [
         f"the source has sent its message, but no execution {run_id} started in the destination within {duration(arrival)}",
         "check, in the destination account:",
         f"  the subscription is confirmed     {outputs.get('SubscriptionArn', '(no such output)')}",
         f"  the log of the launch function    {_log_group(destination, outputs)}",
         f"  the messages that were given up   {_dead_letters(destination, outputs)}",
-        "  the stack's parameters SourceTopicArn and SourceDBIdentifier (a message about another database is left alone)",
+        "  the parameters of its stack        "
+        + ", ".join(f"{name}={parameters.get(name, '')}" for name in ("SourceTopicArn", "SourceDBIdentifier")),
+        "  (a message about another database is left alone)",
+        "and in the source account: its parameter DestinationAccountNumber, whom the snapshot was shared with",
     ]
     return "\n".join(lines)
 
@@ -202,6 +238,28 @@ def _dead_letters(destination, outputs):
     return f"{queue} ({answer['Attributes']['ApproximateNumberOfMessages']} now)"
 
 
+def conclusion(run: Run, hints: Hints) -> list[str]:
+    """Lines that say what the run has made, and what of it needs an operator."""
+    restored = run.destination.result("RestoreDBInstance")
+    moved = run.destination.result("UpdateSecretWithDBValue")
+    if run.destination.superseded:
+        lines = [f"done: replication {run.id} made no new version: the live version has newer data, so nothing was copied"]
+    else:
+        lines = [f"done: replication {run.id}, new copy {restored.get('db_instance_identifier', '')}"]
+    if moved.get("outcome") == "heldBack":
+        lines.append(f"the stack promotes by hand: {hints.rollback(restored['db_version'])} makes it the current copy")
+    elif moved.get("outcome") == "newerIsLive":
+        lines.append(f"a newer copy is live and stays so: {moved['db_host']}")
+    for role, execution in (("source", run.source), ("destination", run.destination)):
+        if execution.room_failure():
+            lines.append(f"{role:<11}  could not delete anything before it began: {execution.room_failure()}")
+        told = execution.told()
+        left = execution.left().items()
+        lines += [f"{role:<11}  not deleted: {name}: {reason}" for name, reason in left if not any(name in text for text in told)]
+        lines += [f"{role:<11}  for an operator: {text}" for text in told]
+    return lines
+
+
 def _arguments(arguments):
     parser = argparse.ArgumentParser(
         prog="scripts/replicate",
@@ -219,12 +277,13 @@ def _arguments(arguments):
         metavar="SECONDS",
         help="how long the destination may take to start once the source has sent its message (default: %(default)s)",
     )
-    return parser.parse_args(arguments)
+    return parse(parser, arguments)
 
 
 def main(arguments=None):
     """The command. Answers with its exit code."""
     given = _arguments(arguments)
+    hints = Hints.of(given)
     screen = Screen()
     try:
         if given.local:
@@ -247,15 +306,10 @@ def main(arguments=None):
         screen.plain(f"\nfailed: {error}")
         return 1
     except KeyboardInterrupt:
-        screen.plain("\nno longer following; the executions go on by themselves")
+        screen.plain(f"\nno longer following; what was started goes on by itself: {hints.status()} tells how it ends")
         return 130
-    restored = run.destination.result("RestoreDBInstance")
-    screen.line(f"done: replication {run.id}, new copy {restored.get('db_instance_identifier', '')}")
-    moved = run.destination.result("UpdateSecretWithDBValue")
-    if moved.get("outcome") == "heldBack":
-        screen.line(f"the stack promotes by hand: scripts/rollback {restored['db_version']} makes it the current copy")
-    elif moved.get("outcome") == "newerIsLive":
-        screen.line(f"a newer copy is live and stays so: {moved['db_host']}")
+    for line in conclusion(run, hints):
+        screen.line(line)
     return 0
 
 

@@ -1,21 +1,26 @@
 """Moves the secret to another version of the copy, and follows that to its end."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .account import Account, take_accounts, use_local_cloud
+from .account import Account, parse, take_accounts, use_local_cloud
 from .execution import Execution
 from .failure import Failure
-from .replicate import DESTINATION_STACK, Follower
+from .hints import DESTINATION_STACK, Hints
+from .replicate import Follower
 from .screen import Screen, age, duration, timestamp
-from .status.facts import DATA_TIME, SOURCE_SNAPSHOT, is_readable, parse_time, seconds_between
-from .status.reading import attempt, read_instances, read_pointer, read_snapshots
+from .status.facts import DATA_TIME, SOURCE_SNAPSHOT, Stack, is_readable, parse_time, seconds_between, version_in
+from .status.reading import attempt, read_instances, read_snapshots
+from .status.secret import read_pointer, unusable_secret
+from .status.versions import Versions
 
 #: The largest number that a version can have.
 _LARGEST_VERSION = 2**32 - 1
@@ -34,11 +39,19 @@ class Named:
     """`Instance` that has this address, or None."""
     data_time: object = None
     """The point in time of its data, or None."""
+    hidden_by: str = ""
+    """The code of the error for which the secret could not be read, or empty."""
+    pointer: object = None
+    """`Pointer`, or None if it could not be read."""
+    is_gone: bool = False
+    """Whether the instances were read and none of them has this address."""
 
     def words(self, now):
         """The instance, its version and the age of its data."""
+        if self.hidden_by:
+            return f"nothing that these credentials can read ({self.hidden_by})"
         if not self.host:
-            return "nothing that these credentials can read"
+            return "no database: its db_host is empty"
         if self.instance is None:
             return self.host
         words = [f"version {self.instance.version}" if self.instance.version else "without a version number"]
@@ -49,18 +62,18 @@ class Named:
         return f"{self.instance.identifier} ({', '.join(words)})"
 
 
-def named(account, secret):
+def named(account: Account, secret: str, name: str = "") -> Named:
     """What the secret names now."""
-    pointer = attempt(lambda: read_pointer(account, secret))
-    if not is_readable(pointer) or not pointer.host:
-        return Named("")
-    return _named_host(account, pointer.host)
+    pointer = attempt(lambda: read_pointer(account, secret, name))
+    if not is_readable(pointer):
+        return Named("", hidden_by=pointer.code)
+    return replace(_named_host(account, pointer.host) if pointer.host else Named(""), pointer=pointer)
 
 
 def _named_host(account, host):
     instances = attempt(lambda: read_instances(account))
     found = next((one for one in instances if one.host == host), None) if is_readable(instances) else None
-    return Named(host, found, found and _data_time(account, found))
+    return Named(host, found, found and _data_time(account, found), is_gone=is_readable(instances) and not found)
 
 
 def _data_time(account, instance):
@@ -71,23 +84,57 @@ def _data_time(account, instance):
     return tagged or (origins[0].data_time if origins else None)
 
 
-def roll_back(destination, screen, *, version="previous", source_db=None, timeout=86400, poll=3.0):
+def previous_of_gone(account: Account, before: Named, parameters: dict[str, str]) -> int | None:
+    """The next lower version than the one that the secret's host tells, if its instance is gone; otherwise None.
+
+    The rollback machine goes by the instance that the secret names, so it knows no previous version without one.
+    """
+    prefixes = (parameters.get("DatabaseName", ""), before.pointer.prefix if before.pointer else "")
+    told = (version_in(prefix, before.host.split(".")[0]) for prefix in prefixes if prefix)
+    gone = next((version for version in told if version), None)
+    if not before.is_gone or gone is None:
+        return None
+    stack = Stack(account.stack, parameters=parameters)
+    instances, snapshots = attempt(lambda: read_instances(account)), attempt(lambda: read_snapshots(account))
+    versions = Versions(
+        now=datetime.now(timezone.utc),
+        account="",
+        stack=stack,
+        database=stack.database,
+        pointer=before.pointer,
+        instances=instances if is_readable(instances) else None,
+        snapshots=snapshots if is_readable(snapshots) else None,
+    )
+    usable = [one["version"] for one in versions.rows() or [] if one["canRollBack"]]
+    usable += [one["version"] for one in versions.restorable() or []]
+    return max((one for one in usable if one < gone), default=None)
+
+
+def roll_back(destination, screen, *, version="previous", source_db=None, timeout=86400, poll=3.0, hints=Hints()):
     """Makes a version live and follows the rollback machine to its end.
 
     `version` is a number or `previous`; `timeout` is how long all of it may take and `poll` the time between two looks, in
     seconds. Answers with the execution and with what the secret named before and names now; raises `Failure`, with the
     state, the error and its cause, when the machine did not succeed.
     """
-    outputs = destination.outputs()
+    outputs, parameters = destination.described_stack()
     machine = outputs.get("RollbackStateMachineArn")
     if not machine:
         raise Failure(
             f"the stack {destination.stack} of the destination account has no output RollbackStateMachineArn: it is older "
-            "than the rollback machine; deploy it again with scripts/deploy destination"
+            f"than the rollback machine; deploy it again with {hints.deploy_destination(stack=destination.stack)}"
         )
-    secret = outputs.get("SecretArn", "")
-    before = named(destination, secret)
+    secret, name = outputs.get("SecretArn", ""), outputs.get("SecretName", "")
+    before = named(destination, secret, name)
+    advice = unusable_secret(before.hidden_by, secret, name)
+    if advice:
+        raise Failure(f"{advice}; nothing was started")
     screen.line(f"the secret names {before.words(datetime.now(timezone.utc))}")
+    if version == "previous" and before.is_gone:
+        found = previous_of_gone(destination, before, parameters)
+        if found:
+            screen.line(f"there is no instance of this address; the next lower version that exists is {found}")
+            version = found
 
     document = {"version": version}
     if source_db:
@@ -101,7 +148,7 @@ def roll_back(destination, screen, *, version="previous", source_db=None, timeou
     except KeyboardInterrupt:
         raise Interrupted(execution.arn) from None
     # What the machine has read back counts, should these credentials not show the secret.
-    now = named(destination, secret)
+    now = named(destination, secret, name)
     if not now.host:
         now = _named_host(destination, execution.result("UpdateSecretWithDBValue").get("db_host", ""))
     return execution, before, now
@@ -181,12 +228,13 @@ def _arguments(arguments):
     parser.add_argument(
         "--timeout", type=float, default=86400, metavar="SECONDS", help="how long all of it may take (default: %(default)s)"
     )
-    return parser.parse_args(arguments)
+    return parse(parser, arguments)
 
 
 def main(arguments=None):
     """The command. Answers with its exit code."""
     given = _arguments(arguments)
+    hints = Hints.of(given)
     screen = Screen()
     try:
         if given.local:
@@ -199,12 +247,13 @@ def main(arguments=None):
             source_db=given.source_db,
             timeout=given.timeout,
             poll=0.3 if given.local else 3.0,
+            hints=hints,
         )
     except (Failure, BotoCoreError, ClientError) as error:
         screen.plain(f"\nfailed: {error}")
         return 1
     except Interrupted as interrupted:
-        screen.plain(f"\nno longer following; the execution goes on by itself: {interrupted}")
+        screen.plain(f"\nno longer following; the execution goes on by itself: {interrupted}\n{hints.status()} tells how it ends")
         return 130
     except KeyboardInterrupt:
         screen.plain("\nstopped")

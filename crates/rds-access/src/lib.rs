@@ -5,6 +5,7 @@
 
 mod quota;
 mod refusal;
+pub mod restoring;
 mod writes;
 
 use aws_sdk_rds::Client;

@@ -9,10 +9,10 @@ use time::OffsetDateTime;
 
 use crate::copying::Expectation;
 use crate::lineage::Tags;
+pub use crate::moving::{Outcome, SecretMove};
 use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier, Version};
-pub use crate::pacing::{StageReport, Status};
+use crate::pacing::Stage;
 use crate::rollback::Wanted;
-use crate::secret::Pointer;
 use crate::{Error, ErrorName};
 
 /// What every task of a state machine receives.
@@ -41,6 +41,70 @@ impl Execution {
     #[must_use]
     pub fn replication_id(&self) -> ReplicationId {
         ReplicationId::new(self.started_at, &self.id)
+    }
+}
+
+/// Whether the machine goes on or waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// Ready: the machine goes on.
+    Available,
+    /// Not yet: the machine waits `waitSeconds` and asks the same task again.
+    NotAvailable,
+    /// Nothing more is to be done: newer data are live. Only the destination's copy reports it.
+    Superseded,
+}
+
+/// How far a stage is. Part of the result of every task that is asked again until it is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageReport {
+    /// What the machine's Choice looks at.
+    pub status: Status,
+    /// Seconds until the next look.
+    pub wait_seconds: u32,
+    /// When the stage was first attempted: what waits and the deadline are measured from.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started_at: OffsetDateTime,
+    /// The status word of RDS itself.
+    pub rds_status: String,
+    /// How far RDS says it is, in percent, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent_progress: Option<i32>,
+    /// How many polls in a row have not seen what must be there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unseen: u32,
+}
+
+/// Whether a count is left out of a document.
+pub(crate) fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+impl StageReport {
+    /// The report of a stage that is done.
+    #[must_use]
+    pub fn available(stage: &Stage, rds_status: &str) -> Self {
+        Self { status: Status::Available, percent_progress: None, ..Self::pending(stage, rds_status, None) }
+    }
+
+    /// The report of a stage that is to be looked at again.
+    #[must_use]
+    pub fn pending(stage: &Stage, rds_status: &str, percent_progress: Option<i32>) -> Self {
+        Self {
+            status: Status::NotAvailable,
+            wait_seconds: stage.wait_seconds(),
+            started_at: stage.started_at,
+            rds_status: rds_status.to_owned(),
+            percent_progress,
+            unseen: 0,
+        }
+    }
+
+    /// The report of a stage that does not see what must be there, after so many polls that have not.
+    #[must_use]
+    pub fn unseen(stage: &Stage, rds_status: &str, unseen: u32) -> Self {
+        Self { unseen, ..Self::pending(stage, rds_status, None) }
     }
 }
 
@@ -249,43 +313,6 @@ impl TryFrom<VersionDocument> for VersionState {
     }
 }
 
-/// What the secret names now, and how far moving it is. Of the secret only our two fields are ever shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SecretMove {
-    /// The two fields.
-    #[serde(flatten)]
-    pub pointer: Pointer,
-    /// What the last look did to the secret.
-    pub outcome: Outcome,
-    /// How far it is.
-    #[serde(flatten)]
-    pub stage: StageReport,
-    /// The instances that were marked for deletion.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub marked: Vec<String>,
-    /// The instances whose mark was taken off.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unmarked: Vec<String>,
-}
-
-/// What a look did to the secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Outcome {
-    /// It named another copy before and was written.
-    Moved,
-    /// It named this copy already.
-    AlreadyMoved,
-    /// It names the copy of a newer replication, which stays.
-    NewerIsLive,
-    /// The stack promotes by hand: the copy waits for the rollback machine to be told its version.
-    HeldBack,
-    /// Nothing yet: the instance is not available at the moment.
-    InstanceBusy,
-    /// Nothing yet: RDS is giving the instance its new master password.
-    PasswordPending,
-}
-
 /// What `launch` starts the destination machine with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestinationInput {
@@ -317,6 +344,22 @@ pub struct DbSnapshot {
     /// The point in time of the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_database_time: Option<String>,
+    /// What is live instead, where newer data are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<SupersededBy>,
+}
+
+/// The live version whose data are newer than those of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SupersededBy {
+    /// The host that the secret names.
+    #[serde(rename = "db_host")]
+    pub host: String,
+    /// The point in time of its data.
+    pub snapshot_database_time: String,
+    /// Why nothing is copied, with both times.
+    pub reason: String,
 }
 
 /// The instance that is restored.
@@ -334,96 +377,33 @@ pub struct DbInstance {
     /// Its endpoint address, once RDS has given it one.
     #[serde(rename = "db_host", default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// Whether it is only chosen: RDS has not accepted a restore under this identifier, as far as is known.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub chosen: bool,
+    /// The option that RDS was asked to change and does not show yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changing: Option<String>,
+    /// What the stack or the source database has and this instance does not get.
+    #[serde(rename = "leftOut", default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// How far it is.
     #[serde(flatten)]
     pub stage: StageReport,
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-    use time::macros::datetime;
-
-    use super::*;
-    use crate::pacing::{Stage, StageName};
-
-    const ARN: &str = "arn:aws:rds:eu-west-1:123456789012:snapshot:nightly-copy-in";
-
-    #[test]
-    fn a_message_of_the_original_is_understood() {
-        let message: Message = serde_json::from_value(json!({"Input": {"targetDBSnapshot": {
-            "targetDBSnapshotIdentifier": "nightly-copy-in", "targetDBSnapshotArn": ARN, "status": "Available"}}}))
-        .unwrap();
-        assert_eq!(message.input.target_db_snapshot.arn.to_string(), ARN);
-        assert_eq!(message.input.replication, None);
-    }
-
-    #[test]
-    fn the_source_machine_starts_with_nothing_or_with_a_schedules_event() {
-        for input in [json!({}), json!({"source": "aws.events", "detail": {}})] {
-            let state: SourceState = serde_json::from_value(input).unwrap();
-            assert_eq!(state.source_db_identifier, None);
-        }
-        let state: SourceState = serde_json::from_value(json!({"SourceDBIdentifier": "Orders"})).unwrap();
-        assert_eq!(state.source_db_identifier.unwrap().as_str(), "orders");
-    }
-
-    #[test]
-    fn results_carry_the_names_of_the_original() {
-        let stage = Stage {
-            name: StageName::Restore,
-            started_at: datetime!(2026-11-22 10:00 UTC),
-            now: datetime!(2026-11-22 10:00 UTC),
-            deadline_seconds: 60,
-        };
-        let instance = DbInstance {
-            identifier: "orders-7".parse().unwrap(),
-            version: 7,
-            restored_version: None,
-            host: None,
-            stage: StageReport::pending(&stage, "creating", None),
-        };
-        assert_eq!(
-            serde_json::to_value(&instance).unwrap(),
-            json!({"db_instance_identifier": "orders-7", "db_version": 7, "status": "NotAvailable",
-                   "waitSeconds": 15, "startedAt": "2026-11-22T10:00:00Z", "rdsStatus": "creating"})
-        );
-        let back: DbInstance = serde_json::from_value(serde_json::to_value(&instance).unwrap()).unwrap();
-        assert_eq!(back, instance);
-    }
-
-    #[test]
-    fn a_rollback_says_which_version() {
-        let read = |document: Value| serde_json::from_value::<VersionState>(document);
-        for (version, wanted) in [
-            (json!(7), Wanted::Version(7)),
-            (json!("7"), Wanted::Version(7)),
-            (json!("previous"), Wanted::Previous),
-        ] {
-            let state = read(json!({"version": version, "SourceDBIdentifier": "orders"})).unwrap();
-            assert!(matches!(state.purpose, Purpose::RollBack { version, .. } if version == wanted));
-        }
-        for (document, said) in [
-            (json!({}), "neither version"),
-            (json!({"version": 0}), "0 is not"),
-            (json!({"version": -1}), "-1 is not"),
-            (json!({"version": 1.5}), "1.5 is not"),
-            (json!({"version": "last"}), r#""last" is not a version"#),
-            (json!({"version": [7]}), "[7] is not"),
-        ] {
-            let error = read(document).unwrap_err();
-            assert!(error.to_string().contains(said), "{error}");
-        }
-    }
-
-    #[test]
-    fn an_envelope_names_the_run() {
-        let envelope: Envelope<Value> = serde_json::from_value(json!({
-            "execution": {"id": "arn:x", "name": "n", "startTime": "2026-11-22T10:34:00.123Z"}, "state": {}}))
-        .unwrap();
-        assert_eq!(
-            envelope.execution.replication_id(),
-            ReplicationId::new(datetime!(2026-11-22 10:34 UTC), "arn:x")
-        );
-    }
+/// Something that a restored instance does not get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// What it is: a parameter of the stack, or a tag.
+    pub what: String,
+    /// Why.
+    pub because: String,
 }
+
+/// Whether a flag is left out of a document.
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+#[cfg(test)]
+mod tests;

@@ -62,6 +62,12 @@ impl Expectation {
         Self::after(earlier, key_arn, "")
     }
 
+    /// Nothing is copied, because newer data are live.
+    #[must_use]
+    pub fn not_copied() -> Self {
+        Self::new(Kind::None, "newer data are live, so nothing is copied")
+    }
+
     /// The destination's copy of a shared snapshot; `earlier` is its newest earlier copy of the same database.
     #[must_use]
     pub fn across_accounts(

@@ -15,7 +15,13 @@
 //! | [`sharing`] | may a snapshot be shared, and is it already |
 //! | [`quota`] | what does it mean that there is no room for a snapshot |
 //! | [`copying`] | will RDS copy everything or only what changed |
-//! | [`secret`] | how to move the secret without touching what is not ours |
+//! | [`secret`] | how to change the secret without touching what is not ours |
+//! | [`passwords`] | which version has a password of its own, and what opens the others |
+//! | [`moving`] | what is the next step of moving the secret to a version |
+//! | [`versions`] | which version is live, which are newer, which number is next |
+//! | [`receiving`] | is what a message announces copied |
+//! | [`restore`] | which instance does a run bring up, and when may readers come |
+//! | [`windows`] | can these backup and maintenance windows be together |
 //! | [`retention`] | what stays, what is marked, what is deleted |
 //! | [`rollback`] | which instance or snapshot is the version that is asked for |
 //! | [`error`] | what went wrong, in words a person can act on |
@@ -24,15 +30,21 @@ pub mod contract;
 pub mod copying;
 pub mod error;
 pub mod lineage;
+pub mod moving;
 pub mod naming;
 pub mod observed;
 pub mod pacing;
+pub mod passwords;
 pub mod progress;
 pub mod quota;
+pub mod receiving;
+pub mod restore;
 pub mod retention;
 pub mod rollback;
 pub mod secret;
 pub mod sharing;
 pub mod snapshotting;
+pub mod versions;
+pub mod windows;
 
 pub use error::{Error, ErrorName};

@@ -27,7 +27,7 @@ const COPY_ENDING: &str = "-copy-in";
 const ID_TIME: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]t[hour][minute][second]z");
 
 /// The first bytes of the SHA-256 of a text, as hex digits.
-fn hex_digest(of: &str, bytes: usize) -> String {
+pub(crate) fn hex_digest(of: &str, bytes: usize) -> String {
     let digest = Sha256::digest(of.as_bytes());
     digest.iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -262,38 +262,6 @@ pub fn instance_of_endpoint(host: &str) -> &str {
     host.split_once('.').map_or(host, |(first, _)| first)
 }
 
-/// The number of the next instance: one more than the largest seen, past names that others have taken.
-///
-/// `live_host` is what the secret names; `ours` are the versions of instances with our tags; `taken` are the
-/// identifiers of every instance in the account, so that a foreign `<prefix>-8` costs a number and not the run.
-#[must_use]
-pub fn next_version<'a>(
-    prefix: &InstanceIdentifier,
-    live_host: &str,
-    ours: impl IntoIterator<Item = Version>,
-    taken: impl IntoIterator<Item = &'a str>,
-) -> Version {
-    let live = version_of(prefix.as_str(), instance_of_endpoint(live_host)).unwrap_or(0);
-    let mut next = ours.into_iter().fold(live, Version::max).saturating_add(1);
-    let mut occupied: Vec<Version> =
-        taken.into_iter().filter_map(|name| version_of(prefix.as_str(), name)).collect();
-    occupied.sort_unstable();
-    for version in occupied {
-        if version == next {
-            next = next.saturating_add(1);
-        }
-    }
-    next
-}
-
-/// The id of the secret's version that holds the new master password of an instance, for the move of the secret to it from
-/// its current version: 64 hex digits, as Secrets Manager wants them (32 to 64 characters, API `PutSecretValue`,
-/// `ClientRequestToken`).
-#[must_use]
-pub fn password_version(current_version: &str, host: &str) -> String {
-    hex_digest(&format!("{current_version} {host}"), 32)
-}
-
 /// The snapshot that is made of an instance before it is deleted: `<instance>-final-<replication id>`. With the id,
 /// because a stack that is made anew counts its versions from 1 again.
 ///
@@ -317,6 +285,21 @@ pub struct SnapshotArn {
     pub identifier: SnapshotIdentifier,
 }
 
+/// Whether a text has the form of a partition: the first one's name, or that with more words.
+fn is_partition(text: &str) -> bool {
+    let mut words = text.split('-');
+    words.next() == Some("aws") && words.all(is_word)
+}
+
+/// Whether a text could be a Region.
+fn is_region(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase())
+}
+
 impl FromStr for SnapshotArn {
     type Err = Error;
 
@@ -330,8 +313,8 @@ impl FromStr for SnapshotArn {
                 "it is not of the form arn:<partition>:rds:<region>:<account>:snapshot:<name>",
             ));
         };
-        if partition.is_empty() || region.is_empty() {
-            return Err(wrong("its partition or Region is empty"));
+        if !is_partition(partition) || !is_region(region) {
+            return Err(wrong("its partition or Region has an impossible form"));
         }
         if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
             return Err(wrong("its account is not 12 digits"));
@@ -405,11 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_of_a_new_password_follows_from_the_move() {
-        let one = password_version("v1", "orders-7.c1.example");
-        assert_eq!(one, password_version("v1", "orders-7.c1.example"));
-        assert_ne!(one, password_version("v1", "orders-8.c1.example"));
-        assert_eq!(one.len(), 64);
+    fn a_final_snapshot_is_named_by_its_replication() {
         let last = final_snapshot(&prefix("orders-7"), "20261122t103400z-1f2e3d").unwrap();
         assert_eq!(last.as_str(), "orders-7-final-20261122t103400z-1f2e3d");
     }
@@ -448,15 +427,6 @@ mod tests {
     }
 
     #[test]
-    fn the_next_version_passes_what_exists() {
-        let app = prefix("app");
-        assert_eq!(next_version(&app, "", [], []), 1);
-        assert_eq!(next_version(&app, "app-4.c1.eu-west-1.rds.example", [], []), 5);
-        assert_eq!(next_version(&app, "app-4.c1.eu-west-1.rds.example", [2, 6], []), 7);
-        assert_eq!(next_version(&app, "elsewhere.example", [2], ["app-3", "app-4", "app-9", "apples-5"]), 5);
-    }
-
-    #[test]
     fn snapshot_arns_are_read_by_their_parts() {
         let arn: SnapshotArn =
             "arn:aws-us-gov:rds:us-gov-west-1:123456789012:snapshot:Nightly".parse().unwrap();
@@ -467,6 +437,9 @@ mod tests {
             "arn:aws:rds:eu-west-1:12345678901:snapshot:x",
             "arn:aws:s3:eu-west-1:123456789012:snapshot:x",
             "arn:aws:rds::123456789012:snapshot:x",
+            "arn:evil:rds:eu-west-1:123456789012:snapshot:x",
+            "arn:aws-:rds:eu-west-1:123456789012:snapshot:x",
+            "arn:aws:rds:../west-1:123456789012:snapshot:x",
             "x",
             "",
         ] {
@@ -481,15 +454,6 @@ mod tests {
             let prefix = prefix(&base);
             let name = instance(&prefix, version).unwrap();
             prop_assert_eq!(version_of(prefix.as_str(), name.as_str()), Some(version));
-        }
-
-        #[test]
-        fn the_next_name_is_free_and_newer(ours in proptest::collection::vec(1u32..40, 0..8), foreign in proptest::collection::vec(1u32..40, 0..8)) {
-            let app = prefix("app");
-            let names: Vec<String> = foreign.iter().map(|v| format!("app-{v}")).collect();
-            let next = next_version(&app, "", ours.iter().copied(), names.iter().map(String::as_str));
-            prop_assert!(ours.iter().all(|v| *v < next));
-            prop_assert!(!foreign.contains(&next));
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::lineage::{self, Tags};
 use crate::naming::{self, InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier};
 use crate::progress::{InstanceStatus, Restored, SnapshotStatus};
+use time::OffsetDateTime;
 
 /// A DB instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +108,12 @@ impl Instance {
 }
 
 impl Snapshot {
+    /// The point in time of the data: as RDS says it, else the start of the replication.
+    #[must_use]
+    pub fn time_of_data(&self) -> Option<OffsetDateTime> {
+        self.data_time.as_deref().and_then(lineage::read_time).or_else(|| self.tags.data_time())
+    }
+
     /// Whether the stack has made it: its tags say so under this name, and the name is one that is computed from the
     /// replication in them. A snapshot that someone else makes of one of our instances inherits the tags of the
     /// instance, and may even have its name.

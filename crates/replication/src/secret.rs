@@ -1,21 +1,22 @@
 //! The secret by which everything in the destination finds the current copy.
 //!
-//! Two fields are ours, `db_host` and `db_prefix`; where every copy gets a new master password, `username` and `password`
-//! too. Every other field is kept as found: in its place, and byte for
-//! byte in its value, because a number such as `1.0` or an escaped character is the business of whoever wrote it.
+//! Two fields are ours, `db_host` and `db_prefix`; and where versions have master passwords of their own, so are `username`
+//! and `password`. Every other field is kept as found: in its place, and byte for byte in its value, because a number
+//! such as `1.0` or an escaped character is the business of whoever wrote it.
 
 use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::{Error, ErrorName};
+use crate::{Error, ErrorName, naming};
 
 const HOST: &str = "db_host";
 const PREFIX: &str = "db_prefix";
-/// Ours only where the stack gives every copy a new master password.
+/// Ours only where a version has a master password of its own.
 const USER: &str = "username";
 const PASSWORD: &str = "password";
 
@@ -38,48 +39,59 @@ pub struct Pointer {
     pub prefix: String,
 }
 
-/// The master user of a copy and its new password. It has no `Debug` and no `Display`, like [`Secret`].
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    username: String,
-    password: String,
+/// A version of the secret. Its text never changes; the label `AWSCURRENT` moves from one version to the next.
+#[derive(Clone)]
+pub struct Version {
+    /// Its id.
+    pub id: String,
+    /// What it says.
+    pub secret: Secret,
 }
 
-impl Credentials {
-    /// The credentials of a master user.
+impl Version {
+    /// Whether a function of ours has written it, and not an operator or a rotation that somebody has set up.
     #[must_use]
-    pub fn new(username: String, password: String) -> Self {
-        Self { username, password }
+    pub fn is_written_by_us(&self) -> bool {
+        self.id.starts_with(OUR_VERSIONS)
     }
+}
 
-    /// Reads what [`Self::to_text`] has written.
-    ///
-    /// # Errors
-    /// [`ErrorName::SecretInvalid`]; it says where, never what.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let Secret { fields, .. } = Secret::parse(text)?;
-        let read = |name: &str| fields.get(name).and_then(|value| serde_json::from_str(value).ok());
-        match (read(USER), read(PASSWORD)) {
-            (Some(username), Some(password)) => Ok(Self { username, password }),
-            _ => Err(Error::new(ErrorName::SecretInvalid, "reading the new master password")
-                .because("the secret's version that should hold it has no username or no password")),
-        }
-    }
+/// How the ids of the versions begin that we write.
+const OUR_VERSIONS: &str = "rds-replication-";
 
-    /// As a secret's text.
+/// The id of a version that we write. It follows from what it is made of, so that a repetition makes no second one, and
+/// from nothing that is secret. With 48 hex digits it has 64 characters, as many as Secrets Manager takes (API
+/// `PutSecretValue`, `ClientRequestToken`).
+pub(crate) fn version_id(made_of: &[&str]) -> String {
+    format!("{OUR_VERSIONS}{}", naming::hex_digest(&made_of.join(" "), 24))
+}
+
+/// The user name and the password in a secret, byte for byte as they stand there; either may be missing. It has no
+/// `Debug` and no `Display`, like [`Secret`].
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Login {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    username: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password: Option<Box<RawValue>>,
+}
+
+impl Login {
+    /// That of a master user.
     ///
     /// # Errors
     /// [`ErrorName::SecretInvalid`] if it cannot be written as JSON.
-    pub fn to_text(&self) -> Result<String, Error> {
-        let mut fields = Fields(Vec::new());
-        fields.set_texts(&[(USER, &self.username), (PASSWORD, &self.password)])?;
-        fields.to_text()
+    pub fn new(username: &str, password: &str) -> Result<Self, Error> {
+        Ok(Self { username: Some(raw(username)?), password: Some(raw(password)?) })
     }
 
-    /// The password, for the one call that gives it to RDS.
+    /// Whether both say the same, however it is written.
     #[must_use]
-    pub fn password(&self) -> &str {
-        &self.password
+    pub fn is_same(&self, other: &Self) -> bool {
+        let read = |value: &Option<Box<RawValue>>| -> Option<Value> {
+            value.as_ref().and_then(|value| serde_json::from_str(value.get()).ok())
+        };
+        read(&self.username) == read(&other.username) && read(&self.password) == read(&other.password)
     }
 }
 
@@ -99,28 +111,41 @@ impl Secret {
         let fields: Fields = serde_json::from_str(text).map_err(|error| {
             invalid(format!("it is not a JSON object (line {}, column {})", error.line(), error.column()))
         })?;
-        let ours = |name: &str| match fields.get(name) {
+        let ours = |name: &str| match fields.find(name) {
             None => Ok(String::new()),
-            Some(value) => {
-                serde_json::from_str(value).map_err(|_| invalid(format!("its field {name} is not text")))
-            }
+            Some(value) => serde_json::from_str(value.get())
+                .map_err(|_| invalid(format!("its field {name} is not text"))),
         };
         let pointer = Pointer { host: ours(HOST)?, prefix: ours(PREFIX)? };
         Ok(Self { fields, pointer })
     }
 
-    /// The text of the secret with our two fields moved, new credentials if there are any, and everything else as it was.
+    /// The user name and the password in it.
+    #[must_use]
+    pub fn login(&self) -> Login {
+        let field = |name: &str| self.fields.find(name).cloned();
+        Login { username: field(USER), password: field(PASSWORD) }
+    }
+
+    /// The text of the secret with our two fields moved, with another user name and password if there is a login, and
+    /// everything else as it was.
     ///
     /// # Errors
     /// [`ErrorName::SecretInvalid`] if it cannot be written as JSON.
-    pub fn moved_to(&self, pointer: &Pointer, credentials: Option<&Credentials>) -> Result<String, Error> {
+    pub fn moved_to(&self, pointer: &Pointer, login: Option<&Login>) -> Result<String, Error> {
         let mut fields = self.fields.clone();
-        fields.set_texts(&[(HOST, &pointer.host), (PREFIX, &pointer.prefix)])?;
-        if let Some(Credentials { username, password }) = credentials {
-            fields.set_texts(&[(USER, username), (PASSWORD, password)])?;
+        fields.set(HOST, Some(raw(&pointer.host)?));
+        fields.set(PREFIX, Some(raw(&pointer.prefix)?));
+        if let Some(Login { username, password }) = login {
+            fields.set(USER, username.clone());
+            fields.set(PASSWORD, password.clone());
         }
-        fields.to_text()
+        serde_json::to_string(&fields).map_err(|_| unwritable())
     }
+}
+
+fn raw(text: &str) -> Result<Box<RawValue>, Error> {
+    serde_json::value::to_raw_value(text).map_err(|_| unwritable())
 }
 
 /// A JSON object that keeps the order of its fields and the bytes of their values.
@@ -129,23 +154,20 @@ struct Fields(Vec<(String, Box<RawValue>)>);
 
 impl Fields {
     /// The value of a field; of a repeated one the last counts, as for every common JSON reader.
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.get())
+    fn find(&self, name: &str) -> Option<&Box<RawValue>> {
+        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    fn set_texts(&mut self, texts: &[(&str, &str)]) -> Result<(), Error> {
-        for (name, text) in texts {
-            let value = serde_json::value::to_raw_value(text).map_err(|_| unwritable())?;
-            match self.0.iter_mut().rev().find(|(key, _)| key == name) {
-                Some((_, old)) => *old = value,
-                None => self.0.push(((*name).to_owned(), value)),
-            }
+    /// Gives a field a value, or takes it away.
+    fn set(&mut self, name: &str, value: Option<Box<RawValue>>) {
+        let Some(value) = value else {
+            self.0.retain(|(key, _)| key != name);
+            return;
+        };
+        match self.0.iter_mut().rev().find(|(key, _)| key == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name.to_owned(), value)),
         }
-        Ok(())
-    }
-
-    fn to_text(&self) -> Result<String, Error> {
-        serde_json::to_string(self).map_err(|_| unwritable())
     }
 }
 
@@ -217,19 +239,29 @@ mod tests {
     }
 
     #[test]
-    fn new_credentials_come_with_the_host_in_one_text() {
-        let new = Credentials::new("owner".into(), "hunter\"2".into());
-        let again = Credentials::parse(&new.to_text().unwrap()).unwrap();
-        assert_eq!(again.password(), "hunter\"2");
-        let text = r#"{"password":"old","port":1,"db_host":"a"}"#;
-        let moved = Secret::parse(text).unwrap().moved_to(&pointer("b"), Some(&again)).unwrap();
+    fn a_login_comes_with_the_host_in_one_text_and_goes_back_byte_for_byte() {
+        let text = r#"{"password":"o\u006cd","port":1,"db_host":"a"}"#;
+        let secret = Secret::parse(text).unwrap();
+        let new = Login::new("owner", "hunter\"2").unwrap();
+        let moved = secret.moved_to(&pointer("b"), Some(&new)).unwrap();
         let expected =
             r#"{"password":"hunter\"2","port":1,"db_host":"b","db_prefix":"orders","username":"owner"}"#;
         assert_eq!(moved, expected);
-        for text in ["{}", r#"{"username":"hunter2"}"#, r#"{"username":"x","password":7}"#] {
-            let Err(error) = Credentials::parse(text) else { panic!("accepted {text}") };
-            assert!(!error.to_string().contains("hunter2"), "{error}");
-        }
+        let moved = Secret::parse(&moved).unwrap();
+        assert!(moved.login().is_same(&new) && !moved.login().is_same(&secret.login()));
+        let back = moved.moved_to(&pointer("a"), Some(&secret.login())).unwrap();
+        assert_eq!(back, r#"{"password":"o\u006cd","port":1,"db_host":"a","db_prefix":"orders"}"#);
+    }
+
+    #[test]
+    fn the_id_of_a_version_follows_from_what_it_is_made_of() {
+        let id = version_id(&["v1", "orders-7.c1.example"]);
+        assert_eq!(id, version_id(&["v1", "orders-7.c1.example"]));
+        assert_ne!(id, version_id(&["v1", "orders-8.c1.example"]));
+        assert_eq!(id.len(), 64);
+        let secret = Secret::parse("{}").unwrap();
+        assert!(Version { id, secret: secret.clone() }.is_written_by_us());
+        assert!(!Version { id: "6b5c5a3a-0000-4000-8000-000000000000".into(), secret }.is_written_by_us());
     }
 
     /// > An error about the secret never quotes it.

@@ -1,40 +1,33 @@
 //! `rotate-secret` makes the secret name the instance of this run, and marks what that supersedes. Two machines use it: a
-//! replication moves the secret to its new version, a rollback to the version that a person asked for.
+//! replication moves the secret to its new version, a rollback to the version that an operator asked for.
 //!
-//! Converges to: `db_host` and `db_prefix` of the secret name the run's available instance, read back and compared;
-//! every other field is as it was, but for the credentials where the stack gives every copy a new master password.
-//! Older versions beyond those kept for rolling back carry the deletion mark, and no other version does. It may run
-//! again at any time: a secret that already names the instance is not written again, so that the value before the move
-//! stays `AWSPREVIOUS`. A replication never replaces the copy of a newer one: those that overlap or arrive late end
-//! with the newest data live. A rollback does as it is told.
+//! Converges to: `db_host` and `db_prefix` of the secret name the run's available instance; every other field is as
+//! whoever wrote it last has left it, but for the user name and the password where the version has a master password of
+//! its own. Older versions beyond those kept for rolling back carry the deletion tag, and no other version does. It may
+//! run again at any time: a secret that already names the instance is not written again, so that the value before the
+//! move stays `AWSPREVIOUS`. A replication never replaces a version with newer data: those that overlap or arrive late
+//! end with the newest data live. A rollback does as it is told. Each poll observes, decides
+//! ([`replication::moving`]), does one step and reports.
 //!
-//! Needs: `rds:DescribeDBInstances`, `rds:ModifyDBInstance`, `rds:AddTagsToResource`, `rds:RemoveTagsFromResource`,
-//! `secretsmanager:GetSecretValue`, `secretsmanager:PutSecretValue`, `secretsmanager:GetRandomPassword`.
+//! Needs: `rds:DescribeDBInstances`, `rds:ListTagsForResource`, `rds:ModifyDBInstance`, `rds:AddTagsToResource`,
+//! `rds:RemoveTagsFromResource`, `secretsmanager:GetSecretValue`, `secretsmanager:PutSecretValue`,
+//! `secretsmanager:UpdateSecretVersionStage`, `secretsmanager:GetRandomPassword`.
 
-mod marks;
 mod password;
-mod returning;
-mod target;
-mod writing;
+mod secret;
+mod tags;
 
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::{Environment, invalid};
 use rds_access::Instance;
 use replication::Error;
-use replication::contract::{Envelope, Outcome, Purpose, SecretMove, StageReport, VersionState};
-use replication::lineage;
+use replication::contract::{Envelope, VersionState};
+use replication::moving::{self, Decision, Effect, Observed, Rules, SecretMove, Step};
 use replication::pacing::{Stage, StageName};
-use replication::secret::Secret;
+use replication::passwords::StoredPasswords;
 use secret_access::Version;
 use time::OffsetDateTime;
-
-use crate::password::{Change, Password};
-use crate::target::Target;
-
-/// How long to wait, in seconds, before readers are sent to an instance whose mark was just taken off: a prune that has seen
-/// the mark may still be deleting it, and no function runs for longer than this (`Timeout` in the templates).
-const DELETION_UNDER_WAY_SECONDS: u32 = 60;
 
 /// What the stack says.
 #[derive(Debug, Clone)]
@@ -44,8 +37,8 @@ pub struct Config {
     older_to_keep: usize,
     /// Whether a replication goes live by itself.
     promotes: bool,
-    /// Whether every copy gets a new master password before the secret names it.
-    rotates_password: bool,
+    /// Whether every version gets a master password of its own before the secret names it.
+    rotates_passwords: bool,
     deadline_seconds: u32,
 }
 
@@ -70,9 +63,18 @@ impl Config {
             secret_arn: environment.text("SECRET_ARN")?,
             older_to_keep: environment.parsed("NO_OF_OLDER_INSTANCES", "a whole number from 0")?,
             promotes: choice(environment, "PROMOTE", ["manual", "automatic"])?,
-            rotates_password: choice(environment, "MASTER_PASSWORD", ["keep", "rotate"])?,
+            rotates_passwords: choice(environment, "MASTER_PASSWORD", ["keep", "rotate"])?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
         })
+    }
+
+    fn rules(&self) -> Rules<'_> {
+        Rules {
+            stack: &self.stack,
+            older_to_keep: self.older_to_keep,
+            promotes: self.promotes,
+            rotates_passwords: self.rotates_passwords,
+        }
     }
 }
 
@@ -85,11 +87,11 @@ fn choice(environment: &Environment, name: &str, words: [&str; 2]) -> Result<boo
     }
 }
 
-/// Moves the secret to this run's instance, unless it is there already or is not to be moved, and sets the marks.
+/// Brings the secret one step nearer to this run's instance.
 ///
 /// # Errors
 /// `InvalidInput`, `NotFound`, `NameTaken`, `InstanceNotReady`, `DeadlineExceeded`, `SecretInvalid`, `SecretNotMoved`,
-/// `PruneIncomplete` (a mark), or a fault of a service.
+/// `CredentialsUnknown`, `PruneIncomplete` (a deletion tag), or a fault of a service.
 pub async fn run(
     rds: &Rds,
     secrets: &Secrets,
@@ -97,96 +99,84 @@ pub async fn run(
     input: Envelope<VersionState>,
     now: OffsetDateTime,
 ) -> Result<SecretMove, Error> {
-    let earlier = input.state.secret.as_ref();
+    let state = &input.state;
+    let earlier = state.secret.as_ref();
     let started_at = earlier.map_or(now, |earlier| earlier.stage.started_at);
     let stage = Stage { name: StageName::Secret, started_at, now, deadline_seconds: config.deadline_seconds };
-    let password_asked = earlier.is_some_and(|earlier| earlier.outcome == Outcome::PasswordPending);
 
-    let instances = rds_access::instances(rds).await?;
-    let wanted = input.state.db_instance.as_ref().map(|wanted| &wanted.identifier);
-    let target = match target::find(config, &instances, &input.state) {
-        Ok(target) => target,
-        Err(error) => {
-            returning::take_back(secrets, config, &instances, wanted).await?;
-            return Err(error);
-        }
-    };
-    let current = secret_access::read_version(secrets, &config.secret_arn).await?;
-    let outcome = match judge(config, &input.state.purpose, &instances, &target, &current.secret) {
-        Some(settled) => settled,
-        None => move_secret(rds, secrets, config, &target, &current, password_asked).await?,
-    };
-    let secret = current.secret;
-    if matches!(outcome, Outcome::InstanceBusy | Outcome::PasswordPending) {
-        let status = target.instance.status.as_str();
-        stage.check_deadline(
-            &format!("database {} before the secret moves", target.instance.identifier),
-            status,
-        )?;
-        let mut stage = StageReport::pending(&stage, status, None);
-        if target.instance.tags.are_marked() {
-            stage.wait_seconds = stage.wait_seconds.max(DELETION_UNDER_WAY_SECONDS);
-        }
-        return Ok(SecretMove { pointer: secret.pointer, outcome, stage, marked: vec![], unmarked: vec![] });
-    }
-    let stage = StageReport::available(&stage, target.instance.status.as_str());
-    // Marks are about the versions of one database.
-    let database = target.instance.tags.get(lineage::SOURCE_DATABASE).unwrap_or_default().parse()?;
-    let (pointer, instances) = match outcome {
-        Outcome::Moved => writing::look_after(rds, secrets, config, &input.state, &target).await?,
-        Outcome::AlreadyMoved => (target.pointer, instances),
-        _ => (secret.pointer, instances),
-    };
-    let marks = marks::carry_out(rds, secrets, config, &database, instances, pointer.host.clone()).await?;
-    Ok(SecretMove { pointer, outcome, stage, marked: marks.marked, unmarked: marks.unmarked })
+    let world = World::observe(rds, secrets, config, state).await?;
+    let decision = moving::decide(config.rules(), state, world.observed())?;
+    tracing::info!(%decision, "decided");
+    let effect = carry_out(rds, secrets, config, &decision).await?;
+    decision.report(effect, &stage, earlier)
 }
 
-/// What there is to do where nothing is to be written; nothing if the secret is to be moved.
-fn judge(
-    config: &Config,
-    purpose: &Purpose,
-    instances: &[Instance],
-    target: &Target<'_>,
-    secret: &Secret,
-) -> Option<Outcome> {
-    if secret.pointer == target.pointer {
-        return Some(Outcome::AlreadyMoved);
-    }
-    let Purpose::Replicate { input, .. } = purpose else {
-        return None;
-    };
-    let this = input.replication.id.as_str();
-    if target::live_replication(config, instances, &secret.pointer.host).is_some_and(|live| live > this) {
-        return Some(Outcome::NewerIsLive);
-    }
-    (!config.promotes).then_some(Outcome::HeldBack)
+/// What a poll has observed.
+struct World {
+    secret: Version,
+    passwords: Option<StoredPasswords>,
+    instances: Vec<Instance>,
+    before: Option<Version>,
 }
 
-/// Brings the instance to where readers may be sent to it, and sends them there.
-async fn move_secret(
+impl World {
+    async fn observe(
+        rds: &Rds,
+        secrets: &Secrets,
+        config: &Config,
+        state: &VersionState,
+    ) -> Result<Self, Error> {
+        let mut instances = rds_access::instances(rds).await?;
+        if let Some(wanted) = &state.db_instance
+            && !instances.iter().any(|instance| instance.identifier == wanted.identifier)
+        {
+            instances.extend(rds_access::instance(rds, &wanted.identifier).await?);
+        }
+        let passwords = secret_access::read_passwords(secrets, &config.secret_arn).await?;
+        // Last, so that as little as possible happens between reading it and changing it.
+        let secret = secret_access::read_version(secrets, &config.secret_arn).await?;
+        let before = if moving::is_lost(state, &secret, &instances) {
+            let replaced = state.secret.as_ref().and_then(|earlier| earlier.replaced.as_deref());
+            secret_access::read_before(secrets, &config.secret_arn, replaced).await?
+        } else {
+            None
+        };
+        Ok(Self { secret, passwords, instances, before })
+    }
+
+    fn observed(&self) -> Observed<'_> {
+        Observed {
+            secret: &self.secret,
+            passwords: self.passwords.as_ref(),
+            instances: &self.instances,
+            before: self.before.as_ref(),
+        }
+    }
+}
+
+/// Does the one step of a poll.
+async fn carry_out(
     rds: &Rds,
     secrets: &Secrets,
     config: &Config,
-    target: &Target<'_>,
-    current: &Version,
-    password_asked: bool,
-) -> Result<Outcome, Error> {
-    // What is marked may be deleted at any time, so the mark goes before the readers come, and the instance has to be
-    // there after that.
-    if marks::clear(rds, target.instance).await? || !target.is_ready {
-        // What was asked of RDS is not forgotten while the instance is busy with it.
-        return Ok(if password_asked { Outcome::PasswordPending } else { Outcome::InstanceBusy });
-    }
-    if !config.rotates_password {
-        return writing::write(secrets, config, &current.secret, target, None).await;
-    }
-    let password = Password { rds, secrets, config, current_version: &current.id, target };
-    match password.change(password_asked).await? {
-        Change::Refused => Ok(Outcome::InstanceBusy),
-        Change::Pending => Ok(Outcome::PasswordPending),
-        Change::Done(credentials) => {
-            writing::write(secrets, config, &current.secret, target, Some(&credentials)).await
+    decision: &Decision<'_>,
+) -> Result<Effect, Error> {
+    match &decision.step {
+        Step::Report | Step::Wait(_) => Ok(Effect::Done),
+        Step::ClearMark(instance) => tags::clear(rds, instance).await,
+        Step::MakePassword(new) => {
+            let change = password::make(secrets, new).await?;
+            secret::change(secrets, config, &change, "storing a master password in").await
         }
+        Step::Remember(change) => {
+            secret::change(secrets, config, change, "remembering what readers use in").await
+        }
+        Step::SetPassword(instance, credentials) => password::set(rds, instance, credentials).await,
+        Step::Move(change) | Step::TakeBack(change, _) => {
+            secret::change(secrets, config, change, &format!("pointing to {} in", decision.pointer.host))
+                .await
+        }
+        Step::Mark(changes, live_host) => tags::carry_out(rds, changes, live_host).await,
     }
 }
 

@@ -1,18 +1,17 @@
-//! What the tasks share of the secret: reading it. Its text stays inside [`Secret`], which cannot be printed.
+//! What the tasks share of the secret: reading it, and changing it. Its text stays inside types that cannot be printed.
+
+mod swapping;
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
+use aws_sdk_secretsmanager::operation::get_secret_value::builders::GetSecretValueFluentBuilder;
 use lambda_task::fault;
+use replication::passwords::{self, Passwords, StoredPasswords};
 use replication::secret::Secret;
+pub use replication::secret::Version;
 use replication::{Error, ErrorName};
 
-/// A version of the secret.
-pub struct Version {
-    /// Its id.
-    pub id: String,
-    /// What it says.
-    pub secret: Secret,
-}
+pub use swapping::{Swap, swap};
 
 /// Reads what the secret says now.
 ///
@@ -22,34 +21,76 @@ pub async fn read(client: &Client, secret_arn: &str) -> Result<Secret, Error> {
     read_version(client, secret_arn).await.map(|version| version.secret)
 }
 
-/// Reads the current version of the secret.
+/// Reads the current version of the secret. Right after a change it may be an earlier one.
 ///
 /// # Errors
 /// [`ErrorName::NotFound`] if it does not exist; [`ErrorName::SecretInvalid`] if it is binary (it would be damaged
 /// by writing text) or is not a JSON object; a fault of Secrets Manager.
 pub async fn read_version(client: &Client, secret_arn: &str) -> Result<Version, Error> {
     let doing = format!("reading secret {secret_arn}");
-    let answer = client.get_secret_value().secret_id(secret_arn).send().await.map_err(|error| {
-        if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) {
-            Error::new(ErrorName::NotFound, &doing)
-                .because("it does not exist or has no value")
-                .advise(r#"create it, or give it the value {"db_host":"","db_prefix":""}"#)
-        } else {
-            fault(&doing, &error)
-        }
+    let answer = find(client.get_secret_value().secret_id(secret_arn), &doing).await?.ok_or_else(|| {
+        Error::new(ErrorName::NotFound, &doing)
+            .because("it does not exist or has no value")
+            .advise(r#"create it, or give it the value {"db_host":"","db_prefix":""}"#)
     })?;
-    let secret = Secret::parse(text(&answer, &doing)?)?;
-    let id = answer
-        .version_id
-        .ok_or_else(|| Error::new(ErrorName::Rejected, doing).because("the answer has no VersionId"))?;
-    Ok(Version { id, secret })
+    version(&answer, &doing)
 }
 
-/// The text of a version of the secret.
+/// Reads what the secret said before it was moved: the version of this id, or else the one that was current before the
+/// current one. There may be none.
 ///
 /// # Errors
-/// [`ErrorName::SecretInvalid`] if it is binary.
-pub fn text<'a>(answer: &'a GetSecretValueOutput, doing: &str) -> Result<&'a str, Error> {
+/// As [`read_version`].
+pub async fn read_before(
+    client: &Client,
+    secret_arn: &str,
+    id: Option<&str>,
+) -> Result<Option<Version>, Error> {
+    let doing = format!("reading what secret {secret_arn} said before");
+    let request = client.get_secret_value().secret_id(secret_arn);
+    let request = match id {
+        Some(id) => request.version_id(id),
+        None => request.version_stage("AWSPREVIOUS"),
+    };
+    find(request, &doing).await?.map(|answer| version(&answer, &doing)).transpose()
+}
+
+/// Reads the passwords of versions. Right after a change they may be those from before it.
+///
+/// # Errors
+/// [`ErrorName::SecretInvalid`] if they are not what was written; a fault of Secrets Manager.
+pub async fn read_passwords(client: &Client, secret_arn: &str) -> Result<Option<StoredPasswords>, Error> {
+    let doing = format!("reading the master passwords of the versions in secret {secret_arn}");
+    let request = client.get_secret_value().secret_id(secret_arn).version_stage(passwords::LABEL);
+    let Some(answer) = find(request, &doing).await? else { return Ok(None) };
+    let passwords = Passwords::parse(text(&answer, &doing)?)?;
+    Ok(Some(StoredPasswords { id: id(&answer, &doing)?.to_owned(), passwords }))
+}
+
+/// A version of the secret; nothing if there is none of this id or label.
+async fn find(
+    request: GetSecretValueFluentBuilder,
+    doing: &str,
+) -> Result<Option<GetSecretValueOutput>, Error> {
+    match request.send().await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
+            Ok(None)
+        }
+        Err(error) => Err(fault(doing, &error)),
+    }
+}
+
+fn version(answer: &GetSecretValueOutput, doing: &str) -> Result<Version, Error> {
+    Ok(Version { id: id(answer, doing)?.to_owned(), secret: Secret::parse(text(answer, doing)?)? })
+}
+
+fn id<'a>(answer: &'a GetSecretValueOutput, doing: &str) -> Result<&'a str, Error> {
+    let lacks = || Error::new(ErrorName::Rejected, doing).because("the answer has no VersionId");
+    answer.version_id().ok_or_else(lacks)
+}
+
+fn text<'a>(answer: &'a GetSecretValueOutput, doing: &str) -> Result<&'a str, Error> {
     answer.secret_string().ok_or_else(|| {
         Error::new(ErrorName::SecretInvalid, doing)
             .because("it is a binary secret, which writing text would damage")

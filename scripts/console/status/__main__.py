@@ -13,26 +13,35 @@ says otherwise (those of runs have one decimal), sizes GiB; null is what is not 
       sourceAccount, sourceStack  the account of the topic; the stack that made it, if account A is readable
       headline                    what a person reads first
       warnings[]                  name (nothingLive, liveNotAvailable, liveMarked, dataTimeUnknown, dataTooOld,
-                                  lastReplicationFailed, notArrived, markedStillExists, leftover, notDeleted,
+                                  secretUnusable, secretMovedBack, lastReplicationFailed, roomNotMade, notArrived,
+                                  markedStillExists, undeleted, leftover, notDeleted, otherDatabase, notManaged,
                                   sharedWithOthers, alarm, deadLetters, stackNotComplete) and text
       secret                      name, arn, dbHost, dbPrefix; no other field of it is read
       live                        the entry of versions that the secret names
-      versions[]                  every instance of the stack, newest version first
+      versions[]                  every instance that the stack holds of the database, newest data first
         version, instance, rdsStatus, createdAt, ageSeconds, sizeGib, deletionProtection, replicationId
         standing                  live, older, heldBack, inProgress, busy, stopped, broken (by its status), failed
-                                  (its restore was), leftover (of a run that failed), deleting, unnumbered, kept (nothing of
-                                  the stack is live); words says the same
+                                  (its restore was), leftover (of a run that failed), deleting, unnumbered, notServed (only in
+                                  otherDatabases), kept (nothing of the stack is live); words says the same
         canRollBack               whether scripts/rollback finds it ready
         marked, notDeleted        the mark to-be-deleted; why it still exists
         dataTime, dataAgeSeconds  the point in time of the data; dataTimeFrom: tag or snapshot
         sourceSnapshot            the farthest snapshot that tags lead to: arn, name, isInSource, exists
         restoredVersion           the version whose data a rollback restored into it
+        comparedWithLive          live, older, newer, by the time of the data; null if nothing is live
       restorable[]                versions that exist only as a snapshot in B: version, snapshot, dataTime, dataAgeSeconds,
-                                  replicationId, sizeGib, restoredAs[] (versions made from it since)
+                                  replicationId, sizeGib, restoredAs[] (versions made from it since), comparedWithLive
+      restoreCommand              the command that restores one of them
+      otherDatabases[]            what the stack still holds of databases that it no longer serves: sourceDatabase,
+                                  versions[], restorable[], destinationSnapshots[]; advice says what to do
+      notManaged[]                instances that are named like a version and are none: instance, rdsStatus, reason
       replications[]              the newest, as many as --last says
         id, startedByHandInB      the replication; whether account B's run is not the one that a message started
-        outcome                   succeeded, failed, running, onItsWay or notArrived (A's run has succeeded and B has none),
-                                  unknown (B's runs are not readable)
+        outcome                   succeeded, failed, running, superseded (the live version has newer data, so nothing was
+                                  copied), onItsWay or notArrived (A's run has succeeded and B has none), unknown (B's runs
+                                  are not readable)
+        roomFailures              by account: why nothing could be deleted before the run began; it went on
+        toldOperators[]           what stays undeleted for so long that operators were told
         startedAt, ageSeconds, endedAt, endedAgeSeconds, seconds
         error, cause, failedIn (source, destination), failedStage
         version, instance         what it made; secretOutcome: moved, alreadyMoved, newerIsLive, heldBack, ...
@@ -61,8 +70,9 @@ from datetime import datetime, timezone
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..account import Account, take_accounts, use_local_cloud
+from ..account import Account, parse, take_accounts, use_local_cloud
 from ..failure import Failure
+from ..hints import Hints
 from .reading import attempt, read_facts
 from .report import is_complete, report
 from .text import render
@@ -84,7 +94,7 @@ def _arguments(arguments):
         help="only this stack of account B; may be given more than once (default: every destination stack)",
     )
     parser.add_argument("--last", type=int, default=5, metavar="N", help="how many replications to tell of (default: %(default)s)")
-    given = parser.parse_args(arguments)
+    given = parse(parser, arguments)
     if not 1 <= given.last <= 100:
         parser.error("--last must be from 1 to 100")
     return given
@@ -105,7 +115,7 @@ def main(arguments=None):
         return 1
     except KeyboardInterrupt:
         return 130
-    document = report(facts, given.last)
+    document = report(facts, given.last, Hints.of(given))
     try:
         print(json.dumps(document, indent=2) if given.json else render(document), end="\n" if given.json else "", flush=True)
     except BrokenPipeError:

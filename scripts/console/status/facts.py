@@ -1,5 +1,7 @@
 """What was found in the two accounts, before anything is made of it: no AWS client, and no field of the secret but our two."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -14,6 +16,10 @@ SOURCE_SNAPSHOT = "rds-replication:source-snapshot"
 VERSION = "rds-replication:version"
 RESTORED_VERSION = "rds-replication:restored-version"
 DATA_TIME = "rds-replication:data-time"
+RESOURCE_ID = "rds-replication:resource-id"
+UNDELETED = "rds-replication:undeleted"
+#: How the ids of the secret's versions begin that the functions have written.
+WRITTEN_BY_US = "rds-replication-"
 DELETION_MARK = ("to-be-deleted", "True")
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:?\d\d)$")
@@ -34,6 +40,13 @@ class Pointer:
 
     host: str
     prefix: str
+    version_id: str = ""
+    """The id of the secret's version that says so; empty if it was not told."""
+
+    @property
+    def is_written_by_another(self) -> bool:
+        """Whether something else than our functions wrote the version that is current."""
+        return bool(self.version_id) and not self.version_id.startswith(WRITTEN_BY_US)
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,17 @@ class Stack:
     status: str = "CREATE_COMPLETE"
     parameters: dict = field(default_factory=dict)
     outputs: dict = field(default_factory=dict)
+    created: datetime | None = None
+
+    @property
+    def database(self) -> str:
+        """The source database that it serves; empty if it has no such parameter."""
+        return self.parameters.get("SourceDBIdentifier", "").lower()
+
+    @property
+    def prefix(self) -> str:
+        """How the names of its instances and snapshots begin."""
+        return self.parameters.get("DatabaseName", "")
 
     def number(self, parameter):
         """A parameter that is a whole number, or None."""
@@ -79,6 +103,17 @@ class Tagged:
         return self.tags.get(DELETION_MARK[0]) == DELETION_MARK[1]
 
     @property
+    def source_database(self) -> str | None:
+        """The source database whose data it holds, or None."""
+        return self.tags.get(SOURCE_DATABASE)
+
+    @property
+    def times_undeleted(self) -> int:
+        """How many replications in a row could not delete it."""
+        count = self.tags.get(UNDELETED, "").split(":")[0]
+        return int(count) if count.isascii() and count.isdecimal() else 0
+
+    @property
     def is_made_under_its_name(self):
         """Whether a stack made it. RDS hands tags on, to what a person restores or copies; that has another name."""
         return self.tags.get(NAME) == self.identifier
@@ -102,6 +137,19 @@ class Instance(Tagged):
     size: object = None
     """Storage in GiB."""
     deletion_protection: bool = False
+    resource_id: str = ""
+    """DbiResourceId, which no other instance ever has, whatever its name and tags."""
+
+    @property
+    def has_broken_seal(self) -> bool:
+        """Whether its tags are those of another instance: RDS copies tags to what is restored, under the same name too."""
+        return bool(self.resource_id) and self.tags.get(RESOURCE_ID, self.resource_id) != self.resource_id
+
+    @property
+    def is_made_under_its_name(self) -> bool:
+        """Whether a stack made it: its name ends in the version of its tag, and its seal is its own."""
+        is_numbered = self.version is None or self.identifier.endswith(f"-{self.version}")
+        return super().is_made_under_its_name and is_numbered and not self.has_broken_seal
 
 
 @dataclass(frozen=True)
@@ -117,9 +165,15 @@ class Snapshot(Tagged):
     """Storage of the database in GiB."""
     encrypted: bool = True
     data_time: object = None
-    """The point in time of the data (SnapshotDatabaseTime), which copies keep."""
+    """The point in time of the data, which copies keep: SnapshotDatabaseTime or OriginalSnapshotCreateTime."""
     shared_with: object = None
     """Account numbers, or `all`; None if nobody has looked."""
+
+    @property
+    def is_of_replication(self) -> bool:
+        """Whether a replication has made it, of the source database or from a snapshot of it: its name ends in the id."""
+        names = (f"-{self.replication}", f"-{self.replication}-copy-in")
+        return bool(self.replication) and self.is_made_under_its_name and self.identifier.endswith(names)
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,22 @@
 """AWS to facts: everything that `scripts/status` reads, and nothing that it makes of it.
 
-What cannot be read becomes an `Unreadable` with the error's code, so that the rest is still told. Of a secret's value
-only `db_host` and `db_prefix` leave `read_pointer`, and nothing in this module raises an error that has seen more.
+What cannot be read becomes an `Unreadable` with the error's code, so that the rest is still told. The secret is read in
+secret.py.
 
 Needs in account B: `cloudformation:DescribeStacks`, `cloudformation:ListStackResources`, `rds:DescribeDBInstances`,
-`rds:DescribeDBSnapshots`, `secretsmanager:GetSecretValue`, `states:ListExecutions`, `states:DescribeExecution`,
-`states:GetExecutionHistory`, `cloudwatch:DescribeAlarms`, `sqs:GetQueueAttributes`; in account A, if it is to be told of:
+`rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `secretsmanager:GetSecretValue`, `secretsmanager:DescribeSecret`,
+`states:ListExecutions`, `states:DescribeExecution`, `states:GetExecutionHistory`, `cloudwatch:DescribeAlarms`,
+`sqs:GetQueueAttributes`; in account A, if it is to be told of:
 `cloudformation:DescribeStacks`, `rds:DescribeDBSnapshots`, `rds:DescribeDBSnapshotAttributes`, the same three of `states`,
 `events:DescribeRule`.
 """
 
-import json
+from __future__ import annotations
+
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
+from typing import Any, Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,7 +28,6 @@ from .facts import (
     Database,
     Facts,
     Instance,
-    Pointer,
     Run,
     Schedule,
     Snapshot,
@@ -36,6 +38,7 @@ from .facts import (
     id_time,
     is_readable,
 )
+from .secret import read_pointer
 
 #: The outputs by which a destination stack is known among all stacks of an account.
 DESTINATION_OUTPUTS = ("SecretArn", "StateMachineArn", "LaunchFunctionName")
@@ -71,73 +74,67 @@ def read_facts(destination, source, *, stacks=(), last=5, now):
     of these names. Raises what AWS raises if the stacks of account B cannot be read.
     """
     found = _destination_stacks(destination, stacks)
+    prefixes = [stack.prefix for stack in found if stack.prefix]
     source_account = _SourceAccount(source)
     return Facts(
         now=now,
         account=destination.number(),
         region=destination.region,
-        instances=attempt(lambda: read_instances(destination)),
-        snapshots=attempt(lambda: read_snapshots(destination)),
+        instances=attempt(lambda: read_instances(destination, prefixes)),
+        snapshots=attempt(lambda: read_snapshots(destination, prefixes)),
         databases=[_database(destination, source_account, stack, last) for stack in found],
     )
 
 
-def read_pointer(account, secret):
-    """The two fields of the secret that are ours. Any other field, and any text that holds one, ends here."""
-    text = account.client("secretsmanager").get_secret_value(SecretId=secret).get("SecretString", "")
-    try:
-        fields = json.loads(text)
-    except ValueError:
-        fields = None
-    if not isinstance(fields, dict):
-        # The decoding error carries the whole text, so it must not be the cause of this one.
-        return Unreadable("SecretInvalid")
-    host, prefix = (fields.get(name, "") for name in ("db_host", "db_prefix"))
-    if not isinstance(host, str) or not isinstance(prefix, str):
-        return Unreadable("SecretInvalid")
-    return Pointer(host, prefix)
-
-
-def read_instances(account):
-    """Every DB instance of the account."""
-    pages = account.client("rds").get_paginator("describe_db_instances").paginate()
+def read_instances(account: Any, prefixes: Sequence[str] = ()) -> list[Instance]:
+    """Every DB instance of the account; one that begins with such a prefix is asked for its tags if none are told."""
+    rds = account.client("rds")
+    pages = rds.get_paginator("describe_db_instances").paginate()
     return [
         Instance(
             identifier=found["DBInstanceIdentifier"],
-            tags=_tags(found),
+            tags=_tags(rds, found, found["DBInstanceIdentifier"], found.get("DBInstanceArn"), prefixes),
             status=found.get("DBInstanceStatus", ""),
             host=found.get("Endpoint", {}).get("Address", ""),
             created=found.get("InstanceCreateTime"),
             size=found.get("AllocatedStorage"),
             deletion_protection=found.get("DeletionProtection", False),
+            resource_id=found.get("DbiResourceId", ""),
         )
         for page in pages
         for found in page["DBInstances"]
     ]
 
 
-def read_snapshots(account):
-    """Every manual DB snapshot of the account."""
-    pages = account.client("rds").get_paginator("describe_db_snapshots").paginate(SnapshotType="manual")
+def read_snapshots(account: Any, prefixes: Sequence[str] = ()) -> list[Snapshot]:
+    """Every manual DB snapshot of the account; one that begins with such a prefix is asked for its tags if none are told."""
+    rds = account.client("rds")
+    pages = rds.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual")
     return [
         Snapshot(
             identifier=found["DBSnapshotIdentifier"],
-            tags=_tags(found),
+            tags=_tags(rds, found, found["DBSnapshotIdentifier"], found.get("DBSnapshotArn"), prefixes),
             arn=found.get("DBSnapshotArn", ""),
             database=found.get("DBInstanceIdentifier", ""),
             status=found.get("Status", ""),
             percent=found.get("PercentProgress"),
             size=found.get("AllocatedStorage"),
             encrypted=found.get("Encrypted", False),
-            data_time=found.get("SnapshotDatabaseTime"),
+            # Never SnapshotCreateTime, which is the time of the copy.
+            data_time=found.get("SnapshotDatabaseTime") or found.get("OriginalSnapshotCreateTime"),
         )
         for page in pages
         for found in page["DBSnapshots"]
     ]
 
 
-def _tags(found):
-    return {tag["Key"]: tag.get("Value", "") for tag in found.get("TagList", [])}
+def _tags(rds: Any, found: dict, identifier: str, arn: str | None, prefixes: Sequence[str]) -> dict[str, str]:
+    """The tags in an answer, which has been seen without any; then they are asked for, if the thing may be ours."""
+    listed = found.get("TagList", [])
+    if not listed and arn and any(identifier.startswith(f"{prefix}-") for prefix in prefixes):
+        answer = attempt(lambda: rds.list_tags_for_resource(ResourceName=arn))
+        listed = answer.get("TagList", []) if is_readable(answer) else []
+    return {tag["Key"]: tag.get("Value", "") for tag in listed}
 
 
 def _stacks(account, name=None):
@@ -149,6 +146,7 @@ def _stacks(account, name=None):
             status=found["StackStatus"],
             parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])},
             outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
+            created=found.get("CreationTime"),
         )
         for page in pages
         for found in page["Stacks"]
@@ -188,7 +186,9 @@ class _SourceAccount:
 
     @cached_property
     def snapshots(self):
-        return attempt(lambda: read_snapshots(self.account))
+        stacks = self.stacks if is_readable(self.stacks) else []
+        prefixes = [name for name in (stack.parameters.get("SourceDBSnapshotName") for stack in stacks) if name]
+        return attempt(lambda: read_snapshots(self.account, prefixes))
 
     def stack_of(self, topic):
         """The stack that made the topic, or `Unreadable`."""
@@ -213,7 +213,7 @@ def _database(destination, source_account, stack, last):
     source = _source(source_account, stack, runs, last)
     return Database(
         stack=stack,
-        pointer=attempt(lambda: read_pointer(destination, outputs["SecretArn"])),
+        pointer=attempt(lambda: read_pointer(destination, outputs["SecretArn"], outputs.get("SecretName", ""))),
         runs=attempt(lambda: _with_announced(runs, source, machines, machine)),
         rollbacks=attempt(lambda: [_opened(machines, arn) for arn in _newest(machines, rollback_machine, last)])
         if rollback_machine
@@ -229,7 +229,7 @@ def _source(source_account, destination_stack, destination_runs, last):
     if isinstance(stack, Unreadable):
         return stack
     account = source_account.account
-    database = destination_stack.parameters.get("SourceDBIdentifier", "").lower()
+    database = destination_stack.database
     announced = {run.replication for run in destination_runs} if is_readable(destination_runs) else set()
     return Source(
         account=source_account.number,

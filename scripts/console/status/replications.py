@@ -1,10 +1,15 @@
 """What became of the last replications and rollbacks, and how long their stages took. Pure."""
 
+from __future__ import annotations
+
+from datetime import datetime
+
 from ..screen import timestamp
 from .facts import seconds_between
 
 #: The stages in words, by the state whose task they are, in the order in which a replication goes through them.
 STAGES = {
+    "MakeRoom": "room",
     "CreateLatestSnapshot": "snapshot",
     "CopyEncryptedSnapshot": "copy in A",
     "ShareStatusWithTargetAccount": "share",
@@ -19,13 +24,19 @@ STAGES = {
 _ARRIVAL_SECONDS = 600
 
 
-def replications(now, source_runs, destination_runs):
-    """Every replication that has a run in either account, newest first. Either list may be None: it could not be read."""
+def replications(now, source_runs, destination_runs, since: datetime | None = None):
+    """Every replication that has a run in either account, newest first. Either list may be None: it could not be read.
+
+    What began before `since`, when the destination stack was created, was not for it unless it has a run there.
+    """
     if source_runs is None and destination_runs is None:
         return None
     runs = list(destination_runs or [])
+    arrived_ids = {run.replication for run in runs}
     found = []
     for run in source_runs or []:
+        if since and run.execution.started < since and run.replication not in arrived_ids:
+            continue
         # What a message has started has the replication's name; for one that was lost a person may have started a run.
         own = [one for one in runs if one.replication == run.replication]
         arrived = next((one for one in own if not _is_by_hand(one)), own[-1] if own else None)
@@ -76,6 +87,12 @@ def _replication(now, source_run, destination_run, is_b_readable=True):
         "version": made.get("db_version"),
         "instance": made.get("db_instance_identifier"),
         "secretOutcome": moved.get("outcome"),
+        "roomFailures": {
+            role: one.room_failure()
+            for role, one in (("source", source), ("destination", destination))
+            if one and one.room_failure()
+        },
+        "toldOperators": [text for one in executions for text in one.told()],
         "source": _run(now, source),
         "destination": _run(now, destination),
     }
@@ -87,7 +104,7 @@ def _outcome(now, source, destination, failed, is_b_readable):
     if failed:
         return "failed"
     if destination:
-        return "succeeded"
+        return "superseded" if destination.superseded else "succeeded"
     if not is_b_readable:
         return "unknown"
     return "onItsWay" if seconds_between(source.ended, now) < _ARRIVAL_SECONDS else "notArrived"

@@ -1,10 +1,14 @@
 """Facts to report. Pure; the report is the JSON document itself, which `status` describes."""
 
+from __future__ import annotations
+
+from ..hints import Hints
 from ..screen import timestamp
 from .advice import headline, warnings
-from .facts import Pointer, arn_part, is_readable
+from .facts import Database, Facts, Pointer, Stack, arn_part, is_readable
 from .replications import replications, rollback
-from .versions import Versions
+from .secret import unusable_secret
+from .versions import Versions, not_managed, unserved_databases
 
 FORMAT = 1
 
@@ -12,14 +16,14 @@ FORMAT = 1
 _NEEDED = ("secret", "versions", "destinationSnapshots", "destinationRuns")
 
 
-def report(facts, last=5):
+def report(facts: Facts, last: int = 5, hints: Hints = Hints()) -> dict:
     """The report of these facts, ready to be written as JSON; `last` is how many replications and rollbacks it tells of."""
     return {
         "format": FORMAT,
         "at": timestamp(facts.now),
         "destinationAccount": facts.account,
         "region": facts.region,
-        "databases": [_database(facts, database, last) for database in facts.databases],
+        "databases": [_database(facts, database, last, hints) for database in facts.databases],
     }
 
 
@@ -28,7 +32,7 @@ def is_complete(document):
     return not any(name in database["unreadable"] for database in document["databases"] for name in _NEEDED)
 
 
-def _database(facts, database, last):
+def _database(facts: Facts, database: Database, last: int, hints: Hints) -> dict:
     unreadable = {}
 
     def readable(name, fact):
@@ -46,19 +50,25 @@ def _database(facts, database, last):
     alarms = readable("alarms", database.alarms)
     instances = readable("versions", facts.instances)
     schedule = readable("schedule", of_source.schedule if of_source else source)
+    snapshots = readable("destinationSnapshots", facts.snapshots)
+    held = {
+        "now": facts.now,
+        "account": facts.account,
+        "stack": stack,
+        "pointer": pointer,
+        "instances": instances,
+        "snapshots": snapshots,
+    }
     versions = Versions(
-        now=facts.now,
-        account=facts.account,
-        stack=stack,
-        pointer=pointer,
-        instances=instances,
-        snapshots=readable("destinationSnapshots", facts.snapshots),
+        **held,
+        database=stack.database,
         source_snapshots=readable("sourceSnapshots", of_source.snapshots if of_source else source),
         runs=runs,
         rollbacks=rollbacks,
     )
+    others = [(name, Versions(**held, database=name)) for name in unserved_databases(stack, instances, snapshots)]
     rows = versions.rows()
-    found = replications(facts.now, readable("sourceRuns", of_source.runs if of_source else source), runs)
+    found = replications(facts.now, readable("sourceRuns", of_source.runs if of_source else source), runs, stack.created)
     document = {
         "stack": stack.name,
         "stackStatus": stack.status,
@@ -72,6 +82,9 @@ def _database(facts, database, last):
         "live": next((one for one in rows or [] if one["standing"] == "live"), None),
         "versions": rows,
         "restorable": versions.restorable(),
+        "restoreCommand": hints.rollback("VERSION", stack=stack.name),
+        "otherDatabases": [_other_database(name, held, stack, hints) for name, held in others],
+        "notManaged": not_managed(stack, instances),
         "replications": None if found is None else found[:last],
         "rollbacks": None if rollbacks is None else [rollback(facts.now, one) for one in rollbacks[:last]],
         "sourceSnapshots": versions.source_snapshots(),
@@ -87,10 +100,32 @@ def _database(facts, database, last):
         document,
         names_by_host={one.host: one.identifier for one in instances or [] if one.host},
         left=versions.left,
+        hints=hints,
+        secret_problem=_secret_problem(stack, database.pointer),
+        is_secret_written_by_another=pointer is not None and pointer.is_written_by_another,
         trusted={facts.account, of_source.stack.parameters.get("DestinationAccountNumber")} if of_source else {facts.account},
     )
     document["warnings"] = [{"name": name, "text": text} for name, text in said]
     return document
+
+
+def _other_database(name: str, versions: Versions, stack: Stack, hints: Hints) -> dict:
+    """What the stack still holds of a database that it no longer serves."""
+    serve_it = hints.deploy_destination(f"SourceDBIdentifier={name}", stack=stack.name)
+    return {
+        "sourceDatabase": name,
+        "versions": versions.rows(),
+        "restorable": versions.restorable(),
+        "destinationSnapshots": versions.destination_snapshots(),
+        "advice": f"they stay until an operator decides: {serve_it} makes the stack serve {name} again; otherwise delete the "
+        "instances and snapshots in the console or with aws rds",
+    }
+
+
+def _secret_problem(stack: Stack, pointer: object) -> str:
+    if is_readable(pointer) or pointer is None:
+        return ""
+    return unusable_secret(pointer.code, stack.outputs.get("SecretArn", ""), stack.outputs.get("SecretName", ""))
 
 
 def _secret(stack, pointer):

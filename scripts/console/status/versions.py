@@ -1,4 +1,9 @@
-"""What the databases and snapshots of one stack are: live, older, held back, left over; and where they came from. Pure."""
+"""What the instances and snapshots of one stack and database are: live, older, held back, left over; and where they came
+from. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
 
 from ..screen import timestamp
 from .facts import (
@@ -6,7 +11,11 @@ from .facts import (
     SOURCE_DATABASE,
     SOURCE_SNAPSHOT,
     STACK,
+    Instance,
+    Snapshot,
+    Stack,
     arn_part,
+    id_time,
     parse_time,
     seconds_between,
     version_in,
@@ -40,20 +49,54 @@ FAILED = frozenset(
 NEVER_WAS = frozenset({"failed", "incompatible-create", "incompatible-restore", "restore-error"})
 
 
+def unserved_databases(stack: Stack, instances: list[Instance] | None, snapshots: list[Snapshot] | None) -> list[str]:
+    """The databases of which the stack still holds versions although it serves another one by now."""
+    own = [one for one in [*(instances or []), *(snapshots or [])] if one.is_of(stack.name)]
+    return sorted({one.source_database for one in own if one.source_database} - {stack.database}) if stack.database else []
+
+
+def not_managed(stack: Stack, instances: list[Instance] | None) -> list[dict]:
+    """What is named like a version of the stack and is not: no function ever touches it."""
+    found = [one for one in instances or [] if version_in(stack.prefix, one.identifier) is not None]
+    # What another stack has made is told of there.
+    found = [one for one in found if not (STACK in one.tags and one.is_made_under_its_name)]
+    return [{"instance": one.identifier, "rdsStatus": one.status, "reason": _why_not_managed(one, stack)} for one in found]
+
+
+def _why_not_managed(instance: Instance, stack: Stack) -> str:
+    if STACK not in instance.tags:
+        return "it has no tags of this stack"
+    if not instance.names(stack.name):
+        return f"its tags name the stack {instance.tags[STACK]}, and it was not made under this name"
+    if instance.has_broken_seal:
+        return "its tags are those of an earlier instance of this name"
+    return "its tags are those of another instance"
+
+
+def order(thing: Instance | Snapshot) -> tuple[datetime, str, int]:
+    """The order of versions: by the time of the data, as the functions have it; a copy's own time says nothing about its data."""
+    told = thing.data_time if isinstance(thing, Snapshot) else parse_time(thing.tags.get(DATA_TIME))
+    moment = told or id_time(thing.replication) or datetime.min.replace(tzinfo=timezone.utc)
+    return moment, thing.replication or "", thing.version or 0
+
+
 class Versions:
-    """The instances of one destination stack, and the snapshots that they came from and can be restored from.
+    """The instances that a destination stack holds of one database, and the snapshots that they came from and can be restored from.
 
     Each of the lists may be None: it could not be read. What is told of one that could not be read is None too.
     """
 
-    def __init__(self, *, now, account, stack, pointer, instances, snapshots, source_snapshots, runs, rollbacks):
+    def __init__(
+        self, *, now, account, stack, database, pointer, instances, snapshots, source_snapshots=None, runs=None, rollbacks=None
+    ):
         self._now = now
         self._account = account
         self._stack = stack
+        self._database = database
         self._pointer = pointer
         self._runs = runs or []
         self._rollbacks = rollbacks or []
-        self._instances = _those(instances, lambda one: one.is_of(stack.name))
+        self._instances = _those(instances, lambda one: one.is_of(stack.name) and self._is_of_database(one))
         self._snapshots = _those(snapshots, self._belongs)
         self._source_snapshots = source_snapshots
         self._live = self._find_live()
@@ -61,10 +104,10 @@ class Versions:
         """What the newest prune wanted to delete and could not: its reasons by identifier."""
 
     def rows(self):
-        """Every instance of the stack, newest version first."""
+        """Every instance, the one with the newest data first."""
         if self._instances is None:
             return None
-        ordered = sorted(self._instances, key=lambda one: (one.version or 0, one.identifier), reverse=True)
+        ordered = sorted(self._instances, key=lambda one: (*order(one), one.identifier), reverse=True)
         return [self._row(one) for one in ordered]
 
     def restorable(self):
@@ -82,11 +125,12 @@ class Versions:
                 "replicationId": one.replication,
                 "sizeGib": one.size,
                 "restoredAs": sorted(each.version for each in self._instances if each.version and each.restored_version == one.version),
+                "comparedWithLive": self._compared_with_live(one),
             }
-            for one in kept
+            for one in sorted(kept, key=order, reverse=True)
             if one.version not in present
         ]
-        return sorted(found, key=lambda one: one["version"], reverse=True)
+        return found
 
     def source_snapshots(self):
         """The snapshots of account A, newest first."""
@@ -107,7 +151,7 @@ class Versions:
             "rdsStatus": instance.status,
             "standing": standing,
             "words": words,
-            "canRollBack": standing != "live" and instance.version is not None and instance.status in READY,
+            "canRollBack": standing not in ("live", "notServed") and instance.version is not None and instance.status in READY,
             "marked": instance.marked,
             "deletionProtection": instance.deletion_protection,
             "notDeleted": self._why_not_deleted(instance),
@@ -120,7 +164,15 @@ class Versions:
             "replicationId": instance.replication,
             "sizeGib": instance.size,
             "restoredVersion": instance.restored_version,
+            "comparedWithLive": self._compared_with_live(instance),
         }
+
+    def _compared_with_live(self, thing: Instance | Snapshot) -> str | None:
+        if self._live is None:
+            return None
+        if thing is self._live:
+            return "live"
+        return "older" if order(thing) < order(self._live) else "newer"
 
     def _standing(self, instance):
         status, version, live = instance.status, instance.version, self._live
@@ -136,9 +188,13 @@ class Versions:
             return "broken", "cannot be used as it is"
         if version is None:
             return "unnumbered", "without a version number"
+        if self._database != self._stack.database:
+            return "notServed", "kept, of a database that is not served"
         if self._pointer is None:
             return "kept", "kept"
-        is_older = bool(live and live.version and version < live.version)
+        is_older = self._compared_with_live(instance) == "older"
+        if self._is_being_rolled_back_to(instance):
+            return "inProgress", "being made"
         if status not in READY:
             return ("busy", "older, busy at the moment") if is_older else ("inProgress", "being made")
         if not live or not live.version:
@@ -148,7 +204,7 @@ class Versions:
     def _standing_of_newer(self, instance):
         """Of an instance that is ready and newer than the live one: why it is not live itself."""
         run = self._run_of(instance)
-        if (run and run.running) or self._is_being_rolled_back_to(instance):
+        if run and run.running:
             return "inProgress", "being made"
         if run and not run.succeeded and not run.passed("UpdateSecretWithDBValue"):
             return "leftover", "left by a replication that failed"
@@ -174,19 +230,25 @@ class Versions:
         """Why something that is marked is still there, or None."""
         if not instance.marked or instance.status in ("deleting", "delete-precheck"):
             return None
+        said = self._what_keeps(instance)
+        times = instance.times_undeleted
+        return f"{said} ({times} replications could not delete it)" if times > 1 else said
+
+    def _what_keeps(self, instance: Instance) -> str:
         if instance.deletion_protection:
             return "it has deletion protection, so a person has to decide"
         if instance.identifier in self.left:
             return self.left[instance.identifier]
+        if any(run.execution.running and instance.identifier in run.execution.planned() for run in self._runs):
+            return "the replication that runs deletes it"
         if instance.status not in READY | FAILED:
             return f"it is {instance.status}; a later replication deletes it"
         return "the next replication deletes it"
 
-    def _find_left(self):
-        pruned = [run.execution for run in self._runs if isinstance(run.execution.document.get("prune"), dict)]
+    def _find_left(self) -> dict[str, str]:
+        pruned = [run.execution for run in self._runs if run.execution.pruned()]
         newest = max(pruned, key=lambda one: one.started, default=None)
-        left = newest.document["prune"].get("left", []) if newest else []
-        return {one["identifier"]: one.get("reason", "") for one in left if isinstance(one, dict) and "identifier" in one}
+        return newest.left() if newest else {}
 
     # -------------------------------------------------------------------------------------- where they came from
 
@@ -234,16 +296,21 @@ class Versions:
 
     # --------------------------------------------------------------------------------------------- the snapshots
 
+    def _is_of_database(self, thing: Instance | Snapshot) -> bool:
+        """Whether it is of the database; what does not say so is counted to the one that is served."""
+        is_served = self._database == self._stack.database
+        return thing.source_database == self._database or (is_served and (not thing.source_database or not self._database))
+
     def _belongs(self, snapshot):
         """Ours by tag, or of an instance of ours: a final snapshot need not carry our tags."""
         if STACK in snapshot.tags:
-            return snapshot.names(self._stack.name)
-        prefix = self._stack.parameters.get("DatabaseName", "")
-        is_final_of_ours = _is_final(snapshot) and version_in(prefix, snapshot.database) is not None
+            return snapshot.names(self._stack.name) and self._is_of_database(snapshot)
+        is_served = self._database == self._stack.database
+        is_final_of_ours = is_served and _is_final(snapshot) and version_in(self._stack.prefix, snapshot.database) is not None
         return is_final_of_ours or snapshot.database in {one.identifier for one in self._instances or []}
 
     def _kind_in_destination(self, snapshot):
-        if snapshot.is_of(self._stack.name) and _is_of_replication(snapshot):
+        if snapshot.is_of(self._stack.name) and snapshot.is_of_replication:
             return "copy"
         return "final" if _is_final(snapshot) else "other"
 
@@ -277,14 +344,9 @@ def _is_gone(instance):
 
 
 def _kind_in_source(snapshot):
-    if not _is_of_replication(snapshot):
+    if not snapshot.is_of_replication:
         return "other"
     return "encryptedCopy" if SOURCE_SNAPSHOT in snapshot.tags else "ofDatabase"
-
-
-def _is_of_replication(snapshot):
-    """Whether a replication has made it, of the source database or from a snapshot of it."""
-    return bool(snapshot.replication) and snapshot.is_made_under_its_name
 
 
 def _is_final(snapshot):

@@ -1,0 +1,103 @@
+//! Setting the deletion tag on what is superseded, so that the next prune may delete it. The decision is
+//! [`replication::retention`].
+
+use aws_sdk_rds::Client as Rds;
+use aws_sdk_rds::config::http::HttpResponse;
+use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_rds::types::Tag;
+use lambda_task::fault;
+use rds_access::Instance;
+use replication::lineage::DELETION_MARK;
+use replication::moving::Effect;
+use replication::retention::Verdict;
+use replication::{Error, ErrorName};
+
+/// What became of the change of a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Done,
+    /// RDS cannot do it in the instance's present state; the next run does it.
+    NotNow,
+    /// The instance is gone.
+    Gone,
+}
+
+/// Sets tags and takes them off. One that cannot be changed does not stop the rest.
+pub async fn carry_out(
+    rds: &Rds,
+    changes: &[(Verdict, &Instance)],
+    live_host: &str,
+) -> Result<Effect, Error> {
+    let (mut marked, mut unmarked, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for (verdict, instance) in changes {
+        let (outcome, done) = match verdict {
+            Verdict::Mark => (set(rds, instance).await, &mut marked),
+            _ => (take_off(rds, instance).await, &mut unmarked),
+        };
+        match outcome {
+            Ok(Change::Done) => done.push(instance.identifier.to_string()),
+            Ok(Change::NotNow | Change::Gone) => {}
+            Err(error) => failed.push(error),
+        }
+    }
+    if let Some(retryable) = failed.iter().find(|error| error.name().is_retryable()) {
+        return Err(retryable.clone());
+    }
+    if failed.is_empty() {
+        return Ok(Effect::Marked(marked, unmarked));
+    }
+    let texts: Vec<String> = failed.iter().map(ToString::to_string).collect();
+    Err(Error::new(
+        ErrorName::PruneIncomplete,
+        format!("setting deletion tags, after the secret names {live_host}"),
+    )
+    .because(texts.join("; "))
+    .advise("the secret is as it should be; mend what is named and the next run sets them"))
+}
+
+/// Takes the tag off one instance.
+pub async fn clear(rds: &Rds, instance: &Instance) -> Result<Effect, Error> {
+    match take_off(rds, instance).await? {
+        // The next poll sees what has become of it.
+        Change::Done | Change::NotNow => Ok(Effect::Done),
+        Change::Gone => Err(Error::new(
+            ErrorName::NotFound,
+            format!("taking the deletion tag off database {}", instance.identifier),
+        )
+        .because("it is gone: it was superseded, and its deletion had begun")
+        .advise("ask for one of the versions that are kept")),
+    }
+}
+
+async fn set(rds: &Rds, instance: &Instance) -> Result<Change, Error> {
+    let (key, value) = DELETION_MARK;
+    let tag = Tag::builder().key(key).value(value).build();
+    match rds.add_tags_to_resource().resource_name(&instance.arn).tags(tag).send().await {
+        Ok(_) => Ok(Change::Done),
+        Err(error) => not_done(rds, instance, "setting the deletion tag of", &error).await,
+    }
+}
+
+async fn take_off(rds: &Rds, instance: &Instance) -> Result<Change, Error> {
+    let request = rds.remove_tags_from_resource().resource_name(&instance.arn).tag_keys(DELETION_MARK.0);
+    match request.send().await {
+        Ok(_) => Ok(Change::Done),
+        Err(error) => not_done(rds, instance, "taking the deletion tag off", &error).await,
+    }
+}
+
+async fn not_done<E>(
+    rds: &Rds,
+    instance: &Instance,
+    doing: &str,
+    error: &SdkError<E, HttpResponse>,
+) -> Result<Change, Error>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match error.code() {
+        Some("InvalidDBInstanceState" | "InvalidDBInstanceStateFault") => Ok(Change::NotNow),
+        _ if rds_access::instance_is_gone(rds, &instance.identifier).await => Ok(Change::Gone),
+        _ => Err(fault(format!("{doing} database {}", instance.identifier), error)),
+    }
+}

@@ -1,0 +1,65 @@
+"""Commands to run next, as they are printed: with the options of the command that prints them, because without these they would
+act on other accounts and stacks."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from .account import LOCAL_CLOUD
+
+SOURCE_STACK = "rds-replication-source"
+DESTINATION_STACK = "rds-replication-destination"
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What the command was given that the next one has to be given too."""
+
+    local: Optional[Path] = None
+    source_profile: Optional[str] = None
+    destination_profile: Optional[str] = None
+    destination_stack: str = DESTINATION_STACK
+
+    @classmethod
+    def of(cls, given: argparse.Namespace) -> Hints:
+        """From the parsed arguments of any of the commands; one that tells of several stacks names none."""
+        stack = getattr(given, "destination_stack", None)
+        return cls(
+            given.local,
+            getattr(given, "source_profile", None),
+            given.destination_profile,
+            stack if isinstance(stack, str) else DESTINATION_STACK,
+        )
+
+    def rollback(self, version: object = None, *, stack: Optional[str] = None) -> str:
+        """`scripts/rollback` to a version, of the given stack or of the one that this command is about."""
+        version_words = [] if version is None else [str(version)]
+        return self._command("rollback", *version_words, *self._stack(stack), *self._profile("destination"))
+
+    def status(self, *, stack: Optional[str] = None) -> str:
+        """`scripts/status` of the given stack or of the one that this command is about."""
+        return self._command("status", *self._stack(stack), *self._profile("source"), *self._profile("destination"))
+
+    def deploy_destination(self, *parameters: str, stack: Optional[str] = None) -> str:
+        """`scripts/deploy destination` with these parameters."""
+        stack = stack or self.destination_stack
+        words = [] if stack == DESTINATION_STACK else ["--stack-name", stack]
+        words += [] if self.local else [word.replace("--destination-profile", "--profile") for word in self._profile("destination")]
+        words += [word for parameter in parameters for word in ("--parameter", parameter)]
+        return shlex.join(["scripts/deploy", "destination", *words])
+
+    def _stack(self, stack: Optional[str]) -> list[str]:
+        stack = stack or self.destination_stack
+        return [] if stack == DESTINATION_STACK else ["--destination-stack", stack]
+
+    def _profile(self, role: str) -> list[str]:
+        profile = self.source_profile if role == "source" else self.destination_profile
+        return [f"--{role}-profile", profile] if profile else []
+
+    def _command(self, name: str, *words: str) -> str:
+        local = [] if not self.local else ["--local" if self.local == LOCAL_CLOUD else f"--local={self.local}"]
+        return shlex.join([f"scripts/{name}", *words, *local])
