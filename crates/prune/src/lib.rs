@@ -307,6 +307,11 @@ async fn observe(
                 Some(machines) => running::in_use(&clients.machines, machines, &input.execution).await?,
                 None => InUse::default(),
             };
+            // At the end of the run nothing is left that it still needs. Its execution has the name of its replication.
+            let in_use = match input.execution.name.parse() {
+                Ok(id) if input.place == Place::Room => in_use.with(id),
+                _ => in_use,
+            };
             // The secret is read before the instances: what has become live since is newer than what it names.
             let secret = secret_access::read_version(&clients.secrets, &versions.secret_arn).await?;
             let instances = rds_access::instances(&clients.rds).await?;
