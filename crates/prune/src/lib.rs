@@ -24,6 +24,7 @@ use replication::contract::{Execution, Outcome};
 use replication::lineage::{self, Tags};
 use replication::naming::InstanceIdentifier;
 use replication::retention::{self, Decision, First, InUse, InstanceRule, Planned, Sharing, SnapshotRule};
+use replication::secret::Version;
 use replication::{Error, ErrorName};
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
@@ -306,11 +307,16 @@ async fn observe(
                 Some(machines) => running::in_use(&clients.machines, machines, &input.execution).await?,
                 None => InUse::default(),
             };
+            // At the end of the run nothing is left that it still needs. Its execution has the name of its replication.
+            let in_use = match input.execution.name.parse() {
+                Ok(id) if input.place == Place::Room => in_use.with(id),
+                _ => in_use,
+            };
             // The secret is read before the instances: what has become live since is newer than what it names.
             let secret = secret_access::read_version(&clients.secrets, &versions.secret_arn).await?;
             let instances = rds_access::instances(&clients.rds).await?;
             let live_host = secret.secret.pointer.host.as_str();
-            refuse_if_moved_back(stack, &database, input, &instances, live_host, &secret.id)?;
+            refuse_if_moved_back(stack, &database, input, &instances, &secret)?;
             let about = retention::plan_instances(
                 &instances,
                 &InstanceRule {
@@ -333,14 +339,13 @@ fn refuse_if_moved_back(
     database: &InstanceIdentifier,
     input: &Input,
     instances: &[Instance],
-    live_host: &str,
-    secret_version: &str,
+    secret: &Version,
 ) -> Result<(), Error> {
     let moved = input.state.secret.as_ref().filter(|secret| {
         input.place == Place::Prune && matches!(secret.outcome, Outcome::Moved | Outcome::AlreadyMoved)
     });
     let Some(moved) = moved else { return Ok(()) };
-    let back = retention::moved_back(instances, stack, database, &moved.host, live_host, secret_version);
+    let back = retention::moved_back(instances, stack, database, &moved.host, secret);
     let Some(named) = back else { return Ok(()) };
     let moved_to = retention::live_instance(instances, stack, &moved.host).and_then(|one| one.tags.version());
     let version = moved_to.map_or_else(String::new, |version| version.to_string());

@@ -1,6 +1,5 @@
 //! How long a machine waits before it looks again, and when it gives up.
 
-use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use crate::{Error, ErrorName};
@@ -83,70 +82,6 @@ impl Stage {
             .advise(format!(
                 "look at it in the RDS console; raise the stack's {parameter} if it only needs more time"
             )))
-    }
-}
-
-/// Whether the machine goes on or waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Status {
-    /// Ready: the machine goes on.
-    Available,
-    /// Not yet: the machine waits `waitSeconds` and asks the same task again.
-    NotAvailable,
-    /// Nothing more is to be done: newer data are live. Only the destination's copy reports it.
-    Superseded,
-}
-
-/// How far a stage is. Part of the result of every task that is asked again until it is done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StageReport {
-    /// What the machine's Choice looks at.
-    pub status: Status,
-    /// Seconds until the next look.
-    pub wait_seconds: u32,
-    /// When the stage was first attempted: what waits and the deadline are measured from.
-    #[serde(with = "time::serde::rfc3339")]
-    pub started_at: OffsetDateTime,
-    /// The status word of RDS itself.
-    pub rds_status: String,
-    /// How far RDS says it is, in percent, where it says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub percent_progress: Option<i32>,
-    /// How many polls have not seen what must be there.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub unseen: u32,
-}
-
-/// Whether a count is left out of a document.
-pub(crate) fn is_zero(count: &u32) -> bool {
-    *count == 0
-}
-
-impl StageReport {
-    /// The report of a stage that is done.
-    #[must_use]
-    pub fn available(stage: &Stage, rds_status: &str) -> Self {
-        Self { status: Status::Available, percent_progress: None, ..Self::pending(stage, rds_status, None) }
-    }
-
-    /// The report of a stage that is to be looked at again.
-    #[must_use]
-    pub fn pending(stage: &Stage, rds_status: &str, percent_progress: Option<i32>) -> Self {
-        Self {
-            status: Status::NotAvailable,
-            wait_seconds: stage.wait_seconds(),
-            started_at: stage.started_at,
-            rds_status: rds_status.to_owned(),
-            percent_progress,
-            unseen: 0,
-        }
-    }
-
-    /// The report of a stage that does not see what must be there, after so many polls that have not.
-    #[must_use]
-    pub fn unseen(stage: &Stage, rds_status: &str, unseen: u32) -> Self {
-        Self { unseen, ..Self::pending(stage, rds_status, None) }
     }
 }
 

@@ -23,18 +23,26 @@ pub enum Refused {
 /// How many polls a full quota is waited for: what was pruned just before still counts until RDS has deleted it.
 pub const ROOM_POLLS: u32 = 8;
 
-/// Judges a refusal for the quota of snapshots. RDS has one code for "too many manual snapshots" and for "too many copies
-/// at a time" (20 to one Region, RDS User Guide, "Copying a DB snapshot"). `quota` is nothing where RDS does not say it.
+/// Judges a refusal of a copy. RDS has one code for "too many manual snapshots" and for "too many copies at a time" (20 to
+/// one Region, RDS User Guide, "Copying a DB snapshot"). `quota` is nothing where RDS does not say it.
 #[must_use]
 pub fn judge(doing: &str, said: &str, quota: Option<SnapshotQuota>) -> Refused {
-    let numbers = match quota {
-        Some(SnapshotQuota { used, max }) if used < max => return Refused::TooManyCopies,
-        Some(SnapshotQuota { used, max }) => format!("; the account has {used} of {max} manual snapshots"),
-        None => String::new(),
-    };
-    Refused::Full(Error::new(ErrorName::QuotaExceeded, doing).because(format!("{said}{numbers}")).advise(
+    if quota.is_some_and(|quota| quota.used < quota.max) {
+        Refused::TooManyCopies
+    } else {
+        Refused::Full(full(doing, said, quota))
+    }
+}
+
+/// The error of a quota that is used up, with its numbers.
+#[must_use]
+pub fn full(doing: &str, said: &str, quota: Option<SnapshotQuota>) -> Error {
+    let numbers = quota.map_or_else(String::new, |SnapshotQuota { used, max }| {
+        format!("; the account has {used} of {max} manual snapshots")
+    });
+    Error::new(ErrorName::QuotaExceeded, doing).because(format!("{said}{numbers}")).advise(
         "delete manual snapshots that nobody needs, or ask AWS for a larger quota of manual snapshots",
-    ))
+    )
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The snapshot of a run: whether it is to be made, and how far it is.
 
+use crate::contract::StageReport;
 use crate::lineage::Tags;
 use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotIdentifier};
 use crate::observed::{Instance, Snapshot};
-use crate::pacing::{Stage, StageReport, UNSEEN_POLLS};
+use crate::pacing::{Stage, UNSEEN_POLLS};
 use crate::progress::Progress;
 use crate::quota::ROOM_POLLS;
 use crate::{Error, ErrorName};
@@ -149,9 +150,10 @@ mod tests {
     use time::OffsetDateTime;
 
     use super::*;
+    use crate::contract::Status;
     use crate::lineage;
     use crate::observed::testing::{instance, snapshot};
-    use crate::pacing::{StageName, Status};
+    use crate::pacing::StageName;
 
     const NAME: &str = "nightly-20261122t103400z-1f2e3d";
 

@@ -15,7 +15,7 @@ use replication::contract::{Envelope, SourceDbSnapshot, SourceState, StageReport
 use replication::lineage::Tags;
 use replication::naming::{self, InstanceIdentifier};
 use replication::pacing::{Stage, StageName};
-use replication::quota::{self, Refused};
+use replication::quota;
 use replication::snapshotting::{Absent, Wanted};
 use time::OffsetDateTime;
 
@@ -115,11 +115,10 @@ async fn create(
         Ok(None) | Err(Refusal::AlreadyThere) => (wanted.not_yet("creating")?, None),
         // The database became busy after it was observed.
         Err(Refusal::NotNow(_)) => (wanted.not_yet("busy")?, None),
+        // The quota is full, or was when the call was made: what was pruned just before still counts for a while.
         Err(Refusal::Quota(said)) => {
-            match quota::judge(&doing, &said, rds_access::snapshot_quota(rds).await?) {
-                Refused::TooManyCopies => (wanted.not_yet("too many snapshots at a time")?, None),
-                Refused::Full(error) => (wanted.no_room(error)?, None),
-            }
+            let full = quota::full(&doing, &said, rds_access::snapshot_quota(rds).await?);
+            (wanted.no_room(full)?, None)
         }
         Err(refused) => return Err(refused.into_error(doing)),
     };

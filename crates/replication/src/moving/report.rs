@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::pacing::Stage;
-use crate::pacing::{StageReport, is_zero};
+use crate::contract::{StageReport, is_zero};
 use crate::secret::Pointer;
 use crate::{Error, ErrorName};
 

@@ -17,7 +17,7 @@ impl InUse {
     /// Sorts the names of the running executions of the destination machine and of the rollback machine.
     ///
     /// The executions of the destination machine are named by the id of their replication. One that an operator has
-    /// started under another name may need anything. `own_name` is the execution that asks.
+    /// started under another name may need anything. `own_name` is the execution that asks, which knows itself what it needs.
     #[must_use]
     pub fn of_executions<'a>(
         own_name: &str,
@@ -26,12 +26,11 @@ impl InUse {
     ) -> Self {
         let mut in_use =
             Self { rollback: rollbacks.into_iter().next().map(str::to_owned), ..Self::default() };
-        for name in replications {
+        for name in replications.into_iter().filter(|name| *name != own_name) {
             match name.parse::<ReplicationId>() {
                 Ok(id) => {
                     in_use.replications.insert(id);
                 }
-                Err(_) if name == own_name => {}
                 Err(_) => in_use.unknown = Some(name.to_owned()),
             }
         }

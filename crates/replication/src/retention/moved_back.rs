@@ -2,11 +2,9 @@
 
 use crate::naming::InstanceIdentifier;
 use crate::observed::Instance;
+use crate::secret::Version;
 
 use super::live_instance;
-
-/// How the ids of the secret's versions begin that this project writes.
-const OWN_VERSION: &str = "rds-replication-";
 
 /// The older version of the same database that the secret names now, although a run has moved it to `moved_to` and nobody
 /// of ours has written it since. Another function's rotation does that when it began before the move and ends after it.
@@ -16,10 +14,10 @@ pub fn moved_back<'a>(
     stack: &str,
     database: &InstanceIdentifier,
     moved_to: &str,
-    names: &str,
-    secret_version: &str,
+    secret: &Version,
 ) -> Option<&'a Instance> {
-    if names == moved_to || secret_version.starts_with(OWN_VERSION) {
+    let names = secret.secret.pointer.host.as_str();
+    if names == moved_to || secret.is_written_by_us() {
         return None;
     }
     let of_database = |host: &str| {
@@ -33,6 +31,7 @@ pub fn moved_back<'a>(
 mod tests {
     use super::super::testing::{DATABASE, STACK, host, instance};
     use super::*;
+    use crate::secret::Secret;
 
     /// > A secret that somebody else has put back to an older version after the run had moved it ends the run with a name,
     /// > and nothing is deleted.
@@ -41,8 +40,9 @@ mod tests {
         let mut all: Vec<Instance> = (1..=3).map(|v| instance(&format!("db-{v}"), v)).collect();
         let named = |all: &[Instance], moved_to: &str, names: &str, version: &str| {
             let database = DATABASE.parse().unwrap();
-            moved_back(all, STACK, &database, &host(moved_to), &host(names), version)
-                .map(|one| one.identifier.to_string())
+            let text = format!(r#"{{"db_host":"{}"}}"#, host(names));
+            let secret = Version { id: version.to_owned(), secret: Secret::parse(&text).unwrap() };
+            moved_back(all, STACK, &database, &host(moved_to), &secret).map(|one| one.identifier.to_string())
         };
         assert_eq!(named(&all, "db-2", "db-1", "of-another-function").as_deref(), Some("db-1"));
         for (moved_to, names, version) in [
