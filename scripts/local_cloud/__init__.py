@@ -3,6 +3,7 @@
     cloud.py        the process: applies patches/ to ministack and runs it
     patches/        one module a service; each says what AWS does and ministack does not
     faults/         faults on order and the log of calls, for tests
+    timing.py       how late AWS is, such as the rights of a new role, as tests order it
     permissions.py  what a principal or a service may do, for the patches
     supervisor.py   starts and stops the processes
     processes.py    ends processes without ending anybody else's
@@ -22,18 +23,20 @@ scripts/):
 `emulator_arguments=(...)` is added to its command. What the processes say is in <directory>/cloud.log and rds.log.
 
 Every process of a cloud carries the variable LOCAL_CLOUD_DIRECTORY; by it `stop` finds functions and PostgreSQL
-servers too, and nobody else's. Everything is held in memory: a cloud that is started anew is empty.
+servers too, and nobody else's. Everything is held in memory: a cloud that is started anew is empty. A directory belongs
+to the process that called `launch` (or to `--owner`) as long as that and its cloud run; others are refused, and neither
+replace nor end it. `scripts/local-cloud down` removes the databases; `Cloud.stop` leaves them to be looked at.
 
 Time. `wait_scale` (SFN_WAIT_SCALE) multiplies Wait states, the delays of Retry and those of asynchronous invocations.
 It does not multiply TimeoutSeconds, the periods of alarms, or what the RDS emulator takes for an operation.
 
-CloudFormation, as tried: SNS topics, their policies and subscriptions (across accounts too), Lambda functions from
-S3, permissions and EventInvokeConfig, state machines with DefinitionS3Location and DefinitionSubstitutions (checked
-as AWS checks them), rules with targets and roles, SQS queues and policies, KMS keys and aliases, secrets (an update
-leaves the value alone unless the template's own SecretString changes), alarms, log groups. A secret whose name is taken, also by one that is scheduled for deletion, fails its stack and is
-left as it is. LoggingConfiguration and
-TracingConfiguration of a state machine are accepted and do nothing. `!Ref` of a secret gives its name here and its
-ARN in AWS: use `!GetAtt Secret.Id`.
+CloudFormation, as tried: SNS topics, their policies and subscriptions (across accounts too), Lambda functions from S3,
+permissions and EventInvokeConfig, state machines with DefinitionS3Location and DefinitionSubstitutions (checked as AWS
+checks them), rules with targets and roles, SQS queues and policies, KMS keys and aliases, secrets (an update leaves
+the value alone unless the template's own SecretString changes), alarms, log groups. A secret whose name is taken, also
+by one that is scheduled for deletion, fails its stack and is left as it is. LoggingConfiguration and
+TracingConfiguration of a state machine are accepted and do nothing. `!Ref` of a secret gives its name here and its ARN
+in AWS: use `!GetAtt Secret.Id`.
 
 A failed function that SNS or EventBridge invoked is retried by Lambda, not by them, as in AWS: such an event ends in
 the on-failure destination of the function (AWS::Lambda::EventInvokeConfig). Only what Lambda refuses to take, because

@@ -36,7 +36,10 @@ def _parse(arguments: Optional[list[str]]) -> argparse.Namespace:
         "--wait-scale", type=float, default=0.1, help="factor on the waits of state machines (default: 0.1)"
     )
     up.add_argument("--no-rds", action="store_true", help="leave the RDS emulator out")
-    commands.add_parser("down", help="end it, with every process it started")
+    up.add_argument(
+        "--owner", type=int, default=None, metavar="PID", help="nobody else gets the directory while this process runs"
+    )
+    commands.add_parser("down", help="end it, with every process it started, and remove its databases; the logs stay")
     commands.add_parser("status", help="say what runs where; exit code 3 if nothing does")
     env = commands.add_parser("env", help='print exports: eval "$(scripts/local-cloud env source)"')
     env.add_argument("account", choices=sorted(supervisor.ACCOUNTS))
@@ -58,8 +61,10 @@ def _up(options: argparse.Namespace) -> int:
                 region=options.region,
                 wait_scale=options.wait_scale,
                 with_rds=not options.no_rds,
+                owner=options.owner,
             )
         else:
+            supervisor.refuse_strangers(options.directory)
             _refuse_other_settings(cloud, options)
     _print(cloud)
     return 0
@@ -81,9 +86,23 @@ def _refuse_other_settings(cloud: Cloud, options: argparse.Namespace) -> None:
 
 
 def _down(options: argparse.Namespace) -> int:
-    with _only_one(options.directory):
-        supervisor.stop(options.directory)
+    directory = options.directory
+    if not directory.exists():
+        print(f"there is no local cloud in {directory}")
+        return 0
+    with _only_one(directory):
+        supervisor.refuse_strangers(directory)
+        ran = (directory / "state.json").exists()
+        print(f"ending the local cloud in {directory}" if ran else f"no local cloud runs in {directory}")
+        supervisor.stop(directory)
+        size = supervisor.remove_data(directory)
+    if size:
+        print(f"removed its databases, snapshots and files ({_size(size)}); its logs stay")
     return 0
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any, Optional
 
 from ministack.core import iam_evaluator, responses
@@ -124,7 +126,7 @@ def denial(
         for tag in key.get("Tags") or []:
             context.service_context.setdefault(f"aws:resourcetag/{tag['TagKey']}".lower(), tag["TagValue"])
         owner, _ = account_and_region(resource)
-        policy = key.get("Policy") or ""
+        policy = key_policy(key)
         result = iam_evaluator.combine_resource_policy(
             identity, context, policy, owner, required=True, limits=principal.limits
         )
@@ -141,6 +143,45 @@ def find_key(key_arn: str) -> Optional[dict]:
     """The KMS key of this ARN, whichever account it is in, or None."""
     account, region = account_and_region(key_arn)
     return kms._keys.get_scoped(account, region, key_arn.rpartition(":key/")[2])
+
+
+# Roles and users, whom a policy keeps as their unique ids.
+IDENTITY = re.compile(r"arn:[^:]+:iam::\d{12}:(?:role|user)/.+")
+UNIQUE_ID = re.compile(r"A(?:ROA|IDA)[A-Z0-9]+")
+BOUND = "_unique_ids"
+
+
+def principals(policy: str) -> list[str]:
+    """Whom the statements of a policy name as AWS principals."""
+    try:
+        statements = json.loads(policy).get("Statement", [])
+    except (ValueError, AttributeError):
+        return []
+    found: list[str] = []
+    for statement in statements if isinstance(statements, list) else [statements]:
+        named = statement.get("Principal") if isinstance(statement, dict) else None
+        named = named.get("AWS", []) if isinstance(named, dict) else []
+        found += [named] if isinstance(named, str) else named
+    return found
+
+
+def unique_id(arn: str) -> Optional[str]:
+    """The unique id of the role or user of this ARN, or None."""
+    account, name = arn.split(":")[4], arn.rsplit("/", 1)[-1]
+    if ":role/" in arn:
+        found = role(arn)
+        return found["RoleId"] if found else None
+    user = iam._users.get_scoped(account, None, name)
+    return user["UserId"] if user else None
+
+
+def key_policy(key: dict) -> str:
+    """The policy of a key, with the unique id of every role or user who was deleted since it was put."""
+    policy = key.get("Policy") or ""
+    for arn, bound in (key.get(BOUND) or {}).items():
+        if bound and unique_id(arn) != bound:
+            policy = policy.replace(json.dumps(arn), json.dumps(bound))
+    return policy
 
 
 def grant_allows(principal_arn: str, action: str, key_arn: str) -> bool:

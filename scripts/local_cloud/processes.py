@@ -30,6 +30,27 @@ def is_alive(process: Optional[dict]) -> bool:
     return bool(process and process["startedAt"]) and started_at(process["pid"]) == process["startedAt"]
 
 
+def ancestors() -> list[int]:
+    """This process, the one that started it, the one that started that, and so on."""
+    found, pid = [], os.getpid()
+    while pid > 0:
+        found.append(pid)
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            break
+    return found
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process, as far as it is short."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return "?"
+    return " ".join(words).strip()[:120]
+
+
 def marked(directory: Path) -> list[int]:
     """The processes that carry the mark of the cloud in this directory."""
     wanted = f"{MARKER}={directory}".encode()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import functools
 import json
 import os
 import shlex
@@ -13,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from local_cloud import processes
 
@@ -89,6 +92,22 @@ class Cloud:
         self.stop()
 
 
+def _alone(start: Callable[..., Cloud]) -> Callable[..., Cloud]:
+    """Those who start a cloud in the same directory wait for each other, and take it from nobody."""
+
+    @functools.wraps(start)
+    def start_alone(directory: Path, **options: Any) -> Cloud:
+        directory = directory.resolve()
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / "launch.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            refuse_strangers(directory)
+            return start(directory, **options)
+
+    return start_alone
+
+
+@_alone
 def launch(
     directory: Path,
     *,
@@ -100,20 +119,24 @@ def launch(
     emulator: Optional[Path] = None,
     emulator_arguments: tuple[str, ...] = (),
     stock: bool = False,
+    owner: Optional[int] = 0,
 ) -> Cloud:
     """Starts a cloud of its own in the directory, replacing what was there; returns when it answers.
 
     A port of 0 means a free one. `wait_scale` multiplies the Wait states and retry delays of state machines. `emulator` is
-    the binary to run (default: the one that `emulator_binary` builds). `stock` leaves our patches out.
+    the binary to run (default: the one that `emulator_binary` builds). `stock` leaves our patches out. `owner` is the
+    process that the cloud is for: 0 is this one, None nobody in particular. As long as it and its cloud run, nobody else
+    gets the directory.
     """
-    directory = directory.resolve()
     stop(directory)
-    for name in ("rds", "tmp"):
-        shutil.rmtree(directory / name, ignore_errors=True)
-    (directory / "tmp").mkdir(parents=True)
+    remove_data(directory)
+    (directory / "tmp").mkdir()
     port, rds_port = port or _free_port(), rds_port or _free_port()
     url, rds_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{rds_port}"
-    state: dict = {"region": region, "waitScale": wait_scale, "cloud": None, "rds": None}
+    state: dict = {"region": region, "waitScale": wait_scale, "owner": None, "cloud": None, "rds": None}
+    if owner is not None:
+        pid = owner or os.getpid()
+        state["owner"] = {"pid": pid, "startedAt": processes.started_at(pid)}
     environment = {
         processes.MARKER: str(directory),
         "PATH": f"{TOOLS / 'bin'}:{os.environ.get('PATH', os.defpath)}",
@@ -162,6 +185,35 @@ def launch(
     cloud = Cloud(directory, state)
     _write_profiles(cloud)
     return cloud
+
+
+def refuse_strangers(directory: Path) -> None:
+    """Raises if the cloud of this directory runs for a process that runs too, and that did not start this one."""
+    try:
+        state = json.loads((directory.resolve() / "state.json").read_text())
+    except (OSError, ValueError):
+        return
+    owner = state.get("owner")
+    runs = any(processes.is_alive(state.get(name)) for name in ("cloud", "rds"))
+    if runs and processes.is_alive(owner) and owner["pid"] not in processes.ancestors():
+        raise LocalCloudError(
+            f"the local cloud in {directory} is in use by process {owner['pid']} ({processes.command_of(owner['pid'])}); "
+            "wait for its end, or end it, or use another directory"
+        )
+
+
+def remove_data(directory: Path) -> int:
+    """Removes the databases, the snapshots and whatever else a cloud that has ended kept here, but not its logs, and how
+    to reach it. Says how many bytes that were."""
+    directory = directory.resolve()
+    size = 0
+    for name in ("rds", "tmp"):
+        for file in (directory / name).rglob("*"):
+            with contextlib.suppress(OSError):
+                size += 0 if file.is_symlink() or file.is_dir() else file.stat().st_blocks * 512
+        shutil.rmtree(directory / name, ignore_errors=True)
+    (directory / "aws-config").unlink(missing_ok=True)
+    return size
 
 
 def find(directory: Path) -> Optional[Cloud]:

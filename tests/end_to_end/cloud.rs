@@ -26,7 +26,9 @@ impl Cloud {
         run(script("build"));
         // What an interrupted run has left.
         local_cloud(&["down"], &directory);
-        local_cloud(&["up", "--wait-scale", wait_scale], &directory);
+        // Nobody else gets the directory as long as these stories run.
+        let owner = std::process::id().to_string();
+        local_cloud(&["up", "--wait-scale", wait_scale, "--owner", &owner], &directory);
         let account = |role: &str| {
             let exports = local_cloud(&["env", role], &directory);
             Account::new(role, &String::from_utf8(exports.stdout).unwrap())

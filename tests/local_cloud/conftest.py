@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from accounts import Accounts  # noqa: E402
 from faults import Faults  # noqa: E402
+from machines import Machines  # noqa: E402
 from secret import Secret  # noqa: E402
 from local_cloud import Cloud, launch  # noqa: E402
 
@@ -100,3 +101,8 @@ def faults(cloud: Cloud) -> Iterator[Faults]:
 @pytest.fixture
 def versions(cloud: Cloud, name: str) -> Secret:
     return Secret(cloud, name)
+
+
+@pytest.fixture
+def machines(cloud: Cloud, accounts: Accounts, name: str, eventually: Callable[..., Any]) -> Machines:
+    return Machines(cloud, accounts, name, eventually)

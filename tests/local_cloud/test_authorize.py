@@ -18,7 +18,7 @@ pytestmark = pytest.mark.patch
 DATABASE = "arn:aws:rds:us-east-1:111111111111:db:orders"
 
 
-def ask(cloud: Any, credentials: Optional[dict], *checks: dict, tamper: bool = False) -> dict:
+def ask(cloud: Any, credentials: Optional[dict], *checks: dict, tamper: bool = False, scope: str = "rds") -> dict:
     """Signs a request as botocore does and asks about it."""
     body = "Action=DescribeDBInstances&Version=2014-10-31"
     request = AWSRequest("POST", "http://127.0.0.1:5555/", data=body)
@@ -27,7 +27,7 @@ def ask(cloud: Any, credentials: Optional[dict], *checks: dict, tamper: bool = F
         key = Credentials(
             credentials["aws_access_key_id"], credentials["aws_secret_access_key"], credentials.get("aws_session_token")
         )
-        SigV4Auth(key, "rds", cloud.region).add_auth(request)
+        SigV4Auth(key, scope, cloud.region).add_auth(request)
     headers = {name.lower(): value for name, value in request.headers.items()}
     headers["host"] = "127.0.0.1:5555"
     signed = {"method": "POST", "path": "/", "query": "", "headers": headers, "body": body + ("&x=1" if tamper else "")}
@@ -87,6 +87,8 @@ def test_conditions_see_the_tags_of_the_resource_and_of_the_request(cloud: Any, 
 def test_bad_signatures_and_keys_are_named_as_rds_names_them(cloud: Any, accounts: Any, name: str) -> None:
     session = accounts.session("source", name, allow("rds:*"))
     assert ask(cloud, session, tamper=True)["error"]["code"] == "SignatureDoesNotMatch"
+    assert ask(cloud, session, scope="sns")["error"]["code"] == "SignatureDoesNotMatch"
+    assert ask(cloud, root("111111111111"), scope="sns")["error"]["code"] == "SignatureDoesNotMatch"
     assert ask(cloud, {**session, "aws_secret_access_key": "wrong"})["error"]["code"] == "SignatureDoesNotMatch"
     assert ask(cloud, {**session, "aws_session_token": "wrong"})["error"]["code"] == "InvalidClientTokenId"
     unknown = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "x"}

@@ -205,3 +205,36 @@ def test_executions_and_their_histories_are_read_page_by_page(stack: Stack, acco
         role.list_executions(stateMachineArn=f"{machine}-other")
     with pytest.raises(role.exceptions.ExecutionDoesNotExist):
         role.get_execution_history(executionArn=f"{started[0]}0")
+
+
+@pytest.mark.patch
+def test_a_stack_that_is_made_anew_has_other_names(cloud: Any, name: str, eventually: Callable) -> None:
+    stacks = cloud.client("cloudformation", "source")
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}}
+    resources = {"Topic": {"Type": "AWS::SNS::Topic"}, "Queue": {"Type": "AWS::SQS::Queue"}, "Role": role}
+
+    def names(change: Callable, description: str) -> dict[str, str]:
+        body = json.dumps({"Description": description, "Resources": {**resources, description: {"Type": "AWS::SNS::Topic"}}})
+        change(StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
+        done = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+        eventually(lambda: stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] in done)
+        found = stacks.describe_stack_resources(StackName=name)["StackResources"]
+        return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found if one["LogicalResourceId"] in resources}
+
+    def gone() -> bool:
+        try:
+            stacks.describe_stacks(StackName=name)
+            return False
+        except stacks.exceptions.ClientError:
+            return True
+
+    first = names(stacks.create_stack, "First")
+    assert set(first) == set(resources)
+    # An update keeps them.
+    assert names(stacks.update_stack, "Second") == first
+    stacks.delete_stack(StackName=name)
+    eventually(gone)
+    again = names(stacks.create_stack, "First")
+    assert not set(first.values()) & set(again.values())
+    stacks.delete_stack(StackName=name)
+    eventually(gone)

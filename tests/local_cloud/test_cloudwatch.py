@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 from typing import Any, Callable
 
 import pytest
 from accounts import allow
+from botocore.exceptions import ClientError
 
 pytestmark = pytest.mark.patch
 
@@ -83,3 +85,109 @@ def test_an_alarm_on_the_messages_of_a_queue(cloud: Any, name: str, eventually: 
     eventually(lambda: state() == "OK")
     queues.send_message(QueueUrl=queue, MessageBody="lost")
     eventually(lambda: state() == "ALARM")
+
+
+def on_math(cloud: Any, name: str, metric: dict, expression: str, **settings: Any) -> Callable[[], dict]:
+    """Makes an alarm on an expression on m1, the sum of a metric, and gives a function that describes it."""
+    statistic = {"Metric": metric, "Period": 60, "Stat": "Sum"}
+    metrics = [
+        {"Id": "m1", "MetricStat": statistic, "ReturnData": False},
+        {"Id": "filled", "Expression": expression, "Label": "with zeros"},
+    ]
+    usual = {"EvaluationPeriods": 3, "DatapointsToAlarm": 3, "Threshold": 1, "ComparisonOperator": "LessThanThreshold"}
+    client = cloud.client("cloudwatch", "source")
+    client.put_metric_alarm(AlarmName=name, Metrics=metrics, **{**usual, **settings})
+    return lambda: client.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
+
+
+def put(cloud: Any, metric: dict, *minutes: float) -> None:
+    """A value of 1 so many minutes ago."""
+    now = datetime.now(timezone.utc)
+    data = [
+        {"MetricName": metric["MetricName"], "Value": 1, "Timestamp": now - timedelta(minutes=ago)} for ago in minutes
+    ]
+    cloud.client("cloudwatch", "source").put_metric_data(Namespace=metric["Namespace"], MetricData=data)
+
+
+def test_an_alarm_on_filled_data_goes_off_when_its_periods_are_over(cloud: Any, name: str, eventually: Callable) -> None:
+    recent = {"Namespace": name, "MetricName": "recent"}
+    old = {"Namespace": name, "MetricName": "old"}
+    put(cloud, recent, 2.5)
+    put(cloud, old, 3.5)
+    states = [on_math(cloud, f"{name}-{m['MetricName']}", m, "FILL(m1, 0)") for m in (recent, old)]
+    eventually(lambda: [state()["StateValue"] for state in states] == ["OK", "ALARM"])
+    described = states[0]()
+    assert [query["ReturnData"] for query in described["Metrics"]] == [False, True]
+    assert described["Metrics"][0]["MetricStat"]["Metric"]["MetricName"] == "recent"
+    assert "MetricName" not in described and "Period" not in described
+
+
+def test_an_alarm_on_sparse_data_goes_off_late(cloud: Any, name: str, eventually: Callable) -> None:
+    settings = {
+        "ComparisonOperator": "LessThanThreshold",
+        "TreatMissingData": "breaching",
+        "EvaluationPeriods": 3,
+        "DatapointsToAlarm": 3,
+    }
+    states = {}
+    # In the range of five periods a good one counts, though three without data have followed it.
+    for ago in (2.5, 4.5, 5.5):
+        metric = {"Namespace": name, "MetricName": str(ago)}
+        put(cloud, metric, ago)
+        states[ago] = alarm(cloud, f"{name}-{ago}", **metric, **settings)
+    eventually(lambda: {ago: state() for ago, state in states.items()} == {2.5: "OK", 4.5: "OK", 5.5: "ALARM"})
+
+
+def test_enough_real_data_make_missing_ones_irrelevant(cloud: Any, name: str, eventually: Callable) -> None:
+    metric = {"Namespace": name, "MetricName": "m"}
+    put(cloud, metric, 0.2, 2.5, 4.5)
+    # Each of the three breaches.
+    settings = {"ComparisonOperator": "LessThanOrEqualToThreshold", "EvaluationPeriods": 3, "DatapointsToAlarm": 3}
+    states = [
+        alarm(cloud, f"{name}-{missing}", **metric, **settings, TreatMissingData=missing)
+        for missing in ("breaching", "notBreaching", "missing", "ignore")
+    ]
+    eventually(lambda: [state() for state in states] == ["ALARM"] * 4)
+
+
+def test_an_alarm_of_a_stack_may_be_on_metric_math(cloud: Any, name: str, eventually: Callable) -> None:
+    statistic = {"Metric": {"Namespace": name, "MetricName": "none"}, "Period": 3600, "Stat": "Sum"}
+    metrics = [
+        {"Id": "m1", "MetricStat": statistic, "ReturnData": False},
+        {"Id": "e1", "Expression": "FILL(m1, 0)", "ReturnData": True},
+    ]
+    properties = {
+        "AlarmName": name,
+        "Metrics": metrics,
+        "EvaluationPeriods": 2,
+        "Threshold": 1,
+        "ComparisonOperator": "LessThanThreshold",
+    }
+    stacks = cloud.client("cloudformation", "source")
+    resources = {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}}
+    stacks.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+    client = cloud.client("cloudwatch", "source")
+
+    def found() -> list:
+        return [one["StateValue"] for one in client.describe_alarms(AlarmNames=[name])["MetricAlarms"]]
+
+    eventually(lambda: found() == ["ALARM"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"Expression": "FILL(m2, 0)"}, "m2"),
+        ({"Expression": "FILL(m1, 0"}, "Error in expression"),
+        ({"ReturnData": False}, "Exactly one element of the metrics list should return data."),
+    ],
+)
+def test_a_list_of_metrics_that_makes_no_sense_is_refused(cloud: Any, name: str, change: dict, words: str) -> None:
+    statistic = {"Metric": {"Namespace": name, "MetricName": "m"}, "Period": 60, "Stat": "Sum"}
+    expression = {"Id": "e1", "Expression": "FILL(m1, 0)", **change}
+    metrics = [{"Id": "m1", "MetricStat": statistic, "ReturnData": False}, expression]
+    with pytest.raises(ClientError, match="ValidationError") as error:
+        cloud.client("cloudwatch", "source").put_metric_alarm(
+            AlarmName=name, Metrics=metrics, EvaluationPeriods=1, Threshold=1, ComparisonOperator="LessThanThreshold"
+        )
+    assert words in error.value.response["Error"]["Message"]

@@ -91,6 +91,51 @@ def test_an_invocation_is_repeated_or_lost(
     assert outcomes == (["Success"] if effect == "twice" else ["Lambda.SdkClientException", "Success"])
 
 
+def test_a_lost_invocation_has_the_name_that_is_ordered(
+    cloud: Cloud, accounts: Accounts, faults: Faults, name: str, eventually: Any
+) -> None:
+    lost = "Lambda.ClientExecutionTimeoutException"
+    function = accounts.function("source", name, COUNTING)
+    role = accounts.role("source", f"{name}-machine", "states.amazonaws.com", allow("lambda:InvokeFunction"))
+    retry = [{"ErrorEquals": [lost], "IntervalSeconds": 1}]
+    definition = {"StartAt": "Count", "States": {"Count": {"Type": "Task", "Resource": function, "Retry": retry, "End": True}}}
+    machines = cloud.client("stepfunctions")
+    machine = machines.create_state_machine(name=name, roleArn=role, definition=json.dumps(definition))["stateMachineArn"]
+    faults.order(service="lambda", action="Invoke", resource=f":{name}", effect="dropAfter", code=lost, message="no answer")
+    execution = machines.start_execution(stateMachineArn=machine)["executionArn"]
+    assert eventually(lambda: machines.describe_execution(executionArn=execution).get("output")) == "2"
+    outcomes = [call["outcome"] for call in faults.calls(f":{name}") if call["action"] == "Invoke"]
+    assert outcomes == [lost, "Success"]
+
+
+def test_a_new_role_has_no_rights_for_as_long_as_is_ordered(
+    cloud: Cloud, accounts: Accounts, faults: Faults, topic: str, name: str, eventually: Any
+) -> None:
+    before = faults.ask("GET", "timing")
+    old = cloud.client("sns", **accounts.session("source", f"{name}-old", allow("sns:GetTopicAttributes")))
+    time.sleep(1.1)
+    try:
+        assert faults.ask("PUT", "timing", {"rolePropagationSeconds": 1})["rolePropagationSeconds"] == 1
+        old.get_topic_attributes(TopicArn=topic)
+        faults.ask("PUT", "timing", {"rolePropagationSeconds": 3})
+        session = accounts.session("source", name, allow("sns:GetTopicAttributes"))
+        role = cloud.client("sns", **session, config=ONE_ATTEMPT)
+        with pytest.raises(ClientError, match="AuthorizationError"):
+            role.get_topic_attributes(TopicArn=topic)
+
+        def works() -> bool:
+            try:
+                return bool(role.get_topic_attributes(TopicArn=topic))
+            except ClientError:
+                return False
+
+        eventually(works)
+    finally:
+        faults.ask("PUT", "timing", before)
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        faults.ask("PUT", "timing", {"rolePropagation": 1})
+
+
 @pytest.mark.parametrize(
     "order",
     [
@@ -99,6 +144,7 @@ def test_an_invocation_is_repeated_or_lost(
         {"effect": "error"},
         {"effect": "slow"},
         {"effect": "dropAfter", "code": "x"},
+        {"effect": "dropAfter", "service": "sns", "code": "x"},
         {"effect": "dropAfter", "nht": 2},
         {"effect": "dropAfter", "nth": 0},
         {"effect": "dropAfter", "nth": "2"},

@@ -6,7 +6,6 @@ import io
 import json
 import time
 import zipfile
-from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -94,12 +93,13 @@ def _errors_logged(cloud: Any, function: str) -> bool:
     return any("REPORT" in event["message"] for event in events)
 
 
-def test_a_warm_call_takes_a_few_milliseconds(cloud: Any, accounts: Any, name: str, tmp_path: Path) -> None:
+def custom_runtime(cloud: Any, accounts: Any, name: str, bootstrap: str) -> Any:
+    """Makes a function with a runtime of its own; a client."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         entry = zipfile.ZipInfo("bootstrap")
         entry.external_attr = 0o755 << 16
-        file.writestr(entry, BOOTSTRAP)
+        file.writestr(entry, bootstrap)
     functions = cloud.client("lambda", "source")
     functions.create_function(
         FunctionName=name,
@@ -108,6 +108,17 @@ def test_a_warm_call_takes_a_few_milliseconds(cloud: Any, accounts: Any, name: s
         Role=accounts.role("source", name, "lambda.amazonaws.com"),
         Code={"ZipFile": archive.getvalue()},
     )
+    return functions
+
+
+def test_a_runtime_that_exits_at_once_is_told_by_name(cloud: Any, accounts: Any, name: str) -> None:
+    functions = custom_runtime(cloud, accounts, name, "#!/bin/sh\nexit 3\n")
+    answer = functions.invoke(FunctionName=name)
+    assert json.load(answer["Payload"])["errorType"] == "Runtime.ExitError"
+
+
+def test_a_warm_call_takes_a_few_milliseconds(cloud: Any, accounts: Any, name: str) -> None:
+    functions = custom_runtime(cloud, accounts, name, BOOTSTRAP)
     times = []
     for number in range(12):
         started = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 from accounts import allow
@@ -108,6 +108,78 @@ def test_a_grant_allows_what_no_policy_allows(cloud: Any, accounts: Any, name: s
     cloud.client("kms", "source").revoke_grant(KeyId=key, GrantId=grant["GrantId"])
     with pytest.raises(ClientError):
         keys.generate_data_key(KeyId=key, KeySpec="AES_256")
+
+
+def role_policy(*roles: str) -> str:
+    everyone = ["arn:aws:iam::111111111111:root", *roles]
+    statement = {"Effect": "Allow", "Principal": {"AWS": everyone}, "Action": "kms:*", "Resource": "*"}
+    return json.dumps({"Statement": [statement]})
+
+
+@pytest.mark.parametrize("account", ["source", "destination"])
+def test_a_role_that_is_made_anew_is_another_principal(cloud: Any, accounts: Any, name: str, account: str) -> None:
+    number = accounts.number(account)
+    role, who = f"arn:aws:iam::{number}:role/{name}", allow("kms:DescribeKey") if account == "destination" else None
+
+    def described(session: dict) -> bool:
+        try:
+            return bool(cloud.client("kms", account, **session).describe_key(KeyId=key))
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "AccessDeniedException"
+            return False
+
+    session = accounts.session(account, name, *([who] if who else []))
+    keys, iam = cloud.client("kms", "source"), cloud.client("iam", account)
+    key = keys.create_key(Policy=role_policy(role))["KeyMetadata"]["Arn"]
+    assert described(session)
+    first = iam.get_role(RoleName=name)["Role"]["RoleId"]
+    if who:
+        iam.delete_role_policy(RoleName=name, PolicyName="test")
+    iam.delete_role(RoleName=name)
+    session = accounts.session(account, name, *([who] if who else []))
+    assert not described(session)
+    shown = keys.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+    assert first in shown and role not in shown
+    # A policy with a dead principal cannot be put back as it is shown.
+    with pytest.raises(ClientError, match="MalformedPolicyDocumentException"):
+        keys.put_key_policy(KeyId=key, PolicyName="default", Policy=shown)
+    keys.put_key_policy(KeyId=key, PolicyName="default", Policy=role_policy(role))
+    assert described(session)
+
+
+def test_a_key_policy_names_nobody_who_is_not_there(cloud: Any, name: str) -> None:
+    keys, policy = cloud.client("kms", "source"), role_policy(f"arn:aws:iam::222222222222:role/{name}")
+    with pytest.raises(ClientError, match="MalformedPolicyDocumentException"):
+        keys.create_key(Policy=policy)
+    key = shared_key(cloud)
+    with pytest.raises(ClientError, match="MalformedPolicyDocumentException"):
+        keys.put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
+
+
+def test_a_stack_puts_a_key_policy_again_only_if_its_text_changes(
+    cloud: Any, accounts: Any, name: str, eventually: Callable
+) -> None:
+    stacks, iam = cloud.client("cloudformation", "source"), cloud.client("iam", "source")
+
+    def deploy(change: Callable, description: str, *roles: str) -> str:
+        properties = {"KeyPolicy": json.loads(role_policy(*roles)), "Description": description}
+        resources = {"Key": {"Type": "AWS::KMS::Key", "Properties": properties}}
+        change(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+        done = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+        eventually(lambda: stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] in done)
+        resource = stacks.describe_stack_resource(StackName=name, LogicalResourceId="Key")["StackResourceDetail"]
+        return resource["PhysicalResourceId"]
+
+    def shown(key: str) -> str:
+        return cloud.client("kms", "source").get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+
+    role = accounts.role("source", name, "lambda.amazonaws.com")
+    key = deploy(stacks.create_stack, "first", role)
+    iam.delete_role(RoleName=name)
+    accounts.role("source", name, "lambda.amazonaws.com")
+    assert deploy(stacks.update_stack, "second", role) == key and role not in shown(key)
+    other = accounts.role("source", f"{name}-other", "lambda.amazonaws.com")
+    assert deploy(stacks.update_stack, "second", role, other) == key and role in shown(key)
 
 
 def test_the_default_key_of_rds_is_made_on_first_use_and_managed_by_aws(cloud: Any) -> None:

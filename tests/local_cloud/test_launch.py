@@ -64,10 +64,54 @@ def test_up_is_idempotent_and_down_leaves_no_process(directory: Path) -> None:
     assert len(pids) >= 2
     assert listening_addresses(pids) == {"0100007F"}
 
-    assert local_cloud(directory, "down").returncode == 0
+    kept = directory / "rds" / "left"
+    kept.mkdir(parents=True)
+    (kept / "data").write_bytes(bytes(3 * 2**20))
+    assert (directory / "aws-config").exists()
+    down = local_cloud(directory, "down")
+    assert down.returncode == 0 and "removed its databases" in down.stdout, down
+    assert "MiB" in down.stdout and str(directory) in down.stdout
+    # Only what it said stays, and who asks is not sent to where nothing is.
+    assert not kept.exists() and not (directory / "aws-config").exists() and (directory / "cloud.log").exists()
     assert processes.marked(directory.resolve()) == []
     assert [pid for pid in pids if processes.started_at(pid)] == []
-    assert local_cloud(directory, "down").returncode == 0
+    down = local_cloud(directory, "down")
+    assert down.returncode == 0 and "no local cloud runs" in down.stdout
+
+
+def test_nobody_takes_the_directory_of_a_cloud_that_somebody_uses(directory: Path) -> None:
+    user = subprocess.Popen(["sleep", "600"])
+    try:
+        up = local_cloud(directory, "up", "--no-rds", "--owner", str(user.pid))
+        assert up.returncode == 0, up.stderr
+        cloud = supervisor.find(directory)
+        for attempt in ("up", "down"):
+            refused = local_cloud(directory, attempt, *(["--no-rds"] if attempt == "up" else []))
+            assert refused.returncode == 1
+            assert f"in use by process {user.pid} (sleep 600)" in refused.stderr
+        with pytest.raises(LocalCloudError, match="is in use by process"):
+            launch(directory, with_rds=False)
+        assert cloud is not None and cloud.is_alive() and (directory / "aws-config").exists()
+    finally:
+        user.kill()
+        user.wait()
+    # What nobody uses any more is anybody's.
+    with launch(directory, with_rds=False) as second:
+        assert not cloud.is_alive() and second.is_alive()
+        # The processes that its user starts may do what it may.
+        assert local_cloud(directory, "down").returncode == 0
+        assert not second.is_alive()
+
+
+def test_a_symlink_to_the_checkout_is_the_checkout(directory: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(ROOT)
+    tools = (ROOT / "target" / "tools" / "stamp").stat()
+    command = [str(link / "scripts" / "local-cloud"), "status", "--directory", str(directory)]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert answer.returncode == 3 and answer.stderr == ""
+    after = (ROOT / "target" / "tools" / "stamp").stat()
+    assert (tools.st_ino, tools.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
 def test_env_makes_plain_aws_work(directory: Path) -> None:

@@ -32,7 +32,7 @@ class Scene:
         self.topics = cloud.client("sns", "source")
         self.topic = self.topics.create_topic(Name=name)["TopicArn"]
         self.record = directory / "events"
-        self.let_destination("sns:Subscribe")
+        self.let_destination("sns:Subscribe", "sns:GetTopicAttributes")
 
     def let_destination(self, *actions: str, **condition: dict) -> None:
         statement = {
@@ -206,6 +206,38 @@ def test_a_stack_fails_whose_subscription_the_topic_does_not_allow(scene: Scene)
     events = stacks.describe_stack_events(StackName=scene.name)["StackEvents"]
     reasons = [event.get("ResourceStatusReason", "") for event in events]
     assert any("is not authorized to perform: sns:Subscribe" in reason for reason in reasons)
+
+
+def test_a_stack_fails_that_may_not_look_at_the_topic(scene: Scene) -> None:
+    scene.let_destination("sns:Subscribe")
+    stacks = scene.cloud.client("cloudformation", "destination")
+    stacks.create_stack(StackName=scene.name, TemplateBody=template(scene, scene.function(permitted_source=None)))
+    with pytest.raises(WaiterError):
+        stacks.get_waiter("stack_create_complete").wait(
+            StackName=scene.name, WaiterConfig={"Delay": 1, "MaxAttempts": 15}
+        )
+    events = stacks.describe_stack_events(StackName=scene.name)["StackEvents"]
+    reasons = [event.get("ResourceStatusReason", "") for event in events]
+    assert any("not authorized to perform: sns:GetTopicAttributes" in reason for reason in reasons)
+    assert scene.topics.list_subscriptions_by_topic(TopicArn=scene.topic)["Subscriptions"] == []
+
+
+def test_a_stack_cannot_be_deleted_after_the_topic_of_another_account(scene: Scene, eventually: Callable) -> None:
+    stacks = scene.cloud.client("cloudformation", "destination")
+    stacks.create_stack(StackName=scene.name, TemplateBody=template(scene, scene.function(permitted_source=None)))
+    stacks.get_waiter("stack_create_complete").wait(StackName=scene.name, WaiterConfig={"Delay": 1, "MaxAttempts": 15})
+    scene.topics.delete_topic(TopicArn=scene.topic)
+
+    def ended() -> Optional[str]:
+        status = stacks.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+        return status if status.startswith("DELETE_") and status != "DELETE_IN_PROGRESS" else None
+
+    stack = stacks.describe_stacks(StackName=scene.name)["Stacks"][0]["StackId"]
+    stacks.delete_stack(StackName=scene.name)
+    assert eventually(ended) == "DELETE_FAILED"
+    # As the message says in AWS: the resource that is in the way can be left behind.
+    stacks.delete_stack(StackName=stack, RetainResources=["Subscription"])
+    assert eventually(lambda: ended() == "DELETE_COMPLETE")
 
 
 def test_a_topics_policy_may_ask_for_the_protocol_and_the_endpoint(scene: Scene) -> None:

@@ -10,6 +10,8 @@ An answer of GetSecretValue, DescribeSecret or ListSecretVersionIds that is some
 consistency allows, is an order too: {"effect": "stale", "service": "secretsmanager", "action": "GetSecretValue",
 "resource": part of the ARN as the caller named it, "seconds": 20, "times": 1000000}. Writes always see the newest.
 
+    GET    /_local-cloud/timing      how late AWS is, such as the rights of a new role (see ../timing.py); PUT changes it
+
     orders.py       what an order says, which calls it hits, and the log of calls
     requests.py     faults between a client and a service: a layer around ministack
     invocations.py  faults between a service and a function, which ministack runs inside its process

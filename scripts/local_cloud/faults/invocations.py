@@ -4,7 +4,8 @@ Step Functions, SNS and EventBridge invoke functions inside ministack's process,
 call of service `lambda`, action `Invoke`, without a principal, whose resource is the function's ARN.
 
 `error` fails it with this error before the function runs. `dropBefore` and `dropAfter` lose the connection to Lambda, which
-Step Functions reports as Lambda.SdkClientException; for `dropAfter` the function has run by then. `twice` runs the function
+Step Functions reports as Lambda.SdkClientException, or as the `code` of the order, such as
+Lambda.ClientExecutionTimeoutException; for `dropAfter` the function has run by then. `twice` runs the function
 a second time with the same event and throws the first answer away, like a message that is delivered twice.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import time
 from typing import Any, Callable
 
-from local_cloud.faults.orders import BOARD
+from local_cloud.faults.orders import BOARD, Order
 from ministack.services import lambda_svc
 
 LOST = ("Lambda.SdkClientException", "Unable to execute HTTP request: the connection was closed, as ordered")
@@ -35,10 +36,10 @@ def _with_faults(execute: Callable) -> Callable:
             if order.effect == "error":
                 result = _failure(order.code, order.message)
             elif order.effect == "dropBefore":
-                result = _failure(*LOST)
+                result = _lost(order)
             elif order.effect == "dropAfter":
                 execute(function, configuration, event, *identity)
-                result = _failure(*LOST)
+                result = _lost(order)
             elif order.effect == "twice":
                 execute(function, configuration, event, *identity)
         if result is None:
@@ -47,6 +48,10 @@ def _with_faults(execute: Callable) -> Callable:
         return result
 
     return execute_with_faults
+
+
+def _lost(order: Order) -> dict:
+    return _failure(order.code or LOST[0], order.message or LOST[1])
 
 
 def _failure(error_type: str, message: str) -> dict:

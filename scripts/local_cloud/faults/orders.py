@@ -16,8 +16,8 @@ MOST_CALLS_KEPT = 50_000
 # before anything happens.
 EFFECTS = {
     "error": ({"code"}, {"message", "httpStatus"}),  # refused with this error; nothing happens
-    "dropBefore": (set(), set()),  # the connection is closed; nothing happens
-    "dropAfter": (set(), set()),  # carried out, and the connection is closed without an answer
+    "dropBefore": (set(), {"code", "message"}),  # the connection is closed; nothing happens
+    "dropAfter": (set(), {"code", "message"}),  # carried out, and the connection is closed without an answer
     "slow": ({"seconds"}, set()),  # carried out after this time
     "twice": (set(), set()),  # invocations only: carried out twice, and the first answer is thrown away
     "stale": ({"seconds"}, set()),  # reads of secrets only, at once: the answer is as old as this
@@ -116,6 +116,8 @@ class Board:
                 raise ValueError(f"{name} is not {expected.__name__}")
         if wanted["effect"] == "stale" and wanted.get("service") != "secretsmanager":
             raise ValueError("only the service secretsmanager has answers that are stale")
+        if wanted["effect"].startswith("drop") and "code" in wanted and wanted.get("service") != "lambda":
+            raise ValueError("only the service lambda reports a lost connection with a code")
         if wanted.get("nth", 1) < 1:
             raise ValueError("nth counts from 1")
         with self._lock:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.http_stream import ASGIHTTPState
+from local_cloud import timing
 from local_cloud.faults.orders import BOARD, Call, Order
 from local_cloud.patches.secretsmanager import past
 from ministack import app
@@ -24,7 +25,7 @@ def apply() -> None:
 
     async def serve_with_faults(scope: dict, receive: Callable[[], Awaitable[dict]], send: Callable) -> None:
         path = scope.get("path", "")
-        if scope["type"] == "http" and path.startswith((f"{OURS}calls", f"{OURS}faults")):
+        if scope["type"] == "http" and path.startswith((f"{OURS}calls", f"{OURS}faults", f"{OURS}timing")):
             await _answer(send, *answer(scope["method"], path[len(OURS):], await _body(receive)))
         elif scope["type"] != "http" or path.startswith(NOT_A_SERVICE):
             await serve(scope, receive, send)
@@ -42,17 +43,27 @@ def answer(method: str, path: str, body: bytes) -> tuple[int, Any]:
             return 200, BOARD.calls()
         if method == "DELETE":
             return 200, BOARD.forget_calls() or {}
+    elif kind == "timing" and not number:
+        if method == "GET":
+            return 200, timing.current()
+        if method == "PUT":
+            return _taken(timing.change, body)
     elif kind == "faults":
         if method == "GET" and not number:
             return 200, BOARD.orders()
         if method == "DELETE" and (not number or number.isdigit()):
             return (200, {}) if BOARD.remove(int(number) if number else None) else (404, {"error": "no such order"})
         if method == "POST" and not number:
-            try:
-                return 200, BOARD.add(json.loads(body))
-            except ValueError as error:
-                return 400, {"error": str(error)}
+            return _taken(BOARD.add, body)
     return 404, {"error": "no such address"}
+
+
+def _taken(take: Callable[[Any], dict], body: bytes) -> tuple[int, dict]:
+    """The answer to an order, which may be written down wrongly."""
+    try:
+        return 200, take(json.loads(body))
+    except ValueError as error:
+        return 400, {"error": str(error)}
 
 
 async def _serve_call(serve: Callable, scope: dict, body: bytes, send: Callable) -> None:

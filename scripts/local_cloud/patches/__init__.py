@@ -21,6 +21,7 @@ MODULES = (
     "stepfunctions",
     "cloudwatch",
     "parameters",
+    "cloudformation",
 )
 
 

@@ -4,7 +4,7 @@ Request: {"request": {"method", "path", "query", "headers": {lower-case name: va
           "checks": [{"action", "resource", "resourceTags": {}, "requestTags": {}, "keys": {}}]}
 Answer:  {"account", "principalArn", "region", "allowed": true}
       or {"account", "principalArn", "region", "allowed": false, "denied": {"action", "resource", "message"}}
-      or {"error": {"code", "message"}} when the signature or the key is not good.
+      or {"error": {"code", "message"}} when the signature or the key is not good, or the signature is for another service.
 
 `resourceTags`, `requestTags` and `keys` (condition keys of the service's own, such as rds:CopyOptionGroup) may be left
 out; the tags of a KMS key are looked up here. The checks are made in order and the first that fails is named.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextvars
 import json
+import re
 from typing import Any, Awaitable, Callable, Optional
 from urllib.parse import parse_qs
 
@@ -72,6 +73,10 @@ def _authenticate(request: dict, service: str) -> Any:
     query = parse_qs(request.get("query", ""), keep_blank_values=True)
     raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     access_key = router.extract_access_key_id(headers, query)
+    scope = re.search(r"Credential=[^/,]+/\d{8}/[^/,]+/([^/,]+)/aws4_request", headers.get("authorization", ""))
+    if scope and scope[1] != service:
+        message = f"Credential should be scoped to correct service: '{service}'. "
+        return iam_evaluator.AuthError("SignatureDoesNotMatch", message)
     iam_evaluator.pin_signed_request(request["method"], request["path"], query, raw_headers)
     iam_evaluator.pin_signed_body(request.get("body", "").encode())
     if not access_key or iam_evaluator._anonymous.get():

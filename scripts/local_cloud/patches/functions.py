@@ -2,7 +2,8 @@
 
 AWS: a function whose code is not in the bucket is refused. An event that fails for good goes to the function's
 on-failure destination as the function's role, which must be allowed to. A warm call of a function that does nothing
-takes a few milliseconds.
+takes a few milliseconds. A runtime that exits before it has asked for its first event fails the invocation with
+Runtime.ExitError.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def apply() -> None:
     for name in ("_create_function", "_update_code", "_publish_layer_version"):
         setattr(lambda_svc, name, _refusing_missing_code(getattr(lambda_svc, name)))
     lambda_svc._route_async_failure = _routed_as_role(lambda_svc._route_async_failure)
+    lambda_svc._execute_function_dispatch = _with_exit_error(lambda_svc._execute_function_dispatch)
     worker = lambda_runtime.ProvidedWorker
     worker._build_handler_class = _without_delay(worker._build_handler_class)
     worker._drain_stderr_bounded = _drained_quickly(worker._drain_stderr_bounded)
@@ -63,6 +65,18 @@ def _routed_as_role(route: Callable) -> Callable:
             route(target_arn, function_name, event, result)
 
     return route_as_role
+
+
+def _with_exit_error(execute: Callable) -> Callable:
+    def execute_with_exit_error(*arguments: Any) -> dict:
+        result = execute(*arguments)
+        body = result.get("body")
+        # A name that AWS does not have.
+        if result.get("error") and isinstance(body, dict) and body.get("errorType") == "Runtime.Unknown":
+            result = {**result, "body": {**body, "errorType": "Runtime.ExitError"}}
+        return result
+
+    return execute_with_exit_error
 
 
 def _without_delay(build: Callable) -> Callable:

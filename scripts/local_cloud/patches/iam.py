@@ -2,15 +2,17 @@
 
 AWS: a key or secret of another account needs an Allow both in its own policy and in the caller's; the root user of an
 account is no exception. A KMS alias is judged as the key that it stands for. A grant gives what no policy gives. A
-refusal names the resource, and says whether a resource-based or an identity-based policy is the cause.
+refusal names the resource, and says whether a resource-based or an identity-based policy is the cause. A role that was
+just made may have no rights for some seconds: for how many, tests order (../timing.py).
 """
 
 from __future__ import annotations
 
 import contextvars
+from datetime import datetime, timezone
 from typing import Any, Optional
 
-from local_cloud import permissions
+from local_cloud import permissions, timing
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import kms
 
@@ -25,6 +27,10 @@ def apply() -> None:
     combine = iam_evaluator.combine_resource_policy
     enforce = iam_evaluator.enforce
     respond = iam_actions.access_denied_response
+    gather = iam_evaluator._gather_role_policies
+
+    def gather_when_known(role_name: str, account: str) -> list:
+        return [] if _is_fresh(role_name, account) else gather(role_name, account)
 
     def combine_and_remember(identity: Any, *arguments: Any, **options: Any) -> Any:
         result = combine(identity, *arguments, **options)
@@ -65,7 +71,18 @@ def apply() -> None:
 
     iam_evaluator.combine_resource_policy = combine_and_remember
     iam_evaluator.enforce = enforce_across_accounts
+    iam_evaluator._gather_role_policies = gather_when_known
     iam_actions.access_denied_response = respond_naming_resource
+
+
+def _is_fresh(role_name: str, account: str) -> bool:
+    """Whether the rights of the role are not known everywhere yet."""
+    patience = timing.seconds("rolePropagationSeconds")
+    role = permissions.role(f"arn:aws:iam::{account}:role/{role_name}") if patience else None
+    if role is None:
+        return False
+    made = datetime.fromisoformat(role["CreateDate"].replace("Z", "+00:00"))
+    return (datetime.now(timezone.utc) - made).total_seconds() < patience
 
 
 def _refuse_foreign_root(

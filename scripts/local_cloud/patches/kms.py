@@ -3,6 +3,10 @@
 AWS: the operations of ACROSS_ACCOUNTS take the ARN of a key of any account, if its policy and the caller's allow
 that. An alias `alias/aws/<service>` names a key that AWS makes on first use, manages (KeyManager is AWS), and lets
 nobody change or share.
+
+A role or user that a key policy names must exist when the policy is put, and is kept as its unique id: one that is
+deleted and made anew under the same name is another principal, for which the policy says nothing. Such a policy shows
+the unique id where the name was. CloudFormation puts a policy again only if the template's own text of it has changed.
 """
 
 from __future__ import annotations
@@ -10,11 +14,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from local_cloud import permissions
 from ministack.core import responses
 from ministack.services import kms
+from ministack.services.cloudformation import provisioners
 
 ACROSS_ACCOUNTS = {
     "CreateGrant",
@@ -75,6 +80,79 @@ def apply() -> None:
     kms._resolve_key = resolve_managed_too
     kms._key_metadata = metadata_with_manager
     kms.key_policy_for_arn = policy_and_owner
+    kms._create_key = _create(kms._create_key)
+    kms._put_key_policy = _put_policy(kms._put_key_policy)
+    kms._get_key_policy = _get_policy(kms._get_key_policy)
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::KMS::Key"]
+    handlers["update"] = provisioners._kms_key_update = _update_of_stack(provisioners._kms_key_update)
+
+
+def _create(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
+    def create(request: dict) -> tuple:
+        refused = _principals_refusal(request.get("Policy") or "")
+        if refused:
+            return refused
+        answer = stock(request)
+        if answer[0] == 200:
+            _bind(kms._keys[json.loads(answer[2])["KeyMetadata"]["KeyId"]])
+        return answer
+
+    return create
+
+
+def _put_policy(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
+    def put_policy(request: dict) -> tuple:
+        refused = _principals_refusal(request.get("Policy") or "")
+        if refused:
+            return refused
+        answer = stock(request)
+        if answer[0] == 200:
+            _bind(kms._resolve_key(request["KeyId"]) or {})
+        return answer
+
+    return put_policy
+
+
+def _get_policy(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
+    def get_policy(request: dict) -> tuple:
+        status, headers, body = stock(request)
+        if status != 200:
+            return status, headers, body
+        key = kms._resolve_key(request["KeyId"]) or {}
+        return responses.json_response({**json.loads(body), "Policy": permissions.key_policy(key)})
+
+    return get_policy
+
+
+def _update_of_stack(stock: Callable) -> Callable:
+    def update(physical_id: str, before: dict, after: dict, stack_name: str) -> tuple:
+        if before.get("KeyPolicy") == after.get("KeyPolicy"):
+            return stock(physical_id, before, {**after, "KeyPolicy": None}, stack_name)
+        policy = after.get("KeyPolicy") or ""
+        refused = _principals_refusal(policy if isinstance(policy, str) else json.dumps(policy))
+        if refused:
+            raise ValueError(json.loads(refused[2])["message"])
+        answer = stock(physical_id, before, after, stack_name)
+        _bind(kms._resolve_key(answer[0]) or {})
+        return answer
+
+    return update
+
+
+def _principals_refusal(policy: str) -> Optional[tuple]:
+    """The answer to a policy that names a role or user who is not there."""
+    named = permissions.principals(policy)
+    if all(permissions.unique_id(arn) for arn in named if permissions.IDENTITY.fullmatch(arn)):
+        if not any(permissions.UNIQUE_ID.fullmatch(name) for name in named):
+            return None
+    message = "Policy contains a statement with one or more invalid principals."
+    return responses.error_response_json("MalformedPolicyDocumentException", message, 400)
+
+
+def _bind(key: dict) -> None:
+    """Keeps who the principals of a key's policy are now."""
+    named = permissions.principals(key.get("Policy") or "")
+    key[permissions.BOUND] = {arn: permissions.unique_id(arn) for arn in named if permissions.IDENTITY.fullmatch(arn)}
 
 
 def policy_and_owner(resource_arn: str) -> Optional[tuple[str, str]]:
@@ -83,7 +161,7 @@ def policy_and_owner(resource_arn: str) -> Optional[tuple[str, str]]:
     account, _ = permissions.account_and_region(resource_arn)
     if key is None and account != responses.get_account_id():
         key = (permissions.find_key(resource_arn) if ":key/" in resource_arn else None) or {}
-    return None if key is None else (key.get("Policy") or "", account)
+    return None if key is None else (permissions.key_policy(key), account)
 
 
 def _owner(request: dict) -> Optional[str]:

@@ -4,6 +4,9 @@ AWS: a topic delivers to a function of any account whose policy lets the topic i
 asynchronous: once Lambda has taken the event, it is Lambda that retries a function that fails (twice, then the
 function's own dead-letter queue or on-failure destination). What Lambda does not take, because the function is gone
 or its policy forbids it, is not retried and goes to the dead-letter queue of the subscription's RedrivePolicy.
+
+CloudFormation looks at a topic (GetTopicAttributes) before it subscribes to it and before it takes a subscription away.
+Without that right in the topic's policy, or with a topic of another account that is gone, the resource fails.
 """
 
 from __future__ import annotations
@@ -114,6 +117,7 @@ def _redrive(topic_arn: str, subscription_arn: str, envelope: str, message_attri
 
 def create_subscription(logical_id: str, properties: dict, stack_name: str) -> tuple[str, dict]:
     """AWS::SNS::Subscription: subscribes as the API does, to topics of other accounts too if their policy allows it."""
+    _look_at(properties.get("TopicArn", ""))
     parameters = {name: properties.get(name, "") for name in ("TopicArn", "Protocol", "Endpoint")}
     for number, (name, value) in enumerate(provisioners._sns_sub_attributes(properties).items(), start=1):
         parameters[f"Attributes.entry.{number}.key"] = name
@@ -128,7 +132,22 @@ def create_subscription(logical_id: str, properties: dict, stack_name: str) -> t
 
 def delete_subscription(physical_id: str, properties: dict) -> None:
     """AWS::SNS::Subscription: takes the subscription out of its topic, whichever account that is in."""
+    _look_at(physical_id.rpartition(":")[0])
     sns._unsubscribe({"SubscriptionArn": physical_id})
+
+
+def _look_at(topic_arn: str) -> None:
+    """Raises what the resource handler says that may not see the topic. Of a topic that is not the account's own and
+    not there SNS says no more than of one that may not be seen."""
+    topic = sns._topic_by_arn_any_scope(topic_arn)
+    owner = topic_arn.split(":")[4] if topic_arn.count(":") >= 5 else ""
+    if topic is None and owner == responses.get_account_id():
+        return
+    refused = enforce_topic_policy(topic or {"arn": topic_arn, "owner": owner}, "sns:GetTopicAttributes")
+    if refused:
+        body = refused[2]
+        text = _element(body.decode() if isinstance(body, bytes) else body, "Message")
+        raise ValueError(f'Resource handler returned message: "{text}" (HandlerErrorCode: AccessDenied)')
 
 
 def list_subscriptions(parameters: dict) -> Any:

@@ -1,10 +1,11 @@
 """How an execution runs, waits, retries and ends.
 
 AWS: an execution keeps the definition and the role that its machine had when it started. It ends once: what comes
-after StopExecution or the machine's TimeoutSeconds changes nothing, and nothing new is begun. States.Runtime and
-States.DataLimitExceeded are neither retried nor caught by States.ALL. A delay of a Retry is as long as
-MaxDelaySeconds at most, and with JitterStrategy FULL anything between nothing and that. The history calls a task whose
-resource is the ARN of a function LambdaFunction..., and everything else Task...
+after StopExecution or the machine's TimeoutSeconds changes nothing, and nothing new is begun. States.Runtime is neither
+retried nor caught by States.ALL, nor is the States.DataLimitExceeded of a state whose output is over 256 KiB; that of a
+task whose result is so large is (recorded, against the documentation). A task that took too long fails with
+States.Timeout and an empty cause. A Fail state without an Error ends the execution without one. A delay of a Retry is as
+long as MaxDelaySeconds at most, and with JitterStrategy FULL anything between nothing and that.
 """
 
 from __future__ import annotations
@@ -12,18 +13,16 @@ from __future__ import annotations
 import json
 import logging
 import random
-import re
 import threading
 from contextvars import ContextVar, copy_context
 from typing import Any, Callable, Optional
 
+from local_cloud.patches.stepfunctions import history, paths
 from ministack.services import stepfunctions as sfn
 
 logger = logging.getLogger("states")
 
 DATA_LIMIT_BYTES = 256 * 1024
-FUNCTION_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:function:")
-UNCATCHABLE = {"States.Runtime", "States.DataLimitExceeded"}
 _ENDED = "LocalCloud.Ended"
 
 
@@ -51,18 +50,23 @@ class Ended(sfn._ExecutionError):
 _running: ContextVar[Optional[Run]] = ContextVar("running", default=None)
 _runs: dict[str, Run] = {}
 _ending = threading.Lock()
-_stock_add_event = sfn._add_event
 
 
 def apply() -> None:
     sfn._run_execution = run
     sfn._run_sub_machine = run_states
     sfn._fail_execution = lambda execution, error, cause: finish(execution, "FAILED", error=error, cause=cause)
-    sfn._add_event = add_event
     sfn._scaled_sleep = wait_scaled
     sfn._execute_wait = _wait_state(sfn._execute_wait)
     sfn._error_matches = error_matches
+    sfn._invoke_resource = _limited(sfn._invoke_resource)
+    sfn._invoke_resource_with_timeout = _without_cause(sfn._invoke_resource_with_timeout)
+    sfn._fail_state_error = fail_state_error
     sfn._find_matching_retrier = retrier_after_its_delay
+
+
+class Final(str):
+    """The name of an error that nothing catches, whatever it is."""
 
 
 def current() -> Optional[Run]:
@@ -78,6 +82,7 @@ def run(execution_arn: str) -> None:
     document = json.loads(execution["input"])
     this = _runs[execution_arn] = Run(execution, machine["roleArn"])
     _running.set(this)
+    history.begin(execution)
     context = {
         "QueryLanguage": definition.get("QueryLanguage", "JSONPath"),
         "Execution": {
@@ -125,7 +130,7 @@ def run_states(states: dict, start_at: str, document: Any, execution: dict, cont
         kind = state["Type"]
         context["State"] = {"Name": name, "EnteredTime": sfn.now_iso(), "RetryCount": 0}
         text = json.dumps(document)
-        entered = add_event(
+        entered = history.add_event(
             execution, f"{kind}StateEntered", {"stateEnteredEventDetails": {"name": name, "input": text}}
         )
         try:
@@ -140,10 +145,10 @@ def run_states(states: dict, start_at: str, document: Any, execution: dict, cont
         text = json.dumps(document)
         if len(text.encode()) > DATA_LIMIT_BYTES:
             cause = (
-                f"The state '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
+                f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
             )
-            raise sfn._ExecutionError("States.DataLimitExceeded", cause)
-        add_event(execution, f"{kind}StateExited", {"stateExitedEventDetails": {"name": name, "output": text}})
+            raise sfn._ExecutionError(Final("States.DataLimitExceeded"), cause)
+        history.add_event(execution, f"{kind}StateExited", {"stateExitedEventDetails": {"name": name, "output": text}})
         name = following
     return document
 
@@ -165,6 +170,7 @@ def finish(
     execution: dict, status: str, error: Optional[str] = None, cause: Optional[str] = None, output: Optional[str] = None
 ) -> bool:
     """Ends an execution, unless something else has ended it; says whether it did."""
+    cause = cause or None
     with _ending:
         if execution["status"] != "RUNNING":
             return False
@@ -173,32 +179,13 @@ def finish(
     details = {
         name: value for name, value in (("error", error), ("cause", cause), ("output", output)) if value is not None
     }
-    add_event(execution, f"Execution{event}", {f"execution{event}EventDetails": details})
     this = _runs.get(execution["executionArn"])
+    told = {f"execution{event}EventDetails": details}
+    history.add_event(execution, f"Execution{event}", told, stopped=this is not current())
     if this is not None:
         this.ended.set()
     sfn._emit_execution_status_event(execution)
     return True
-
-
-def add_event(execution: dict, kind: str, details: Optional[dict] = None) -> dict:
-    """Adds to the history; nothing follows the event that ends it."""
-    if execution["status"] != "RUNNING" and not kind.startswith("Execution"):
-        return {"id": len(execution["events"])}
-    if kind not in ("TaskScheduled", "TaskSucceeded", "TaskFailed"):
-        return _stock_add_event(execution, kind, details)
-    (told,) = (details or {}).values()
-    if not FUNCTION_ARN.match(told["resource"]):
-        return _stock_add_event(execution, kind, details)
-    kind = kind.replace("Task", "LambdaFunction")
-    if told.get("error") == "States.Timeout":
-        kind = "LambdaFunctionTimedOut"
-    wanted = ("resource",) if kind == "LambdaFunctionScheduled" else ("error", "cause", "output")
-    told = {name: value for name, value in told.items() if name in wanted}
-    event = _stock_add_event(execution, kind, {f"{kind[0].lower()}{kind[1:]}EventDetails": told})
-    if kind == "LambdaFunctionScheduled":
-        _stock_add_event(execution, "LambdaFunctionStarted")
-    return event
 
 
 def wait_scaled(seconds: float) -> None:
@@ -214,14 +201,12 @@ def wait_scaled(seconds: float) -> None:
 def _wait_state(stock: Callable) -> Callable:
     def execute_wait(state: dict, document: Any, context: Optional[dict] = None) -> tuple[Any, Optional[str]]:
         """SecondsPath must find a whole number up to 99999999, and TimestampPath a time; else it is States.Runtime."""
-        from local_cloud.patches.stepfunctions import paths
-
         selected = sfn._apply_input_path(state, document, context)
         if "SecondsPath" in state:
             seconds = paths.resolve_with_context(state["SecondsPath"], selected, context)
-            if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 <= seconds <= 99_999_999:
-                shown = f"{state['SecondsPath']} == {json.dumps(seconds)}"
-                cause = f"The SecondsPath parameter does not reference an integer value: {shown}"
+            problem = _seconds_problem(seconds)
+            if problem:
+                cause = f"The SecondsPath parameter {problem}: {state['SecondsPath']} == {json.dumps(seconds)}"
                 raise sfn._ExecutionError("States.Runtime", cause)
             state = {**{key: value for key, value in state.items() if key != "SecondsPath"}, "Seconds": seconds}
         elif "TimestampPath" in state:
@@ -235,9 +220,61 @@ def _wait_state(stock: Callable) -> Callable:
     return execute_wait
 
 
-def error_matches(names: list[str], error: str) -> bool:
+def _seconds_problem(seconds: Any) -> Optional[str]:
+    """What is wrong with what a SecondsPath has found, in AWS's words."""
+    if not isinstance(seconds, int) or isinstance(seconds, bool):
+        return "cannot be parsed as a long value"
+    if seconds < 0:
+        return "references a negative value"
+    return "references a value greater than 99999999" if seconds > 99_999_999 else None
+
+
+def fail_state_error(state: dict, document: Any, context: Optional[dict] = None) -> tuple[Optional[str], Optional[str]]:
+    """The error and the cause of a Fail state, which may have neither."""
+    return _fail_field("Error", state, document, context), _fail_field("Cause", state, document, context)
+
+
+def _fail_field(name: str, state: dict, document: Any, context: Optional[dict]) -> Optional[str]:
+    path = state.get(f"{name}Path")
+    try:
+        return sfn._fail_state_field(state, name, None, document, context)
+    except sfn._ExecutionError as error:
+        if not str(path).startswith("$") or "could not be found" not in str(error.cause):
+            raise
+        raise sfn._ExecutionError(error.error, paths.not_found(path, f"{name}Path", document)) from error
+
+
+def _limited(invoke: Callable) -> Callable:
+    """A task fails whose result is too large; that a Catch may handle."""
+
+    def invoke_limited(resource: str, document: Any) -> Any:
+        result = invoke(resource, document)
+        if len(json.dumps(result).encode()) > DATA_LIMIT_BYTES:
+            cause = (
+                f"The state/task '{resource}' returned a result with a size exceeding the maximum number of bytes "
+                "service limit."
+            )
+            raise sfn._ExecutionError("States.DataLimitExceeded", cause)
+        return result
+
+    return invoke_limited
+
+
+def _without_cause(invoke: Callable) -> Callable:
+    def invoke_in_time(resource: str, document: Any, timeout: float) -> Any:
+        try:
+            return invoke(resource, document, timeout)
+        except sfn._ExecutionError as error:
+            if error.error == "States.Timeout":
+                raise sfn._ExecutionError("States.Timeout", "") from error
+            raise
+
+    return invoke_in_time
+
+
+def error_matches(names: list[str], error: Optional[str]) -> bool:
     """Whether a Retry or a Catch for these names is for this error."""
-    if error == _ENDED or error in UNCATCHABLE:
+    if error in (_ENDED, "States.Runtime") or isinstance(error, Final):
         return False
     if error in names or "States.ALL" in names:
         return True

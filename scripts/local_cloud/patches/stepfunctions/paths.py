@@ -7,6 +7,7 @@ match.
 
 from __future__ import annotations
 
+import json
 import operator
 import re
 from datetime import datetime
@@ -73,9 +74,13 @@ def fill(template: Any, data: Any, context: Optional[dict] = None) -> Any:
             try:
                 filled[name[:-2]] = resolve_with_context(value, data, context)
             except sfn._ExecutionError as error:
-                cause = f"The JSONPath '{value}' specified for the field '{name}' could not be found in the input."
-                raise sfn._ExecutionError(error.error, cause) from error
+                raise sfn._ExecutionError(error.error, not_found(value, name, data)) from error
     return filled
+
+
+def not_found(path: str, field: str, data: Any) -> str:
+    """AWS's sentence for a path that finds nothing."""
+    return f"The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{json.dumps(data)}'"
 
 
 def matches(rule: dict, data: Any, context: Optional[dict] = None) -> bool:

@@ -1,16 +1,20 @@
-"""Metrics of AWS/States.
+"""Metrics of AWS/States, and the events of executions.
 
 AWS: every standard execution counts in ExecutionsStarted, in one of ExecutionsSucceeded, ExecutionsFailed,
 ExecutionsTimedOut and ExecutionsAborted, and in ExecutionTime (milliseconds), with the dimension StateMachineArn;
-alarms stand on these.
+alarms stand on these. The event of an execution that has not succeeded has its error and cause, also those of
+StopExecution.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+from contextvars import ContextVar
 from datetime import datetime
-from typing import Callable
+from typing import Any, Callable, Iterator
 
-from ministack.services import cloudwatch
+from ministack.services import cloudwatch, eventbridge
 from ministack.services import stepfunctions as sfn
 
 COUNTS = {
@@ -21,8 +25,12 @@ COUNTS = {
     "ABORTED": "ExecutionsAborted",
 }
 
+# The error and the cause of the execution whose event is on its way.
+_error: ContextVar[dict] = ContextVar("error", default={})
+
 
 def apply() -> None:
+    eventbridge._put_events = _with_error(eventbridge._put_events)
     sfn._emit_execution_status_event = _counted(sfn._emit_execution_status_event)
 
 
@@ -34,9 +42,34 @@ def _counted(emit: Callable[[dict], None]) -> Callable[[dict], None]:
             if execution["stopDate"]:
                 milliseconds = (_time(execution["stopDate"]) - _time(execution["startDate"])).total_seconds() * 1000
                 cloudwatch.record_metric("AWS/States", "ExecutionTime", milliseconds, "Milliseconds", dimensions)
-        emit(execution)
+        with _told_of(execution):
+            emit(execution)
 
     return count_and_emit
+
+
+@contextlib.contextmanager
+def _told_of(execution: dict) -> Iterator[None]:
+    """What is put on the bus inside has the error and the cause of the execution."""
+    token = _error.set({name: execution.get(name) for name in ("error", "cause")})
+    try:
+        yield
+    finally:
+        _error.reset(token)
+
+
+def _with_error(put: Callable[..., tuple]) -> Callable[..., tuple]:
+    def put_with_error(request: dict, *rest: Any, **options: Any) -> tuple:
+        told = _error.get()
+        if told and [entry.get("Source") for entry in request["Entries"]] == ["aws.states"]:
+            entries = [
+                {**entry, "Detail": json.dumps({**json.loads(entry["Detail"]), **told})}
+                for entry in request["Entries"]
+            ]
+            request = {**request, "Entries": entries}
+        return put(request, *rest, **options)
+
+    return put_with_error
 
 
 def _time(text: str) -> datetime:

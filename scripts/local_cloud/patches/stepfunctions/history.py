@@ -1,0 +1,104 @@
+"""The history of an execution.
+
+AWS: the history calls a task whose resource is the ARN of a function LambdaFunction..., and everything else Task... Each
+event names the one before it in its branch (previousEventId), says whether an input or output is cut off, and a
+scheduled function has its input and the task's timeoutInSeconds. A task whose result was taken has succeeded, also if
+a path of the state then finds nothing. An event has no cause where there is none to tell.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextvars import ContextVar
+from typing import Any, Callable, Optional
+
+from ministack.services import stepfunctions as sfn
+
+FUNCTION_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:function:")
+WHOLE = {"truncated": False}
+
+# What the thread of a branch has last told, and the task that it is about to schedule.
+_previous: ContextVar[int] = ContextVar("previous", default=0)
+_task: ContextVar[dict] = ContextVar("task", default={})
+_input: ContextVar[Any] = ContextVar("input", default=None)
+_stock_add_event = sfn._add_event
+
+
+def apply() -> None:
+    sfn._add_event = add_event
+    sfn._execute_task = _remembering_task(sfn._execute_task)
+    sfn._apply_parameters = _remembering_input(sfn._apply_parameters)
+
+
+def begin(execution: dict) -> None:
+    """Completes the first event, which ministack makes, and begins to count for this thread."""
+    (started,) = execution["events"][:1]
+    started["previousEventId"] = 0
+    started["executionStartedEventDetails"].setdefault("inputDetails", WHOLE)
+    _previous.set(0)
+
+
+def add_event(execution: dict, kind: str, details: Optional[dict] = None, stopped: bool = False) -> dict:
+    """Adds to the history; nothing follows the event that ends it. `stopped` is what comes from outside, at any time."""
+    if execution["status"] != "RUNNING" and not kind.startswith("Execution"):
+        return {"id": len(execution["events"])}
+    if kind not in ("TaskScheduled", "TaskSucceeded", "TaskFailed"):
+        return _add(execution, kind, details, stopped)
+    (told,) = (details or {}).values()
+    if kind == "TaskFailed" and told["error"] == "States.Runtime" and _has_succeeded(execution):
+        return {"id": len(execution["events"])}
+    if not FUNCTION_ARN.match(told["resource"]):
+        return _add(execution, kind, details, stopped)
+    kind = kind.replace("Task", "LambdaFunction")
+    if told.get("error") == "States.Timeout":
+        kind = "LambdaFunctionTimedOut"
+    wanted = ("resource",) if kind == "LambdaFunctionScheduled" else ("error", "cause", "output")
+    told = {name: value for name, value in told.items() if name in wanted}
+    if kind == "LambdaFunctionScheduled":
+        told["input"] = json.dumps(_input.get())
+        if "TimeoutSeconds" in _task.get():
+            told["timeoutInSeconds"] = _task.get()["TimeoutSeconds"]
+    event = _add(execution, kind, {f"{kind[0].lower()}{kind[1:]}EventDetails": told}, stopped)
+    if kind == "LambdaFunctionScheduled":
+        _add(execution, "LambdaFunctionStarted", None, stopped)
+    return event
+
+
+def _has_succeeded(execution: dict) -> bool:
+    last = execution["events"][-1]
+    return last["id"] == _previous.get() and last["type"].endswith("Succeeded")
+
+
+def _add(execution: dict, kind: str, details: Optional[dict], stopped: bool) -> dict:
+    for told in (details or {}).values():
+        for name in ("input", "output"):
+            if name in told:
+                told[f"{name}Details"] = WHOLE
+        if not told.get("cause", "x"):
+            del told["cause"]
+    previous = len(execution["events"]) if stopped else _previous.get()
+    event = _stock_add_event(execution, kind, details)
+    event["previousEventId"] = previous
+    _previous.set(event["id"])
+    return event
+
+
+def _remembering_task(stock: Callable) -> Callable:
+    def execute(state: dict, *rest: Any) -> Any:
+        token = _task.set(state)
+        try:
+            return stock(state, *rest)
+        finally:
+            _task.reset(token)
+
+    return execute
+
+
+def _remembering_input(stock: Callable) -> Callable:
+    def fill(state: dict, data: Any, context: Optional[dict] = None) -> Any:
+        filled = stock(state, data, context)
+        _input.set(filled)
+        return filled
+
+    return fill
