@@ -106,8 +106,9 @@ impl Run {
         if is_replication {
             let id = instance(version).tags.get(lineage::REPLICATION_ID).unwrap().to_owned();
             document["Input"] = json!({
-                "targetDBSnapshot": {"targetDBSnapshotIdentifier": "s",
-                                     "targetDBSnapshotArn": "arn:aws:rds:r:111122223333:snapshot:s"},
+                "targetDBSnapshot": {
+                    "targetDBSnapshotIdentifier": "s",
+                    "targetDBSnapshotArn": testing::snapshot("s", "available", Tags::default()).arn},
                 "replication": {"id": id}});
         } else {
             document["version"] = json!(version);
