@@ -181,7 +181,7 @@ pub mod testing {
     pub fn snapshot(name: &str, status: &str, tags: Tags) -> Snapshot {
         let identifier: SnapshotIdentifier = name.parse().unwrap();
         let arn = SnapshotArn {
-            partition: "partition".to_owned(),
+            partition: "aws".to_owned(),
             region: "region".to_owned(),
             account: "0".repeat(12),
             identifier: identifier.clone(),
