@@ -5,6 +5,7 @@ use std::time::Duration;
 use replication::naming::ReplicationId;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::calls::Machine;
 use crate::lane::{Lane, Started};
@@ -133,9 +134,10 @@ fn a_message_for_another_stack(lane: &Lane<'_>) -> Result<(), String> {
 
 /// A record as SNS hands it to a function.
 fn record(topic: &str, message: &str) -> Value {
+    let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap();
     json!({"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": format!("{topic}:1"),
            "Sns": {"Type": "Notification", "TopicArn": topic, "Message": message, "Subject": null,
-                   "MessageId": "5d1b7a3e-0f7d-4f4e-8a58-3f1f0f5f6a10", "Timestamp": "2026-11-22T10:34:00.000Z",
+                   "MessageId": "5d1b7a3e-0f7d-4f4e-8a58-3f1f0f5f6a10", "Timestamp": now,
                    "MessageAttributes": {}}})
 }
 

@@ -1,8 +1,10 @@
 //! The message that crosses accounts, as the original writes it and as we do.
 
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-use crate::account::text;
+use crate::account::{Account, text};
 use crate::cloud::Cloud;
 use crate::pair::{Pair, contents, fill, password};
 use crate::waiting::wait_for;
@@ -36,11 +38,12 @@ pub fn the_message_of_the_original_is_replicated(cloud: &Cloud) {
     let id = text(&message["Input"]["replication"]["id"]);
     assert!(replication.destination.unwrap().ends_with(&format!(":{id}")), "the id names the execution");
 
+    let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap();
     // Delivered once more, a message is answered and starts nothing.
     let event = json!({"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0",
         "EventSubscriptionArn": pair.destination["SubscriptionArn"],
         "Sns": {"Type": "Notification", "TopicArn": topic, "Message": ours, "Subject": null,
-                "MessageId": "5d1b7a3e-0f7d-4f4e-8a58-3f1f0f5f6a10", "Timestamp": "2026-11-22T10:34:00.000Z",
+                "MessageId": "5d1b7a3e-0f7d-4f4e-8a58-3f1f0f5f6a10", "Timestamp": now,
                 "MessageAttributes": {}}}]});
     let answer = cloud.directory().join("launch-answer.json");
     let function = &pair.destination["LaunchFunctionName"];
@@ -59,15 +62,33 @@ pub fn the_message_of_the_original_is_replicated(cloud: &Cloud) {
     let first_copy = pair.current_copy();
     let original = json!({"Input": {"targetDBSnapshot": shared}}).to_string();
     a.aws(&["sns", "publish", "--topic-arn", topic, "--message", &original]);
-    let execution = wait_for("the second execution ends", crate::account::LIMIT, || {
-        let executions = b.executions(machine);
-        let newest = executions.first()?;
-        (executions.len() == 2 && newest["status"] != "RUNNING").then(|| newest.clone())
-    });
-    assert_eq!(execution["status"], "SUCCEEDED", "{}", b.execution(&text(&execution["executionArn"])));
+    ended(b, machine, 2);
     let copy = pair.current_copy();
     assert_ne!(copy.host, first_copy.host);
     let held = contents(b, &copy, &password);
     assert!(held.starts_with("100|"), "{held}");
     assert_eq!(held, contents(a, &source, &password));
+
+    // Announced once more when newer data are live, it ends before anything is copied.
+    pair.replicate();
+    let newest = pair.current_copy();
+    a.aws(&["sns", "publish", "--topic-arn", topic, "--message", &original]);
+    let late = ended(b, machine, 4);
+    let output: Value = serde_json::from_str(&text(&late["output"])).unwrap();
+    assert_eq!(output["DBSnapshot"]["status"], "Superseded");
+    assert_eq!(output["DBSnapshot"]["supersededBy"]["db_host"], newest.host.as_str());
+    assert_eq!(output["DBInstance"], Value::Null);
+    assert_eq!(pair.current_copy().host, newest.host);
+}
+
+/// The newest of so many executions of a machine, when it has ended well.
+fn ended(account: &Account, machine: &str, number: usize) -> Value {
+    let ended = wait_for("the execution ends", crate::account::LIMIT, || {
+        let executions = account.executions(machine);
+        let newest = executions.first()?;
+        (executions.len() == number && newest["status"] != "RUNNING").then(|| newest.clone())
+    });
+    let execution = account.execution(&text(&ended["executionArn"]));
+    assert_eq!(execution["status"], "SUCCEEDED", "{execution}");
+    execution
 }
