@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Callable
 
 import boto3
@@ -51,9 +51,13 @@ class FakeAccount:
     def number(self) -> str:
         return self._number
 
-    def outputs(self) -> dict:
+    def described_stack(self) -> tuple[dict, dict]:
         [stack] = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
-        return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+        parameters = {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
+        return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}, parameters
+
+    def outputs(self) -> dict:
+        return self.described_stack()[0]
 
     def client(self, service: str) -> Any:
         client = boto3.client(service, region_name=REGION, aws_access_key_id="key", aws_secret_access_key="secret")
@@ -80,7 +84,7 @@ def stack(name: str, outputs: dict, parameters: dict | None = None, status: str 
     return {
         "StackName": name,
         "StackStatus": status,
-        "CreationTime": datetime(2026, 11, 1),
+        "CreationTime": datetime(2026, 11, 1, tzinfo=timezone.utc),
         "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()],
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in (parameters or {}).items()],
     }

@@ -32,13 +32,15 @@ class World:
         self.started: list[dict] = []
         self.looks = 0
         self.name(4)
-        outputs = {"SecretArn": SECRET, "RollbackStateMachineArn": MACHINE}
-        self.account.answer("DescribeStacks", {"Stacks": [stack("rds-replication-destination", outputs)]})
+        outputs = {"SecretArn": SECRET, "SecretName": "orders/read", "RollbackStateMachineArn": MACHINE}
+        parameters = {"DatabaseName": "copy", "SourceDBIdentifier": "orders"}
+        self.account.answer("DescribeStacks", {"Stacks": [stack("rds-replication-destination", outputs, parameters)]})
         made = [
             {
                 "DBInstanceIdentifier": f"copy-{version}",
+                "DBInstanceStatus": "available",
                 "Endpoint": {"Address": f"copy-{version}.c1.example"},
-                "TagList": tags(version=str(version), **more),
+                "TagList": tags(stack="rds-replication-destination", name=f"copy-{version}", version=str(version), **more),
             }
             for version, more in (
                 (3, {"data_time": f"{NOW - timedelta(hours=3, minutes=5):%Y-%m-%dT%H:%M:%SZ}"}),
@@ -58,6 +60,12 @@ class World:
     def name(self, version: int) -> None:
         fields = {"db_host": f"copy-{version}.c1.example", "db_prefix": "copy", "password": CANARY}
         self.account.answer("GetSecretValue", {"ARN": SECRET, "SecretString": json.dumps(fields)})
+
+    def described(self, secret: str) -> dict:
+        """Under its name there is another secret than the one of the stack."""
+        if secret == SECRET:
+            raise Refused("ResourceNotFoundException")
+        return {"ARN": f"{SECRET}2", "Name": secret}
 
     def then(self, end: Callable[[], None]) -> None:
         """What the machine does at the third look."""
@@ -140,6 +148,52 @@ def test_it_goes_back_by_one_when_nothing_is_said(here: World, run: Callable) ->
     ]
 
 
+def test_a_live_instance_that_is_gone_still_tells_which_version_is_the_previous_one(here: World, run: Callable) -> None:
+    here.name(7)
+    here.then(lambda: here.succeed(5))
+    code, shown = run()
+    assert (code, here.started) == (0, [{"version": 5}])
+    assert "there is no instance of this address; the next lower version that exists is 5\n" in shown
+
+
+def test_a_version_that_only_a_snapshot_holds_can_be_the_previous_one(here: World, run: Callable) -> None:
+    replication = "20261122t110000z-00000b"
+    own = {"stack": "rds-replication-destination", "name": f"copy-{replication}", "id": replication, "version": "6"}
+    kept = {"DBSnapshotIdentifier": f"copy-{replication}", "DBSnapshotArn": "arn:of-6", "Status": "available", "TagList": tags(**own)}
+    here.account.page("DescribeDBSnapshots", "DBSnapshots", [kept], token="Marker")
+    here.name(7)
+    assert run()[0] == 0 and here.started == [{"version": 6}]
+
+
+@pytest.mark.parametrize("version", [3, 99], ids=["none is lower", "not of this stack"])
+def test_what_cannot_be_told_from_the_host_is_left_to_the_machine(here: World, run: Callable, version: int) -> None:
+    here.name(version)
+    if version == 3:
+        here.account.page("DescribeDBInstances", "DBInstances", [], token="Marker")
+    else:
+        here.account.answer("GetSecretValue", {"ARN": SECRET, "SecretString": '{"db_host": "reports-7.c1.example"}'})
+    run()
+    assert here.started == [{"version": "previous"}]
+
+
+def test_a_version_that_was_asked_for_is_never_another(here: World, run: Callable) -> None:
+    here.name(7)
+    assert run("3")[0] == 0 and here.started == [{"version": 3}]
+
+
+def test_a_readable_secret_that_names_nothing_is_not_called_unreadable(here: World, run: Callable) -> None:
+    here.account.answer("GetSecretValue", {"ARN": SECRET, "SecretString": "{}"})
+    assert "the secret names no database: its db_host is empty\n" in run()[1]
+
+
+def test_a_secret_that_no_function_can_use_stops_the_rollback_before_it_starts(here: World, run: Callable) -> None:
+    here.account.refuse("GetSecretValue", "ResourceNotFoundException")
+    here.account.answer("DescribeSecret", lambda asked: here.described(asked["SecretId"]))
+    code, shown = run()
+    assert (code, here.started) == (1, [])
+    assert "orders/read was deleted and created anew" in shown and "deploy with another SecretName" in shown
+
+
 def test_a_version_and_a_database_are_handed_on(here: World, run: Callable) -> None:
     assert run("3", "--source-db", "orders", "--destination-stack", "rds-replication-destination")[0] == 0
     assert here.started == [{"version": 3, "SourceDBIdentifier": "orders"}]
@@ -179,7 +233,7 @@ def test_an_end_that_leaves_the_secret_elsewhere_is_no_success(here: World, run:
 def test_an_older_stack_has_to_be_deployed_again(here: World, run: Callable) -> None:
     here.account.answer("DescribeStacks", {"Stacks": [stack("rds-replication-destination", {"SecretArn": SECRET})]})
     code, shown = run()
-    assert code == 1 and "deploy it again with scripts/deploy destination" in shown
+    assert code == 1 and "deploy it again with scripts/deploy destination\n" in shown
     assert here.started == []
 
 
@@ -192,7 +246,7 @@ def test_credentials_that_cannot_read_the_secret_can_still_roll_back(here: World
     here.then(succeed)
     code, shown = run()
     assert code == 0
-    assert "the secret names nothing that these credentials can read" in shown
+    assert "the secret names nothing that these credentials can read (AccessDenied)\n" in shown
     assert "the secret now names copy-3 (version 3, " in shown, "as the machine has read it back"
 
 
@@ -213,9 +267,11 @@ def test_whoever_stops_following_is_told_that_it_goes_on(here: World, run: Calla
         raise KeyboardInterrupt
 
     here.then(interrupt)
-    code, shown = run()
+    code, shown = run("--destination-profile", "second")
     assert code == 130
-    assert shown.splitlines()[-1].startswith("no longer following; the execution goes on by itself: arn:aws:states:")
+    *_, following, hint = shown.splitlines()
+    assert following.startswith("no longer following; the execution goes on by itself: arn:aws:states:")
+    assert hint == "scripts/status --destination-profile second tells how it ends"
 
 
 def test_following_has_an_end_and_the_rollback_goes_on(here: World, monkeypatch: pytest.MonkeyPatch) -> None:

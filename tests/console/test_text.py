@@ -50,7 +50,7 @@ where they came from
        11  20261122t110000z-00000b  2026-11-22T11:40:00Z  snap-20261122t110000z-00000b  in A
        10  20261122t100000z-00000a  2026-11-22T10:40:00Z  copy-20261122t100000z-00000a  in B, gone
 
-versions that exist only as a snapshot in B; scripts/rollback restores them
+versions that exist only as a snapshot in B; scripts/rollback VERSION --destination-stack destination-stack restores one
   version  snapshot                      data as of              data age    size
   -------  ----------------------------  --------------------  ----------  ------
         9  copy-20261122t090000z-000009  2026-11-22T09:01:00Z  2 h 59 min  20 GiB

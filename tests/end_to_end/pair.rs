@@ -86,7 +86,7 @@ impl<'a> Pair<'a> {
     /// What `scripts/status` tells of this pair.
     pub fn status(&self) -> Value {
         let mut command = script("status");
-        command.arg("--json").arg("--local").arg(self.cloud.directory());
+        command.arg("--json").arg(format!("--local={}", self.cloud.directory().display()));
         command.args(["--destination-stack", &self.stack(&self.cloud.destination)]);
         let told: Value = serde_json::from_slice(&run(command).stdout).unwrap();
         told["databases"][0].clone()
@@ -95,7 +95,8 @@ impl<'a> Pair<'a> {
     /// Runs `scripts/replicate`, however it ends.
     pub fn try_replicate(&self) -> Replication {
         let mut command = script("replicate");
-        command.arg("--local").arg(self.cloud.directory()).args(["--timeout", "180", "--arrival", "60"]);
+        command.arg(format!("--local={}", self.cloud.directory().display()));
+        command.args(["--timeout", "180", "--arrival", "60"]);
         command.args(["--source-stack", &self.stack(&self.cloud.source)]);
         command.args(["--destination-stack", &self.stack(&self.cloud.destination)]);
         let output = command.output().unwrap();

@@ -1,7 +1,12 @@
 """What a person reads first: the headline of the report, and what in it is to be looked at. Pure."""
 
+from __future__ import annotations
+
+from typing import Iterator
+
+from ..hints import Hints
 from ..screen import age
-from .facts import DATA_TIME
+from .facts import DATA_TIME, version_in
 from .versions import READY
 
 _ACCOUNTS = {"source": "account A", "destination": "account B"}
@@ -15,15 +20,30 @@ def headline(document):
     return ", ".join([*words, *_replication_words(document)])
 
 
-def warnings(document, *, names_by_host, left, trusted):
+def warnings(
+    document: dict,
+    *,
+    names_by_host: dict[str, str],
+    left: dict[str, str],
+    trusted: set,
+    hints: Hints,
+    secret_problem: str,
+    is_secret_written_by_another: bool,
+) -> Iterator[tuple[str, str]]:
     """Names and texts of what a person should look at, the worst first.
 
     `names_by_host` tells the identifiers of all instances of account B by address, `left` the reasons for which the newest prune
-    could not delete what it wanted to, `trusted` the accounts that a snapshot may be shared with.
+    could not delete what it wanted to, `trusted` the accounts that a snapshot may be shared with; `secret_problem` is why no
+    function can use the secret, if so, and what to do.
     """
-    yield from _about_live(document, names_by_host)
+    if secret_problem:
+        yield "secretUnusable", secret_problem
+    yield from _about_live(document, names_by_host, hints)
+    if is_secret_written_by_another:
+        yield from _about_a_secret_moved_back(document, hints)
     yield from _about_replications(document)
     yield from _about_leftovers(document, left)
+    yield from _about_what_is_not_served(document)
     yield from _about_sharing(document, trusted)
     for alarm in document["alarms"] or []:
         if alarm["state"] == "ALARM":
@@ -34,10 +54,10 @@ def warnings(document, *, names_by_host, left, trusted):
         yield "stackNotComplete", f"the stack {document['stack']} is {document['stackStatus']}"
 
 
-def _about_live(document, names_by_host):
+def _about_live(document, names_by_host, hints):
     live = document["live"]
     if document["secret"] and document["versions"] is not None and live is None:
-        yield "nothingLive", _why_nothing_is_live(document["secret"]["dbHost"], names_by_host)
+        yield "nothingLive", _why_nothing_is_live(document, names_by_host, hints)
     if live is None:
         return
     name = f"{_name(live)} ({live['instance']})"
@@ -54,12 +74,48 @@ def _about_live(document, names_by_host):
         yield "dataTooOld", text
 
 
-def _why_nothing_is_live(host, names_by_host):
+def _why_nothing_is_live(document: dict, names_by_host: dict[str, str], hints: Hints) -> str:
+    host = document["secret"]["dbHost"]
     if not host:
         return "the secret names no database yet: db_host is empty"
     if host in names_by_host:
-        return f"the secret names {names_by_host[host]}, which this stack did not make ({host})"
-    return f"the secret names a database that is not in this account: {host}"
+        name = names_by_host[host]
+        unserved = {one["instance"]: other["sourceDatabase"] for other in document["otherDatabases"] for one in other["versions"] or []}
+        if name in unserved:
+            return f"the secret names {name}, a version of {unserved[name]}, which this stack no longer serves ({host})"
+        return f"the secret names {name}, which this stack did not make ({host})"
+    said = f"the secret names a database that is not in this account: {host}"
+    prefixes = {document["prefix"], document["secret"]["dbPrefix"]}
+    gone = next(filter(None, (version_in(prefix, host.split(".")[0]) for prefix in prefixes if prefix)), None)
+    lower = [one["version"] for one in document["versions"] if one["canRollBack"]]
+    lower += [one["version"] for one in document["restorable"] or []]
+    lower = [version for version in lower if gone and version < gone]
+    if not lower:
+        return said
+    command = hints.rollback(max(lower), stack=document["stack"])
+    return f"{said}; it was version {gone}. To fix this: {command} makes the next lower version live, or start a replication"
+
+
+def _about_a_secret_moved_back(document: dict, hints: Hints) -> Iterator[tuple[str, str]]:
+    """What our functions moved the secret to last and what it names now, if something else has put an older version back."""
+    if document["live"] is None or document["replications"] is None or "rollbacks" in document["unreadable"]:
+        return
+    moves = [
+        (one["endedAt"], one["instance"])
+        for one in [*document["replications"], *(document["rollbacks"] or [])]
+        if one["endedAt"] and one["instance"] and one["secretOutcome"] in ("moved", "alreadyMoved")
+    ]
+    if not moves:
+        return
+    _, moved_to = max(moves)
+    newer = next((one for one in document["versions"] if one["instance"] == moved_to), None)
+    if newer and newer["comparedWithLive"] == "newer" and newer["version"]:
+        live = document["live"]
+        yield "secretMovedBack", (
+            f"the secret was moved to {_name(newer)} and names the older {_name(live)} again; something else than these functions wrote "
+            "it since, such as a rotation that had read it before. To fix this: "
+            f"{hints.rollback(newer['version'], stack=document['stack'])} moves it forward"
+        )
 
 
 def _about_replications(document):
@@ -69,12 +125,22 @@ def _about_replications(document):
         where = _ACCOUNTS[last["failedIn"]] + (f", {last['failedStage']}" if last["failedStage"] else "")
         text = f"the last replication{' ' + last['id'] if last['id'] else ''} failed in {where}: {last['error']}"
         yield "lastReplicationFailed", text + (f": {last['cause']}" if last["cause"] else "")
+    newest = replications[0] if replications else None
+    for role, failure in (newest["roomFailures"] if newest else {}).items():
+        text = f"the newest replication could delete nothing in {_ACCOUNTS[role]} before it began, and went on: {failure}"
+        yield "roomNotMade", text
     for one in replications:
         if one["outcome"] == "notArrived":
             yield "notArrived", f"replication {one['id']} ended well in account A, but account B has no run of it"
 
 
 def _about_leftovers(document, left):
+    newest = next((one for one in document["replications"] or [] if one["toldOperators"]), None)
+    # What stays is told by its version or snapshot below, where there is one.
+    said = {one["instance"] for one in document["versions"] or [] if one["notDeleted"]} | set(left)
+    for text in newest["toldOperators"] if newest and newest is document["replications"][0] else []:
+        if not any(name in text for name in said):
+            yield "undeleted", text
     for one in document["versions"] or []:
         name = f"{_name(one)} ({one['instance']})"
         if one["notDeleted"] and one["standing"] != "live":
@@ -84,6 +150,17 @@ def _about_leftovers(document, left):
     for one in document["destinationSnapshots"] or []:
         if one["name"] in left:
             yield "notDeleted", f"snapshot {one['name']} was to be deleted and still exists: {left[one['name']]}"
+
+
+def _about_what_is_not_served(document: dict) -> Iterator[tuple[str, str]]:
+    for other in document["otherDatabases"]:
+        held = [(other["versions"], "instance"), (other["destinationSnapshots"], "snapshot")]
+        counts = " and ".join(_count(len(things), noun) for things, noun in held if things)
+        text = f"this stack serves {document['sourceDatabase']} and still holds {counts} of {other['sourceDatabase']}"
+        yield "otherDatabase", f"{text}; {other['advice']}"
+    for one in document["notManaged"]:
+        text = f"{one['instance']} ({one['rdsStatus']}) is named like a version and is none: {one['reason']}"
+        yield "notManaged", f"{text}; no function rolls back to it or deletes it"
 
 
 def _about_sharing(document, trusted):
@@ -109,10 +186,8 @@ def _live_words(document):
 
 
 def _versions_words(document):
-    live_version = document["live"]["version"] if document["live"] else None
-
     def is_older(one):
-        return live_version is None or one["version"] < live_version
+        return document["live"] is None or one["comparedWithLive"] == "older"
 
     older = [one for one in document["versions"] if one["canRollBack"] and is_older(one)]
     kept = [one for one in document["restorable"] or [] if is_older(one) and not one["restoredAs"]]
@@ -147,6 +222,8 @@ def _how_it_ended(finished, live):
         is_live = live is not None and live["instance"] == last["instance"]
         remark = "" if is_live else {"heldBack": " (held back)", "newerIsLive": " (a newer one was live)"}.get(last["secretOutcome"], "")
         return f"succeeded {ago}{remark}"
+    if last["outcome"] == "superseded":
+        return f"ended {ago} without a new version (newer data was live)"
     if last["outcome"] == "unknown":
         return f"ended well in account A {ago}"
     said = f"FAILED {ago}: {last['error']}" if last["outcome"] == "failed" else f"DID NOT ARRIVE in account B ({ago})"

@@ -17,6 +17,7 @@ VERSION = "rds-replication:version"
 RESTORED_VERSION = "rds-replication:restored-version"
 DATA_TIME = "rds-replication:data-time"
 RESOURCE_ID = "rds-replication:resource-id"
+SHARED_AT = "rds-replication:shared-at"
 UNDELETED = "rds-replication:undeleted"
 #: How the ids of the secret's versions begin that the functions have written.
 WRITTEN_BY_US = "rds-replication-"

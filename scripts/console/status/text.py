@@ -1,13 +1,17 @@
 """The report as a person reads it: plain text of at most about 140 columns, to be pasted into a ticket. Pure."""
 
+from __future__ import annotations
+
 import textwrap
 
 from ..screen import age, table
+from .secret import CREATED_ANEW, DELETED, SCHEDULED_FOR_DELETION, WITHOUT_VALUE
 
 WIDTH = 140
 
 _OUTCOMES = {
     "succeeded": "succeeded",
+    "superseded": "newer data is live",
     "failed": "FAILED",
     "running": "running",
     "onItsWay": "on its way",
@@ -30,8 +34,8 @@ _KINDS = {
     "final": "final",
     "other": "other",
 }
-_SOURCE_STAGES = ("snapshot", "copy in A", "share", "notify", "prune in A")
-_DESTINATION_STAGES = ("copy in B", "restore", "secret", "prune in B")
+_SOURCE_STAGES = ("room", "snapshot", "copy in A", "share", "notify", "prune in A")
+_DESTINATION_STAGES = ("room", "copy in B", "restore", "secret", "prune in B")
 #: What can be unreadable, in words.
 _SECTIONS = {
     "secret": "the secret",
@@ -52,6 +56,14 @@ _CODES = {
     "StackNotFound": "no stack of account A has the destination's SourceTopicArn as its output TopicArn",
     "SecretInvalid": "the secret is not a JSON object in text form with db_host and db_prefix as texts",
     "ProfileNotFound": "there is no such profile",
+    "NoCredentialsError": "there is neither a profile of its name nor are there credentials in the environment",
+}
+#: Codes that have nothing to do with credentials; a warning says what to do.
+_OF_THE_SECRET = {
+    SCHEDULED_FOR_DELETION: "it is scheduled for deletion",
+    CREATED_ANEW: "it was deleted and created anew",
+    DELETED: "it does not exist any more",
+    WITHOUT_VALUE: "it has no value",
 }
 
 
@@ -60,13 +72,16 @@ def render(document):
     lines = [f"status of the RDS copies in account {document['destinationAccount']}, {document['region']}, at {document['at']}"]
     if not document["databases"]:
         lines += ["", "no destination stack was found here"]
+    names = [database["sourceDatabase"] for database in document["databases"]]
     for database in document["databases"]:
-        lines += ["", *_database(database)]
+        # Several stacks can hold versions of one database.
+        stack = f", stack {database['stack']}" if names.count(database["sourceDatabase"]) > 1 else ""
+        lines += ["", *_database(database, stack)]
     return "\n".join(_printable(line).rstrip() for line in lines) + "\n"
 
 
-def _database(database):
-    title = f"{database['sourceDatabase'] or database['stack']}: {database['headline']}"
+def _database(database: dict, stack: str) -> list[str]:
+    title = f"{database['sourceDatabase'] or database['stack']}{stack}: {database['headline']}"
     lines = [*_wrapped(title, "", "  "), "=" * min(len(title), WIDTH)]
     for warning in database["warnings"]:
         lines += _wrapped(f"warning: {warning['text']}", "", "         ")
@@ -75,7 +90,7 @@ def _database(database):
     sections = (
         ("versions, newest first", _versions),
         ("where they came from", _origins),
-        ("versions that exist only as a snapshot in B; scripts/rollback restores them", _restorable),
+        (f"versions that exist only as a snapshot in B; {database['restoreCommand']} restores one", _restorable),
         ("replications, newest first", _replications),
         ("how long their stages took", _stages),
         ("rollbacks, newest first", _rollbacks),
@@ -86,6 +101,10 @@ def _database(database):
         found = rows(database)
         if found:
             lines += ["", title, *found]
+    for other in database["otherDatabases"]:
+        lines += ["", f"held of {other['sourceDatabase']}, which this stack does not serve any more"]
+        lines += [*_versions(other), *_restorable(other), *_snapshots(other["destinationSnapshots"])]
+        lines += _wrapped(other["advice"], "  ", "  ")
     return lines
 
 
@@ -100,7 +119,8 @@ def _unreadable(database):
     lines = []
     for name, code in codes.items():
         words = f"{code}: {_CODES[code]}" if code in _CODES else code
-        lines += _wrapped(f"{sections[name]}: not readable with these credentials ({words})", "", "  ")
+        hidden = f"not readable: {_OF_THE_SECRET[code]}" if code in _OF_THE_SECRET else f"not readable with these credentials ({words})"
+        lines += _wrapped(f"{sections[name]}: {hidden}", "", "  ")
     return lines
 
 
@@ -212,6 +232,8 @@ def _source_result(replication, database):
 
 
 def _destination_result(replication, database):
+    if replication["outcome"] == "superseded":
+        return _OUTCOMES["superseded"]
     if replication["destination"]:
         return _status(replication["destination"]) + (", by hand" if replication["startedByHandInB"] else "")
     if "destinationRuns" in database["unreadable"]:
@@ -222,13 +244,18 @@ def _destination_result(replication, database):
 
 def _stages(database):
     replications = database["replications"] or []
-    stages = [*(_SOURCE_STAGES if database["unreadable"].get("sourceRuns") is None else ()), *_DESTINATION_STAGES]
-    rows = [["replication", *stages, "in all"]]
-    for one in replications:
-        seconds = {
-            stage["stage"]: stage["seconds"] for run in (one["source"], one["destination"]) if run for stage in run["stages"]
-        }
-        rows.append([_title(one), *(_length(seconds.get(stage)) for stage in stages), _length(one["seconds"])])
+    of_source = _SOURCE_STAGES if database["unreadable"].get("sourceRuns") is None else ()
+    stages = [*(("source", stage) for stage in of_source), *(("destination", stage) for stage in _DESTINATION_STAGES)]
+    seconds = [
+        {(role, stage["stage"]): stage["seconds"] for role in ("source", "destination") if one[role] for stage in one[role]["stages"]}
+        for one in replications
+    ]
+    # A stack that was deployed before there was such a stage has no column for it.
+    stages = [stage for stage in stages if stage[1] != "room" or any(stage in of_one for of_one in seconds)]
+    heads = {("source", "room"): "room A", ("destination", "room"): "room B"}
+    rows = [["replication", *(heads.get(stage, stage[1]) for stage in stages), "in all"]]
+    for one, of_one in zip(replications, seconds):
+        rows.append([_title(one), *(_length(of_one.get(stage)) for stage in stages), _length(one["seconds"])])
     return _table(rows, right=range(1, len(rows[0])), keep_empty=True)
 
 

@@ -1,0 +1,229 @@
+"""What `scripts/deploy` refuses before anything is made: parameters that the template does not have, maintenance and backup
+windows that RDS will refuse, and an account number that nobody has vouched for.
+
+CloudFormation's own client drops parameters that it does not know, and deploys with the default instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any, Callable, Iterator, Optional, Sequence
+from urllib.parse import urlsplit
+
+import botocore.session
+import yaml
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .account import ENVIRONMENT, Account
+from .failure import Failure
+
+BACKUP, MAINTENANCE = "PreferredBackupWindow", "PreferredMaintenanceWindow"
+DESTINATION = "DestinationAccountNumber"
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY, _WEEK = 24 * 60, 7 * 24 * 60
+_SHORTEST = 30
+_TIME = r"([01]\d|2[0-3]):([0-5]\d)"
+_BACKUP = re.compile(f"{_TIME}-{_TIME}")
+_MAINTENANCE = re.compile(f"({'|'.join(_DAYS)}):{_TIME}-({'|'.join(_DAYS)}):{_TIME}")
+
+
+class _Template(yaml.SafeLoader):
+    """Reads a template; what `!Ref` and its kind stand for is not wanted."""
+
+
+_Template.add_multi_constructor("!", lambda *_: None)
+
+
+def parameter_names(template: Path) -> list[str]:
+    """The parameters of a template."""
+    return list(yaml.load(template.read_text(), _Template)["Parameters"])
+
+
+def unknown_parameters(given: dict[str, str], names: Sequence[str]) -> str:
+    """What is wrong with the names of the given parameters, with those that were probably meant; empty if nothing is."""
+    lines = []
+    folded = {name.casefold(): name for name in names}
+    for name in given:
+        if name not in names:
+            near = [folded[one] for one in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)]
+            lines.append(f"the template has no parameter {name}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+    return "\n".join([*lines, f"its parameters are {', '.join(sorted(names))}"]) if lines else ""
+
+
+def wrong_windows(parameters: dict[str, str]) -> Iterator[str]:
+    """What RDS will refuse of the two windows; each is empty, or in UTC."""
+    backup, maintenance = parameters.get(BACKUP, ""), parameters.get(MAINTENANCE, "")
+    windows = {}
+    for name, text, read, example in (
+        (BACKUP, backup, _backup_minutes, "03:00-03:30"),
+        (MAINTENANCE, maintenance, _maintenance_minutes, "sun:04:00-sun:04:30"),
+    ):
+        found = read(text) if text else None
+        if text and found is None:
+            yield f"{name}={text} is no window: it has the form {example}, in lower case and with hours from 00 to 23"
+        elif found and not _SHORTEST <= found[1] <= _DAY:
+            yield f"{name}={text} lasts {found[1]} minutes: RDS takes windows from {_SHORTEST} minutes to 24 hours"
+        elif found:
+            windows[name] = found
+    if len(windows) == 2 and _overlap(*windows[BACKUP], *windows[MAINTENANCE]):
+        yield f"{BACKUP}={backup} and {MAINTENANCE}={maintenance} overlap, which RDS refuses after the restore"
+
+
+def _backup_minutes(text: str) -> Optional[tuple[int, int]]:
+    """The start in minutes of the day, and the length."""
+    found = _BACKUP.fullmatch(text)
+    if not found:
+        return None
+    hour, minute, end_hour, end_minute = map(int, found.groups())
+    start = hour * 60 + minute
+    return start, (end_hour * 60 + end_minute - start) % _DAY
+
+
+def _maintenance_minutes(text: str) -> Optional[tuple[int, int]]:
+    """The start in minutes of the week, and the length."""
+    found = _MAINTENANCE.fullmatch(text)
+    if not found:
+        return None
+    day, hour, minute, end_day, end_hour, end_minute = found.groups()
+    start = _DAYS.index(day) * _DAY + int(hour) * 60 + int(minute)
+    return start, (_DAYS.index(end_day) * _DAY + int(end_hour) * 60 + int(end_minute) - start) % _WEEK
+
+
+def _overlap(backup: int, backup_length: int, maintenance: int, maintenance_length: int) -> bool:
+    """Whether the daily window meets the weekly one on any day; both may go on past the end of their day or week."""
+    starts = (backup + day * _DAY for day in range(-7, 14))
+    return any(start < maintenance + maintenance_length and maintenance < start + backup_length for start in starts)
+
+
+def check_account(
+    wanted: str,
+    *,
+    own: str,
+    deployed: Optional[str],
+    confirmed: Optional[str],
+    of_profile: Callable[[], Optional[str]],
+    ask: Optional[Callable[[str], str]],
+) -> None:
+    """Raises `Failure` unless somebody or something vouches for the account with which production will be shared.
+
+    `own` is the source account, `deployed` what the stack has now, `confirmed` what --confirm-destination-account says,
+    `of_profile` tells the account of the destination profile or None, and `ask` shows a question and answers with what was
+    typed; None without a terminal.
+    """
+    confirmation = f"--confirm-destination-account {wanted}"
+    if not re.fullmatch("[0-9]{12}", wanted):
+        raise Failure(f"{DESTINATION}={wanted} is no account number: give its 12 digits, without hyphens")
+    if confirmed is not None:
+        if confirmed != wanted:
+            raise Failure(f"--confirm-destination-account {confirmed} is not {DESTINATION}={wanted}")
+        return
+    if wanted == own:
+        raise Failure(f"{DESTINATION}={wanted} is the source account itself; if that is wanted, add {confirmation}")
+    if wanted == deployed:
+        return
+    found = of_profile()
+    if found == wanted:
+        return
+    if found:
+        raise Failure(
+            f"{DESTINATION}={wanted} is not the account of the destination profile, {found}: snapshots of the source database and "
+            f"its key would be shared with a stranger. If it is right nevertheless, add {confirmation}"
+        )
+    if ask is None:
+        raise Failure(
+            f"nothing here tells that {wanted} is the account that may have snapshots of the source database: there is no "
+            f"destination profile to compare it with. If it is, add {confirmation}"
+        )
+    typed = ask(
+        f"Snapshots of the source database and its key will be shared with account {wanted}, and no profile tells whose that is.\n"
+        "Type the account number again to go on: "
+    )
+    if typed.replace("-", "").strip() != wanted:
+        raise Failure("that is another number; nothing was deployed")
+
+
+def is_on_this_machine() -> bool:
+    """Whether CloudFormation is that of a local cloud, which shares nothing with anybody."""
+    url = os.environ.get("AWS_ENDPOINT_URL_CLOUDFORMATION") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def account_of_profile(name: Optional[str]) -> Optional[str]:
+    """The account of the destination profile; None if there is none, or the one that nobody asked for cannot be used."""
+    if name is None and "destination" not in botocore.session.Session().available_profiles:
+        return None
+    try:
+        return Account("destination", name or "destination").number()
+    except (Failure, BotoCoreError, ClientError) as error:
+        if name is None:
+            print(f"deploy: the profile destination does not tell its account: {error}", file=sys.stderr)
+            return None
+        raise Failure(f"the profile {name} does not tell its account: {error}") from error
+
+
+def _ask(question: str) -> str:
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline()
+
+
+def _deployed_parameters(account: Any) -> dict[str, str]:
+    """Those of the stack as it is; none if there is none yet."""
+    try:
+        return account.described_stack()[1]
+    except Failure:
+        return {}
+
+
+def _arguments(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m console.deployment", description=__doc__)
+    parser.add_argument("--template", type=Path, required=True)
+    parser.add_argument("--stack", help="also compare with this stack and check the account, with the credentials of the environment")
+    parser.add_argument("--account", default="", help="the number of the account that is deployed to")
+    parser.add_argument("--destination-profile")
+    parser.add_argument("--confirm-destination-account")
+    parser.add_argument("parameters", nargs="*", metavar="KEY=VALUE")
+    return parser.parse_args(arguments)
+
+
+def _check(given: argparse.Namespace) -> None:
+    parameters = dict(one.split("=", 1) for one in given.parameters)
+    wrong = unknown_parameters(parameters, parameter_names(given.template))
+    if wrong:
+        raise Failure(wrong)
+    deployed = _deployed_parameters(Account("deployed-to", ENVIRONMENT, given.stack)) if given.stack else {}
+    if BACKUP in parameters or MAINTENANCE in parameters:
+        wrong = "\n".join(wrong_windows(deployed | parameters))
+        if wrong:
+            raise Failure(wrong)
+    if given.stack and DESTINATION in parameters:
+        check_account(
+            parameters[DESTINATION],
+            own=given.account,
+            deployed=parameters[DESTINATION] if is_on_this_machine() else deployed.get(DESTINATION),
+            confirmed=given.confirm_destination_account,
+            of_profile=lambda: account_of_profile(given.destination_profile),
+            ask=_ask if sys.stdin.isatty() else None,
+        )
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """The checks. Answers with the exit code."""
+    try:
+        _check(_arguments(arguments))
+    except (Failure, BotoCoreError, ClientError) as error:
+        print("\n".join(f"deploy: {line}" for line in str(error).splitlines()), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ndeploy: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

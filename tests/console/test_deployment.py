@@ -1,0 +1,192 @@
+"""What `scripts/deploy` refuses before it makes anything, and calls of the scripts through a symbolic link."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from aws import FakeAccount, stack
+from conftest import ROOT
+from console import deployment
+from console.deployment import check_account, parameter_names, unknown_parameters, wrong_windows
+from console.failure import Failure
+from world import A, B
+
+TEMPLATES = {role: ROOT / "cloudformation" / f"{role}-account.yaml" for role in ("source", "destination")}
+STRANGER = "333333333333"
+
+
+def test_a_name_that_the_template_lacks_is_refused_with_what_was_meant() -> None:
+    names = parameter_names(TEMPLATES["destination"])
+    assert unknown_parameters({"SourceDBIdentifier": "x", "NoOfOlderInstances": "0"}, names) == ""
+    for mistaken, meant in (
+        ("SourceDbIdentifier", "SourceDBIdentifier"),
+        ("NoOfOlderInstance", "NoOfOlderInstances"),
+        ("SubnetGroups", "Subnetgroups"),
+        ("sgid", "SGID"),
+    ):
+        said = unknown_parameters({mistaken: "x"}, names)
+        first = said.splitlines()[0]
+        assert first.startswith(f"the template has no parameter {mistaken}; did you mean ") and meant in first
+    said = unknown_parameters({"Xyzzy": "x"}, names)
+    assert said.splitlines()[0] == "the template has no parameter Xyzzy" and "SourceTopicArn" in said.splitlines()[1]
+
+
+def test_the_command_refuses_such_a_name_before_it_asks_for_credentials() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    command = [ROOT / "scripts" / "deploy", "destination", "--no-build", "--parameter", "SourceDbIdentifier=orders"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "deploy: the template has no parameter SourceDbIdentifier; did you mean SourceDBIdentifier?" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("backup", "maintenance", "said"),
+    [
+        ("", "", None),
+        ("03:00-03:30", "sun:04:00-sun:04:30", None),
+        ("23:45-00:15", "", None),
+        ("", "sun:23:45-mon:00:15", None),
+        ("", "sun:00:00-mon:00:00", None),
+        ("03:00-04:00", "sun:04:00-sun:04:30", None),
+        ("03:00-03:29", "", "lasts 29 minutes"),
+        ("03:00-03:00", "", "lasts 0 minutes"),
+        ("", "sun:04:00-sun:04:15", "lasts 15 minutes"),
+        ("", "sun:04:00-mon:04:01", "lasts 1441 minutes"),
+        ("", "sun:04:00-sun:03:30", "lasts 10050 minutes"),
+        ("24:00-24:30", "", "is no window"),
+        ("", "sun:29:00-sun:29:30", "is no window"),
+        ("", "Sun:04:00-Sun:04:30", "is no window"),
+        ("sun:03:00-sun:03:30", "", "is no window"),
+        ("03:00-04:01", "sun:04:00-sun:04:30", "overlap"),
+        ("04:10-04:40", "wed:04:00-wed:04:30", "overlap"),
+        ("23:45-00:15", "mon:00:00-mon:00:30", "overlap"),
+        ("00:00-00:30", "sun:23:45-mon:00:15", "overlap"),
+    ],
+)
+def test_windows_that_rds_would_refuse_are_refused(backup: str, maintenance: str, said: str | None) -> None:
+    found = list(wrong_windows({"PreferredBackupWindow": backup, "PreferredMaintenanceWindow": maintenance}))
+    assert len(found) == (said is not None)
+    assert said is None or said in found[0]
+
+
+# ------------------------------------------------------------------------------------------------ the account's number
+
+
+def check(wanted: str = B, **changes: Any) -> None:
+    given = {"own": A, "deployed": None, "confirmed": None, "of_profile": lambda: None, "ask": None}
+    check_account(wanted, **(given | changes))
+
+
+def test_an_account_that_something_vouches_for_is_taken() -> None:
+    def never(*_: object) -> Any:
+        raise AssertionError("nothing is looked up or asked")
+
+    check(of_profile=lambda: B, ask=never)
+    check(deployed=B, of_profile=never, ask=never)
+    check(confirmed=B, of_profile=never, ask=never)
+    check(A, confirmed=A)
+    check(ask=lambda _: f"{B}\n")
+    check(ask=lambda _: "2222-2222-2222\n")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "changes", "said"),
+    [
+        (STRANGER, {"of_profile": lambda: B}, "is not the account of the destination profile, 222222222222"),
+        (STRANGER, {"of_profile": lambda: B, "deployed": B}, "would be shared with a stranger"),
+        (A, {"of_profile": lambda: B}, "is the source account itself; if that is wanted, add --confirm-destination-account 111111111111"),
+        (A, {"deployed": A}, "is the source account itself"),
+        (B, {}, "If it is, add --confirm-destination-account 222222222222"),
+        (B, {"confirmed": STRANGER}, "--confirm-destination-account 333333333333 is not DestinationAccountNumber=222222222222"),
+        (B, {"ask": lambda _: "y\n"}, "that is another number; nothing was deployed"),
+        (B, {"ask": lambda _: ""}, "that is another number"),
+        ("2222-2222-2222", {"confirmed": "2222-2222-2222"}, "give its 12 digits"),
+    ],
+)
+def test_an_account_that_nobody_vouches_for_is_refused(wanted: str, changes: dict, said: str) -> None:
+    with pytest.raises(Failure) as raised:
+        check(wanted, **changes)
+    assert said in str(raised.value)
+
+
+@pytest.fixture
+def deploy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., tuple[int, str]]:
+    """The checks of a source stack that exists and shares with B, on no terminal; answers with exit code and errors."""
+    account = FakeAccount(A, stack="rds-replication-source")
+    parameters = {"DestinationAccountNumber": B, "PreferredBackupWindow": "04:00-04:30"}
+    account.answer("DescribeStacks", {"Stacks": [stack("rds-replication-source", {}, parameters)]})
+    monkeypatch.setattr(deployment, "Account", lambda *_: account)
+    monkeypatch.setattr(deployment, "account_of_profile", lambda name: STRANGER if name == "stranger" else None)
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_CLOUDFORMATION"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str, role: str = "source") -> tuple[int, str]:
+        about_stack = ["--stack", "rds-replication-source", "--account", A]
+        code = deployment.main(["--template", str(TEMPLATES[role]), *about_stack, *arguments])
+        return code, capsys.readouterr().err
+
+    return run
+
+
+def test_production_is_shared_with_another_account_only_if_that_is_meant(deploy: Callable) -> None:
+    other = f"DestinationAccountNumber={STRANGER}"
+    assert deploy() == (0, "")
+    assert deploy("SnapshotsToKeep=3") == (0, "")
+    assert deploy(f"DestinationAccountNumber={B}") == (0, ""), "nothing changes"
+    code, said = deploy(other)
+    assert code == 1 and said.startswith("deploy: nothing here tells that 333333333333 is the account")
+    assert deploy("--destination-profile", "stranger", other) == (0, "")
+    assert deploy("--confirm-destination-account", STRANGER, other) == (0, "")
+
+
+def test_a_local_cloud_shares_nothing_with_anybody(deploy: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    assert deploy(f"DestinationAccountNumber={STRANGER}") == (0, "")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://cloudformation.example")
+    assert deploy(f"DestinationAccountNumber={STRANGER}")[0] == 1
+
+
+def test_a_window_is_compared_with_the_one_that_the_stack_has(deploy: Callable) -> None:
+    assert deploy("PreferredMaintenanceWindow=sun:05:00-sun:05:30", role="destination") == (0, "")
+    code, said = deploy("PreferredMaintenanceWindow=sun:04:00-sun:04:30", role="destination")
+    assert code == 1 and "overlap" in said
+
+
+# ------------------------------------------------------------------------------------------------------ a symbolic link
+
+
+def test_a_call_through_a_symbolic_link_finds_the_tools_that_are_there(tmp_path: Path) -> None:
+    """They are installed for one directory; another name of it must not remove them, least of all under a cloud that runs."""
+    checkout, link = tmp_path / "checkout", tmp_path / "link"
+    (checkout / "scripts").mkdir(parents=True)
+    for name in ("setup", "requirements.txt", "requirements-postgres.txt"):
+        shutil.copy(ROOT / "scripts" / name, checkout / "scripts" / name)
+    link.symlink_to(checkout)
+    tools = checkout / "target" / "tools"
+    (tools / "bin").mkdir(parents=True)
+    (tools / "postgres").mkdir()
+    for program in (tools / "bin" / "python", *(tools / "postgres" / name for name in ("initdb", "postgres", "pg_ctl", "pg_basebackup"))):
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+    arguments = f'"{tools}/bin/python" "{checkout}/scripts/local_cloud/aws_cli.py" "$@"'
+    (tools / "bin" / "aws").write_text(f"#!/bin/sh\nexec {arguments}\n")
+    (tools / "postgres-bin").write_text(f"{tools}/postgres\n")
+    wanted = f"{tools}\n".encode() + (checkout / "scripts" / "requirements.txt").read_bytes()
+    (tools / "stamp").write_text(f"{hashlib.sha256(wanted).hexdigest()}  -\n")
+    # No cargo, so that nothing is installed where something would be.
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("bash", "dirname", "cat", "sha256sum", "env"):
+        (programs / name).symlink_to(shutil.which(name))
+    for root in (checkout, link):
+        ended = subprocess.run([root / "scripts" / "setup"], env={"PATH": str(programs)}, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stderr) == (0, ""), root
+    for script in (ROOT / "scripts").iterdir():
+        text = script.read_text() if script.is_file() and script.suffix == "" else ""
+        assert "/.." not in text or text.count("/..\" && pwd -P)") == 1, script

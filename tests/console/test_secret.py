@@ -1,0 +1,96 @@
+"""What is read of the secret: two fields and nothing else, and why it cannot be read."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import pytest
+from both_accounts import CANARY, NOW, SECRET, World, command
+from aws import Refused
+from console.status.facts import Pointer, Unreadable
+from console.status.secret import read_pointer
+
+
+@pytest.fixture
+def here() -> World:
+    return World()
+
+
+# ---------------------------------------------------------------------------------------------------------- the secret
+
+
+READABLE = [
+    {"db_host": "copy-1.c1.example", "db_prefix": "copy", "password": CANARY},
+    {"password": CANARY},
+]
+INVALID = [
+    {"db_host": {"password": CANARY}, "db_prefix": "copy"},
+    {"db_host": "h", "db_prefix": ["p", CANARY]},
+    [CANARY],
+    f'"{CANARY}"',
+    f"{{'password': '{CANARY}'",
+    CANARY,
+    "",
+]
+
+
+@pytest.mark.parametrize("secret", READABLE + INVALID, ids=range(len(READABLE + INVALID)))
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
+def test_no_field_of_the_secret_but_ours_is_ever_shown(
+    here: World, secret: Any, form: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    here.secret(secret)
+    code = command(here, monkeypatch, *form)
+    shown = capsys.readouterr()
+    assert shown.out and CANARY not in shown.out + shown.err
+    assert CANARY not in repr(here.read())
+    assert code == (0 if secret in READABLE else 1)
+
+
+def test_a_secret_that_is_none_of_ours_is_not_the_cause_of_any_error(here: World) -> None:
+    for secret in INVALID:
+        here.secret(secret)
+        assert read_pointer(here.b, SECRET) == Unreadable("SecretInvalid")
+    here.b.answer("GetSecretValue", {"ARN": SECRET, "SecretBinary": CANARY.encode()})
+    assert read_pointer(here.b, SECRET) == Unreadable("SecretInvalid")
+    here.secret(READABLE[1])
+    assert read_pointer(here.b, SECRET) == Pointer("", "")
+
+
+@pytest.mark.parametrize(
+    ("refused", "by_arn", "by_name", "code"),
+    [
+        ("InvalidRequestException", {"DeletedDate": NOW}, None, "SecretScheduledForDeletion"),
+        ("InvalidRequestException", {}, None, "InvalidRequestException"),
+        ("InvalidRequestException", "AccessDeniedException", None, "InvalidRequestException"),
+        ("ResourceNotFoundException", "ResourceNotFoundException", {"ARN": f"{SECRET}2"}, "SecretCreatedAnew"),
+        ("ResourceNotFoundException", "ResourceNotFoundException", "ResourceNotFoundException", "SecretDeleted"),
+        ("ResourceNotFoundException", {"ARN": SECRET}, None, "SecretWithoutValue"),
+        ("ResourceNotFoundException", "AccessDeniedException", None, "ResourceNotFoundException"),
+        ("AccessDeniedException", {"DeletedDate": NOW}, None, "AccessDeniedException"),
+    ],
+)
+def test_why_a_secret_cannot_be_read_is_found_out(here: World, refused: str, by_arn: Any, by_name: Any, code: str) -> None:
+    def describe(asked: dict) -> dict:
+        found = by_arn if asked["SecretId"] == SECRET else by_name
+        if isinstance(found, str):
+            raise Refused(found)
+        return found
+
+    here.b.refuse("GetSecretValue", refused)
+    here.b.answer("DescribeSecret", describe)
+    assert read_pointer(here.b, SECRET, "orders/read") == Unreadable(code)
+
+
+def test_which_version_of_the_secret_says_so_is_read_in_the_same_call(here: World) -> None:
+    here.b.answer("GetSecretValue", {"ARN": SECRET, "SecretString": '{"db_host": "h"}', "VersionId": "rds-replication-0123456789abcdef0123"})
+    found = read_pointer(here.b, SECRET)
+    assert found.version_id.startswith("rds-replication-") and not found.is_written_by_another
+
+
+def test_a_traceback_does_not_show_the_secret(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.status.secret.Pointer", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as raised:
+        read_pointer(here.b, SECRET)
+    assert CANARY not in "".join(traceback.format_exception(raised.value))
