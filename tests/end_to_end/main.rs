@@ -35,6 +35,10 @@ const STORIES: &[Story] = &[
         "what_waits_is_released_and_what_is_due_goes_one_by_one",
         stories::releasing::what_waits_is_released_and_what_is_due_goes_one_by_one,
     ),
+    (
+        "a_run_deletes_what_it_has_planned_and_says_what_hinders_it",
+        stories::pruning::a_run_deletes_what_it_has_planned_and_says_what_hinders_it,
+    ),
     ("only_the_secret_opens_a_copy", stories::rotating::only_the_secret_opens_a_copy),
     (
         "a_copy_has_every_option_before_the_secret_names_it",

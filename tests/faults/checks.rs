@@ -7,9 +7,9 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use rds_access::{Instance, Snapshot};
 use replication::Error;
 use replication::lineage;
-use replication::naming::ReplicationId;
+use replication::naming::{InstanceIdentifier, ReplicationId};
 use replication::progress::Restored;
-use replication::retention::{self, SnapshotRule, Verdict};
+use replication::retention::{self, InstanceRule, SnapshotRule, Verdict};
 use replication::secret::Pointer;
 use serde_json::Value;
 
@@ -199,18 +199,26 @@ impl Lane<'_> {
     /// After a good run nothing is left that it should have pruned, and nothing without the id of its replication.
     pub fn check_leftovers(&self) -> Result<(), String> {
         self.settle()?;
+        let database = self.source_database()?;
         for (account, machine) in [(&self.source, Machine::Source), (&self.destination, Machine::Destination)]
         {
             let stack = self.stack(machine);
             let found: Vec<Snapshot> = account.snapshots(&stack);
-            let rule = SnapshotRule { keep: SNAPSHOTS_KEPT, copied_from: None };
-            let plan = retention::plan_snapshots(&found, &stack, &rule);
+            let plan =
+                retention::plan_snapshots(&found, &SnapshotRule::new(&stack, &database, SNAPSHOTS_KEPT));
             // The source prunes only in its own runs, and a trial of the destination makes nothing there.
             no_deletion(&plan)?;
         }
         let found: Vec<Instance> = self.own_instances();
         let stack = self.stack(Machine::Destination);
-        no_deletion(&retention::plan_instances(&found, &stack, &self.pointer().host, OLDER_KEPT))
+        let live_host = self.pointer().host;
+        let rule = InstanceRule::new(&stack, &database, &live_host, OLDER_KEPT);
+        no_deletion(&retention::plan_instances(&found, &rule))
+    }
+
+    /// The one database whose versions the lane holds.
+    pub fn source_database(&self) -> Result<InstanceIdentifier, String> {
+        self.pair.database().parse().map_err(|error: Error| error.to_string())
     }
 
     /// Waits until RDS has ended what it does with the lane's things.

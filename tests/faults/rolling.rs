@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rds_access::Instance;
 use replication::lineage::{self, Tags};
 use replication::naming::{ReplicationId, Version};
-use replication::retention::{self, Verdict};
+use replication::retention::{self, InstanceRule, Verdict};
 use serde_json::{Value, json};
 
 use crate::calls::Machine;
@@ -146,7 +146,9 @@ impl Lane<'_> {
     pub fn check_marks(&self) -> Result<(), String> {
         let found: Vec<Instance> = self.own_instances();
         let stack = self.stack(Machine::Destination);
-        let plan = retention::plan_instances(&found, &stack, &self.pointer().host, OLDER_KEPT);
+        let (database, live_host) = (self.source_database()?, self.pointer().host);
+        let rule = InstanceRule::new(&stack, &database, &live_host, OLDER_KEPT);
+        let plan = retention::plan_instances(&found, &rule);
         match plan.iter().find(|decision| matches!(decision.verdict, Verdict::Mark | Verdict::Unmark)) {
             None => Ok(()),
             Some(decision) => Err(format!("not as it is to be marked: {decision}")),

@@ -1,13 +1,13 @@
 //! What both accounts do alike: ask RDS for the copy, and judge the copy that is there.
 
 use aws_sdk_rds::Client;
-use lambda_task::{code_and_message, fault};
-use rds_access::Snapshot;
+use rds_access::{CopyOrder, Refusal, Snapshot};
 use replication::contract::StageReport;
 use replication::lineage::Tags;
 use replication::naming::SnapshotIdentifier;
 use replication::pacing::Stage;
 use replication::progress::Progress;
+use replication::quota::{self, Refused};
 use replication::{Error, ErrorName};
 
 use crate::key;
@@ -28,40 +28,27 @@ pub struct Order<'a> {
     pub tags: &'a Tags,
 }
 
-/// Asks RDS for the copy. `None` means that it is not there yet and that looking again is the right thing to do.
+/// Asks RDS for the copy. `None` means that it is not there yet and that polling again is the right thing to do: also where
+/// too many copies run at the moment.
 pub async fn start(rds: &Client, order: &Order<'_>) -> Result<Option<Snapshot>, Error> {
-    let Order { from, to, key_arn, source_key_arn, copy_option_group, tags } = order;
-    let answer = rds
-        .copy_db_snapshot()
-        .source_db_snapshot_identifier(*from)
-        .target_db_snapshot_identifier(to.as_str())
-        .kms_key_id(*key_arn)
-        .copy_tags(false)
-        .set_copy_option_group(copy_option_group.then_some(true))
-        .set_tags(Some(rds_access::to_rds_tags(tags)))
-        .send()
-        .await;
-    let error = match answer {
-        Ok(answer) => return answer.db_snapshot().map(rds_access::read_snapshot).transpose(),
-        Err(error) => error,
-    };
+    let &Order { from, to, key_arn, source_key_arn, copy_option_group, tags } = order;
     let doing = format!("copying snapshot {from} to {to}");
-    match error.as_service_error() {
-        // A twin of this call was quicker, or the snapshot is not quite ready: look again.
-        Some(e) if e.is_db_snapshot_already_exists_fault() || e.is_invalid_db_snapshot_state_fault() => {
-            Ok(None)
+    let call = CopyOrder { from, to, key_arn, copy_option_group, tags };
+    match rds_access::copy_snapshot(rds, &call).await {
+        Ok(copy) => Ok(copy),
+        // A concurrent call has created it, or the snapshot is not quite ready.
+        Err(Refusal::AlreadyThere | Refusal::NotNow(_)) => Ok(None),
+        Err(Refusal::Key(said)) => {
+            let keys: Vec<&str> = source_key_arn.into_iter().chain([key_arn]).collect();
+            Err(key::refused_by_rds(&doing, &keys, said))
         }
-        Some(e) if e.is_kms_key_not_accessible_fault() => {
-            let keys: Vec<&str> = source_key_arn.iter().copied().chain([*key_arn]).collect();
-            Err(key::refused_by_rds(&doing, &keys, e))
+        Err(Refusal::Quota(said)) => {
+            match quota::judge(&doing, &said, rds_access::snapshot_quota(rds).await?) {
+                Refused::TooManyCopies => Ok(None),
+                Refused::Full(error) => Err(error),
+            }
         }
-        Some(e) if e.is_snapshot_quota_exceeded_fault() => Err(Error::new(ErrorName::QuotaExceeded, doing)
-            .because(code_and_message(e))
-            .advise("delete manual snapshots that nobody needs, or ask AWS for a larger quota")),
-        Some(e) if e.is_db_snapshot_not_found_fault() => {
-            Err(Error::new(ErrorName::NotFound, doing).because(code_and_message(e)))
-        }
-        _ => Err(fault(doing, &error)),
+        Err(refused) => Err(refused.into_error(doing)),
     }
 }
 

@@ -2,34 +2,55 @@
 
 use aws_sdk_kms::Client as Kms;
 use aws_sdk_rds::Client as Rds;
+use aws_sdk_secretsmanager::Client as Secrets;
 use rds_access::Snapshot;
-use replication::contract::{DbSnapshot, DestinationInput, DestinationState, Envelope, StageReport};
+use replication::contract::{DbSnapshot, DestinationInput, DestinationState, Envelope, StageReport, Status};
 use replication::copying::{EarlierCopy, Expectation};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, InstanceIdentifier, SnapshotIdentifier};
-use replication::pacing::{Stage, StageName};
-use replication::progress::Progress;
+use replication::pacing::{Stage, StageName, UNSEEN_POLLS};
+use replication::receiving::{self, Announced, Step};
+use replication::versions::{Scope, World};
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
 use crate::convergence::{self, Order};
 use crate::{Config, key};
 
-/// What the destination stack keeps copies of, and under which name.
-pub struct Place<'a> {
+/// What the destination stack replicates, and under which names.
+#[derive(Debug, Clone)]
+pub struct Place {
     /// The base of every name.
-    pub database_name: &'a str,
-    /// The one source database whose copies this stack holds.
-    pub source_database: &'a InstanceIdentifier,
+    pub database_name: InstanceIdentifier,
+    /// The one source database that this stack replicates.
+    pub source_database: InstanceIdentifier,
+    /// The secret that names the live version.
+    pub secret_arn: String,
+    /// How many versions may be newer than the live one.
+    pub most_versions_ahead: usize,
     /// Whether the option group of the source database is copied too.
     pub copy_option_group: bool,
+}
+
+/// What a poll knows.
+struct Poll<'a> {
+    rds: &'a Rds,
+    config: &'a Config,
+    place: &'a Place,
+    message: &'a DestinationInput,
+    stage: Stage,
+    /// The name of the copy.
+    name: SnapshotIdentifier,
+    /// How many polls running have not seen what must be there.
+    unseen: u32,
 }
 
 pub async fn run(
     rds: &Rds,
     kms: &Kms,
+    secrets: &Secrets,
     config: &Config,
-    place: &Place<'_>,
+    place: &Place,
     input: Envelope<DestinationState>,
     now: OffsetDateTime,
 ) -> Result<DbSnapshot, Error> {
@@ -38,57 +59,135 @@ pub async fn run(
     let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
     let stage = Stage { name: StageName::Copy, started_at, now, deadline_seconds: config.deadline_seconds };
     let id = &message.replication.id;
-    let name = naming::destination_copy(place.database_name, id)?;
+    let name = naming::destination_copy(place.database_name.as_str(), id)?;
+    let unseen = earlier.as_ref().map_or(0, |earlier| earlier.stage.unseen);
+    let poll = Poll { rds, config, place, message: &message, stage, name, unseen };
 
-    if let Some(found) = rds_access::snapshot(rds, name.as_str()).await? {
+    if let Some(found) = rds_access::snapshot(rds, poll.name.as_str()).await? {
         let is_ours = found.is_of_replication(&config.stack, id);
         let report = convergence::judge(&found, is_ours, &stage)?;
         let copy = match earlier {
             Some(earlier) => earlier.copy,
             // The first answer was lost: work out again what was to be expected.
             None => {
-                let key_arn = found.key_arn.as_deref().unwrap_or_default();
-                expectation(rds, config, &message, &found.source_database, &name, key_arn).await?
+                let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
+                poll.expectation(&snapshots, found.key_arn.as_deref().unwrap_or_default())
             }
         };
         return Ok(describe(found, report, copy));
     }
+    // RDS has accepted it and does not show it: it is not asked for a second one.
+    if let Some(earlier) = earlier.filter(|earlier| earlier.arn.is_some()) {
+        return poll.not_shown(earlier);
+    }
+    poll.begin(kms, secrets).await
+}
 
-    let shared = shared_snapshot(rds, place, &message).await?;
-    let pending = |report: StageReport, copy: Expectation| DbSnapshot {
-        identifier: name.clone(),
-        arn: None,
-        source_db_identifier: shared.source_database.clone(),
-        stage: report,
-        copy,
-        snapshot_database_time: shared.data_time.clone(),
-    };
-    let key_arn = key::usable(kms, &config.key, key::Reach::OwnAccount).await?;
-    let copy = expectation(rds, config, &message, &shared.source_database, &name, &key_arn).await?;
-    if shared.status.progress() == Progress::Pending {
-        return Ok(pending(convergence::not_started(&name, &stage)?, copy));
-    }
-    if let Some(source_key) = &shared.key_arn {
-        key::usable(kms, source_key, key::Reach::OtherAccounts).await?;
-    }
-    let from = message.target_db_snapshot.arn.to_string();
-    let tags = Tags::of_replication(&config.stack, id, &shared.source_database)
-        .named(name.as_str())
-        .with(lineage::SOURCE_SNAPSHOT, &from);
-    let order = Order {
-        from: &from,
-        to: &name,
-        key_arn: &key_arn,
-        source_key_arn: shared.key_arn.as_deref(),
-        copy_option_group: place.copy_option_group,
-        tags: &tags,
-    };
-    match convergence::start(rds, &order).await? {
-        Some(found) => {
-            let report = convergence::judge(&found, true, &stage)?;
-            Ok(describe(found, report, copy))
+impl Poll<'_> {
+    /// Copies what is announced, if it is to be copied and can be.
+    async fn begin(&self, kms: &Kms, secrets: &Secrets) -> Result<DbSnapshot, Error> {
+        let Self { rds, config, place, message, stage, name, .. } = self;
+        let (shared, refusal) = self.shared_snapshot().await?;
+        let instances = rds_access::instances(rds).await?;
+        let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
+        let live_host = secret_access::read(secrets, &place.secret_arn).await?.pointer.host;
+        let world = World { instances: &instances, snapshots: &snapshots, live_host: &live_host };
+        let scope =
+            Scope { stack: &config.stack, prefix: &place.database_name, database: &place.source_database };
+        let announced = Announced {
+            id: &message.replication.id,
+            arn: &message.target_db_snapshot.arn,
+            shared: shared.as_ref(),
+            unseen: self.unseen,
+        };
+        let step = receiving::decide(&scope, &world, &announced, place.most_versions_ahead);
+        // What RDS said when it refused to show the snapshot says more than that it is not there.
+        let step = step.map_err(|error| match refusal {
+            Some(refusal) if error.name() == ErrorName::NotFound => refusal,
+            _ => error,
+        })?;
+        let pending = |report: StageReport, copy: Expectation| DbSnapshot {
+            identifier: name.clone(),
+            arn: None,
+            source_db_identifier: place.source_database.clone(),
+            stage: report,
+            copy,
+            snapshot_database_time: shared.as_ref().and_then(|shared| shared.data_time.clone()),
+            superseded_by: None,
+        };
+        if let Step::Superseded(live) = step {
+            let report =
+                StageReport { status: Status::Superseded, ..StageReport::pending(stage, "superseded", None) };
+            let superseded = pending(report, Expectation::not_copied());
+            return Ok(DbSnapshot { superseded_by: Some(live), ..superseded });
         }
-        None => Ok(pending(convergence::not_started(&name, &stage)?, copy)),
+        let key_arn = key::usable(kms, &config.key, key::Reach::OwnAccount).await?;
+        let copy = self.expectation(&snapshots, &key_arn);
+        match (step, &shared) {
+            (Step::Copy, Some(shared)) => {
+                if let Some(source_key) = &shared.key_arn {
+                    key::usable(kms, source_key, key::Reach::OtherAccounts).await?;
+                }
+                match self.start(shared, &key_arn).await? {
+                    Some(found) => {
+                        let report = convergence::judge(&found, true, stage)?;
+                        Ok(describe(found, report, copy))
+                    }
+                    None => Ok(pending(convergence::not_started(name, stage)?, copy)),
+                }
+            }
+            (Step::Await { polls }, _) => {
+                Ok(pending(StageReport::unseen(stage, "not shared yet", polls), copy))
+            }
+            _ => Ok(pending(convergence::not_started(name, stage)?, copy)),
+        }
+    }
+
+    /// Asks RDS for the copy.
+    async fn start(&self, shared: &Snapshot, key_arn: &str) -> Result<Option<Snapshot>, Error> {
+        let Self { rds, config, place, message, name, .. } = self;
+        let from = message.target_db_snapshot.arn.to_string();
+        let tags = Tags::of_replication(&config.stack, &message.replication.id, &shared.source_database)
+            .named(name.as_str())
+            .with(lineage::SOURCE_SNAPSHOT, &from);
+        let order = Order {
+            from: &from,
+            to: name,
+            key_arn,
+            source_key_arn: shared.key_arn.as_deref(),
+            copy_option_group: place.copy_option_group,
+            tags: &tags,
+        };
+        convergence::start(rds, &order).await
+    }
+
+    /// The snapshot that the source account has shared, as far as RDS shows it. A refusal to show it is given along: the
+    /// rights of a new role arrive late, and so does the sharing.
+    async fn shared_snapshot(&self) -> Result<(Option<Snapshot>, Option<Error>), Error> {
+        match rds_access::snapshot(self.rds, &self.message.target_db_snapshot.arn.to_string()).await {
+            Ok(shared) => Ok((shared, None)),
+            Err(error) if error.name() == ErrorName::AccessDenied => Ok((None, Some(error))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The report of a copy that was accepted and is not shown.
+    fn not_shown(&self, earlier: DbSnapshot) -> Result<DbSnapshot, Error> {
+        let polls = self.unseen + 1;
+        if polls > UNSEEN_POLLS {
+            return Err(Error::new(ErrorName::NotFound, format!("waiting for snapshot copy {}", self.name))
+                .because(format!("RDS has accepted it and has not shown it in {UNSEEN_POLLS} polls"))
+                .advise("see who may have deleted it, then start the source execution again"));
+        }
+        let stage = StageReport::unseen(&self.stage, &earlier.stage.rds_status, polls);
+        Ok(DbSnapshot { stage, ..earlier })
+    }
+
+    /// What RDS is expected to move, judged by our newest earlier copy of the same database.
+    fn expectation(&self, snapshots: &[Snapshot], key_arn: &str) -> Expectation {
+        let Self { config, place, message, name, .. } = self;
+        let earlier = EarlierCopy::newest(snapshots, &config.stack, &place.source_database, name);
+        Expectation::across_accounts(message.replication.shared_snapshot_is_copy, earlier.as_ref(), key_arn)
     }
 }
 
@@ -100,57 +199,6 @@ fn describe(found: Snapshot, report: StageReport, copy: Expectation) -> DbSnapsh
         stage: report,
         copy,
         snapshot_database_time: found.data_time,
+        superseded_by: None,
     }
-}
-
-/// The snapshot that the source account has shared, if it is one that this stack is for.
-async fn shared_snapshot(
-    rds: &Rds,
-    place: &Place<'_>,
-    message: &DestinationInput,
-) -> Result<Snapshot, Error> {
-    let arn = &message.target_db_snapshot.arn;
-    let doing = format!("copying shared snapshot {arn}");
-    let Some(shared) = rds_access::snapshot(rds, &arn.to_string()).await? else {
-        return Err(Error::new(ErrorName::NotFound, doing)
-            .because("no such snapshot is shared with this account")
-            .advise("check that it still exists in the source account and is shared with this one"));
-    };
-    if shared.source_database != *place.source_database {
-        return Err(Error::new(ErrorName::SourceMismatch, doing)
-            .because(format!(
-                "it is of database {}, and this stack holds copies of {}",
-                shared.source_database, place.source_database
-            ))
-            .advise(
-                "deploy another destination stack for it with its own SourceDBIdentifier, DatabaseName and SecretName, \
-                 or correct this stack's SourceDBIdentifier",
-            ));
-    }
-    if shared.status.progress() == Progress::Failed {
-        return Err(Error::new(ErrorName::CopyFailed, doing)
-            .because(format!("it is {} in the source account", shared.status))
-            .advise("start the source execution again"));
-    }
-    Ok(shared)
-}
-
-/// What RDS is expected to move, judged by our newest earlier copy of the same database.
-async fn expectation(
-    rds: &Rds,
-    config: &Config,
-    message: &DestinationInput,
-    source_database: &InstanceIdentifier,
-    this_copy: &SnapshotIdentifier,
-    key_arn: &str,
-) -> Result<Expectation, Error> {
-    let earlier = rds_access::snapshots_of_stack(rds, &config.stack)
-        .await?
-        .into_iter()
-        .filter(|copy| copy.is_of_stack(&config.stack) && copy.source_database == *source_database)
-        .filter(|copy| copy.identifier != *this_copy)
-        .filter(|copy| copy.status.progress() == Progress::Ready)
-        .max_by_key(|copy| copy.tags.get(lineage::REPLICATION_ID).map(str::to_owned))
-        .map(|copy| EarlierCopy { identifier: copy.identifier.to_string(), key_arn: copy.key_arn });
-    Ok(Expectation::across_accounts(message.replication.shared_snapshot_is_copy, earlier.as_ref(), key_arn))
 }

@@ -59,14 +59,8 @@ fn not_accessible(doing: &str, key: &str, error: Error) -> Error {
 }
 
 /// The error for a copy that RDS refused because of a key.
-pub fn refused_by_rds(
-    doing: &str,
-    keys: &[&str],
-    fault: &aws_sdk_rds::operation::copy_db_snapshot::CopyDBSnapshotError,
-) -> Error {
-    Error::new(ErrorName::KeyNotAccessible, doing)
-        .because(code_and_message(fault))
-        .advise(advice(&keys.join(" and ")))
+pub fn refused_by_rds(doing: &str, keys: &[&str], said: String) -> Error {
+    Error::new(ErrorName::KeyNotAccessible, doing).because(said).advise(advice(&keys.join(" and ")))
 }
 
 fn advice(key: &str) -> String {

@@ -5,8 +5,9 @@
 //! under our own key. It may run again at any time: it looks for the copy by its name first, and what it finds with
 //! this run's tags is its own. Nothing is deleted here; the newest earlier copy is what makes the next incremental.
 //!
-//! Needs: `rds:DescribeDBSnapshots`, `rds:CopyDBSnapshot`, `rds:AddTagsToResource`, `kms:DescribeKey`, and on each key
-//! what [`key::NEEDED_ACTIONS`] says.
+//! Needs: `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:DescribeAccountAttributes`, `rds:CopyDBSnapshot`,
+//! `rds:AddTagsToResource`, `kms:DescribeKey`, and on each key what [`key::NEEDED_ACTIONS`] says; in the destination account
+//! also `rds:DescribeDBInstances` and `secretsmanager:GetSecretValue`, to know what is live.
 
 mod convergence;
 mod destination;
@@ -16,7 +17,6 @@ mod source;
 use lambda_task::{AccountRole, Environment};
 use replication::Error;
 use replication::contract::{DbSnapshot, TargetDbSnapshot};
-use replication::naming::InstanceIdentifier;
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -34,15 +34,22 @@ pub struct Config {
 #[derive(Debug, Clone)]
 enum Account {
     Source,
-    Destination { database_name: String, source_database: InstanceIdentifier, copy_option_group: bool },
+    Destination(destination::Place),
 }
 
 impl Config {
     /// The environment variables this function reads in both accounts.
     pub const ENVIRONMENT: &[&str] = &["STACK_NAME", "ACCOUNT_ROLE", "KMS_KEY", "STAGE_DEADLINE_SECONDS"];
     /// The environment variables this function reads in the destination account only.
-    pub const DESTINATION_ENVIRONMENT: &[&str] =
-        &["DATABASE_NAME", "SOURCE_DB_IDENTIFIER", "COPY_OPTION_GROUP"];
+    pub const DESTINATION_ENVIRONMENT: &[&str] = &[
+        "SECRET_ARN",
+        "DATABASE_NAME",
+        "SOURCE_DB_IDENTIFIER",
+        "MAX_VERSIONS_AHEAD",
+        "PREFERRED_BACKUP_WINDOW",
+        "PREFERRED_MAINTENANCE_WINDOW",
+        "COPY_OPTION_GROUP",
+    ];
 
     /// Reads the function's environment.
     ///
@@ -51,11 +58,17 @@ impl Config {
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         let account = match AccountRole::read(environment)? {
             AccountRole::Source => Account::Source,
-            AccountRole::Destination => Account::Destination {
-                database_name: environment.text("DATABASE_NAME")?,
-                source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
-                copy_option_group: environment.parsed("COPY_OPTION_GROUP", "true or false")?,
-            },
+            AccountRole::Destination => {
+                // What the restore would refuse is refused before anything is copied.
+                lambda_task::windows(environment)?;
+                Account::Destination(destination::Place {
+                    secret_arn: environment.text("SECRET_ARN")?,
+                    database_name: environment.parsed("DATABASE_NAME", "a database identifier")?,
+                    source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
+                    most_versions_ahead: environment.parsed("MAX_VERSIONS_AHEAD", "a whole number from 1")?,
+                    copy_option_group: environment.parsed("COPY_OPTION_GROUP", "true or false")?,
+                })
+            }
         };
         Ok(Self {
             stack: environment.text("STACK_NAME")?,
@@ -79,11 +92,12 @@ pub enum Copied {
 /// Looks for this run's copy and makes it if it is not there.
 ///
 /// # Errors
-/// `KeyUnusable`, `KeyNotAccessible`, `NotFound`, `SourceMismatch`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
-/// `DeadlineExceeded`, or a fault of RDS or KMS.
+/// `KeyUnusable`, `KeyNotAccessible`, `NotFound`, `SourceMismatch`, `TooManyVersionsAhead`, `VersionsExhausted`,
+/// `CopyFailed`, `NameTaken`, `QuotaExceeded`, `SecretInvalid`, `DeadlineExceeded`, or a fault of a service.
 pub async fn run(
     rds: &aws_sdk_rds::Client,
     kms: &aws_sdk_kms::Client,
+    secrets: &aws_sdk_secretsmanager::Client,
     config: &Config,
     input: Value,
     now: OffsetDateTime,
@@ -92,10 +106,8 @@ pub async fn run(
         Account::Source => {
             source::run(rds, kms, config, lambda_task::parse(input)?, now).await.map(Copied::Source)
         }
-        Account::Destination { database_name, source_database, copy_option_group } => {
-            let place =
-                destination::Place { database_name, source_database, copy_option_group: *copy_option_group };
-            destination::run(rds, kms, config, &place, lambda_task::parse(input)?, now)
+        Account::Destination(place) => {
+            destination::run(rds, kms, secrets, config, place, lambda_task::parse(input)?, now)
                 .await
                 .map(Copied::Destination)
         }

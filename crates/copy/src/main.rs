@@ -6,8 +6,9 @@ async fn main() -> Result<(), lambda_task::Stop> {
     let aws = lambda_task::aws_config().await;
     let rds = aws_sdk_rds::Client::new(&aws);
     let kms = aws_sdk_kms::Client::new(&aws);
+    let secrets = aws_sdk_secretsmanager::Client::new(&aws);
     lambda_task::serve(copy::Config::read(&environment), async |config, input, now| {
-        copy::run(&rds, &kms, config, input, now).await
+        copy::run(&rds, &kms, &secrets, config, input, now).await
     })
     .await
 }

@@ -7,6 +7,6 @@ mod fault;
 mod serve;
 
 pub use aws::aws_config;
-pub use environment::{AccountRole, Environment, invalid};
+pub use environment::{AccountRole, Environment, invalid, windows};
 pub use fault::{code_and_message, fault};
 pub use serve::{Stop, parse, serve, start};

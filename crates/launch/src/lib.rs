@@ -45,6 +45,11 @@ impl Config {
         arn_part(&self.topic_arn, 4)
     }
 
+    /// The partition of this stack.
+    fn partition(&self) -> &str {
+        arn_part(&self.machine_arn, 1)
+    }
+
     /// The Region of this stack.
     fn region(&self) -> &str {
         arn_part(&self.machine_arn, 3)

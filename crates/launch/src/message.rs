@@ -9,12 +9,17 @@ use replication::lineage::Tags;
 use replication::naming::ReplicationId;
 use replication::{Error, ErrorName};
 use serde_json::json;
+use time::{Duration, OffsetDateTime};
 
 use crate::{Config, Notification};
 
 /// Longest message that is read, in bytes: SNS allows 256 KiB; ours has less than 2 KiB, and 20 KiB more with as many and as
 /// long tags of the source database as RDS allows.
 const LONGEST_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// How much later than its message a replication may have begun by its id: clocks differ a little, and no replication is
+/// announced before it has begun.
+const CLOCKS_DIFFER: Duration = Duration::minutes(10);
 
 /// What to do about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +75,9 @@ pub fn judge(config: &Config, notification: &Notification) -> Result<Verdict, Er
             config.source_account()
         )));
     }
+    if snapshot.arn.partition != config.partition() {
+        return Err(refuse(format!("snapshot {} is not in partition {}", snapshot.arn, config.partition())));
+    }
     if snapshot.arn.region != config.region() {
         return Err(refuse(format!("snapshot {} is not in Region {}", snapshot.arn, config.region())));
     }
@@ -82,6 +90,7 @@ pub fn judge(config: &Config, notification: &Notification) -> Result<Verdict, Er
 
     let replication =
         input.replication.unwrap_or_else(|| of_original(notification, &snapshot.arn.to_string()));
+    check_id(&replication.id, notification.timestamp).map_err(refuse)?;
     if let Some(database) =
         replication.source_db_identifier.as_ref().filter(|d| **d != config.source_database)
     {
@@ -93,6 +102,18 @@ pub fn judge(config: &Config, notification: &Notification) -> Result<Verdict, Er
     let name = replication.id.to_string();
     let input = DestinationInput { target_db_snapshot: input.target_db_snapshot, replication };
     Ok(Verdict::Start(Box::new(Start { name, input: json!({ "Input": input }).to_string() })))
+}
+
+/// Refuses an id that no replication can have. Versions with the same data are ordered by it, and what has no other time is
+/// as old as it says.
+fn check_id(id: &ReplicationId, sent_at: OffsetDateTime) -> Result<(), String> {
+    match id.started_at() {
+        None => Err(format!("its id {id} begins with no possible time")),
+        Some(started_at) if started_at > sent_at + CLOCKS_DIFFER => {
+            Err(format!("its id {id} is of a later time than the message itself"))
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 /// The replication of a message that the original's source has sent, which says nothing of replications. The original
@@ -184,6 +205,31 @@ mod tests {
         assert!(matches!(judge(&config(), &notification(&message)).unwrap(), Verdict::Ignore(_)));
     }
 
+    /// > A message whose id is no possible time, or a later one than its own, starts nothing.
+    #[test]
+    fn an_id_that_no_replication_can_have_is_refused() {
+        for (id, reason) in [
+            ("99991231t235959z-abcdef", Some("is of a later time than the message itself")),
+            ("20261122t104401z-abcdef", Some("is of a later time than the message itself")),
+            ("20261340t103400z-abcdef", Some("begins with no possible time")),
+            ("20260230t103400z-abcdef", Some("begins with no possible time")),
+            ("20261122t250000z-abcdef", Some("begins with no possible time")),
+            ("20261122t104400z-abcdef", None),
+            ("20200101t000000z-abcdef", None),
+        ] {
+            let mut message = original();
+            message["Input"]["replication"] = json!({"id": id});
+            match (reason, judge(&config(), &notification(&message))) {
+                (None, Ok(Verdict::Start(start))) => assert_eq!(start.name, id),
+                (Some(reason), Err(error)) => {
+                    assert_eq!(error.name(), ErrorName::MessageRefused);
+                    assert!(error.to_string().contains(reason), "{error}");
+                }
+                (_, verdict) => panic!("{id}: {verdict:?}"),
+            }
+        }
+    }
+
     /// > A message from another topic or about another account, Region or kind of thing starts nothing.
     #[test]
     fn what_is_not_to_be_trusted_is_refused_with_the_reason() {
@@ -206,6 +252,11 @@ mod tests {
             ),
             (with(arn, json!("arn:aws:rds:eu-west-2:111122223333:snapshot:nightly")), "is not in Region"),
             (with(arn, json!("arn:aws:rds:eu-west-1:111122223333:db:nightly")), "targetDBSnapshotArn"),
+            (with(arn, json!("arn:evil:rds:eu-west-1:111122223333:snapshot:nightly")), "an impossible form"),
+            (
+                with(arn, json!("arn:aws-cn:rds:eu-west-1:111122223333:snapshot:nightly")),
+                "not in partition aws",
+            ),
             (with(arn, json!("arn:aws:rds:eu-west-1:111122223333:snapshot:other")), "name two snapshots"),
             (with("/Input/targetDBSnapshot", json!(7)), "targetDBSnapshot"),
         ] {

@@ -1,99 +1,72 @@
-//! Carrying out the decision about instances.
+//! Carrying out the deletion of one instance.
 
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
-use lambda_task::{code_and_message, fault};
-use rds_access::Instance;
-use replication::lineage;
-use replication::retention::{self, Verdict};
-use replication::{Error, naming};
+use rds_access::{Deleted, Instance, Refusal};
+use replication::{Error, lineage, naming};
 
-use crate::{Config, Deletion, Left, Pruned, Versions};
+use crate::report::Deletion;
+use crate::{Config, Versions};
 
-pub async fn prune(
-    rds: &Rds,
-    secrets: &Secrets,
-    config: &Config,
-    versions: &Versions,
-    pruned: &mut Pruned,
-) -> Result<(), Error> {
-    let live_host = secret_access::read(secrets, &versions.secret_arn).await?.pointer.host;
-    let instances = rds_access::instances(rds).await?;
-    let plan = retention::plan_instances(&instances, &config.stack, &live_host, versions.older_to_keep);
-
-    // The oldest goes first: the plan is newest first.
-    for decision in plan.iter().rev() {
-        let name = &decision.identifier;
-        match decision.verdict {
-            // Marks are set and taken off where the secret is moved.
-            Verdict::Keep | Verdict::Unmark | Verdict::Mark => {}
-            Verdict::Later => {
-                pruned.left.push(Left { identifier: name.clone(), reason: decision.reason.clone() })
-            }
-            Verdict::Delete => {
-                if pruned.may_delete(name, config.max_deletions)
-                    && let Some(instance) = instances.iter().find(|i| i.identifier.as_str() == name)
-                {
-                    let outcome = delete_if_still_due(rds, secrets, config, versions, instance).await;
-                    pruned.note(name, outcome);
-                }
-            }
-        }
-    }
-    pruned.instances = plan;
-    Ok(())
-}
-
-/// Deletes an instance after one more look at it and at the secret: somebody may have rolled back to it since the
-/// decision. A rollback takes the mark off first, so that this look sees it before the secret does.
-async fn delete_if_still_due(
+/// Deletes an instance after one more observation of it and of the secret: somebody may have rolled back to it since the
+/// decision. A rollback takes the mark off first, so that this sees it before the secret does.
+pub async fn delete(
     rds: &Rds,
     secrets: &Secrets,
     config: &Config,
     versions: &Versions,
     instance: &Instance,
-) -> Result<Deletion, Error> {
-    let live_host = secret_access::read(secrets, &versions.secret_arn).await?.pointer.host;
-    if instance.host.as_deref() == Some(live_host.as_str()) {
-        return Ok(Deletion::NotNow("the secret names it now".to_owned()));
-    }
-    match rds_access::instance(rds, &instance.identifier).await? {
-        None => Ok(Deletion::AlreadyGone),
-        Some(now) if !(now.tags.are_marked() && now.is_of_stack(&config.stack)) => Ok(not_marked()),
-        Some(_) => delete(rds, versions, instance).await,
+) -> Deletion {
+    let still_due = async {
+        let live_host = secret_access::read(secrets, &versions.secret_arn).await?.pointer.host;
+        if instance.host.as_deref() == Some(live_host.as_str()) {
+            return Ok(Some(Deletion::NotNow("the secret names it now".to_owned())));
+        }
+        Ok::<_, Error>(match rds_access::instance(rds, &instance.identifier).await? {
+            None => Some(Deletion::AlreadyGone),
+            Some(now) if !(now.tags.are_marked() && now.is_of_stack(&config.stack)) => Some(not_marked()),
+            Some(_) => None,
+        })
+    };
+    match still_due.await {
+        Err(error) => Deletion::Refused(error),
+        Ok(Some(settled)) => settled,
+        Ok(None) => delete_now(rds, versions, instance).await.unwrap_or_else(Deletion::Refused),
     }
 }
 
-async fn delete(rds: &Rds, versions: &Versions, instance: &Instance) -> Result<Deletion, Error> {
+async fn delete_now(rds: &Rds, versions: &Versions, instance: &Instance) -> Result<Deletion, Error> {
     let name = &instance.identifier;
-    let request = rds.delete_db_instance().db_instance_identifier(name.as_str());
-    let request = if versions.final_snapshot && instance.status.takes_final_snapshot() {
+    let final_snapshot = if versions.final_snapshot && instance.status.takes_final_snapshot() {
         let id = instance.tags.get(lineage::REPLICATION_ID).unwrap_or_default();
-        request
-            .skip_final_snapshot(false)
-            .final_db_snapshot_identifier(naming::final_snapshot(name, id)?.as_str())
+        Some(naming::final_snapshot(name, id)?)
     } else {
-        request.skip_final_snapshot(true)
+        None
     };
-    let error = match request.send().await {
-        Ok(_) => return Ok(Deletion::Begun),
-        Err(error) => error,
-    };
-    match error.as_service_error() {
-        Some(e) if e.is_db_instance_not_found_fault() => Ok(Deletion::AlreadyGone),
-        Some(e) if e.is_invalid_db_instance_state_fault() || e.is_db_snapshot_already_exists_fault() => {
-            Ok(Deletion::NotNow(code_and_message(e)))
+    let refused = match rds_access::delete_instance(rds, name, final_snapshot.as_ref()).await {
+        Ok(Deleted::Whole) => return Ok(Deletion::Begun(None)),
+        Ok(Deleted::BackupsStay) => {
+            let note = format!(
+                "{name} is deleted and its automated backups stay, because RDS refused to delete both: AWS Backup \
+                 protects it too"
+            );
+            return Ok(Deletion::Begun(Some(note)));
         }
-        // IAM judges by the tags at that moment: what is gone and what carries no mark any more is refused alike.
-        _ => match rds_access::instance(rds, name).await {
-            Ok(None) => Ok(Deletion::AlreadyGone),
+        Err(refused) => refused,
+    };
+    match refused {
+        Refusal::Gone(_) => Ok(Deletion::AlreadyGone),
+        Refusal::NotNow(said) => Ok(Deletion::NotNow(said)),
+        Refusal::AlreadyThere => Ok(Deletion::NotNow("its final snapshot exists already".to_owned())),
+        // IAM judges by the tags at that moment, so that what carries no mark any more is refused as if it were forbidden.
+        refused => match rds_access::instance(rds, name).await {
             Ok(Some(now)) if !now.tags.are_marked() => Ok(not_marked()),
-            _ => Err(fault(format!("deleting database {name}"), &error)),
+            _ => Err(refused.into_error(format!("deleting database {name}"))),
         },
     }
 }
 
 /// Somebody has rolled back to it.
 fn not_marked() -> Deletion {
-    Deletion::NotNow("its mark was taken off".to_owned())
+    Deletion::NotNow("its deletion tag was taken off".to_owned())
 }

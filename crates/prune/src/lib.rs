@@ -1,30 +1,43 @@
-//! `prune` makes what is superseded go, and only that. Both accounts use it.
+//! `prune` makes what is superseded go, and only that. Both accounts use it, each at both ends of its machine: before a run
+//! makes anything, so that a full quota does not stop every run for good, and after it.
 //!
-//! Converges to: the newest snapshots of each kind and, in the destination, the live version and the older ones kept
-//! for rolling back; what `rotate-secret` has marked and is still superseded is deleted, one at a time and at most a
-//! set number per run. The decision is [`replication::retention`]; here it is carried out. It may run again at any time:
-//! it decides anew from what it finds. What RDS will not delete now is reported and found again by the next run.
+//! Converges to: of the run's source database, the newest snapshots of each kind and, in the destination, the live version
+//! and the older ones kept for rolling back; what `rotate-secret` has marked and is still superseded is deleted. The first
+//! call plans at most a set number of deletions per run, and the machine keeps the plan; the next call makes those that are
+//! still due. So it may run again at any time. The decision is [`replication::retention`]; here it is carried out. What
+//! cannot be deleted is reported and found again by the next run; operators are told of it once.
 //!
-//! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:DeleteDBInstance`, `rds:DeleteDBSnapshot`; in the
-//! destination `secretsmanager:GetSecretValue`, and for final snapshots `rds:CreateDBSnapshot` and
-//! `rds:AddTagsToResource`.
+//! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:DeleteDBInstance`,
+//! `rds:DeleteDBSnapshot`, `rds:AddTagsToResource`; in the destination `secretsmanager:GetSecretValue`,
+//! `states:ListExecutions`, and for final snapshots `rds:CreateDBSnapshot`.
 
 mod instances;
+mod report;
+mod running;
 mod snapshots;
 
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::{AccountRole, Environment};
-use replication::contract::Execution;
-use replication::retention::{Decision, SnapshotRule};
-use replication::{Error, ErrorName, naming};
-use serde::{Deserialize, Serialize};
+use rds_access::{Instance, Snapshot};
+use replication::contract::{Execution, Outcome};
+use replication::lineage::{self, Tags};
+use replication::naming::InstanceIdentifier;
+use replication::retention::{self, Decision, First, InUse, InstanceRule, Planned, Sharing, SnapshotRule};
+use replication::secret::Version;
+use replication::{Error, ErrorName};
+use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
+
+use crate::report::Deletion;
+pub use crate::report::{Left, Pruned};
+use crate::running::Machines;
 
 /// What the stack says.
 #[derive(Debug, Clone)]
 pub struct Config {
     stack: String,
+    source_database: InstanceIdentifier,
     snapshots_to_keep: usize,
     max_deletions: usize,
     account: Account,
@@ -35,7 +48,7 @@ pub struct Config {
 enum Account {
     /// Snapshots that the other account may still be copying for this long.
     Source { shared_snapshots_stay: Duration },
-    /// Copies of databases, and a secret that names one of them.
+    /// Versions of a database, and a secret that names one of them.
     Destination(Versions),
 }
 
@@ -49,7 +62,8 @@ struct Versions {
 
 impl Config {
     /// The environment variables this function reads in both accounts.
-    pub const ENVIRONMENT: &[&str] = &["STACK_NAME", "ACCOUNT_ROLE", "SNAPSHOTS_TO_KEEP", "MAX_DELETIONS"];
+    pub const ENVIRONMENT: &[&str] =
+        &["STACK_NAME", "ACCOUNT_ROLE", "SOURCE_DB_IDENTIFIER", "SNAPSHOTS_TO_KEEP", "MAX_DELETIONS"];
     /// The environment variables this function reads in the destination account only.
     pub const DESTINATION_ENVIRONMENT: &[&str] = &["SECRET_ARN", "NO_OF_OLDER_INSTANCES", "FINAL_SNAPSHOT"];
     /// The environment variables this function reads in the source account only.
@@ -73,6 +87,7 @@ impl Config {
         };
         Ok(Self {
             stack: environment.text("STACK_NAME")?,
+            source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
             snapshots_to_keep: environment.parsed("SNAPSHOTS_TO_KEEP", "a whole number from 1")?,
             max_deletions: environment.parsed("MAX_DELETIONS", "a whole number from 0")?,
             account,
@@ -80,138 +95,307 @@ impl Config {
     }
 }
 
-/// The event; only who asks matters, what to prune is read from RDS and the secret.
+/// At which end of a run it is called.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// Before the run makes anything.
+    Room,
+    /// At its end.
+    #[default]
+    Prune,
+}
+
+/// The event. What to prune is read from RDS and the secret; the document says for which database, and what was planned.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Input {
     /// The execution that asks.
     pub execution: Execution,
+    /// At which end of the run.
+    #[serde(default, rename = "stage")]
+    pub place: Place,
+    /// The machines whose running executions may need things; only in the destination.
+    #[serde(default)]
+    pub machines: Option<Machines>,
+    /// The machine's document.
+    #[serde(default)]
+    pub state: State,
 }
 
-/// What was decided and done.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Pruned {
-    /// Every decision about an instance of this stack.
-    pub instances: Vec<Decision>,
-    /// Every decision about a snapshot of this stack.
-    pub snapshots: Vec<Decision>,
-    /// What RDS has begun to delete.
-    pub deleted: Vec<String>,
-    /// What was to be deleted and stays for now, with the reason.
-    pub left: Vec<Left>,
-    #[serde(skip)]
-    refused: Vec<Error>,
+/// The document, as far as `prune` reads it.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct State {
+    #[serde(rename = "SourceDBIdentifier")]
+    source_db_identifier: Option<InstanceIdentifier>,
+    #[serde(rename = "SourceDBSnapshot")]
+    source_db_snapshot: Option<OfDatabase>,
+    secret: Option<Moved>,
+    room: Option<Earlier>,
+    prune: Option<Earlier>,
 }
 
-/// Something that a later run deletes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Left {
-    /// Its identifier.
-    pub identifier: String,
-    /// Why it stays for now.
-    pub reason: String,
+#[derive(Debug, Clone, Deserialize)]
+struct OfDatabase {
+    #[serde(rename = "sourceDBIdentifier")]
+    source_db_identifier: InstanceIdentifier,
 }
 
-/// How one deletion ended.
-enum Deletion {
-    Begun,
-    AlreadyGone,
-    NotNow(String),
+/// Where the run has moved the secret.
+#[derive(Debug, Clone, Deserialize)]
+struct Moved {
+    #[serde(rename = "db_host")]
+    host: String,
+    outcome: Outcome,
 }
 
-impl Pruned {
-    /// Whether one more deletion is allowed in this run; says so in the report if not.
-    fn may_delete(&mut self, identifier: &str, at_most: usize) -> bool {
-        let allowed = self.deleted.len() < at_most;
-        if !allowed {
-            let reason = format!("{at_most} deletions per run are allowed (MaxDeletionsPerRun)");
-            self.left.push(Left { identifier: identifier.to_owned(), reason });
-        }
-        allowed
-    }
+/// The result of an earlier call.
+#[derive(Debug, Clone, Deserialize)]
+struct Earlier {
+    #[serde(default)]
+    planned: Vec<Planned>,
+}
 
-    /// Notes how an action on one thing ended, and goes on: one thing's failure does not stop the rest.
-    fn note(&mut self, identifier: &str, outcome: Result<Deletion, Error>) {
-        match outcome {
-            Ok(Deletion::Begun) => self.deleted.push(identifier.to_owned()),
-            Ok(Deletion::AlreadyGone) => {}
-            Ok(Deletion::NotNow(reason)) => {
-                self.left.push(Left { identifier: identifier.to_owned(), reason })
-            }
-            Err(error) => {
-                self.left.push(Left { identifier: identifier.to_owned(), reason: error.to_string() });
-                self.refused.push(error);
-            }
+impl Input {
+    /// The database of the run: what its snapshot is of, else what its input names, else the stack's.
+    fn database(&self, config: &Config) -> InstanceIdentifier {
+        let of_snapshot =
+            self.state.source_db_snapshot.as_ref().map(|snapshot| &snapshot.source_db_identifier);
+        let named = of_snapshot.or(self.state.source_db_identifier.as_ref());
+        match config.account {
+            Account::Source { .. } => named.unwrap_or(&config.source_database).clone(),
+            Account::Destination(_) => config.source_database.clone(),
         }
     }
 
-    /// The report, or an error if something was refused: first one that the machine may retry.
-    fn conclude(self) -> Result<Self, Error> {
-        if let Some(retryable) = self.refused.iter().find(|error| error.name().is_retryable()) {
-            return Err(retryable.clone());
+    /// What an earlier call of this place has planned.
+    fn planned(&self) -> Option<&[Planned]> {
+        let earlier = match self.place {
+            Place::Room => &self.state.room,
+            Place::Prune => &self.state.prune,
+        };
+        earlier.as_ref().map(|earlier| earlier.planned.as_slice())
+    }
+
+    /// How many deletions of this run were planned at the other place.
+    fn planned_elsewhere(&self) -> usize {
+        match self.place {
+            Place::Room => 0,
+            Place::Prune => self.state.room.as_ref().map_or(0, |room| room.planned.len()),
         }
-        if self.refused.is_empty() {
-            return Ok(self);
-        }
-        let texts: Vec<String> = self.refused.iter().map(ToString::to_string).collect();
-        Err(Error::new(ErrorName::PruneIncomplete, "pruning").because(texts.join("; ")).advise(
-            "the secret has moved and the rest is pruned; mend what is named and the next run prunes it",
-        ))
     }
 }
 
-/// Prunes what this stack has made in this account.
+/// What is there, and what was decided about it.
+struct World {
+    instances: Vec<Instance>,
+    snapshots: Vec<Snapshot>,
+    about_instances: Vec<Decision>,
+    about_snapshots: Vec<Decision>,
+}
+
+impl World {
+    fn instance(&self, identifier: &str) -> Option<&Instance> {
+        self.instances.iter().find(|one| one.identifier.as_str() == identifier)
+    }
+
+    fn snapshot(&self, identifier: &str) -> Option<&Snapshot> {
+        self.snapshots.iter().find(|one| one.identifier.as_str() == identifier)
+    }
+
+    /// Whether a thing that was there when it was planned is gone or on its way out.
+    fn is_leaving(&self, thing: &Planned) -> bool {
+        match thing {
+            Planned::Instance(name) => self.instance(name).is_none_or(Instance::is_leaving),
+            Planned::Snapshot(name) => self.snapshot(name).is_none_or(|one| one.status.is_deleting()),
+        }
+    }
+
+    /// The ARN and the tags of a thing.
+    fn tagged(&self, identifier: &str) -> Option<(String, &Tags)> {
+        let instance = self.instance(identifier).map(|one| (one.arn.clone(), &one.tags));
+        instance.or_else(|| self.snapshot(identifier).map(|one| (one.arn.to_string(), &one.tags)))
+    }
+}
+
+/// The clients of the services that are used.
+#[derive(Debug)]
+pub struct Clients {
+    /// RDS.
+    pub rds: Rds,
+    /// Secrets Manager.
+    pub secrets: Secrets,
+    /// Step Functions.
+    pub machines: aws_sdk_sfn::Client,
+}
+
+/// Prunes what this stack has made of a database in this account.
 ///
 /// # Errors
-/// `PruneIncomplete`, `SecretInvalid`, or a fault of a service.
+/// `SecretMovedBack`, `SecretInvalid`, or a fault of a service. A deletion that is refused is in the report; only one that
+/// may succeed when it is made again is an error too, and only at the end of a run.
 pub async fn run(
-    rds: &Rds,
-    secrets: &Secrets,
+    clients: &Clients,
     config: &Config,
-    _input: Input,
+    input: Input,
     now: OffsetDateTime,
 ) -> Result<Pruned, Error> {
-    let mut pruned = Pruned::default();
-    let copied_from = match &config.account {
-        Account::Source { shared_snapshots_stay } => Some(naming::id_stamp(now - *shared_snapshots_stay)),
-        Account::Destination(versions) => {
-            instances::prune(rds, secrets, config, versions, &mut pruned).await?;
-            None
-        }
-    };
-    let rule = SnapshotRule { keep: config.snapshots_to_keep, copied_from };
-    snapshots::prune(rds, config, &rule, &mut pruned).await?;
-    for decision in pruned.instances.iter().chain(&pruned.snapshots) {
+    let world = observe(clients, config, &input, now).await?;
+    for decision in world.about_instances.iter().chain(&world.about_snapshots) {
         tracing::info!(%decision, "decided");
     }
-    pruned.conclude()
+    let first = match input.place {
+        Place::Room => First::Snapshots,
+        Place::Prune => First::Instances,
+    };
+    let due = retention::due(first, &world.about_instances, &world.about_snapshots);
+    let (planned, later): (Vec<Planned>, Vec<Planned>) = match input.planned() {
+        Some(planned) => {
+            let later = due.iter().filter(|thing| !planned.contains(thing)).cloned().collect();
+            (planned.to_vec(), later)
+        }
+        None => retention::plan_deletions(due.clone(), config.max_deletions, input.planned_elsewhere()),
+    };
+    let report =
+        Pruned::of_plan(world.about_instances.clone(), world.about_snapshots.clone(), planned.clone());
+    if input.planned().is_none() && !planned.is_empty() {
+        return Ok(report.to_be_carried_out());
+    }
+
+    let mut report = report;
+    let mut failed = None;
+    for thing in &planned {
+        let ended = if due.contains(thing) {
+            delete(clients, config, &world, thing).await
+        } else if world.is_leaving(thing) {
+            Deletion::AlreadyGone
+        } else {
+            // Something has changed since it was planned: the decision about it says what.
+            continue;
+        };
+        let refused = report.note(thing.identifier(), ended);
+        failed = failed.or(refused.filter(|error| error.name().is_retryable()));
+    }
+    report.leave_hindered();
+    report.leave(&later, config.max_deletions);
+    if input.place == Place::Prune {
+        if let Some(retryable) = failed {
+            return Err(retryable);
+        }
+        tell(clients, &input, &world, &mut report).await;
+    }
+    Ok(report)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Observes what is there, and decides about it.
+async fn observe(
+    clients: &Clients,
+    config: &Config,
+    input: &Input,
+    now: OffsetDateTime,
+) -> Result<World, Error> {
+    let database = input.database(config);
+    let stack = config.stack.as_str();
+    let rule = SnapshotRule::new(stack, &database, config.snapshots_to_keep);
+    let (instances, about_instances, rule) = match &config.account {
+        Account::Source { shared_snapshots_stay } => {
+            let sharing = Some(Sharing { now, stays: *shared_snapshots_stay });
+            let in_use = InUse::default().with(input.execution.replication_id());
+            (Vec::new(), Vec::new(), SnapshotRule { sharing, in_use, ..rule })
+        }
+        Account::Destination(versions) => {
+            let in_use = match &input.machines {
+                Some(machines) => running::in_use(&clients.machines, machines, &input.execution).await?,
+                None => InUse::default(),
+            };
+            // At the end of the run nothing is left that it still needs. Its execution has the name of its replication.
+            let in_use = match input.execution.name.parse() {
+                Ok(id) if input.place == Place::Room => in_use.with(id),
+                _ => in_use,
+            };
+            // The secret is read before the instances: what has become live since is newer than what it names.
+            let secret = secret_access::read_version(&clients.secrets, &versions.secret_arn).await?;
+            let instances = rds_access::instances(&clients.rds).await?;
+            let live_host = secret.secret.pointer.host.as_str();
+            refuse_if_moved_back(stack, &database, input, &instances, &secret)?;
+            let about = retention::plan_instances(
+                &instances,
+                &InstanceRule {
+                    final_snapshot: versions.final_snapshot,
+                    in_use: in_use.clone(),
+                    ..InstanceRule::new(stack, &database, live_host, versions.older_to_keep)
+                },
+            );
+            (instances, about, SnapshotRule { in_use, ..rule })
+        }
+    };
+    let snapshots = rds_access::snapshots_of_stack(&clients.rds, stack).await?;
+    let about_snapshots = retention::plan_snapshots(&snapshots, &rule);
+    Ok(World { instances, snapshots, about_instances, about_snapshots })
+}
 
-    #[test]
-    fn one_refusal_does_not_hide_what_was_done_and_is_not_hidden_itself() {
-        let mut pruned = Pruned::default();
-        pruned.note("db-1", Ok(Deletion::Begun));
-        pruned.note("db-2", Ok(Deletion::NotNow("it is modifying".into())));
-        pruned.note("db-3", Err(Error::new(ErrorName::AccessDenied, "deleting database db-3")));
-        assert_eq!(pruned.deleted, ["db-1"]);
-        assert_eq!(pruned.left.len(), 2);
-        let error = pruned.clone().conclude().unwrap_err();
-        assert_eq!(error.name(), ErrorName::PruneIncomplete);
-        assert!(error.to_string().contains("deleting database db-3"), "{error}");
-        pruned.note("db-4", Err(Error::new(ErrorName::Throttled, "deleting database db-4")));
-        assert_eq!(pruned.conclude().unwrap_err().name(), ErrorName::Throttled);
-    }
+/// Ends the run by name if somebody else has put the secret back after this run had moved it.
+fn refuse_if_moved_back(
+    stack: &str,
+    database: &InstanceIdentifier,
+    input: &Input,
+    instances: &[Instance],
+    secret: &Version,
+) -> Result<(), Error> {
+    let moved = input.state.secret.as_ref().filter(|secret| {
+        input.place == Place::Prune && matches!(secret.outcome, Outcome::Moved | Outcome::AlreadyMoved)
+    });
+    let Some(moved) = moved else { return Ok(()) };
+    let back = retention::moved_back(instances, stack, database, &moved.host, secret);
+    let Some(named) = back else { return Ok(()) };
+    let moved_to = retention::live_instance(instances, stack, &moved.host).and_then(|one| one.tags.version());
+    let version = moved_to.map_or_else(String::new, |version| version.to_string());
+    Err(Error::new(ErrorName::SecretMovedBack, format!("checking that the secret still names {}", moved.host))
+        .because(format!(
+            "it names the older version {} again, and this stack did not write that; nothing was deleted",
+            named.identifier
+        ))
+        .advise(format!(
+            "find out who has written the secret, such as a rotation that began before this run moved it; then go \
+             forward again with scripts/rollback {version}"
+        )))
+}
 
-    #[test]
-    fn the_number_of_deletions_per_run_is_capped_and_said() {
-        let mut pruned = Pruned::default();
-        assert!(pruned.may_delete("db-1", 1));
-        pruned.note("db-1", Ok(Deletion::Begun));
-        assert!(!pruned.may_delete("db-2", 1));
-        assert_eq!(pruned.left[0].identifier, "db-2");
+async fn delete(clients: &Clients, config: &Config, world: &World, thing: &Planned) -> Deletion {
+    match (thing, &config.account) {
+        (Planned::Instance(name), Account::Destination(versions)) => match world.instance(name) {
+            Some(instance) => {
+                instances::delete(&clients.rds, &clients.secrets, config, versions, instance).await
+            }
+            None => Deletion::AlreadyGone,
+        },
+        (Planned::Snapshot(name), _) => match world.snapshot(name) {
+            Some(snapshot) => snapshots::delete(&clients.rds, snapshot).await,
+            None => Deletion::AlreadyGone,
+        },
+        (Planned::Instance(_), Account::Source { .. }) => {
+            Deletion::NotNow("the source account has no versions".to_owned())
+        }
     }
+}
+
+/// Counts on each thing that it could not be deleted in this run, and says which operators are to hear of. A count that
+/// cannot be written is only logged: the next run counts.
+async fn tell(clients: &Clients, input: &Input, world: &World, report: &mut Pruned) {
+    let run = input.execution.replication_id();
+    let mut to_tell = Vec::new();
+    for left in report.left.iter().filter(|left| left.is_undeleted) {
+        let Some((arn, tags)) = world.tagged(&left.identifier) else { continue };
+        let counted = retention::count_undeleted(tags.get(lineage::UNDELETED), run.as_str());
+        if let Some(value) = counted.tag {
+            let tag = Tags::default().with(lineage::UNDELETED, value);
+            if let Err(refused) = rds_access::add_tags(&clients.rds, &arn, &tag).await {
+                tracing::warn!(?refused, identifier = left.identifier, "not counted");
+                continue;
+            }
+        }
+        if counted.is_to_be_told {
+            to_tell.push(format!("{}: {}", left.identifier, left.reason));
+        }
+    }
+    report.tell = to_tell;
 }

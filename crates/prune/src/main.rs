@@ -4,10 +4,13 @@
 async fn main() -> Result<(), lambda_task::Stop> {
     let environment = lambda_task::start();
     let aws = lambda_task::aws_config().await;
-    let rds = aws_sdk_rds::Client::new(&aws);
-    let secrets = aws_sdk_secretsmanager::Client::new(&aws);
+    let clients = prune::Clients {
+        rds: aws_sdk_rds::Client::new(&aws),
+        secrets: aws_sdk_secretsmanager::Client::new(&aws),
+        machines: aws_sdk_sfn::Client::new(&aws),
+    };
     lambda_task::serve(prune::Config::read(&environment), async |config, input, now| {
-        prune::run(&rds, &secrets, config, input, now).await
+        prune::run(&clients, config, input, now).await
     })
     .await
 }

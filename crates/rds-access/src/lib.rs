@@ -1,16 +1,33 @@
-//! What the tasks share of RDS: the read half (what is there), and the spelling of tags and times.
+//! What the tasks share of RDS: the read half (what is there), the write half (what changes it), and the spelling of tags
+//! and times.
 //!
 //! Absence is an answer, not an error: a task decides what it means that something is not there.
+
+mod quota;
+mod refusal;
+pub mod restoring;
+mod writes;
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
 use lambda_task::fault;
 use replication::lineage::Tags;
-use replication::naming::{InstanceIdentifier, SnapshotArn};
+use replication::naming::{InstanceIdentifier, SnapshotArn, SnapshotIdentifier};
+use replication::observed;
 pub use replication::observed::{Instance, Snapshot};
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+pub use crate::quota::snapshot_quota;
+pub use crate::refusal::{Refusal, refusal};
+pub use crate::writes::{
+    CopyOrder, Deleted, add_tags, copy_snapshot, create_snapshot, delete_instance, delete_snapshot,
+    share_snapshot,
+};
+
+/// The attribute whose values are the accounts that may restore a snapshot (API model, `ModifyDBSnapshotAttribute`).
+const RESTORE: &str = "restore";
 
 /// Looks at one snapshot, named by its identifier or, if another account has shared it, by its ARN.
 ///
@@ -21,7 +38,13 @@ pub async fn snapshot(client: &Client, name: &str) -> Result<Option<Snapshot>, E
     let request = client.describe_db_snapshots().db_snapshot_identifier(name);
     let request = if shared { request.include_shared(true) } else { request };
     match request.send().await {
-        Ok(answer) => answer.db_snapshots().first().map(read_snapshot).transpose(),
+        Ok(answer) => {
+            let Some(found) = answer.db_snapshots().first().map(read_snapshot).transpose()? else {
+                return Ok(None);
+            };
+            // The tags of what another account has shared are not shown to this one.
+            if shared { Ok(Some(found)) } else { with_tags(client, found).await }
+        }
         Err(error) if error.as_service_error().is_some_and(|e| e.is_db_snapshot_not_found_fault()) => {
             Ok(None)
         }
@@ -39,11 +62,35 @@ pub async fn snapshots_of_stack(client: &Client, stack: &str) -> Result<Vec<Snap
     let mut snapshots = Vec::new();
     while let Some(snapshot) = pages.next().await {
         let snapshot = snapshot.map_err(|error| fault("listing the manual snapshots", &error))?;
-        if read_tags(snapshot.tag_list()).name_stack(stack) {
-            snapshots.push(read_snapshot(&snapshot)?);
+        let is_hidden = snapshot.tag_list().is_empty()
+            && snapshot.db_snapshot_identifier().is_some_and(observed::has_snapshot_form);
+        if is_hidden || read_tags(snapshot.tag_list()).name_stack(stack) {
+            snapshots.extend(with_tags(client, read_snapshot(&snapshot)?).await?);
         }
     }
+    snapshots.retain(|snapshot| snapshot.tags.name_stack(stack));
     Ok(snapshots)
+}
+
+/// The accounts that may restore a snapshot of this account; nothing if it does not exist or is not visible.
+///
+/// # Errors
+/// A fault of RDS.
+pub async fn shared_with(client: &Client, name: &SnapshotIdentifier) -> Result<Option<Vec<String>>, Error> {
+    let request = client.describe_db_snapshot_attributes().db_snapshot_identifier(name.as_str());
+    let answer = match request.send().await {
+        Ok(answer) => answer,
+        Err(error) => match refusal(format!("looking at the attributes of snapshot {name}"), &error) {
+            Refusal::Gone(_) => return Ok(None),
+            refused => {
+                return Err(refused.into_error(format!("looking at the attributes of snapshot {name}")));
+            }
+        },
+    };
+    let attributes = answer.db_snapshot_attributes_result().map(|result| result.db_snapshot_attributes());
+    let of_restore =
+        attributes.unwrap_or_default().iter().filter(|one| one.attribute_name() == Some(RESTORE));
+    Ok(Some(of_restore.flat_map(|attribute| attribute.attribute_values().to_vec()).collect()))
 }
 
 /// Looks at one instance.
@@ -52,7 +99,10 @@ pub async fn snapshots_of_stack(client: &Client, stack: &str) -> Result<Vec<Snap
 /// A fault of RDS; an instance that does not exist is `None`.
 pub async fn instance(client: &Client, identifier: &InstanceIdentifier) -> Result<Option<Instance>, Error> {
     match client.describe_db_instances().db_instance_identifier(identifier.as_str()).send().await {
-        Ok(answer) => answer.db_instances().first().map(read_instance).transpose(),
+        Ok(answer) => match answer.db_instances().first().map(read_instance).transpose()? {
+            Some(found) => with_tags(client, found).await,
+            None => Ok(None),
+        },
         Err(error) if error.as_service_error().is_some_and(|e| e.is_db_instance_not_found_fault()) => {
             Ok(None)
         }
@@ -80,9 +130,66 @@ pub async fn instances(client: &Client) -> Result<Vec<Instance>, Error> {
     let mut instances = Vec::new();
     while let Some(instance) = pages.next().await {
         let instance = instance.map_err(|error| fault("listing the databases", &error))?;
-        instances.push(read_instance(&instance)?);
+        instances.extend(with_tags(client, read_instance(&instance)?).await?);
     }
     Ok(instances)
+}
+
+/// A thing of RDS whose tags say whose it is.
+trait Tagged {
+    fn arn(&self) -> String;
+    fn tags(&mut self) -> &mut Tags;
+    /// Whether its name is one that this project could have given it.
+    fn has_our_form(&self) -> bool;
+}
+
+impl Tagged for Instance {
+    fn arn(&self) -> String {
+        self.arn.clone()
+    }
+
+    fn tags(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+
+    fn has_our_form(&self) -> bool {
+        observed::has_instance_form(self.identifier.as_str())
+    }
+}
+
+impl Tagged for Snapshot {
+    fn arn(&self) -> String {
+        self.arn.to_string()
+    }
+
+    fn tags(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+
+    fn has_our_form(&self) -> bool {
+        observed::has_snapshot_form(self.identifier.as_str())
+    }
+}
+
+/// Completes what a description has left out: it has happened that RDS described everything without tags for hours, while
+/// `ListTagsForResource` still had them. What could be ours by its name is not judged before it was asked for its tags.
+/// Nothing if the thing has gone meanwhile.
+async fn with_tags<T: Tagged>(client: &Client, mut found: T) -> Result<Option<T>, Error> {
+    if !found.tags().is_empty() || !found.has_our_form() {
+        return Ok(Some(found));
+    }
+    let arn = found.arn();
+    match client.list_tags_for_resource().resource_name(&arn).send().await {
+        Ok(answer) => *found.tags() = read_tags(answer.tag_list()),
+        Err(error) => {
+            let doing = format!("reading the tags of {arn}");
+            match refusal(&doing, &error) {
+                Refusal::Gone(_) => return Ok(None),
+                refused => return Err(refused.into_error(doing)),
+            }
+        }
+    }
+    Ok(Some(found))
 }
 
 /// Our tags as RDS takes them.
@@ -139,6 +246,7 @@ pub fn read_instance(found: &DbInstance) -> Result<Instance, Error> {
             .is_some_and(|pending| pending.master_user_password().is_some()),
         max_allocated_storage: found.max_allocated_storage(),
         maintenance_window: found.preferred_maintenance_window().map(str::to_owned),
+        read_replicas: found.read_replica_db_instance_identifiers().to_vec(),
         tags: read_tags(found.tag_list()),
     })
 }

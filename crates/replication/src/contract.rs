@@ -51,6 +51,8 @@ pub enum Status {
     Available,
     /// Not yet: the machine waits `waitSeconds` and asks the same task again.
     NotAvailable,
+    /// Nothing more is to be done: newer data are live. Only the destination's copy reports it.
+    Superseded,
 }
 
 /// How far a stage is. Part of the result of every task that is asked again until it is done.
@@ -342,6 +344,22 @@ pub struct DbSnapshot {
     /// The point in time of the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_database_time: Option<String>,
+    /// What is live instead, where newer data are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<SupersededBy>,
+}
+
+/// The live version whose data are newer than those of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SupersededBy {
+    /// The host that the secret names.
+    #[serde(rename = "db_host")]
+    pub host: String,
+    /// The point in time of its data.
+    pub snapshot_database_time: String,
+    /// Why nothing is copied, with both times.
+    pub reason: String,
 }
 
 /// The instance that is restored.
@@ -359,96 +377,33 @@ pub struct DbInstance {
     /// Its endpoint address, once RDS has given it one.
     #[serde(rename = "db_host", default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// Whether it is only chosen: RDS has not accepted a restore under this identifier, as far as is known.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub chosen: bool,
+    /// The option that RDS was asked to change and does not show yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changing: Option<String>,
+    /// What the stack or the source database has and this instance does not get.
+    #[serde(rename = "leftOut", default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// How far it is.
     #[serde(flatten)]
     pub stage: StageReport,
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-    use time::macros::datetime;
-
-    use super::*;
-    use crate::pacing::StageName;
-
-    const ARN: &str = "arn:aws:rds:eu-west-1:123456789012:snapshot:nightly-copy-in";
-
-    #[test]
-    fn a_message_of_the_original_is_understood() {
-        let message: Message = serde_json::from_value(json!({"Input": {"targetDBSnapshot": {
-            "targetDBSnapshotIdentifier": "nightly-copy-in", "targetDBSnapshotArn": ARN, "status": "Available"}}}))
-        .unwrap();
-        assert_eq!(message.input.target_db_snapshot.arn.to_string(), ARN);
-        assert_eq!(message.input.replication, None);
-    }
-
-    #[test]
-    fn the_source_machine_starts_with_nothing_or_with_a_schedules_event() {
-        for input in [json!({}), json!({"source": "aws.events", "detail": {}})] {
-            let state: SourceState = serde_json::from_value(input).unwrap();
-            assert_eq!(state.source_db_identifier, None);
-        }
-        let state: SourceState = serde_json::from_value(json!({"SourceDBIdentifier": "Orders"})).unwrap();
-        assert_eq!(state.source_db_identifier.unwrap().as_str(), "orders");
-    }
-
-    #[test]
-    fn results_carry_the_names_of_the_original() {
-        let stage = Stage {
-            name: StageName::Restore,
-            started_at: datetime!(2026-11-22 10:00 UTC),
-            now: datetime!(2026-11-22 10:00 UTC),
-            deadline_seconds: 60,
-        };
-        let instance = DbInstance {
-            identifier: "orders-7".parse().unwrap(),
-            version: 7,
-            restored_version: None,
-            host: None,
-            stage: StageReport::pending(&stage, "creating", None),
-        };
-        assert_eq!(
-            serde_json::to_value(&instance).unwrap(),
-            json!({"db_instance_identifier": "orders-7", "db_version": 7, "status": "NotAvailable",
-                   "waitSeconds": 15, "startedAt": "2026-11-22T10:00:00Z", "rdsStatus": "creating"})
-        );
-        let back: DbInstance = serde_json::from_value(serde_json::to_value(&instance).unwrap()).unwrap();
-        assert_eq!(back, instance);
-    }
-
-    #[test]
-    fn a_rollback_says_which_version() {
-        let read = |document: Value| serde_json::from_value::<VersionState>(document);
-        for (version, wanted) in [
-            (json!(7), Wanted::Version(7)),
-            (json!("7"), Wanted::Version(7)),
-            (json!("previous"), Wanted::Previous),
-        ] {
-            let state = read(json!({"version": version, "SourceDBIdentifier": "orders"})).unwrap();
-            assert!(matches!(state.purpose, Purpose::RollBack { version, .. } if version == wanted));
-        }
-        for (document, said) in [
-            (json!({}), "neither version"),
-            (json!({"version": 0}), "0 is not"),
-            (json!({"version": -1}), "-1 is not"),
-            (json!({"version": 1.5}), "1.5 is not"),
-            (json!({"version": "last"}), r#""last" is not a version"#),
-            (json!({"version": [7]}), "[7] is not"),
-        ] {
-            let error = read(document).unwrap_err();
-            assert!(error.to_string().contains(said), "{error}");
-        }
-    }
-
-    #[test]
-    fn an_envelope_names_the_run() {
-        let envelope: Envelope<Value> = serde_json::from_value(json!({
-            "execution": {"id": "arn:x", "name": "n", "startTime": "2026-11-22T10:34:00.123Z"}, "state": {}}))
-        .unwrap();
-        assert_eq!(
-            envelope.execution.replication_id(),
-            ReplicationId::new(datetime!(2026-11-22 10:34 UTC), "arn:x")
-        );
-    }
+/// Something that a restored instance does not get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// What it is: a parameter of the stack, or a tag.
+    pub what: String,
+    /// Why.
+    pub because: String,
 }
+
+/// Whether a flag is left out of a document.
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+#[cfg(test)]
+mod tests;

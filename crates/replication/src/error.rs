@@ -42,15 +42,21 @@ pub enum ErrorName {
     SecretInvalid,
     /// The secret was written but reading it back showed something else.
     SecretNotMoved,
+    /// Somebody else has put the secret back to an older version after the run had moved it.
+    SecretMovedBack,
     /// What opens the version that the secret is to name is not known.
     CredentialsUnknown,
     /// There is no version of this number that one could roll back to.
     VersionNotFound,
+    /// So many restored versions are newer than the live one that no further one is made.
+    TooManyVersionsAhead,
+    /// A version of the database has the largest number there is, so that no next one can be named.
+    VersionsExhausted,
     /// The snapshot, or what is asked for, belongs to another source database than the one this stack holds copies of.
     SourceMismatch,
     /// A message on the topic that this account does not accept.
     MessageRefused,
-    /// Some of what was to be deleted could not be; the rest was.
+    /// Some of the deletion tags could not be set or taken off; the rest were.
     PruneIncomplete,
     /// A service refused the call for a reason that has no name of its own here.
     Rejected,
@@ -178,6 +184,6 @@ mod tests {
         assert_eq!(Error::retried(), ["AccessDenied", "Throttled", "ServiceFault", "NotVisibleYet"]);
         assert!(!ErrorName::AccessDenied.is_retryable(), "nothing but time and luck would mend it");
         assert!(!ErrorName::Rejected.is_retried() && !ErrorName::DeadlineExceeded.is_retried());
-        assert_eq!(Error::NAMES.len(), 25);
+        assert_eq!(Error::NAMES.len(), 28);
     }
 }

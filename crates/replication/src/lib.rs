@@ -11,10 +11,17 @@
 //! | [`progress`] | does this status word mean ready, wait, or never |
 //! | [`pacing`] | how long to wait before looking again, and when to give up |
 //! | [`lineage`] | is it ours, and which replication made it |
+//! | [`snapshotting`] | is the snapshot of a run to be made, and how far is it |
+//! | [`sharing`] | may a snapshot be shared, and is it already |
+//! | [`quota`] | what does it mean that there is no room for a snapshot |
 //! | [`copying`] | will RDS copy everything or only what changed |
 //! | [`secret`] | how to change the secret without touching what is not ours |
 //! | [`passwords`] | which version has a password of its own, and what opens the others |
 //! | [`moving`] | what is the next step of moving the secret to a version |
+//! | [`versions`] | which version is live, which are newer, which number is next |
+//! | [`receiving`] | is what a message announces copied |
+//! | [`restore`] | which instance does a run bring up, and when may readers come |
+//! | [`windows`] | can these backup and maintenance windows be together |
 //! | [`retention`] | what stays, what is marked, what is deleted |
 //! | [`rollback`] | which instance or snapshot is the version that is asked for |
 //! | [`error`] | what went wrong, in words a person can act on |
@@ -29,8 +36,15 @@ pub mod observed;
 pub mod pacing;
 pub mod passwords;
 pub mod progress;
+pub mod quota;
+pub mod receiving;
+pub mod restore;
 pub mod retention;
 pub mod rollback;
 pub mod secret;
+pub mod sharing;
+pub mod snapshotting;
+pub mod versions;
+pub mod windows;
 
 pub use error::{Error, ErrorName};

@@ -28,6 +28,10 @@ pub const VERSION: &str = "rds-replication:version";
 pub const RESTORED_VERSION: &str = "rds-replication:restored-version";
 /// The point in time of the data of a restored instance, as RFC 3339.
 pub const DATA_TIME: &str = "rds-replication:data-time";
+/// On a snapshot of the source account: when it was shared with the destination account, as RFC 3339.
+pub const SHARED_AT: &str = "rds-replication:shared-at";
+/// How many runs have not been able to delete the thing, and which was the last: `<count>:<run>`.
+pub const UNDELETED: &str = "rds-replication:undeleted";
 /// Marks what the next prune may delete; the name and value are those of the original.
 pub const DELETION_MARK: (&str, &str) = ("to-be-deleted", "True");
 
@@ -37,12 +41,47 @@ const OURS: &str = "rds-replication:";
 const OF_AWS: [&str; 2] = ["aws:", "rds:"];
 /// The most tags that a resource may have (RDS User Guide, "Tagging Amazon RDS resources").
 const MOST_TAGS: usize = 50;
+/// The tags that a thing gets after it was made: the deletion mark, its resource id, and how often its deletion failed.
+const LATER_TAGS: usize = 3;
+/// The most characters of a tag's key.
+const LONGEST_TAG_KEY: usize = 128;
+/// The most characters of a tag's value.
+const LONGEST_TAG_VALUE: usize = 256;
 
 /// Whether nobody else may choose this tag: it says whose a thing is or what is to happen to it, or RDS would refuse it.
 #[must_use]
 pub fn is_reserved(key: &str, value: &str) -> bool {
     let of_aws = |text: &str| OF_AWS.iter().any(|start| text.to_ascii_lowercase().starts_with(start));
     key.starts_with(OURS) || key == DELETION_MARK.0 || of_aws(key) || of_aws(value)
+}
+
+/// A time as RFC 3339, if it is one.
+#[must_use]
+pub fn read_time(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok()
+}
+
+/// Why RDS would refuse the tag, if it would (API model, `Tag`; RDS User Guide, "Tagging Amazon RDS resources"). The
+/// letters are as near to RDS's `\p{L}` as the standard library tells them.
+#[must_use]
+pub fn refusal(key: &str, value: &str) -> Option<String> {
+    let allowed = |c: &char| {
+        c.is_alphabetic()
+            || c.is_numeric()
+            || (c.is_whitespace() && !c.is_control())
+            || "_.:/=+-@".contains(*c)
+    };
+    let (key_length, value_length) = (key.chars().count(), value.chars().count());
+    if key.is_empty() {
+        Some("its key is empty".to_owned())
+    } else if key_length > LONGEST_TAG_KEY {
+        Some(format!("its key has {key_length} characters, at most {LONGEST_TAG_KEY} are allowed"))
+    } else if value_length > LONGEST_TAG_VALUE {
+        Some(format!("its value has {value_length} characters, at most {LONGEST_TAG_VALUE} are allowed"))
+    } else {
+        let odd = key.chars().chain(value.chars()).find(|c| !allowed(c))?;
+        Some(format!("it has the character {odd:?}; letters, numbers, blanks and _.:/=+-@ are allowed"))
+    }
 }
 
 /// The tags of a resource, as found or as to be written.
@@ -109,8 +148,23 @@ impl Tags {
     /// The point in time of the data: as the tag says, else the start of the replication.
     #[must_use]
     pub fn data_time(&self) -> Option<OffsetDateTime> {
-        let tagged = self.get(DATA_TIME).and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
-        tagged.or_else(|| self.get(REPLICATION_ID)?.parse::<ReplicationId>().ok()?.started_at())
+        self.time(DATA_TIME).or_else(|| self.replicated_at())
+    }
+
+    /// The start of the replication, as its id says.
+    #[must_use]
+    pub fn replicated_at(&self) -> Option<OffsetDateTime> {
+        self.get(REPLICATION_ID)?.parse::<ReplicationId>().ok()?.started_at()
+    }
+
+    /// When the snapshot was shared with the destination account.
+    #[must_use]
+    pub fn shared_at(&self) -> Option<OffsetDateTime> {
+        self.time(SHARED_AT)
+    }
+
+    fn time(&self, key: &str) -> Option<OffsetDateTime> {
+        self.get(key).and_then(read_time)
     }
 
     /// The order of versions: by the time of their data, then by the replication, then by their number, so that what
@@ -132,16 +186,24 @@ impl Tags {
         self.iter().filter(|(key, value)| !is_reserved(key, value)).collect()
     }
 
-    /// These tags, and of `others` what may be handed on, in the order of their keys and as far as there is room for it
-    /// and the deletion mark. A key of these keeps its value.
+    /// These tags, and of `others` what may be handed on and RDS accepts, in the order of their keys and as far as there
+    /// is room for it and for what comes later. A key of these keeps its value.
     #[must_use]
     pub fn over(mut self, others: &Self) -> Self {
         for (key, value) in others.handed_on().0 {
-            if self.0.len() + 1 < MOST_TAGS {
+            if self.0.len() + LATER_TAGS < MOST_TAGS && refusal(&key, &value).is_none() {
                 self.0.entry(key).or_insert(value);
             }
         }
         self
+    }
+
+    /// What [`Self::over`] has left out of `others` here, with the reason.
+    pub fn left_out_of(&self, others: &Self) -> impl Iterator<Item = (String, String)> {
+        others.handed_on().0.into_iter().filter(|(key, _)| self.get(key).is_none()).map(|(key, value)| {
+            let reason = refusal(&key, &value);
+            (key, reason.unwrap_or_else(|| format!("a resource has at most {MOST_TAGS} tags")))
+        })
     }
 
     /// Whether the thing is marked for deletion.
@@ -217,7 +279,38 @@ mod tests {
         assert_eq!(both, Tags::default().with(STACK, "ours").with("owner", "us").with("team", "data"));
         let many: Tags = (0..60).map(|n| (format!("key{n:02}"), "v")).collect();
         let most = Tags::default().with(STACK, "ours").over(&many);
-        assert_eq!(most.iter().count(), 49, "one place is left for the deletion mark");
-        assert_eq!((most.get("key47"), most.get("key48")), (Some("v"), None));
+        assert_eq!(most.iter().count(), 47, "three places are left for what comes later");
+        assert_eq!((most.get("key45"), most.get("key46")), (Some("v"), None));
+        let left_out: Vec<_> = most.left_out_of(&many).collect();
+        assert_eq!((left_out.len(), left_out[0].0.as_str()), (14, "key46"));
+    }
+
+    /// > A tag of the source database that RDS would refuse is left out and named, and does not fail the run.
+    #[test]
+    fn a_tag_that_rds_would_refuse_is_left_out_and_named() {
+        let long = "x".repeat(257);
+        for (key, value, reason) in [
+            ("team", "Data & Co", Some("has the character '&'")),
+            ("te*m", "data", Some("has the character '*'")),
+            ("team", "a\tb", Some("has the character '\\t'")),
+            ("", "x", Some("its key is empty")),
+            (&long[..129], "x", Some("its key has 129 characters")),
+            ("team", &long, Some("its value has 257 characters")),
+            ("Überbau 7", "Größe_.:/=+-@ 数", None),
+            (&long[..128], &long[..256], None),
+            ("team", "", None),
+        ] {
+            let refused = refusal(key, value);
+            match reason {
+                None => assert_eq!(refused, None),
+                Some(reason) => assert!(refused.is_some_and(|said| said.contains(reason)), "{key} {value}"),
+            }
+        }
+        let source = Tags::default().with("team", "data").with("note", "a|b").with(STACK, "theirs");
+        let ours = Tags::default().with(STACK, "ours").over(&source);
+        assert_eq!(ours, Tags::default().with(STACK, "ours").with("team", "data"));
+        let left_out: Vec<_> = ours.left_out_of(&source).collect();
+        assert_eq!(left_out.len(), 1);
+        assert!(left_out[0].0 == "note" && left_out[0].1.contains('|'), "{left_out:?}");
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::lineage::{self, Tags};
 use crate::naming::{self, InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier};
-use crate::progress::{InstanceStatus, SnapshotStatus};
+use crate::progress::{InstanceStatus, Restored, SnapshotStatus};
+use time::OffsetDateTime;
 
 /// A DB instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Instance {
     pub max_allocated_storage: Option<i32>,
     /// Its weekly maintenance window, UTC.
     pub maintenance_window: Option<String>,
+    /// The identifiers of its read replicas in this Region.
+    pub read_replicas: Vec<String>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -61,6 +64,19 @@ pub struct Snapshot {
     pub tags: Tags,
 }
 
+/// Whether a snapshot of this name could be one of ours: the id of a replication is in it.
+#[must_use]
+pub fn has_snapshot_form(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    parts.windows(2).any(|pair| pair.join("-").parse::<ReplicationId>().is_ok())
+}
+
+/// Whether an instance of this name could be one of ours: it ends with the number of a version.
+#[must_use]
+pub fn has_instance_form(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(prefix, _)| naming::version_of(prefix, name).is_some())
+}
+
 impl Instance {
     /// Whether the stack has made it: its tags say so under this name, and they were not inherited from another
     /// instance, whose resource id they would carry. One that carries none was made by a run that was killed before it
@@ -83,9 +99,21 @@ impl Instance {
     pub fn is_of_database(&self, database: &InstanceIdentifier) -> bool {
         self.tags.get(lineage::SOURCE_DATABASE) == Some(database.as_str())
     }
+
+    /// Whether it is on its way out.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.status.restored() == Restored::Deleting
+    }
 }
 
 impl Snapshot {
+    /// The point in time of the data: as RDS says it, else the start of the replication.
+    #[must_use]
+    pub fn time_of_data(&self) -> Option<OffsetDateTime> {
+        self.data_time.as_deref().and_then(lineage::read_time).or_else(|| self.tags.data_time())
+    }
+
     /// Whether the stack has made it: its tags say so under this name, and the name is one that is computed from the
     /// replication in them. A snapshot that someone else makes of one of our instances inherits the tags of the
     /// instance, and may even have its name.
@@ -133,6 +161,7 @@ pub mod testing {
             password_is_pending: false,
             max_allocated_storage: None,
             maintenance_window: None,
+            read_replicas: Vec::new(),
             tags,
         }
     }
@@ -196,6 +225,23 @@ mod tests {
         assert!(!made(Some("db-ANOTHER")).is_of_stack("stack"));
         assert!(!made(Some("db-ANOTHER")).is_of_replication("stack", &ID.parse().unwrap()));
         assert!(!instance("copy-1", tags("copy-2")).is_of_stack("stack"));
+    }
+
+    #[test]
+    fn what_could_be_ours_is_told_by_the_form_of_its_name() {
+        for (name, could_be) in [
+            (format!("orders-copy-{ID}"), true),
+            (format!("orders-copy-{ID}-copy-in"), true),
+            ("orders-copy-1".to_owned(), false),
+            ("before-the-upgrade".to_owned(), false),
+        ] {
+            assert_eq!(has_snapshot_form(&name), could_be, "{name}");
+        }
+        assert!(
+            has_instance_form("orders-copy-17")
+                && !has_instance_form("orders")
+                && !has_instance_form("or-0ders")
+        );
     }
 
     /// > A snapshot that someone else makes of one of our instances is never taken for ours, whatever it is called.

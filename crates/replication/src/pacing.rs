@@ -13,6 +13,8 @@ pub const LONGEST_WAIT_SECONDS: i64 = 300;
 /// With the shortest wait that is five minutes. Polls are counted, because what a service shows lags behind what it has
 /// accepted by a time that nobody promises.
 pub const UNSEEN_POLLS: u32 = 20;
+/// The wait before the poll that does what this one has chosen or planned, in seconds.
+pub const INTENT_WAIT_SECONDS: u32 = 1;
 
 /// The stages that wait for RDS, each with a deadline of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Which instance or snapshot is the version that a person asks for.
+//! Which instance or snapshot is the version that an operator asks for.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use serde_json::Value;
 use crate::naming::Version;
 use crate::observed::{Instance, Snapshot};
 use crate::progress::{Progress, Restored};
-use crate::retention;
+use crate::versions::{Age, Live, Scope, World};
 use crate::{Error, ErrorName};
 
-/// The version that a person asks for: `7`, or `"previous"` for the next lower one than the live one.
+/// The version that an operator asks for: `7`, or `"previous"` for the one whose data are next older than the live one's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]
 pub enum Wanted {
     /// The version of this number.
     Version(Version),
-    /// The highest that is lower than the live one.
+    /// The newest of those whose data are older than the live one's.
     Previous,
 }
 
@@ -40,11 +40,11 @@ impl TryFrom<Value> for Wanted {
 
 /// Where a version is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place<'i, 's> {
+pub enum Place<'w> {
     /// An instance holds it.
-    Instance(&'i Instance),
+    Instance(&'w Instance),
     /// Only a snapshot copy holds it; it has to be restored first.
-    Snapshot(&'s Snapshot, Version),
+    Snapshot(&'w Snapshot, Version),
 }
 
 /// How one can get at a version, as a list of the versions says it.
@@ -54,54 +54,30 @@ enum Kept {
     Instance,
 }
 
-/// Finds the version that is asked for among what exists.
+/// The versions that exist, with their age.
+type Versions = BTreeMap<Version, (Kept, Age)>;
+
+/// Finds the version that is asked for among what exists of the database.
 ///
 /// A version whose instance cannot be used any more counts as gone where its snapshot is kept. A version that has been
-/// restored from its snapshot before is found in the instance that it was restored to.
+/// restored from its snapshot before is found in the instance that it was restored to. Whoever `names_database` means
+/// that database, so that a version of another one is an error of its own.
 ///
 /// # Errors
-/// [`ErrorName::VersionNotFound`], with the versions that exist.
-pub fn find<'i, 's>(
+/// [`ErrorName::VersionNotFound`], with the versions that exist; [`ErrorName::SourceMismatch`].
+pub fn find<'w>(
     wanted: Wanted,
-    stack: &str,
-    live_host: &str,
-    instances: &'i [Instance],
-    snapshots: &'s [Snapshot],
-) -> Result<Place<'i, 's>, Error> {
-    let live = retention::live_instance(instances, stack, live_host).and_then(|live| live.tags.version());
-    let instances: Vec<&Instance> = instances.iter().filter(|i| i.is_of_stack(stack)).collect();
-    let snapshots: Vec<&Snapshot> = snapshots
-        .iter()
-        .filter(|snapshot| snapshot.is_of_stack(stack))
-        .filter(|s| s.status.progress() == Progress::Ready)
-        .collect();
-    let mut versions: BTreeMap<Version, Kept> = BTreeMap::new();
-    for version in snapshots.iter().filter_map(|snapshot| snapshot.tags.version()) {
-        versions.insert(version, Kept::Snapshot);
-    }
-    for version in instances.iter().filter(|i| !is_gone(i)).filter_map(|instance| instance.tags.version()) {
-        versions.insert(version, Kept::Instance);
-    }
-    let not_found = |doing: String, because: &str| {
-        Error::new(ErrorName::VersionNotFound, doing)
-            .because(format!("{because}; the versions that exist: {}", list(&versions, live)))
-            .advise("ask for one of these, or start a new replication")
+    names_database: bool,
+    scope: &Scope<'_>,
+    world: &World<'w>,
+) -> Result<Place<'w>, Error> {
+    let instances: Vec<&Instance> = world.instances.iter().filter(|i| scope.owns(i)).collect();
+    let snapshots = usable_snapshots(scope, world);
+    let versions = versions(&instances, &snapshots);
+    let version = match wanted {
+        Wanted::Version(version) => version,
+        Wanted::Previous => previous(scope, world, &versions)?,
     };
-    let version = match (wanted, live) {
-        (Wanted::Version(version), _) => version,
-        (Wanted::Previous, Some(live)) => match versions.range(..live).next_back() {
-            Some((version, _)) => *version,
-            None => {
-                let doing = "rolling back to the previous version".to_owned();
-                return Err(not_found(doing, &format!("none is lower than the live version {live}")));
-            }
-        },
-        (Wanted::Previous, None) => {
-            let doing = "rolling back to the previous version".to_owned();
-            return Err(not_found(doing, "the secret names no version of this stack"));
-        }
-    };
-
     let holds = |instance: &&&Instance| {
         instance.tags.version() == Some(version) || instance.tags.restored_version() == Some(version)
     };
@@ -114,18 +90,92 @@ pub fn find<'i, 's>(
             instance.tags.version(),
         )
     });
-    let snapshot = snapshots.iter().find(|snapshot| snapshot.tags.version() == Some(version));
-    match (best, snapshot) {
-        (Some(instance), _) => Ok(Place::Instance(instance)),
-        (None, Some(snapshot)) => Ok(Place::Snapshot(snapshot, version)),
-        (None, None) => {
-            let because = match instances.iter().find(|instance| instance.tags.version() == Some(version)) {
-                Some(broken) => format!("its instance is {}, and no snapshot of it is kept", broken.status),
-                None => "there is neither an instance of it nor a snapshot".to_owned(),
-            };
-            Err(not_found(format!("rolling back to version {version}"), &because))
+    if let Some(instance) = best {
+        return Ok(Place::Instance(instance));
+    }
+    if let Some(snapshot) = snapshots.iter().find(|snapshot| snapshot.tags.version() == Some(version)) {
+        return Ok(Place::Snapshot(snapshot, version));
+    }
+    let doing = format!("rolling back to version {version}");
+    let other = world.other_database(scope, version);
+    if let Some(other) = other.filter(|_| names_database) {
+        return Err(Error::new(ErrorName::SourceMismatch, doing)
+            .because(format!(
+                "the input names database {}, and version {version} holds data of {other}",
+                scope.database
+            ))
+            .advise(format!(
+                "ask for one of the versions of {}, which are: {}",
+                scope.database,
+                list(&versions, live_version(scope, world))
+            )));
+    }
+    let broken = instances.iter().find(|instance| instance.tags.version() == Some(version));
+    let because = match (broken, other) {
+        (Some(broken), _) => format!("its instance is {}, and no snapshot of it is kept", broken.status),
+        (None, Some(other)) => {
+            format!("it holds data of {other}, and this stack replicates {}", scope.database)
+        }
+        (None, None) => "there is neither an instance of it nor a snapshot".to_owned(),
+    };
+    Err(not_found(doing, &because, &versions, live_version(scope, world)))
+}
+
+fn usable_snapshots<'w>(scope: &Scope<'_>, world: &World<'w>) -> Vec<&'w Snapshot> {
+    let owned = world.snapshots.iter().filter(|snapshot| scope.owns_snapshot(snapshot));
+    owned.filter(|snapshot| snapshot.status.progress() == Progress::Ready).collect()
+}
+
+fn versions(instances: &[&Instance], snapshots: &[&Snapshot]) -> Versions {
+    let mut versions = Versions::new();
+    for snapshot in snapshots {
+        if let Some(version) = snapshot.tags.version() {
+            versions.insert(version, (Kept::Snapshot, Age::of_snapshot(snapshot)));
         }
     }
+    for instance in instances.iter().filter(|i| !is_gone(i)) {
+        if let Some(version) = instance.tags.version() {
+            versions.insert(version, (Kept::Instance, Age::of_instance(instance)));
+        }
+    }
+    versions
+}
+
+/// The version with the newest data that are older than those of the live one.
+fn previous(scope: &Scope<'_>, world: &World<'_>, versions: &Versions) -> Result<Version, Error> {
+    let doing = "rolling back to the previous version".to_owned();
+    let live = live_version(scope, world);
+    let age = world.live_age(scope);
+    let is_older = |(version, (_, own)): &(&Version, &(Kept, Age))| match (&age, live) {
+        // What a rollback has restored of a version is not older than it.
+        (Some(age), _) => own < age && !own.is_of_same_data(age),
+        // The instance and the snapshot of the live version are gone, so only its number tells.
+        (None, Some(live)) => **version < live,
+        (None, None) => false,
+    };
+    let older = versions.iter().filter(is_older).max_by(|(_, (_, a)), (_, (_, b))| a.cmp(b));
+    older.map(|(version, _)| *version).ok_or_else(|| {
+        let because = match live {
+            Some(live) => format!("none is older than the live version {live}"),
+            None => format!("the secret names no version of {} in this stack", scope.database),
+        };
+        not_found(doing, &because, versions, live)
+    })
+}
+
+/// The number of the live version, also where its instance is gone.
+fn live_version(scope: &Scope<'_>, world: &World<'_>) -> Option<Version> {
+    match world.live(scope) {
+        Live::Instance(live) => live.tags.version(),
+        Live::Gone(version) => Some(version),
+        Live::Nothing => None,
+    }
+}
+
+fn not_found(doing: String, because: &str, versions: &Versions, live: Option<Version>) -> Error {
+    Error::new(ErrorName::VersionNotFound, doing)
+        .because(format!("{because}; the versions that exist: {}", list(versions, live)))
+        .advise("ask for one of these, or start a new replication")
 }
 
 /// Whether an instance will never again answer anybody, so that the version is as good as gone.
@@ -133,11 +183,11 @@ fn is_gone(instance: &Instance) -> bool {
     matches!(instance.status.restored(), Restored::Deleting | Restored::FailedRestore | Restored::Broken)
 }
 
-fn list(versions: &BTreeMap<Version, Kept>, live: Option<Version>) -> String {
+fn list(versions: &Versions, live: Option<Version>) -> String {
     if versions.is_empty() {
         return "none".to_owned();
     }
-    let say = |(version, kept): (&Version, &Kept)| match kept {
+    let say = |(version, (kept, _)): (&Version, &(Kept, Age))| match kept {
         _ if Some(*version) == live => format!("{version} (live)"),
         Kept::Instance => version.to_string(),
         Kept::Snapshot => format!("{version} (its snapshot, to be restored)"),
@@ -146,102 +196,4 @@ fn list(versions: &BTreeMap<Version, Kept>, live: Option<Version>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lineage;
-    use crate::retention::testing::{STACK, instance, snapshot};
-
-    fn kept(version: Version) -> Snapshot {
-        let id = format!("202611{version:02}t000000z-aaaaaa");
-        let mut one = snapshot(&format!("copy-of-{version}"), &id, "available", true);
-        one.tags = one.tags.with(lineage::VERSION, version.to_string());
-        one
-    }
-
-    fn world() -> (Vec<Instance>, Vec<Snapshot>) {
-        let instances = [3, 4, 6, 7].map(|v| instance(&format!("db-{v}"), v));
-        (instances.into(), [2, 5, 7].map(kept).into())
-    }
-
-    fn found(wanted: Wanted, live: &str, world: &(Vec<Instance>, Vec<Snapshot>)) -> Result<String, Error> {
-        find(wanted, STACK, live, &world.0, &world.1).map(|place| match place {
-            Place::Instance(instance) => instance.identifier.to_string(),
-            Place::Snapshot(snapshot, version) => {
-                format!("{} as {version}", snapshot.identifier.as_str().split("-2026").next().unwrap())
-            }
-        })
-    }
-
-    #[test]
-    fn a_version_is_its_instance_or_its_snapshot() {
-        let world = world();
-        for (wanted, place) in [
-            (Wanted::Version(4), "db-4"),
-            (Wanted::Version(7), "db-7"),
-            (Wanted::Version(5), "copy-of-5 as 5"),
-            (Wanted::Previous, "copy-of-5 as 5"),
-        ] {
-            assert_eq!(found(wanted, "db-6.c1.example", &world).unwrap(), place);
-        }
-        assert_eq!(found(Wanted::Previous, "db-4.c1.example", &world).unwrap(), "db-3");
-    }
-
-    /// > Asking for a version that does not exist lists those that do.
-    #[test]
-    fn what_does_not_exist_is_refused_with_what_does() {
-        let world = world();
-        let because = |wanted, live| {
-            let error = found(wanted, live, &world).unwrap_err();
-            assert_eq!(error.name(), ErrorName::VersionNotFound);
-            error.to_string()
-        };
-        let exist = "the versions that exist: 7, 6 (live), 5 (its snapshot, to be restored), 4, 3, \
-                     2 (its snapshot, to be restored);";
-        let missing = because(Wanted::Version(9), "db-6.c1.example");
-        assert!(missing.starts_with("rolling back to version 9: there is neither"), "{missing}");
-        assert!(missing.contains(exist), "{missing}");
-        assert!(because(Wanted::Previous, "elsewhere.example").contains("names no version of this stack"));
-        assert!(because(Wanted::Previous, "").contains("names no version of this stack"));
-        let error = found(Wanted::Previous, "db-3.c1.example", &(world.0.clone(), vec![])).unwrap_err();
-        assert!(error.to_string().contains("none is lower than the live version 3"), "{error}");
-    }
-
-    #[test]
-    fn what_is_not_ours_is_no_version() {
-        let mut foreign = world();
-        for one in &mut foreign.0[..2] {
-            one.tags = one.tags.clone().with(lineage::STACK, "another-stack");
-        }
-        for one in &mut foreign.0[2..] {
-            one.identifier = format!("investigation-{}", one.identifier).parse().unwrap();
-        }
-        for one in &mut foreign.1 {
-            one.identifier = format!("{}-for-good", one.identifier).parse().unwrap();
-        }
-        let error = found(Wanted::Version(4), "db-6.c1.example", &foreign).unwrap_err();
-        assert!(error.to_string().contains("the versions that exist: none;"), "{error}");
-    }
-
-    #[test]
-    fn a_broken_instance_is_as_good_as_gone_and_a_sleeping_one_is_not() {
-        let mut world = world();
-        world.0.push(Instance { status: "failed".into(), ..instance("db-5", 5) });
-        assert_eq!(found(Wanted::Version(5), "", &world).unwrap(), "copy-of-5 as 5");
-        world.0[1].status = "storage-full".into();
-        let error = found(Wanted::Version(4), "", &world).unwrap_err();
-        assert!(error.to_string().contains("its instance is storage-full, and no"), "{error}");
-        world.0[1].status = "stopped".into();
-        assert_eq!(found(Wanted::Version(4), "", &world).unwrap(), "db-4");
-    }
-
-    /// > A version that was restored from its snapshot is not restored a second time.
-    #[test]
-    fn a_version_that_was_restored_before_is_found_where_it_is() {
-        let mut world = world();
-        let mut again = instance("db-8", 8);
-        again.tags = again.tags.with(lineage::RESTORED_VERSION, "5");
-        world.0.push(again);
-        assert_eq!(found(Wanted::Version(5), "db-6.c1.example", &world).unwrap(), "db-8");
-        assert_eq!(found(Wanted::Version(8), "db-6.c1.example", &world).unwrap(), "db-8");
-    }
-}
+mod tests;

@@ -1,34 +1,34 @@
-//! `restore` makes the instance of this run exist, beside the older ones, and says how far it is. Two machines use it: a
-//! replication needs a new version, a rollback one that exists.
+//! `restore` makes the instance of this run exist, beside the older ones, and reports its progress. Two machines use it:
+//! a replication needs a new version, a rollback one that exists.
 //!
 //! Converges to, for a replication: one instance `<prefix>-<version>` with this replication's tags, restored from this
 //! account's own copy. For a rollback: the instance of the version that is asked for, or, if only its snapshot is kept,
-//! one new version restored from that. It may run again at any time: it looks at all instances first, and what carries
-//! the tags it would write is its own, whatever number it got. A number that somebody else took meanwhile is passed
-//! over.
+//! one new version restored from that. It may run again at any time: what carries the tags that it would write is its
+//! own, and a name is written in the execution's document before RDS is asked for it, so that no execution restores two
+//! instances.
 //!
-//! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:RestoreDBInstanceFromDBSnapshot`,
-//! `rds:ModifyDBInstance`, `rds:AddTagsToResource`, `secretsmanager:GetSecretValue`.
+//! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`,
+//! `rds:RestoreDBInstanceFromDBSnapshot`, `rds:ModifyDBInstance`, `rds:AddTagsToResource`,
+//! `secretsmanager:GetSecretValue`.
 
-mod finishing;
+mod following;
 mod options;
 mod restoring;
-mod target;
 
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
-use rds_access::Instance;
-use replication::contract::{DbInstance, Envelope, StageReport, VersionState};
-use replication::lineage;
+use rds_access::{Instance, Snapshot};
+use replication::contract::{self, DbInstance, DestinationInput, Envelope, StageReport, VersionState};
+use replication::lineage::Tags;
 use replication::naming::InstanceIdentifier;
 use replication::pacing::{Stage, StageName};
-use replication::progress::Restored;
+use replication::restore::{self, Purpose, Step};
+use replication::versions::{Scope, World};
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
 use crate::options::Options;
-use crate::target::Target;
 
 /// What the stack says.
 #[derive(Debug, Clone)]
@@ -37,15 +37,22 @@ pub struct Config {
     secret_arn: String,
     prefix: InstanceIdentifier,
     source_database: InstanceIdentifier,
+    most_versions_ahead: usize,
     options: Options,
     deadline_seconds: u32,
 }
 
 impl Config {
     /// The environment variables this function reads.
-    pub const ENVIRONMENT: &[&str] =
-        &["STACK_NAME", "SECRET_ARN", "DATABASE_NAME", "SOURCE_DB_IDENTIFIER", "STAGE_DEADLINE_SECONDS"];
-    /// The environment variables that say how a copy comes up.
+    pub const ENVIRONMENT: &[&str] = &[
+        "STACK_NAME",
+        "SECRET_ARN",
+        "DATABASE_NAME",
+        "SOURCE_DB_IDENTIFIER",
+        "MAX_VERSIONS_AHEAD",
+        "STAGE_DEADLINE_SECONDS",
+    ];
+    /// The environment variables that say how a version comes up.
     pub const OPTIONS_ENVIRONMENT: &[&str] = Options::ENVIRONMENT;
 
     /// Reads the function's environment.
@@ -58,18 +65,34 @@ impl Config {
             secret_arn: environment.text("SECRET_ARN")?,
             prefix: environment.parsed("DATABASE_NAME", "a database identifier")?,
             source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
+            most_versions_ahead: environment.parsed("MAX_VERSIONS_AHEAD", "a whole number from 1")?,
             options: Options::read(environment)?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
         })
     }
+
+    fn scope(&self) -> Scope<'_> {
+        Scope { stack: &self.stack, prefix: &self.prefix, database: &self.source_database }
+    }
 }
 
-/// Looks for this run's instance and restores it if it is not there.
+/// What a poll knows: the document of the execution, and what it has observed.
+struct Poll<'a> {
+    rds: &'a Rds,
+    config: &'a Config,
+    purpose: Purpose<'a>,
+    earlier: Option<&'a DbInstance>,
+    /// The tags of the source database, for a replication.
+    source_tags: &'a Tags,
+    stage: Stage,
+}
+
+/// Looks for this run's instance, chooses its name if it is not there, and restores it in the next poll.
 ///
 /// # Errors
-/// `RestoreFailed`, `InstanceNotReady`, `VersionNotFound`, `SourceMismatch`, `InvalidConfiguration` (a limit of growth that
-/// the storage has reached), `QuotaExceeded`, `DeadlineExceeded`,
-/// `SecretInvalid`, `InvalidInput`, or a fault of a service.
+/// `RestoreFailed`, `InstanceNotReady`, `VersionNotFound`, `VersionsExhausted`, `TooManyVersionsAhead`, `SourceMismatch`,
+/// `NameTaken`, `NotFound`, `InvalidConfiguration` (a limit of growth that the storage has reached), `QuotaExceeded`,
+/// `KeyNotAccessible`, `DeadlineExceeded`, `SecretInvalid`, `InvalidInput`, or a fault of a service.
 pub async fn run(
     rds: &Rds,
     secrets: &Secrets,
@@ -77,58 +100,98 @@ pub async fn run(
     input: Envelope<VersionState>,
     now: OffsetDateTime,
 ) -> Result<DbInstance, Error> {
-    let state = input.state;
-    let started_at = state.db_instance.as_ref().map_or(now, |earlier| earlier.stage.started_at);
+    let VersionState { purpose, db_instance: earlier, .. } = input.state;
+    let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
     let stage =
         Stage { name: StageName::Restore, started_at, now, deadline_seconds: config.deadline_seconds };
+    let no_tags = Tags::default();
+    let source_tags = match &purpose {
+        contract::Purpose::Replicate { input, .. } => source_tags(input),
+        contract::Purpose::RollBack { .. } => &no_tags,
+    };
+    let purpose = read_purpose(config, &purpose)?;
+    let poll = Poll { rds, config, purpose, earlier: earlier.as_ref(), source_tags, stage };
 
-    let instances = rds_access::instances(rds).await?;
-    match target::find(rds, secrets, config, &state, &instances).await? {
-        Target::There { instance, made_by } => {
-            let report = report(instance, &stage)?;
-            finishing::finish(rds, config, instance, made_by.as_ref(), &stage, report).await
+    let mut instances = rds_access::instances(rds).await?;
+    let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
+    let live_host = secret_access::read(secrets, &config.secret_arn).await?.pointer.host;
+    if let Some(report) = poll.take(&instances, &snapshots, &live_host).await? {
+        return Ok(report);
+    }
+    // RDS says that the name of the document is taken, and the list has not shown by what: ask for it by its name.
+    let Some(earlier) = &earlier else { return Err(no_document()) };
+    match rds_access::instance(rds, &earlier.identifier).await? {
+        Some(found) => {
+            instances.retain(|instance| instance.identifier != found.identifier);
+            instances.push(found);
+            let report = poll.take(&instances, &snapshots, &live_host).await?;
+            report.map_or_else(|| poll.unseen(earlier), Ok)
         }
-        Target::ToRestore(origin) => {
-            restoring::restore(rds, secrets, config, &instances, &origin, &stage).await
-        }
+        None => poll.unseen(earlier),
     }
 }
 
-/// How far an instance of ours is.
-fn report(found: &Instance, stage: &Stage) -> Result<DbInstance, Error> {
-    let name = &found.identifier;
-    let version = found.tags.version().ok_or_else(|| {
-        Error::new(ErrorName::RestoreFailed, format!("looking at database {name}"))
-            .because(format!("its tag {} is missing or no number", lineage::VERSION))
-            .advise("put the tag back, or delete the database and start the source execution again")
-    })?;
-    let waiting = || format!("waiting for database {name}");
-    let report = match (found.status.restored(), &found.host) {
-        (Restored::Usable, Some(_)) => StageReport::available(stage, found.status.as_str()),
-        (Restored::Stopped, _) => {
-            return Err(Error::new(ErrorName::InstanceNotReady, waiting())
-                .because(format!("it is {}", found.status))
-                .advise("start it in the RDS console, then start the execution again"));
+fn source_tags(input: &DestinationInput) -> &Tags {
+    &input.replication.source_tags
+}
+
+fn no_document() -> Error {
+    Error::new(ErrorName::InvalidInput, "restoring an instance").because("field state.DBInstance is missing")
+}
+
+/// What the machine is for; an operator who names a database means that one.
+fn read_purpose<'a>(config: &Config, purpose: &'a contract::Purpose) -> Result<Purpose<'a>, Error> {
+    match purpose {
+        contract::Purpose::Replicate { input, db_snapshot } => {
+            let copy = db_snapshot.as_ref().ok_or_else(|| {
+                Error::new(ErrorName::InvalidInput, "restoring an instance")
+                    .because("field state.DBSnapshot is missing")
+            })?;
+            Ok(Purpose::Replicate { id: &input.replication.id, copy, most_ahead: config.most_versions_ahead })
         }
-        (Restored::Deleting | Restored::FailedRestore | Restored::Broken, _) => {
-            return Err(Error::new(ErrorName::RestoreFailed, waiting())
-                .because(format!("it is {}", found.status))
-                .advise(
-                    "see its events in the RDS console; the next replication restores a new version and a later \
-                     prune deletes this one",
-                ));
+        contract::Purpose::RollBack { version, source_db_identifier } => match source_db_identifier {
+            Some(named) if *named != config.source_database => {
+                Err(Error::new(ErrorName::SourceMismatch, "rolling back")
+                    .because(format!(
+                        "the input names database {named}, and this stack replicates {}",
+                        config.source_database
+                    ))
+                    .advise("start the rollback machine of the stack that replicates that database"))
+            }
+            named => Ok(Purpose::RollBack { wanted: *version, names_database: named.is_some() }),
+        },
+    }
+}
+
+impl Poll<'_> {
+    /// Decides and does one thing. Nothing if RDS says that the name is taken, by what it does not show here.
+    async fn take(
+        &self,
+        instances: &[Instance],
+        snapshots: &[Snapshot],
+        live_host: &str,
+    ) -> Result<Option<DbInstance>, Error> {
+        let world = World { instances, snapshots, live_host };
+        match restore::decide(&self.config.scope(), &self.purpose, self.earlier, &world)? {
+            Step::Follow { instance, restored_by } => {
+                self.follow(instance, restored_by.as_ref()).await.map(Some)
+            }
+            Step::Choose(choice) => self.choose(&choice, snapshots).map(Some),
+            Step::Restore(choice) => self.restore(&choice, snapshots).await,
+            Step::Await { polls } => match self.earlier {
+                Some(earlier) => {
+                    let stage = StageReport::unseen(&self.stage, &earlier.stage.rds_status, polls);
+                    Ok(Some(DbInstance { stage, ..earlier.clone() }))
+                }
+                None => Err(no_document()),
+            },
         }
-        // An instance has no endpoint until RDS has given it one (API model).
-        (Restored::Usable | Restored::Busy, _) => {
-            stage.check_deadline(&format!("database {name}"), found.status.as_str())?;
-            StageReport::pending(stage, found.status.as_str(), None)
-        }
-    };
-    Ok(DbInstance {
-        identifier: name.clone(),
-        version,
-        restored_version: found.tags.restored_version(),
-        host: found.host.clone(),
-        stage: report,
-    })
+    }
+
+    /// The report of a name that is taken by what RDS does not show yet. The choice stays.
+    fn unseen(&self, earlier: &DbInstance) -> Result<DbInstance, Error> {
+        self.stage.check_deadline(&format!("database {} to be created", earlier.identifier), "name taken")?;
+        let stage = StageReport::unseen(&self.stage, "name taken", earlier.stage.unseen + 1);
+        Ok(DbInstance { stage, ..earlier.clone() })
+    }
 }

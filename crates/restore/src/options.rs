@@ -1,10 +1,10 @@
-//! How a copy comes up: the stack's choices for a restored instance.
+//! How a version comes up: the stack's choices for a restored instance.
 
-use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder as Modification;
 use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::RestoreDBInstanceFromDBSnapshotFluentBuilder as Request;
 use lambda_task::{Environment, invalid};
-use rds_access::Instance;
+use replication::contract::LeftOut;
 use replication::lineage::{self, Tags};
+use replication::restore::AfterRestore;
 use replication::{Error, ErrorName};
 
 /// The stack's choices; what is not given is left to RDS.
@@ -27,18 +27,13 @@ pub struct Options {
     deletion_protection: bool,
     ca_certificate: Option<String>,
     backup_retention_days: Option<i32>,
+    backup_window: Option<String>,
     auto_minor_version_upgrade: bool,
     copy_tags_to_snapshot: bool,
-    after: AfterRestore,
+    /// What is changed after the restore, before readers come.
+    pub after: AfterRestore,
     extra_tags: Tags,
     apply_source_tags: bool,
-}
-
-/// What `RestoreDBInstanceFromDBSnapshot` does not take (API model), so that it is changed before readers come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct AfterRestore {
-    max_allocated_storage: Option<i32>,
-    maintenance_window: Option<String>,
 }
 
 impl Options {
@@ -64,6 +59,7 @@ impl Options {
         "AUTO_MINOR_VERSION_UPGRADE",
         "COPY_TAGS_TO_SNAPSHOT",
         "MAX_ALLOCATED_STORAGE",
+        "PREFERRED_BACKUP_WINDOW",
         "PREFERRED_MAINTENANCE_WINDOW",
         "EXTRA_TAGS",
         "APPLY_SOURCE_TAGS",
@@ -76,6 +72,7 @@ impl Options {
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         let flag = |name| environment.parsed(name, "true or false");
         let number = |name| environment.optional_parsed(name, "a whole number");
+        let windows = lambda_task::windows(environment)?;
         Ok(Self {
             engine: environment.optional("ENGINE"),
             class: environment.optional("DB_INSTANCE_CLASS"),
@@ -84,8 +81,8 @@ impl Options {
             subnet_group: environment.optional("DB_SUBNET_GROUP"),
             security_groups: environment.optional_list("SECURITY_GROUP_IDS"),
             publicly_accessible: flag("PUBLICLY_ACCESSIBLE")?,
-            parameter_group: environment.optional("DB_PARAMETER_GROUP_NAME"),
-            option_group: environment.optional("OPTION_GROUP_NAME"),
+            parameter_group: lower_case(environment, "DB_PARAMETER_GROUP_NAME")?,
+            option_group: lower_case(environment, "OPTION_GROUP_NAME")?,
             storage_type: environment.optional("STORAGE_TYPE"),
             iops: number("IOPS")?,
             storage_throughput: number("STORAGE_THROUGHPUT")?,
@@ -94,11 +91,12 @@ impl Options {
             deletion_protection: flag("DELETION_PROTECTION")?,
             ca_certificate: environment.optional("CA_CERTIFICATE_IDENTIFIER"),
             backup_retention_days: number("BACKUP_RETENTION_PERIOD")?,
+            backup_window: windows.backup,
             auto_minor_version_upgrade: flag("AUTO_MINOR_VERSION_UPGRADE")?,
             copy_tags_to_snapshot: flag("COPY_TAGS_TO_SNAPSHOT")?,
             after: AfterRestore {
                 max_allocated_storage: number("MAX_ALLOCATED_STORAGE")?,
-                maintenance_window: environment.optional("PREFERRED_MAINTENANCE_WINDOW"),
+                maintenance_window: windows.maintenance,
             },
             extra_tags: extra_tags(environment)?,
             apply_source_tags: flag("APPLY_SOURCE_TAGS")?,
@@ -126,6 +124,7 @@ impl Options {
             .deletion_protection(self.deletion_protection)
             .set_ca_certificate_identifier(self.ca_certificate.clone())
             .set_backup_retention_period(self.backup_retention_days)
+            .set_preferred_backup_window(self.backup_window.clone())
             .auto_minor_version_upgrade(self.auto_minor_version_upgrade)
             .copy_tags_to_snapshot(self.copy_tags_to_snapshot)
     }
@@ -155,20 +154,24 @@ impl Options {
         if self.apply_source_tags { with_extra.over(of_source) } else { with_extra }
     }
 
-    /// What is still to be changed of a restored instance; nothing once it is as the stack wants it.
-    pub fn to_change(&self, instance: &Instance, request: Modification) -> Option<Modification> {
-        let AfterRestore { max_allocated_storage, maintenance_window } = &self.after;
-        let storage = max_allocated_storage.filter(|wanted| instance.max_allocated_storage != Some(*wanted));
-        let window = maintenance_window.as_ref().filter(|wanted| {
-            // RDS writes the days of the week in lower case.
-            !instance.maintenance_window.as_ref().is_some_and(|found| found.eq_ignore_ascii_case(wanted))
-        });
-        (storage.is_some() || window.is_some()).then(|| {
-            request
-                .set_max_allocated_storage(storage)
-                .set_preferred_maintenance_window(window.cloned())
-                .apply_immediately(true)
-        })
+    /// The tags of the source database that an instance with these tags does not have, with the reasons.
+    pub fn left_out(&self, of_instance: &Tags, of_source: &Tags) -> Vec<LeftOut> {
+        if !self.apply_source_tags || of_instance.is_empty() {
+            return vec![];
+        }
+        let say = |(key, because)| LeftOut { what: format!("tag {key:?} of the source database"), because };
+        of_instance.left_out_of(of_source).map(say).collect()
+    }
+}
+
+/// The name of a group, which RDS stores in lower case. IAM compares the names as they are written.
+fn lower_case(environment: &Environment, name: &str) -> Result<Option<String>, Error> {
+    match environment.optional(name) {
+        Some(group) if group.chars().any(char::is_uppercase) => Err(invalid(
+            name,
+            &format!("{group:?} has upper case, and RDS stores the names of groups in lower case"),
+        )),
+        group => Ok(group),
     }
 }
 
@@ -181,7 +184,12 @@ fn extra_tags(environment: &Environment) -> Result<Tags, Error> {
             Some((key, value)) if lineage::is_reserved(key, value) => {
                 return Err(invalid(NAME, &format!("the tag {key}={value} is reserved")));
             }
-            Some((key, value)) if !key.is_empty() => tags = tags.with(key, value),
+            Some((key, value)) if !key.is_empty() => {
+                if let Some(because) = lineage::refusal(key, value) {
+                    return Err(invalid(NAME, &format!("RDS would refuse the tag {key}={value}: {because}")));
+                }
+                tags = tags.with(key, value);
+            }
             _ => return Err(invalid(NAME, &format!("{entry:?} is not of the form Key=Value"))),
         }
     }
@@ -219,6 +227,34 @@ mod tests {
     }
 
     #[test]
+    fn a_source_tag_that_rds_would_refuse_is_named() {
+        let source: Tags =
+            [("team", "sales"), ("note", "a|b"), (lineage::STACK, "theirs")].into_iter().collect();
+        let options = Options::read(&environment(&[("APPLY_SOURCE_TAGS", "true")])).unwrap();
+        let tags = options.tags(Tags::default().with(lineage::STACK, "ours"), &source);
+        let left_out = options.left_out(&tags, &source);
+        assert_eq!(left_out.len(), 1, "{left_out:?}");
+        assert_eq!(left_out[0].what, "tag \"note\" of the source database");
+        let options = Options::read(&environment(&[])).unwrap();
+        assert_eq!(options.left_out(&tags, &source), []);
+    }
+
+    /// > A maintenance window is never given without a backup window that it cannot meet.
+    #[test]
+    fn a_maintenance_window_brings_a_backup_window_along() {
+        let chosen = [("PREFERRED_MAINTENANCE_WINDOW", "Sun:04:00-Sun:04:30")];
+        let options = Options::read(&environment(&chosen)).unwrap();
+        assert_eq!(options.after.maintenance_window.as_deref(), Some("sun:04:00-sun:04:30"));
+        assert_eq!(options.backup_window.as_deref(), Some("16:00-16:30"));
+        let both = [
+            ("PREFERRED_MAINTENANCE_WINDOW", "sun:04:00-sun:04:30"),
+            ("PREFERRED_BACKUP_WINDOW", "04:00-05:00"),
+        ];
+        let error = Options::read(&environment(&both)).unwrap_err();
+        assert!(error.to_string().contains("overlaps"), "{error}");
+    }
+
+    #[test]
     fn storage_that_has_outgrown_its_limit_is_refused() {
         let limited = Options::read(&environment(&[("MAX_ALLOCATED_STORAGE", "110")])).unwrap();
         let unlimited = Options::read(&environment(&[])).unwrap();
@@ -243,6 +279,12 @@ mod tests {
             ("EXTRA_TAGS", "a=b,,c=d", "\"\" is not of the form Key=Value"),
             ("EXTRA_TAGS", "rds-replication:stack=mine", "the tag rds-replication:stack=mine is reserved"),
             ("EXTRA_TAGS", "to-be-deleted=True", "the tag to-be-deleted=True is reserved"),
+            ("EXTRA_TAGS", "team=R&D", "RDS would refuse the tag team=R&D: it has the character '&'"),
+            ("EXTRA_TAGS", "AWS:team=x", "the tag AWS:team=x is reserved"),
+            ("DB_PARAMETER_GROUP_NAME", "Orders", "\"Orders\" has upper case"),
+            ("OPTION_GROUP_NAME", "orderS", "\"orderS\" has upper case"),
+            ("PREFERRED_BACKUP_WINDOW", "02:00-02:10", "02:00-02:10 is 10 minutes long"),
+            ("PREFERRED_MAINTENANCE_WINDOW", "sun:24:00-sun:24:30", "\"sun:24:00-sun:24:30\" is not of"),
             ("PORT", "many", "\"many\" is not a whole number"),
             ("MULTI_AZ", "yes", "\"yes\" is not true or false"),
         ] {

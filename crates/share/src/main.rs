@@ -5,8 +5,8 @@ async fn main() -> Result<(), lambda_task::Stop> {
     let environment = lambda_task::start();
     let aws = lambda_task::aws_config().await;
     let rds = aws_sdk_rds::Client::new(&aws);
-    lambda_task::serve(share::Config::read(&environment), async |config, input, _now| {
-        share::run(&rds, config, input).await
+    lambda_task::serve(share::Config::read(&environment), async |config, input, now| {
+        share::run(&rds, config, input, now).await
     })
     .await
 }

@@ -1,19 +1,22 @@
 //! `snapshot` makes the snapshot of this run exist, and says how far it is.
 //!
 //! Converges to: one manual snapshot `<SourceDBSnapshotName>-<replication id>` of the source database, tagged as
-//! this run's. It may run again at any time: it looks first, and what it finds with this run's tags is its own.
+//! this run's. It may run again at any time: it observes first, and what it finds with this run's tags is its own. The
+//! decision is [`replication::snapshotting`].
 //!
-//! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:CreateDBSnapshot`, `rds:AddTagsToResource`.
+//! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:CreateDBSnapshot`,
+//! `rds:AddTagsToResource`, `rds:DescribeAccountAttributes`.
 
 use aws_sdk_rds::Client;
-use lambda_task::{Environment, fault};
-use rds_access::Snapshot;
+use lambda_task::Environment;
+use rds_access::{Refusal, Snapshot};
+use replication::Error;
 use replication::contract::{Envelope, SourceDbSnapshot, SourceState, StageReport};
 use replication::lineage::Tags;
-use replication::naming::{self, InstanceIdentifier, ReplicationId, SnapshotIdentifier};
+use replication::naming::{self, InstanceIdentifier};
 use replication::pacing::{Stage, StageName};
-use replication::progress::Progress;
-use replication::{Error, ErrorName};
+use replication::quota;
+use replication::snapshotting::{Absent, Wanted};
 use time::OffsetDateTime;
 
 /// What the stack says.
@@ -39,7 +42,7 @@ impl Config {
     /// Reads the function's environment.
     ///
     /// # Errors
-    /// [`ErrorName::InvalidConfiguration`], naming the variable.
+    /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         Ok(Self {
             stack: environment.text("STACK_NAME")?,
@@ -54,8 +57,8 @@ impl Config {
 /// Looks for this run's snapshot and makes it if it is not there.
 ///
 /// # Errors
-/// `NotFound` (no such database), `InstanceNotReady` (the database waits for a person), `SnapshotFailed`,
-/// `NameTaken`, `QuotaExceeded`, `DeadlineExceeded`, or a fault of RDS.
+/// `NotFound` (no such database, or the snapshot was deleted), `InstanceNotReady` (the database waits for an operator),
+/// `SnapshotFailed`, `NameTaken`, `QuotaExceeded`, `DeadlineExceeded`, or a fault of RDS.
 pub async fn run(
     rds: &Client,
     config: &Config,
@@ -65,85 +68,75 @@ pub async fn run(
     let database = input.state.source_db_identifier.unwrap_or_else(|| config.source_database.clone());
     let id = input.execution.replication_id();
     let name = naming::source_snapshot(&config.snapshot_name, &id)?;
-    let started_at = input.state.source_db_snapshot.map_or(now, |earlier| earlier.stage.started_at);
-    let stage =
-        Stage { name: StageName::Snapshot, started_at, now, deadline_seconds: config.deadline_seconds };
-
-    match rds_access::snapshot(rds, name.as_str()).await? {
-        Some(found) => report(config, &id, &database, &stage, found),
-        None => create(rds, config, &id, &database, &stage, name).await,
+    let earlier = input.state.source_db_snapshot;
+    let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
+    let wanted = Wanted {
+        stack: &config.stack,
+        id: &id,
+        database: &database,
+        name: &name,
+        carries_source_tags: config.carry_source_tags,
+        stage: Stage {
+            name: StageName::Snapshot,
+            started_at,
+            now,
+            deadline_seconds: config.deadline_seconds,
+        },
+        unseen: earlier.as_ref().map_or(0, |earlier| earlier.stage.unseen),
+        was_there: earlier.as_ref().is_some_and(|earlier| earlier.arn.is_some()),
+    };
+    if let Some(found) = rds_access::snapshot(rds, name.as_str()).await? {
+        let stage = wanted.found(&found)?;
+        let known = (stage.unseen == 0).then_some(found);
+        return Ok(describe(config, &wanted, stage, known));
+    }
+    let instance = rds_access::instance(rds, &database).await?;
+    match wanted.absent(instance.as_ref())? {
+        // What an earlier poll has seen stays known while RDS does not show it.
+        Absent::Wait(stage) => Ok(SourceDbSnapshot {
+            arn: earlier.and_then(|earlier| earlier.arn),
+            ..describe(config, &wanted, stage, None)
+        }),
+        Absent::Create(tags) => create(rds, config, &wanted, &tags).await,
     }
 }
 
 async fn create(
     rds: &Client,
     config: &Config,
-    id: &ReplicationId,
-    database: &InstanceIdentifier,
-    stage: &Stage,
-    name: SnapshotIdentifier,
+    wanted: &Wanted<'_>,
+    tags: &Tags,
 ) -> Result<SourceDbSnapshot, Error> {
+    let Wanted { database, name, .. } = wanted;
     let doing = format!("snapshotting database {database} as {name}");
-    let Some(instance) = rds_access::instance(rds, database).await? else {
-        return Err(Error::new(ErrorName::NotFound, doing)
-            .because("there is no database of this name in this account and Region")
-            .advise("check the stack's SourceDBIdentifier, or the execution's input"));
-    };
-    match instance.status.source() {
-        Progress::Ready => {}
-        Progress::Pending => return not_started(stage, database, name, instance.status.as_str()),
-        Progress::Failed => {
-            return Err(Error::new(ErrorName::InstanceNotReady, doing)
-                .because(format!("the database is {}", instance.status))
-                .advise("bring it back to available, then start the execution again"));
+    let (stage, created) = match rds_access::create_snapshot(rds, database, name, tags).await {
+        Ok(Some(created)) => (wanted.made(&created)?, Some(created)),
+        // A concurrent call has created it, or the answer says nothing: the next poll sees it.
+        Ok(None) | Err(Refusal::AlreadyThere) => (wanted.not_yet("creating")?, None),
+        // The database became busy after it was observed.
+        Err(Refusal::NotNow(_)) => (wanted.not_yet("busy")?, None),
+        // The quota is full, or was when the call was made: what was pruned just before still counts for a while.
+        Err(Refusal::Quota(said)) => {
+            let full = quota::full(&doing, &said, rds_access::snapshot_quota(rds).await?);
+            (wanted.no_room(full)?, None)
         }
-    }
-    let mut tags = Tags::of_replication(&config.stack, id, database).named(name.as_str());
-    if config.carry_source_tags {
-        // The snapshot keeps them, so that every later look finds those of the moment of the snapshot.
-        tags = tags.over(&instance.tags);
-    }
-    let answer = rds
-        .create_db_snapshot()
-        .db_instance_identifier(database.as_str())
-        .db_snapshot_identifier(name.as_str())
-        .set_tags(Some(rds_access::to_rds_tags(&tags)))
-        .send()
-        .await;
-    match answer {
-        Ok(answer) => match answer.db_snapshot() {
-            Some(created) => report(config, id, database, stage, rds_access::read_snapshot(created)?),
-            None => not_started(stage, database, name, "creating"),
-        },
-        Err(error) => match error.as_service_error() {
-            // A twin of this call was quicker, or the database became busy since it was looked at: look again.
-            Some(e) if e.is_db_snapshot_already_exists_fault() => {
-                not_started(stage, database, name, "creating")
-            }
-            Some(e) if e.is_invalid_db_instance_state_fault() => not_started(stage, database, name, "busy"),
-            Some(e) if e.is_snapshot_quota_exceeded_fault() => {
-                Err(Error::new(ErrorName::QuotaExceeded, doing)
-                    .because(lambda_task::code_and_message(e))
-                    .advise("delete manual snapshots that nobody needs, or ask AWS for a larger quota"))
-            }
-            _ => Err(fault(doing, &error)),
-        },
-    }
+        Err(refused) => return Err(refused.into_error(doing)),
+    };
+    Ok(describe(config, wanted, stage, created))
 }
 
-/// The snapshot does not exist yet; the machine waits and asks again.
-fn not_started(
-    stage: &Stage,
-    database: &InstanceIdentifier,
-    name: SnapshotIdentifier,
-    status: &str,
-) -> Result<SourceDbSnapshot, Error> {
-    stage.check_deadline(&format!("database {database} to be ready for snapshot {name}"), status)?;
-    Ok(SourceDbSnapshot {
-        identifier: name,
+/// The stage's result: what is known of the snapshot, as far as it is there and known to be ours.
+fn describe(
+    config: &Config,
+    wanted: &Wanted<'_>,
+    stage: StageReport,
+    found: Option<Snapshot>,
+) -> SourceDbSnapshot {
+    let mut described = SourceDbSnapshot {
+        identifier: wanted.name.clone(),
         arn: None,
-        source_db_identifier: database.clone(),
-        stage: StageReport::pending(stage, status, None),
+        source_db_identifier: wanted.database.clone(),
+        stage,
         encrypted: false,
         kms_key_id: None,
         engine: None,
@@ -151,47 +144,18 @@ fn not_started(
         allocated_storage: None,
         snapshot_database_time: None,
         source_tags: Tags::default(),
-    })
-}
-
-fn report(
-    config: &Config,
-    id: &ReplicationId,
-    database: &InstanceIdentifier,
-    stage: &Stage,
-    found: Snapshot,
-) -> Result<SourceDbSnapshot, Error> {
-    let name = &found.identifier;
-    if !found.is_of_replication(&config.stack, id) || found.source_database != *database {
-        return Err(Error::new(ErrorName::NameTaken, format!("snapshotting database {database} as {name}"))
-            .because("a snapshot of this name exists and was not made by this run")
-            .advise("rename or delete it, or change the stack's SourceDBSnapshotName"));
-    }
-    let report = match found.status.progress() {
-        Progress::Ready => StageReport::available(stage, found.status.as_str()),
-        Progress::Pending => {
-            stage.check_deadline(&format!("snapshot {name}"), found.status.as_str())?;
-            StageReport::pending(stage, found.status.as_str(), found.percent_progress)
-        }
-        Progress::Failed => {
-            return Err(Error::new(ErrorName::SnapshotFailed, format!("waiting for snapshot {name}"))
-                .because(format!("it is {}", found.status))
-                .advise(
-                    "see the events of the database in the RDS console, then start the execution again",
-                ));
-        }
     };
-    Ok(SourceDbSnapshot {
-        arn: Some(found.arn),
-        source_db_identifier: database.clone(),
-        stage: report,
-        encrypted: found.encrypted,
-        kms_key_id: found.key_arn,
-        engine: found.engine,
-        engine_version: found.engine_version,
-        allocated_storage: found.allocated_storage,
-        snapshot_database_time: found.data_time,
-        source_tags: if config.carry_source_tags { found.tags.handed_on() } else { Tags::default() },
-        identifier: found.identifier,
-    })
+    if let Some(found) = found {
+        described.arn = Some(found.arn);
+        described.encrypted = found.encrypted;
+        described.kms_key_id = found.key_arn;
+        described.engine = found.engine;
+        described.engine_version = found.engine_version;
+        described.allocated_storage = found.allocated_storage;
+        described.snapshot_database_time = found.data_time;
+        if config.carry_source_tags {
+            described.source_tags = found.tags.handed_on();
+        }
+    }
+    described
 }

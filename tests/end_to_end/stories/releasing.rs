@@ -68,7 +68,8 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
     assert_eq!(pair.marked(), [1, 2]);
 
     let fourth = held_back(&pair, &pair.replicate());
-    assert_eq!(fourth["prune"]["deleted"], json!(["releasing-copy-1"]));
+    assert_eq!(fourth["room"]["deleted"], json!(["releasing-copy-1"]));
+    assert_eq!(fourth["prune"]["planned"], json!([]));
     assert_eq!(fourth["prune"]["left"][0]["identifier"], "releasing-copy-2");
     assert!(text(&fourth["prune"]["left"][0]["reason"]).contains("MaxDeletionsPerRun"));
     pair.wait_for_versions(&[2, 3, 4]);
@@ -86,7 +87,7 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
     b.available_snapshot("releasing-for-good");
 
     let fifth = held_back(&pair, &pair.replicate());
-    assert_eq!(fifth["prune"]["deleted"], json!(["releasing-copy-2"]));
+    assert_eq!(fifth["room"]["deleted"], json!(["releasing-copy-2"]));
     pair.wait_for_versions(&[3, 4, 5]);
     assert!(pair.current_copy().host.starts_with("releasing-copy-3."));
 
@@ -102,10 +103,10 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
         assert_eq!(decision["verdict"], "keep", "{decision}");
         assert!(text(&decision["reason"]).contains(because), "{decision}");
     };
-    kept("snapshots", &last_snapshots[0], "a person has made it");
-    kept("snapshots", "releasing-by-hand", "a person has made it");
-    kept("snapshots", "releasing-for-good", "a person has made it");
-    kept("instances", "investigation-1", "a person has made it");
+    kept("snapshots", &last_snapshots[0], "somebody else has made it");
+    kept("snapshots", "releasing-by-hand", "somebody else has made it");
+    kept("snapshots", "releasing-for-good", "somebody else has made it");
+    kept("instances", "investigation-1", "somebody else has made it");
     b.available_database("investigation-1");
 }
 

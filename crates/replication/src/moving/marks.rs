@@ -2,7 +2,7 @@
 
 use crate::lineage;
 use crate::observed::Instance;
-use crate::retention::{self, Verdict};
+use crate::retention::{self, InstanceRule, Verdict};
 
 use super::{Rules, SecretMove};
 
@@ -24,13 +24,10 @@ pub(super) fn changes<'a>(
     if done.is_some_and(|(host, passes)| host == live_host || passes >= MOST_PASSES) {
         return Vec::new();
     }
-    let database = target.tags.get(lineage::SOURCE_DATABASE);
-    let of_database: Vec<Instance> = instances
-        .iter()
-        .filter(|instance| instance.tags.get(lineage::SOURCE_DATABASE) == database)
-        .cloned()
-        .collect();
-    let plan = retention::plan_instances(&of_database, rules.stack, live_host, rules.older_to_keep);
+    let database = target.tags.get(lineage::SOURCE_DATABASE).and_then(|name| name.parse().ok());
+    let Some(database) = database else { return Vec::new() };
+    let rule = InstanceRule::new(rules.stack, &database, live_host, rules.older_to_keep);
+    let plan = retention::plan_instances(instances, &rule);
     let changes =
         plan.into_iter().filter(|decision| matches!(decision.verdict, Verdict::Mark | Verdict::Unmark));
     changes

@@ -1,29 +1,39 @@
 //! What stays, what is marked, what is deleted: one pure decision for instances and one for snapshots.
 //!
-//! What must hold for any names, versions, tags, states and settings, and is tested for arbitrary ones:
-//! nothing without our stack's tag appears in a plan; what the secret names stays; what is newer than the live
-//! version stays; the live version and `keep` older ones stay as long as they exist; the newest snapshot of each
-//! kind stays, because the next incremental copy needs it, and so does every one that the other account may still be
-//! copying; planning again after the plan was carried out changes nothing.
+//! What must hold for any names, versions, tags, states and settings, and is tested for arbitrary ones: nothing without
+//! our stack's tag, and nothing of another source database, appears in a plan; what the secret names stays; what holds
+//! newer data than the live version stays; the live version and `keep` older ones stay as long as they exist; the newest
+//! snapshot of each kind stays, because the next incremental copy needs it, and so does every one that the other account
+//! may still be copying, and what a running execution needs; planning again after the plan was carried out changes nothing.
 
+mod in_use;
 mod instances;
+mod moved_back;
+mod planning;
+#[cfg(test)]
+mod quota;
 mod snapshots;
 #[cfg(test)]
 pub(crate) mod testing;
+mod undeleted;
 
 use std::fmt;
 
 use serde::Serialize;
 
-pub use instances::{live_instance, plan_instances};
-pub use snapshots::{SnapshotRule, plan_snapshots};
+pub use in_use::InUse;
+pub use instances::{InstanceRule, live_instance, plan_instances};
+pub use moved_back::moved_back;
+pub use planning::{First, Planned, due, plan_deletions};
+pub use snapshots::{Sharing, SnapshotRule, plan_snapshots};
+pub use undeleted::{Undeleted, count_undeleted};
 
 /// What is to be done with one thing. Deleting takes two steps: `rotate-secret` sets and takes off marks, and `prune`
 /// deletes what it finds marked and superseded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
-    /// It stays, and carries no mark.
+    /// It stays, for good or as long as a running execution may need it.
     Keep,
     /// It stays, and a mark from earlier is taken off.
     Unmark,
@@ -42,7 +52,7 @@ pub struct Decision {
     pub identifier: String,
     /// What is to be done.
     pub verdict: Verdict,
-    /// Why, for a person.
+    /// Why, for operators.
     pub reason: String,
 }
 
@@ -60,7 +70,7 @@ impl fmt::Display for Decision {
 }
 
 /// The decision about a thing that has the stack's tags and another name than they say.
-fn of_a_person(identifier: &impl fmt::Display) -> Decision {
-    let reason = "it has our tags but was not made under this name, so a person has made it".to_owned();
+fn of_others(identifier: &impl fmt::Display) -> Decision {
+    let reason = "it has our tags but was not made under this name, so somebody else has made it".to_owned();
     Decision { identifier: identifier.to_string(), verdict: Verdict::Keep, reason }
 }

@@ -8,9 +8,13 @@ use crate::observed::{self, Instance, Snapshot};
 pub use crate::observed::testing::host;
 
 pub const STACK: &str = "destination";
+pub const DATABASE: &str = "orders";
 
 pub fn instance(name: &str, version: Version) -> Instance {
-    let tags = Tags::default().with(lineage::STACK, STACK).with(lineage::VERSION, version.to_string());
+    let tags = Tags::default()
+        .with(lineage::STACK, STACK)
+        .with(lineage::SOURCE_DATABASE, DATABASE)
+        .with(lineage::VERSION, version.to_string());
     observed::testing::instance(name, tags.named(name))
 }
 
@@ -25,7 +29,7 @@ pub fn snapshot(name: &str, id: &str, status: &str, copy: bool) -> Snapshot {
     let tags = Tags::default()
         .with(lineage::STACK, STACK)
         .with(lineage::REPLICATION_ID, id)
-        .with(lineage::SOURCE_DATABASE, "orders")
+        .with(lineage::SOURCE_DATABASE, DATABASE)
         .named(&name);
     let tags = if copy { tags.with(lineage::SOURCE_SNAPSHOT, "arn") } else { tags };
     observed::testing::snapshot(&name, status, tags)

@@ -1,0 +1,230 @@
+//! The snapshot of a run: whether it is to be made, and how far it is.
+
+use crate::contract::StageReport;
+use crate::lineage::Tags;
+use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotIdentifier};
+use crate::observed::{Instance, Snapshot};
+use crate::pacing::{Stage, UNSEEN_POLLS};
+use crate::progress::Progress;
+use crate::quota::ROOM_POLLS;
+use crate::{Error, ErrorName};
+
+/// The snapshot that is to exist.
+#[derive(Debug, Clone)]
+pub struct Wanted<'a> {
+    /// The stack that makes it.
+    pub stack: &'a str,
+    /// The replication it is for.
+    pub id: &'a ReplicationId,
+    /// The database it is of.
+    pub database: &'a InstanceIdentifier,
+    /// Its name.
+    pub name: &'a SnapshotIdentifier,
+    /// Whether it gets the tags of the database.
+    pub carries_source_tags: bool,
+    /// How the stage stands.
+    pub stage: Stage,
+    /// How many polls of this run have not seen what must be there.
+    pub unseen: u32,
+    /// Whether an earlier poll of this run has seen it.
+    pub was_there: bool,
+}
+
+/// What to do where the snapshot is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absent {
+    /// It is made, with these tags.
+    Create(Tags),
+    /// It cannot be made yet.
+    Wait(StageReport),
+}
+
+impl Wanted<'_> {
+    fn doing(&self) -> String {
+        format!("snapshotting database {} as {}", self.database, self.name)
+    }
+
+    /// Judges the snapshot of this name: ours and ready, ours and on its way, failed, or somebody else's.
+    ///
+    /// # Errors
+    /// [`ErrorName::NameTaken`], [`ErrorName::SnapshotFailed`], [`ErrorName::DeadlineExceeded`].
+    pub fn found(&self, found: &Snapshot) -> Result<StageReport, Error> {
+        if found.is_of_replication(self.stack, self.id) && found.source_database == *self.database {
+            return self.made(found);
+        }
+        let is_readable = !found.tags.is_empty() || found.source_database != *self.database;
+        if !is_readable && self.unseen < UNSEEN_POLLS {
+            return self.unseen(found.status.as_str());
+        }
+        let because = if is_readable {
+            "a snapshot of this name exists and was not made by this run"
+        } else {
+            "a snapshot of this name exists, and RDS shows no tags of it that say whether this run has made it"
+        };
+        Err(Error::new(ErrorName::NameTaken, self.doing())
+            .because(because)
+            .advise("rename or delete it, or change the stack's SourceDBSnapshotName"))
+    }
+
+    /// Judges the snapshot that this run has made.
+    ///
+    /// # Errors
+    /// [`ErrorName::SnapshotFailed`], [`ErrorName::DeadlineExceeded`].
+    pub fn made(&self, made: &Snapshot) -> Result<StageReport, Error> {
+        let status = made.status.as_str();
+        match made.status.progress() {
+            Progress::Ready => Ok(StageReport::available(&self.stage, status)),
+            Progress::Pending => {
+                self.stage.check_deadline(&format!("snapshot {}", self.name), status)?;
+                Ok(StageReport::pending(&self.stage, status, made.percent_progress))
+            }
+            Progress::Failed => {
+                Err(Error::new(ErrorName::SnapshotFailed, format!("waiting for snapshot {}", self.name))
+                    .because(format!("it is {status}"))
+                    .advise(
+                        "see the events of the database in the RDS console, then start the execution again",
+                    ))
+            }
+        }
+    }
+
+    /// Decides what to do where there is no snapshot of this name.
+    ///
+    /// # Errors
+    /// [`ErrorName::NotFound`] (no such database, or the snapshot was deleted), [`ErrorName::InstanceNotReady`],
+    /// [`ErrorName::DeadlineExceeded`].
+    pub fn absent(&self, database: Option<&Instance>) -> Result<Absent, Error> {
+        // A run makes one snapshot: what it has seen before is not shown at the moment, or somebody has deleted it.
+        if self.was_there {
+            if self.unseen < UNSEEN_POLLS {
+                return self.unseen("not shown").map(Absent::Wait);
+            }
+            return Err(Error::new(ErrorName::NotFound, format!("waiting for snapshot {}", self.name))
+                .because("it was there and is gone")
+                .advise("start a new execution"));
+        }
+        let Some(database) = database else {
+            return Err(Error::new(ErrorName::NotFound, self.doing())
+                .because("there is no database of this name in this account and Region")
+                .advise("check the stack's SourceDBIdentifier, or the execution's input"));
+        };
+        match database.status.source() {
+            Progress::Ready => {
+                let tags = Tags::of_replication(self.stack, self.id, self.database).named(self.name.as_str());
+                // The snapshot keeps them, so that every later poll finds those of the moment of the snapshot.
+                Ok(Absent::Create(if self.carries_source_tags { tags.over(&database.tags) } else { tags }))
+            }
+            Progress::Pending => self.not_yet(database.status.as_str()).map(Absent::Wait),
+            Progress::Failed => Err(Error::new(ErrorName::InstanceNotReady, self.doing())
+                .because(format!("the database is {}", database.status))
+                .advise("bring it back to available, then start the execution again")),
+        }
+    }
+
+    /// The report of a snapshot that is not there yet.
+    ///
+    /// # Errors
+    /// [`ErrorName::DeadlineExceeded`].
+    pub fn not_yet(&self, status: &str) -> Result<StageReport, Error> {
+        let waiting_for = format!("database {} to be ready for snapshot {}", self.database, self.name);
+        self.stage.check_deadline(&waiting_for, status)?;
+        Ok(StageReport::pending(&self.stage, status, None))
+    }
+
+    /// The report while a full quota may still count what was pruned; the error once that has had its time.
+    ///
+    /// # Errors
+    /// The error that was given.
+    pub fn no_room(&self, full: Error) -> Result<StageReport, Error> {
+        if self.unseen < ROOM_POLLS { self.unseen("waiting for room") } else { Err(full) }
+    }
+
+    fn unseen(&self, status: &str) -> Result<StageReport, Error> {
+        self.stage.check_deadline(&format!("snapshot {}", self.name), status)?;
+        Ok(StageReport::unseen(&self.stage, status, self.unseen + 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::contract::Status;
+    use crate::lineage;
+    use crate::observed::testing::{instance, snapshot};
+    use crate::pacing::StageName;
+
+    const NAME: &str = "nightly-20261122t103400z-1f2e3d";
+
+    fn with_wanted<T>(unseen: u32, was_there: bool, then: impl FnOnce(&Wanted<'_>) -> T) -> T {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let stage = Stage { name: StageName::Snapshot, started_at: now, now, deadline_seconds: 600 };
+        then(&Wanted {
+            stack: "stack",
+            id: &"20261122t103400z-1f2e3d".parse().unwrap(),
+            database: &"orders".parse().unwrap(),
+            name: &NAME.parse().unwrap(),
+            carries_source_tags: true,
+            stage,
+            unseen,
+            was_there,
+        })
+    }
+
+    fn found(status: &str, tags: Tags, unseen: u32) -> Result<(Status, u32), ErrorName> {
+        let report = with_wanted(unseen, false, |wanted| wanted.found(&snapshot(NAME, status, tags)));
+        report.map(|report| (report.status, report.unseen)).map_err(|error| error.name())
+    }
+
+    fn ours() -> Tags {
+        let id = "20261122t103400z-1f2e3d".parse().unwrap();
+        Tags::of_replication("stack", &id, &"orders".parse().unwrap()).named(NAME)
+    }
+
+    /// > What a call has just made is ours, whatever its answer lacks; what is found is ours by its tags.
+    #[test]
+    fn what_was_just_made_is_not_judged_by_its_tags() {
+        let made = with_wanted(0, false, |wanted| wanted.made(&snapshot(NAME, "creating", Tags::default())));
+        assert_eq!(made.unwrap().status, Status::NotAvailable);
+        for (status, tags, unseen, expected) in [
+            ("available", ours(), 0, Ok((Status::Available, 0))),
+            ("creating", ours(), 7, Ok((Status::NotAvailable, 0))),
+            ("failed", ours(), 0, Err(ErrorName::SnapshotFailed)),
+            ("available", ours().with(lineage::STACK, "another"), 0, Err(ErrorName::NameTaken)),
+            ("available", Tags::default(), 0, Ok((Status::NotAvailable, 1))),
+            ("available", Tags::default(), UNSEEN_POLLS, Err(ErrorName::NameTaken)),
+        ] {
+            assert_eq!(found(status, tags, unseen), expected, "{status} {unseen}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_is_made_once_and_of_a_database_that_is_ready() {
+        let database = |status: &str| Instance {
+            status: status.into(),
+            ..instance("orders", Tags::default().with("team", "data"))
+        };
+        let absent = |database: Option<Instance>, was_there: bool, unseen: u32| {
+            with_wanted(unseen, was_there, |wanted| wanted.absent(database.as_ref()))
+                .map_err(|error| error.name())
+        };
+        assert_eq!(
+            absent(Some(database("available")), false, 0),
+            Ok(Absent::Create(ours().with("team", "data")))
+        );
+        assert!(matches!(absent(Some(database("modifying")), false, 0), Ok(Absent::Wait(_))));
+        assert_eq!(absent(Some(database("stopped")), false, 0), Err(ErrorName::InstanceNotReady));
+        assert_eq!(absent(None, false, 0), Err(ErrorName::NotFound));
+        assert!(matches!(absent(Some(database("available")), true, 0), Ok(Absent::Wait(_))));
+        assert_eq!(absent(Some(database("available")), true, UNSEEN_POLLS), Err(ErrorName::NotFound));
+    }
+
+    #[test]
+    fn a_full_quota_is_given_time_for_what_was_pruned() {
+        let full = Error::new(ErrorName::QuotaExceeded, "snapshotting");
+        let no_room = |unseen| with_wanted(unseen, false, |wanted| wanted.no_room(full.clone()));
+        assert_eq!(no_room(0).unwrap().unseen, 1);
+        assert_eq!(no_room(ROOM_POLLS).unwrap_err(), full);
+    }
+}

@@ -1,0 +1,144 @@
+//! What is done to an instance that is there, before readers come, and to the snapshot it was restored from.
+
+use rds_access::Instance;
+use rds_access::restoring::{self, Modifying};
+use replication::contract::{DbInstance, LeftOut, StageReport, Status};
+use replication::lineage::{self, Tags};
+use replication::naming::SnapshotArn;
+use replication::pacing::{INTENT_WAIT_SECONDS, UNSEEN_POLLS};
+use replication::restore::{self, Change, Finish, RestoredBy};
+use replication::{Error, ErrorName};
+
+use crate::Poll;
+
+impl Poll<'_> {
+    /// Reports how far the instance is, after one effect if there is one left.
+    pub(crate) async fn follow(
+        &self,
+        instance: &Instance,
+        restored_by: Option<&RestoredBy>,
+    ) -> Result<DbInstance, Error> {
+        let Poll { rds, config, earlier, stage, .. } = self;
+        let progress = restore::progress(instance, *earlier, restored_by.is_some(), stage)?;
+        let is_usable = progress.status == Status::Available;
+        let report = self.describe(instance, restored_by, progress)?;
+        let wanted = &config.options.after;
+        match restore::finish(instance, restored_by, is_usable, wanted, *earlier) {
+            Finish::Wait | Finish::Done => Ok(report),
+            Finish::Seal(tags) => {
+                // Whether it is written is seen by the next poll.
+                match restoring::add_tags(rds, &instance.arn, &tags).await {
+                    Ok(_) => Ok(self.pending(report, instance.status.as_str())),
+                    Err(error) => self.not_sealed(report, error),
+                }
+            }
+            Finish::AwaitChange(change, polls) => {
+                self.check_change(instance, &change, "not shown yet")?;
+                let stage = StageReport::unseen(stage, instance.status.as_str(), polls);
+                Ok(DbInstance { changing: Some(change.parameter().to_owned()), stage, ..report })
+            }
+            Finish::Change(change) => self.change(instance, &change, report).await,
+            Finish::NoteVersion(snapshot) => {
+                self.note_version(snapshot, &report).await?;
+                Ok(report)
+            }
+        }
+    }
+
+    fn describe(
+        &self,
+        instance: &Instance,
+        restored_by: Option<&RestoredBy>,
+        stage: StageReport,
+    ) -> Result<DbInstance, Error> {
+        let name = &instance.identifier;
+        let version = instance.tags.version().ok_or_else(|| {
+            Error::new(ErrorName::RestoreFailed, format!("looking at database {name}"))
+                .because(format!("its tag {} is missing or no number", lineage::VERSION))
+                .advise("put the tag back, or delete the database and start the source execution again")
+        })?;
+        let mut left_out = match restored_by {
+            Some(RestoredBy::Replication(_)) => {
+                self.config.options.left_out(&instance.tags, self.source_tags)
+            }
+            _ => vec![],
+        };
+        let of_rds = self.earlier.iter().flat_map(|earlier| &earlier.left_out);
+        for one in of_rds.filter(|one| Change::PARAMETERS.contains(&one.what.as_str())) {
+            left_out.push(one.clone());
+        }
+        Ok(DbInstance {
+            identifier: name.clone(),
+            version,
+            restored_version: instance.tags.restored_version(),
+            host: instance.host.clone(),
+            chosen: false,
+            changing: None,
+            left_out,
+            stage,
+        })
+    }
+
+    /// Asks RDS for one change. One that it refuses is reported and does not end the run, because the instance is there
+    /// and is otherwise as it should be.
+    async fn change(
+        &self,
+        instance: &Instance,
+        change: &Change,
+        report: DbInstance,
+    ) -> Result<DbInstance, Error> {
+        let request = self.rds.modify_db_instance();
+        let request = match change {
+            Change::MaxAllocatedStorage(most) => request.max_allocated_storage(*most),
+            Change::MaintenanceWindow(window) => request.preferred_maintenance_window(window),
+        };
+        let parameter = change.parameter().to_owned();
+        match restoring::modify_instance(request, &instance.identifier).await? {
+            Modifying::Accepted => {
+                let changing = Some(parameter);
+                Ok(DbInstance { changing, ..self.pending(report, "modifying") })
+            }
+            Modifying::NotNow(said) => {
+                self.check_change(instance, change, &said)?;
+                Ok(self.pending(report, &said))
+            }
+            Modifying::Refused(because) => {
+                let mut report = self.pending(report, instance.status.as_str());
+                report.left_out.push(LeftOut { what: parameter, because });
+                report.stage.wait_seconds = INTENT_WAIT_SECONDS;
+                Ok(report)
+            }
+        }
+    }
+
+    /// IAM judges by the tags of the instance, which it may not know yet when RDS has just given them.
+    fn not_sealed(&self, report: DbInstance, error: Error) -> Result<DbInstance, Error> {
+        let polls = self.earlier.map_or(0, |earlier| earlier.stage.unseen) + 1;
+        if error.name() != ErrorName::AccessDenied || polls > UNSEEN_POLLS {
+            return Err(error);
+        }
+        let stage = StageReport::unseen(&self.stage, &report.stage.rds_status, polls);
+        Ok(DbInstance { stage, ..report })
+    }
+
+    fn check_change(&self, instance: &Instance, change: &Change, status: &str) -> Result<(), Error> {
+        let waiting_for = format!("database {} to take {}", instance.identifier, change.parameter());
+        self.stage.check_deadline(&waiting_for, status)
+    }
+
+    fn pending(&self, report: DbInstance, status: &str) -> DbInstance {
+        DbInstance { stage: StageReport::pending(&self.stage, status, None), ..report }
+    }
+
+    /// Writes the version on the snapshot that it was restored from, so that one can go back to the version when its
+    /// instance is gone.
+    async fn note_version(&self, snapshot: &SnapshotArn, restored: &DbInstance) -> Result<(), Error> {
+        let tags = Tags::default().with(lineage::VERSION, restored.version.to_string());
+        match restoring::add_tags(self.rds, &snapshot.to_string(), &tags).await {
+            Ok(_) => Ok(()),
+            // Without the snapshot there is nothing to go back to.
+            Err(_) if rds_access::snapshot_is_gone(self.rds, snapshot.identifier.as_str()).await => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
