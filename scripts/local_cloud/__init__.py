@@ -75,7 +75,7 @@ ARNs: "principal", "resource". It hits the "nth" matching call (1) and so many "
 The last three add up, also with one of the others.
 
     switch                  default       what it says
-    availableFlaps          true          after a restore: available, flapStatus, available (timing: flapSeconds, 0.3)
+    availableFlaps          true          after a restore: available, flapStatus, available (timing: flapSeconds, 5 s times wait_scale)
     flapStatus              "modifying"
     snapshotDatabaseTime    false         whether snapshots have a SnapshotDatabaseTime
     backupWindow            "random"      the backup window where none is chosen, also after a restore; or one for tests

@@ -29,6 +29,9 @@ SECRET_ACCESS_KEY = "local-cloud"
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "target" / "tools"
 START_DEADLINE_SECONDS = 60
+# How long a restored instance is available before it is busy once more, before `wait_scale`: shorter than the shortest
+# time between two polls of a state machine.
+FLAP_SECONDS = 5
 
 
 class LocalCloudError(Exception):
@@ -175,7 +178,7 @@ def launch(
         if with_rds:
             command = [str(emulator or emulator_binary()), "--listen", f"127.0.0.1:{rds_port}"]
             command += ["--data-dir", str(directory / "rds"), "--cloud-url", url]
-            command += ["--postgres-bin", postgres_bin(), *emulator_arguments]
+            command += ["--postgres-bin", postgres_bin(), "--flap-seconds", str(FLAP_SECONDS * wait_scale), *emulator_arguments]
             state["rds"] = _start(directory, "rds", command, environment, rds_url)
             _write_state(directory, state)
             _wait_until_healthy(state["rds"], "/_emulator/health")

@@ -1,5 +1,6 @@
 //! Rollbacks that are repeated, killed and doubled, and that meet a replication, a deletion or a version that is not there.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use aws_sdk_sfn::types::ExecutionStatus;
@@ -214,52 +215,63 @@ fn with_prune_held_at(
     lane.clean_run(Machine::Destination)
 }
 
-/// The rollback has seen its version for the last time, and the call that moves the secret is held up until the version is
-/// gone: a replication has superseded it, and the secret has moved meanwhile; or somebody has deleted it by hand.
+/// The rollback has seen its version for the last time, and the call that moves the secret is held up. Meanwhile a
+/// replication supersedes the version and moves the secret: it deletes nothing while the rollback runs, and the rollback
+/// decides again and does as it is told. Then an operator deletes the version by hand.
+///
+/// > While a rollback runs, no replication deletes what it may go to.
 ///
 /// > A rollback whose version is deleted at the very moment at which the secret moves fails, and the secret is taken back
 /// > at once.
 fn a_version_is_deleted_while_the_secret_moves_to_it(lane: &Lane<'_>) -> Result<(), String> {
     let superseded = |_: &InstanceIdentifier| {
         let replication = lane.finish(lane.start(Machine::Destination), || {});
-        replication.ended.require_success().map(|()| replication.started.id.to_string())
+        replication.ended.require_success()
     };
-    deleted_while_the_secret_moves(lane, &superseded)?;
+    let (rollback, version) = while_the_secret_moves(lane, &superseded)?;
+    rollback.ended.require_success()?;
+    require(lane.live()?.identifier == version, || {
+        format!("the secret names {}, not {version}", lane.pointer().host)
+    })?;
+    lane.check_readers()?;
+
+    let before = RefCell::new(String::new());
     let by_hand = |version: &InstanceIdentifier| {
+        *before.borrow_mut() = lane.live_replication()?;
         lane.destination.delete_instance(version.as_str());
-        lane.live_replication()
+        Ok(())
     };
-    deleted_while_the_secret_moves(lane, &by_hand)?;
+    let (rollback, _) = while_the_secret_moves(lane, &by_hand)?;
+    let Ended::Failure(execution) = &rollback.ended else {
+        return Err(format!("it ended {:?}", rollback.ended));
+    };
+    lane.check_name(execution)?;
+    require(lane.live_replication()? == before.into_inner(), || {
+        format!("the secret names {}, not what is to be live", lane.pointer().host)
+    })?;
+    lane.check_readers()?;
     lane.clean_run(Machine::Destination)
 }
 
-/// `delete` brings the deletion about and says which replication is to be live in the end.
-fn deleted_while_the_secret_moves(
+/// A rollback to the oldest version, in which something happens while the secret is about to move; and that version.
+fn while_the_secret_moves(
     lane: &Lane<'_>,
-    delete: &dyn Fn(&InstanceIdentifier) -> Result<String, String>,
-) -> Result<(), String> {
+    something: &dyn Fn(&InstanceIdentifier) -> Result<(), String>,
+) -> Result<(Run, InstanceIdentifier), String> {
     lane.clean_run(Machine::Destination)?;
     let oldest = lane.own_instances().into_iter().min_by_key(|one| one.tags.version()).ok_or("no copy")?;
     let goal = Goal::of(&oldest.tags).ok_or("the oldest copy has no version")?;
     let hold = hold(lane, "RotateSecret", "secretsmanager", "UpdateSecretVersionStage");
     let rollback = lane.start_rollback(Machine::Rollback, goal);
     wait_for("the rollback is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
-    let expected = delete(&oldest.identifier)?;
+    something(&oldest.identifier)?;
     // Nobody watches the secret meanwhile: for a moment it names what is deleted.
     let execution = lane.execution_of(Machine::Rollback, &rollback);
     wait_for("the rollback ends", SETTLE_LIMIT, || {
         lane.destination.execution(&execution).filter(|found| found.status != ExecutionStatus::Running)
     });
     lane.switches.take_back(&hold);
-    let rollback = lane.finish(rollback, || {});
-    let Ended::Failure(execution) = &rollback.ended else {
-        return Err(format!("it ended {:?}", rollback.ended));
-    };
-    lane.check_name(execution)?;
-    require(lane.live_replication()? == expected, || {
-        format!("the secret names {}, not what is to be live", lane.pointer().host)
-    })?;
-    lane.check_readers()
+    Ok((lane.finish(rollback, || {}), oldest.identifier))
 }
 
 /// The call that moves the secret is held up: an operator edits the secret, and a newer version goes live. What was decided

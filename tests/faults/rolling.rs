@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rds_access::Instance;
 use replication::lineage::{self, Tags};
 use replication::naming::{ReplicationId, Version};
+use replication::progress::Restored;
 use replication::retention::{self, InstanceRule, Verdict};
 use serde_json::{Value, json};
 
@@ -76,7 +77,7 @@ impl Lane<'_> {
         } else {
             let others = self.own_instances().into_iter().filter(|one| one.identifier != live.identifier);
             others
-                .filter(|one| one.status.as_str() == "available")
+                .filter(|one| one.status.restored() == Restored::Usable)
                 .filter_map(|one| Goal::of(&one.tags))
                 .collect()
         };
@@ -108,18 +109,18 @@ impl Lane<'_> {
         let live = self.live().ok()?.tags.version()?;
         let snapshots = self.destination.snapshots(&self.stack(Machine::Rollback)).into_iter();
         let of_snapshots = snapshots.filter_map(|snapshot| snapshot.tags.version());
-        let instances =
-            self.own_instances().into_iter().filter(|instance| instance.status.as_str() == "available");
+        let instances = self
+            .own_instances()
+            .into_iter()
+            .filter(|instance| instance.status.restored() == Restored::Usable);
         let of_instances = instances.filter_map(|instance| instance.tags.version());
         of_snapshots.chain(of_instances).filter(|version| *version < live).max()
     }
 
-    /// The highest version that the stack has ever given to what is still there.
+    /// The highest version that an instance has. The next run may first delete the snapshot of a higher one that never
+    /// went live, and then its number is free again.
     pub fn highest_version(&self) -> Version {
-        let snapshots = self.destination.snapshots(&self.stack(Machine::Destination)).into_iter();
-        let of_snapshots = snapshots.filter_map(|snapshot| snapshot.tags.version());
-        let of_instances = self.own_instances().into_iter().filter_map(|instance| instance.tags.version());
-        of_snapshots.chain(of_instances).max().unwrap_or(0)
+        self.own_instances().into_iter().filter_map(|instance| instance.tags.version()).max().unwrap_or(0)
     }
 
     /// What must hold after a rollback that has succeeded: one instance holds the version, the secret has moved to it in
@@ -127,7 +128,7 @@ impl Lane<'_> {
     pub fn check_rolled_back(&self, run: &Started, rollback: &Rollback) -> Result<(), String> {
         let version = rollback.goal.version;
         let instances = self.own_instances();
-        let usable = instances.iter().filter(|one| one.status.as_str() == "available");
+        let usable = instances.iter().filter(|one| one.status.restored() == Restored::Usable);
         let holders: Vec<&Instance> = usable.filter(|one| holds(one, version)).collect();
         let &[holder] = holders.as_slice() else {
             return Err(format!("not one instance holds version {version}, but {}", holders.len()));

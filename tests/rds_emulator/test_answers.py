@@ -194,7 +194,7 @@ def test_available_flaps_after_a_restore(a: Account, plain_snapshot: str, admin:
     admin.timing(restoreSeconds=0.3, flapSeconds=0.4, backingUpSeconds=0.4)
     admin.switches(availableFlaps=True, flapStatus="rebooting")
     a.restore("flapping", plain_snapshot)
-    expected = ["creating", "backing-up", "available", "rebooting", "available"]
+    expected = ["creating", "available", "rebooting", "backing-up", "available"]
     assert statuses(a, "flapping", 5) == [(status, status != "creating") for status in expected]
     a.drop("flapping")
     a.until_gone("flapping")

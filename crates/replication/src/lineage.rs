@@ -35,14 +35,18 @@ pub const UNDELETED: &str = "rds-replication:undeleted";
 /// Marks what the next prune may delete; the name and value are those of the original.
 pub const DELETION_MARK: (&str, &str) = ("to-be-deleted", "True");
 
+/// On a version that the secret has named: it has served readers, so it is no leftover of a run that failed.
+pub const PROMOTED: (&str, &str) = ("rds-replication:promoted", "True");
+
 /// How every key of ours begins.
 const OURS: &str = "rds-replication:";
 /// How keys and values begin that only AWS may set (API model, `Tag`).
 const OF_AWS: [&str; 2] = ["aws:", "rds:"];
 /// The most tags that a resource may have (RDS User Guide, "Tagging Amazon RDS resources").
 const MOST_TAGS: usize = 50;
-/// The tags that a thing gets after it was made: the deletion mark, its resource id, and how often its deletion failed.
-const LATER_TAGS: usize = 3;
+/// The tags that a thing gets after it was made: the deletion tag, its resource id, that it was live, and how often its
+/// deletion failed.
+const LATER_TAGS: usize = 4;
 /// The most characters of a tag's key.
 const LONGEST_TAG_KEY: usize = 128;
 /// The most characters of a tag's value.
@@ -206,6 +210,12 @@ impl Tags {
         })
     }
 
+    /// Whether the secret has named the version.
+    #[must_use]
+    pub fn are_promoted(&self) -> bool {
+        self.get(PROMOTED.0) == Some(PROMOTED.1)
+    }
+
     /// Whether the thing is marked for deletion.
     #[must_use]
     pub fn are_marked(&self) -> bool {
@@ -279,10 +289,10 @@ mod tests {
         assert_eq!(both, Tags::default().with(STACK, "ours").with("owner", "us").with("team", "data"));
         let many: Tags = (0..60).map(|n| (format!("key{n:02}"), "v")).collect();
         let most = Tags::default().with(STACK, "ours").over(&many);
-        assert_eq!(most.iter().count(), 47, "three places are left for what comes later");
-        assert_eq!((most.get("key45"), most.get("key46")), (Some("v"), None));
+        assert_eq!(most.iter().count(), 46, "four places are left for what comes later");
+        assert_eq!((most.get("key44"), most.get("key45")), (Some("v"), None));
         let left_out: Vec<_> = most.left_out_of(&many).collect();
-        assert_eq!((left_out.len(), left_out[0].0.as_str()), (14, "key46"));
+        assert_eq!((left_out.len(), left_out[0].0.as_str()), (15, "key45"));
     }
 
     /// > A tag of the source database that RDS would refuse is left out and named, and does not fail the run.

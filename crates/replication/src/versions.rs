@@ -179,7 +179,8 @@ impl<'w> World<'w> {
         self.live_age(scope)?.data_time
     }
 
-    /// The restored instances of the scope that are newer than what is live, but for those of this replication.
+    /// The restored instances of the scope that are newer than what is live and that no run has made live, but for those
+    /// of this replication. What a rollback has left behind was live once.
     #[must_use]
     pub fn ahead(&self, scope: &Scope<'_>, this: &ReplicationId) -> Vec<&'w Instance> {
         let (live, live_age) = (self.live(scope), self.live_age(scope));
@@ -192,7 +193,9 @@ impl<'w> World<'w> {
             (Live::Gone(version), None) => instance.tags.version() > Some(*version),
             (Live::Instance(_), None) => false,
         };
-        let others = |instance: &&Instance| !instance.is_of_replication(scope.stack, this);
+        let others = |instance: &&Instance| {
+            !instance.tags.are_promoted() && !instance.is_of_replication(scope.stack, this)
+        };
         self.instances.iter().filter(|i| scope.owns(i)).filter(others).filter(|i| is_ahead(i)).collect()
     }
 
@@ -217,7 +220,11 @@ impl<'w> World<'w> {
             Live::Nothing => {
                 format!("the secret names no version of {}, and {} wait for it", scope.database, names.len())
             }
-            live => format!("{} versions of {} are newer than {live}", names.len(), scope.database),
+            live => format!(
+                "{} versions of {} are newer than {live} and were never live",
+                names.len(),
+                scope.database
+            ),
         };
         Err(Error::new(ErrorName::TooManyVersionsAhead, doing)
             .because(format!("{because}: {}", names.join(", ")))

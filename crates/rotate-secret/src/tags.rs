@@ -1,5 +1,5 @@
-//! Setting the deletion tag on what is superseded, so that the next prune may delete it. The decision is
-//! [`replication::retention`].
+//! Setting the deletion tag on what is superseded, so that the next prune may delete it, and the tag that says what was
+//! live. The decision is [`replication::moving`].
 
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_rds::config::http::HttpResponse;
@@ -7,9 +7,8 @@ use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_rds::types::Tag;
 use lambda_task::fault;
 use rds_access::Instance;
-use replication::lineage::DELETION_MARK;
-use replication::moving::Effect;
-use replication::retention::Verdict;
+use replication::lineage::{DELETION_MARK, PROMOTED};
+use replication::moving::{Effect, TagChange};
 use replication::{Error, ErrorName};
 
 /// What became of the change of a tag.
@@ -25,19 +24,21 @@ enum Change {
 /// Sets tags and takes them off. One that cannot be changed does not stop the rest.
 pub async fn carry_out(
     rds: &Rds,
-    changes: &[(Verdict, &Instance)],
+    changes: &[(TagChange, &Instance)],
     live_host: &str,
 ) -> Result<Effect, Error> {
     let (mut marked, mut unmarked, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-    for (verdict, instance) in changes {
-        let (outcome, done) = match verdict {
-            Verdict::Mark => (set(rds, instance).await, &mut marked),
-            _ => (take_off(rds, instance).await, &mut unmarked),
+    for (change, instance) in changes {
+        let outcome = match change {
+            TagChange::Supersede => set(rds, instance, DELETION_MARK).await,
+            TagChange::Keep => take_off(rds, instance).await,
+            TagChange::Promote => set(rds, instance, PROMOTED).await,
         };
-        match outcome {
-            Ok(Change::Done) => done.push(instance.identifier.to_string()),
-            Ok(Change::NotNow | Change::Gone) => {}
-            Err(error) => failed.push(error),
+        match (outcome, change) {
+            (Ok(Change::Done), TagChange::Supersede) => marked.push(instance.identifier.to_string()),
+            (Ok(Change::Done), TagChange::Keep) => unmarked.push(instance.identifier.to_string()),
+            (Ok(_), _) => {}
+            (Err(error), _) => failed.push(error),
         }
     }
     if let Some(retryable) = failed.iter().find(|error| error.name().is_retryable()) {
@@ -47,12 +48,9 @@ pub async fn carry_out(
         return Ok(Effect::Marked(marked, unmarked));
     }
     let texts: Vec<String> = failed.iter().map(ToString::to_string).collect();
-    Err(Error::new(
-        ErrorName::PruneIncomplete,
-        format!("setting deletion tags, after the secret names {live_host}"),
-    )
-    .because(texts.join("; "))
-    .advise("the secret is as it should be; mend what is named and the next run sets them"))
+    Err(Error::new(ErrorName::PruneIncomplete, format!("setting tags, after the secret names {live_host}"))
+        .because(texts.join("; "))
+        .advise("the secret is as it should be; mend what is named and the next run sets them"))
 }
 
 /// Takes the tag off one instance.
@@ -69,12 +67,11 @@ pub async fn clear(rds: &Rds, instance: &Instance) -> Result<Effect, Error> {
     }
 }
 
-async fn set(rds: &Rds, instance: &Instance) -> Result<Change, Error> {
-    let (key, value) = DELETION_MARK;
+async fn set(rds: &Rds, instance: &Instance, (key, value): (&str, &str)) -> Result<Change, Error> {
     let tag = Tag::builder().key(key).value(value).build();
     match rds.add_tags_to_resource().resource_name(&instance.arn).tags(tag).send().await {
         Ok(_) => Ok(Change::Done),
-        Err(error) => not_done(rds, instance, "setting the deletion tag of", &error).await,
+        Err(error) => not_done(rds, instance, &format!("setting the tag {key} of"), &error).await,
     }
 }
 

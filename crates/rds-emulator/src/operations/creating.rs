@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Call, ENCRYPT, Operation, add_instance, automated, new_resource_id};
 use crate::archive::Archive;
@@ -204,31 +205,38 @@ pub async fn hand_over(emulator: &Arc<Emulator>, born: Born, started: io::Result
     settle(emulator, &born, end_status).await;
 }
 
-/// Lets an instance whose server runs become `available`: with automated backups it is `backing-up` before, and a
-/// restored one may be busy once more after it.
+/// Lets an instance whose server runs become `available`: a restored one may be busy once more after it, and one with
+/// automated backups is `backing-up` for a while.
 async fn settle(emulator: &Arc<Emulator>, born: &Born, end_status: &str) {
     let (timing, switches) = (emulator.timing(), emulator.switches());
-    let job = born.job;
-    let backs_up = locked(&emulator.world).instance_in(&born.arn, job).is_some_and(|instance| {
-        let backs_up = instance.settings.number("BackupRetentionPeriod").is_some_and(|days| days > 0);
-        // What is given a status on order goes there directly.
-        if backs_up && end_status == "available" && timing.backing_up_seconds > 0.0 {
+    let backs_up = locked(&emulator.world)
+        .instance_in(&born.arn, born.job)
+        .is_some_and(|found| found.settings.number("BackupRetentionPeriod").is_some_and(|days| days > 0));
+    if backs_up && switches.automated_snapshots {
+        automated::begin(emulator, &born.arn, born.restored_from.as_ref());
+    }
+    // What is given a status on order goes there directly.
+    let is_usual = end_status == "available";
+    let backing_up = timing.duration(timing.backing_up_seconds, 0);
+    if is_usual && born.restored_from.is_some() && switches.available_flaps {
+        rest(emulator, &born.arn, born.job, end_status);
+        let flap = timing.duration(timing.flap_seconds, 0);
+        clock::sleep(flap).await;
+        if once_more(emulator, born, &switches.flap_status, flap).await && backs_up && !backing_up.is_zero() {
+            once_more(emulator, born, "backing-up", backing_up).await;
+        }
+        if let Some(instance) = locked(&emulator.world).instance_in(&born.arn, None) {
+            instance.is_settling = false;
+        }
+        return;
+    }
+    if is_usual && backs_up && !backing_up.is_zero() {
+        if let Some(instance) = locked(&emulator.world).instance_in(&born.arn, born.job) {
             instance.status = "backing-up".to_owned();
         }
-        backs_up
-    });
-    if backs_up {
-        if switches.automated_snapshots {
-            automated::begin(emulator, &born.arn, born.restored_from.as_ref());
-        }
-        if end_status == "available" {
-            clock::sleep(timing.duration(timing.backing_up_seconds, 0)).await;
-        }
+        clock::sleep(backing_up).await;
     }
-    rest(emulator, &born.arn, job, end_status);
-    if end_status == "available" && born.restored_from.is_some() && switches.available_flaps {
-        flap(emulator, born, &switches.flap_status).await;
-    }
+    rest(emulator, &born.arn, born.job, end_status);
 }
 
 /// Ends a job of an instance.
@@ -239,19 +247,17 @@ fn rest(emulator: &Emulator, arn: &Arn, job: Job, status: &str) {
     }
 }
 
-/// Makes an instance that has just become `available` busy once more, unless something else is done to it.
-async fn flap(emulator: &Emulator, born: &Born, status: &str) {
-    let timing = emulator.timing();
-    let pause = timing.duration(timing.flap_seconds, 0);
-    clock::sleep(pause).await;
+/// Makes an instance that has just become `available` busy once more, unless something else is done to it; whether it
+/// was.
+async fn once_more(emulator: &Emulator, born: &Born, status: &str, pause: Duration) -> bool {
     let job = {
         let mut world = locked(&emulator.world);
         let job = world.new_job();
         // An administrator's word, too, ends it.
-        let Some(instance) = world.instance_in(&born.arn, None) else { return };
+        let Some(instance) = world.instance_in(&born.arn, None) else { return false };
         let is_same = instance.resource_id == born.resource_id && instance.status == "available";
-        if !std::mem::take(&mut instance.is_settling) || !is_same {
-            return;
+        if !instance.is_settling || !is_same {
+            return false;
         }
         instance.status = status.to_owned();
         instance.job = job;
@@ -259,4 +265,5 @@ async fn flap(emulator: &Emulator, born: &Born, status: &str) {
     };
     clock::sleep(pause).await;
     rest(emulator, &born.arn, job, "available");
+    true
 }

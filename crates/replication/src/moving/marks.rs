@@ -1,4 +1,4 @@
-//! Which deletion tags are to be changed. The decision is [`crate::retention`].
+//! Which tags are to be changed because of what the secret names. What is superseded is [`crate::retention`]'s decision.
 
 use crate::lineage;
 use crate::observed::Instance;
@@ -6,10 +6,21 @@ use crate::retention::{self, InstanceRule, Verdict};
 
 use super::{Rules, SecretMove};
 
+/// What is to be done with the tags of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TagChange {
+    /// It is superseded: the deletion tag is set.
+    Supersede,
+    /// It stays: the deletion tag is taken off.
+    Keep,
+    /// It is live: the tag that says so is set.
+    Promote,
+}
+
 /// How often tags are set anew because the secret has moved meanwhile.
 const MOST_PASSES: u32 = 3;
 
-/// The instances whose deletion tag is to be set or taken off, because this host is live. They are of the database that
+/// The instances whose tags are to be changed, because this host is live. They are of the database that
 /// the run is about; what the stack holds of another stays as it is.
 ///
 /// Somebody else may move the secret while tags are set; then they are set anew, because they follow what it names.
@@ -19,7 +30,7 @@ pub(super) fn changes<'a>(
     instances: &'a [Instance],
     target: &Instance,
     live_host: &str,
-) -> Vec<(Verdict, &'a Instance)> {
+) -> Vec<(TagChange, &'a Instance)> {
     let done = earlier.and_then(|earlier| Some((earlier.marked_for.as_ref()?, earlier.again)));
     if done.is_some_and(|(host, passes)| host == live_host || passes >= MOST_PASSES) {
         return Vec::new();
@@ -30,12 +41,15 @@ pub(super) fn changes<'a>(
     };
     let rule = InstanceRule::new(rules.stack, &database, live_host, rules.older_to_keep);
     let plan = retention::plan_instances(instances, &rule);
-    let changes =
-        plan.into_iter().filter(|decision| matches!(decision.verdict, Verdict::Mark | Verdict::Unmark));
-    changes
-        .filter_map(|decision| {
-            let instance = instances.iter().find(|one| one.identifier.as_str() == decision.identifier)?;
-            Some((decision.verdict, instance))
-        })
-        .collect()
+    let changes = plan.into_iter().filter_map(|decision| {
+        let change = match decision.verdict {
+            Verdict::Mark => TagChange::Supersede,
+            Verdict::Unmark => TagChange::Keep,
+            Verdict::Keep | Verdict::Delete | Verdict::Later => return None,
+        };
+        Some((change, instances.iter().find(|one| one.identifier.as_str() == decision.identifier)?))
+    });
+    let live = retention::live_instance(instances, rules.stack, live_host);
+    let promoted = live.filter(|live| live.is_of_database(&database) && !live.tags.are_promoted());
+    changes.chain(promoted.map(|live| (TagChange::Promote, live))).collect()
 }

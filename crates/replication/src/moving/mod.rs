@@ -17,6 +17,7 @@ mod world;
 use std::fmt;
 
 pub use change::{Change, NewPassword};
+pub use marks::TagChange;
 pub use report::{Effect, Outcome, SecretMove};
 
 use crate::contract::{Purpose, VersionState};
@@ -24,7 +25,7 @@ use crate::observed::Instance;
 use crate::pacing::UNSEEN_POLLS;
 use crate::passwords::{Credentials, StoredPasswords};
 use crate::progress::Restored;
-use crate::retention::{self, Verdict};
+use crate::retention;
 use crate::secret::{Pointer, Version};
 use crate::{Error, ErrorName, lineage};
 
@@ -93,8 +94,8 @@ pub enum Step<'a> {
     Move(Change),
     /// Moves the secret back, because the instance is deleted; then the run ends with the error.
     TakeBack(Change, Error),
-    /// Sets deletion tags and takes them off, as it follows from what the secret names.
-    Mark(Vec<(Verdict, &'a Instance)>, String),
+    /// Changes tags, as it follows from what the secret names.
+    Mark(Vec<(TagChange, &'a Instance)>, String),
 }
 
 impl fmt::Display for Decision<'_> {
@@ -111,7 +112,7 @@ impl fmt::Display for Decision<'_> {
             }
             Step::TakeBack(change, _) => write!(f, "move the secret back as version {}", change.id),
             Step::Mark(changes, host) => {
-                write!(f, "change the deletion tags of {} for {host}", changes.len())
+                write!(f, "change the tags of {} for {host}", changes.len())
             }
         }?;
         write!(f, ": {}", self.reason)

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::pacing::Stage;
 use crate::contract::{StageReport, is_zero};
+use crate::pacing::Stage;
 use crate::secret::Pointer;
 use crate::{Error, ErrorName};
 

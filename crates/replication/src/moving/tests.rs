@@ -23,6 +23,7 @@ fn of_database(database: &str, version: u32, status: &str, id: &str) -> Instance
     let name = format!("copy3-{version}");
     let tags = Tags::of_replication("stack", &id.parse().unwrap(), &database.parse().unwrap())
         .with(lineage::VERSION, version.to_string())
+        .with(lineage::PROMOTED.0, lineage::PROMOTED.1)
         .named(&name);
     Instance { status: status.into(), ..testing::instance(&name, tags) }
 }
@@ -403,6 +404,17 @@ fn marks_follow_what_is_live_of_the_database() {
     assert_eq!(decide(done(host(7), 1), 6), "mark copy3-3 copy3-2 for copy3-6.c1.example moved");
     assert_eq!(decide(done(host(7), 3), 6), "report moved");
     assert_eq!(decide(earlier("moved", &json!({})), 1), "report moved", "it names another database");
+}
+
+#[test]
+fn what_goes_live_is_known_to_have_been_live() {
+    let mut new = [instance(7, "available", OWN)];
+    let decide = |all: &[Instance]| {
+        Case::new(rollback(Value::Null), version("rds-replication-x", &host(7), "p"), all).decide().unwrap()
+    };
+    assert_eq!(decide(&new), "report alreadyMoved");
+    new[0].tags = new[0].tags.iter().filter(|(key, _)| *key != lineage::PROMOTED.0).collect();
+    assert_eq!(decide(&new), "mark copy3-7 for copy3-7.c1.example alreadyMoved");
 }
 
 #[test]

@@ -33,6 +33,7 @@ fn instance(version: u32) -> Instance {
     let id = format!("20261122t0{hour}3400z-aaaaaa");
     let tags = Tags::of_replication(STACK, &id.parse().unwrap(), &"orders".parse().unwrap())
         .with(lineage::VERSION, version.to_string())
+        .with(lineage::PROMOTED.0, lineage::PROMOTED.1)
         .named(&name(version));
     testing::instance(&name(version), tags)
 }
@@ -273,8 +274,8 @@ impl World {
             Step::Move(change) => self.swap(run, change)?,
             Step::TakeBack(..) => return Err(TestCaseError::fail("nothing was deleted")),
             Step::Mark(changes, _) => {
-                for (verdict, one) in changes {
-                    self.tag(one, *verdict == Verdict::Mark);
+                for (change, one) in changes.iter().filter(|(change, _)| *change != TagChange::Promote) {
+                    self.tag(one, *change == TagChange::Supersede);
                 }
                 Effect::Marked(vec![], vec![])
             }

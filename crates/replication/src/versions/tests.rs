@@ -76,11 +76,19 @@ fn only_so_many_versions_are_newer_than_the_live_one() {
     assert!(check(&host(4), 20, 3).is_ok(), "5 and 6 are newer; 9 is late, 7 has the same data");
     let error = check(&host(4), 20, 2).unwrap_err();
     assert_eq!(error.name(), ErrorName::TooManyVersionsAhead);
-    for said in ["2 versions of orders are newer than the live version db-4: db-5, db-6", "MaxVersionsAhead"]
-    {
+    for said in [
+        "2 versions of orders are newer than the live version db-4 and were never live: db-5, db-6",
+        "MaxVersionsAhead",
+    ] {
         assert!(error.to_string().contains(said), "{error}");
     }
     assert!(check(&host(4), 6, 2).is_ok(), "what this replication has restored does not count");
+    let mut left_by_rollback = instances.clone();
+    left_by_rollback[1].tags =
+        left_by_rollback[1].tags.clone().with(crate::lineage::PROMOTED.0, crate::lineage::PROMOTED.1);
+    let live = host(4);
+    let after_rollback = world(&left_by_rollback, &[], &live);
+    assert!(after_rollback.check_ahead(&orders(), &id(20), 2, "copying").is_ok(), "5 was live once");
     assert!(check(&host(6), 20, 1).is_ok());
     assert!(check(&host(7), 20, 2).is_err(), "a rollback to 4 is as old as 4");
     let error = check("", 20, 5).unwrap_err();
