@@ -259,9 +259,12 @@ fn of_role(statement: &Statement<'_>) -> Vec<String> {
     let on_existing =
         !statement.condition("StringEquals", &format!("aws:ResourceTag/{}", lineage::STACK)).is_null();
     let keys = statement.condition("ForAllValues:StringEquals", "aws:TagKeys");
-    let harmless = TAGS_ON_EXISTING
-        .iter()
-        .any(|key| *keys == json!([key]) && (*key != SEAL || place.contains("RestoreRole")));
+    let is_harmless = |key: &Value| {
+        TAGS_ON_EXISTING
+            .iter()
+            .any(|known| *key == *known && (*known != SEAL || place.contains("RestoreRole")))
+    };
+    let harmless = keys.as_array().is_some_and(|keys| !keys.is_empty() && keys.iter().all(is_harmless));
     if (statement.does("rds:RemoveTags") || (statement.does("rds:AddTags") && on_existing)) && !harmless {
         problems.push(format!("{place} may change tags that say whose a thing is"));
     }
