@@ -66,6 +66,8 @@ fn a_message_is_late_and_a_newer_copy_is_live(lane: &Lane<'_>) -> Result<(), Str
         return Err(format!("an older copy replaced the newer {}", live.host));
     }
     lane.check_secret()?;
+    // What it may have restored is deleted, and its number is free again.
+    lane.settle()?;
     lane.clean_run(Machine::Destination)
 }
 

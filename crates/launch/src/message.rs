@@ -9,6 +9,7 @@ use replication::lineage::Tags;
 use replication::naming::ReplicationId;
 use replication::{Error, ErrorName};
 use serde_json::json;
+use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
 use crate::{Config, Notification};
@@ -20,6 +21,8 @@ const LONGEST_MESSAGE_BYTES: usize = 64 * 1024;
 /// How much later than its message a replication may have begun by its id: clocks differ a little, and no replication is
 /// announced before it has begun.
 const CLOCKS_DIFFER: Duration = Duration::minutes(10);
+/// RDS began in October 2009, so that no replication can have an id of an earlier time.
+const BEFORE_RDS: OffsetDateTime = datetime!(2009-10-01 00:00 UTC);
 
 /// What to do about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +115,9 @@ fn check_id(id: &ReplicationId, sent_at: OffsetDateTime) -> Result<(), String> {
         Some(started_at) if started_at > sent_at + CLOCKS_DIFFER => {
             Err(format!("its id {id} is of a later time than the message itself"))
         }
+        Some(started_at) if started_at < BEFORE_RDS => {
+            Err(format!("its id {id} is of a time before there was RDS"))
+        }
         Some(_) => Ok(()),
     }
 }
@@ -135,7 +141,6 @@ fn of_original(notification: &Notification, snapshot_arn: &str) -> Replication {
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
-    use time::macros::datetime;
 
     use super::*;
 
@@ -210,6 +215,7 @@ mod tests {
     fn an_id_that_no_replication_can_have_is_refused() {
         for (id, reason) in [
             ("99991231t235959z-abcdef", Some("is of a later time than the message itself")),
+            ("00000101t000000z-abcdef", Some("is of a time before there was RDS")),
             ("20261122t104401z-abcdef", Some("is of a later time than the message itself")),
             ("20261340t103400z-abcdef", Some("begins with no possible time")),
             ("20260230t103400z-abcdef", Some("begins with no possible time")),

@@ -20,7 +20,7 @@ use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::{AccountRole, Environment};
 use rds_access::{Instance, Snapshot};
-use replication::contract::{Execution, Outcome};
+use replication::contract::{Execution, Outcome, Status};
 use replication::lineage::{self, Tags};
 use replication::naming::InstanceIdentifier;
 use replication::retention::{self, Decision, First, InUse, InstanceRule, Planned, Sharing, SnapshotRule};
@@ -151,8 +151,13 @@ struct Moved {
 /// The result of an earlier call.
 #[derive(Debug, Clone, Deserialize)]
 struct Earlier {
+    status: Option<Status>,
     #[serde(default)]
     planned: Vec<Planned>,
+    #[serde(default)]
+    deleted: Vec<String>,
+    #[serde(default)]
+    left: Vec<Left>,
 }
 
 impl Input {
@@ -176,12 +181,22 @@ impl Input {
         earlier.as_ref().map(|earlier| earlier.planned.as_slice())
     }
 
-    /// How many deletions of this run were planned at the other place.
-    fn planned_elsewhere(&self) -> usize {
-        match self.place {
-            Place::Room => 0,
-            Place::Prune => self.state.room.as_ref().map_or(0, |room| room.planned.len()),
+    /// How many deletions this run may have made at the other place: those that it has made, or, where the answer was
+    /// lost, all that it had planned.
+    fn made_elsewhere(&self) -> usize {
+        match (self.place, &self.state.room) {
+            (Place::Prune, Some(room)) if room.status == Some(Status::Available) => room.deleted.len(),
+            (Place::Prune, Some(room)) => room.planned.len(),
+            _ => 0,
         }
+    }
+
+    /// What could not be deleted at the other place, before the run made anything.
+    fn refused_elsewhere(&self) -> Vec<Left> {
+        let room = self.state.room.as_ref().filter(|_| self.place == Place::Prune);
+        room.map_or_else(Vec::new, |room| {
+            room.left.iter().filter(|left| left.is_undeleted).cloned().collect()
+        })
     }
 }
 
@@ -208,6 +223,12 @@ impl World {
             Planned::Instance(name) => self.instance(name).is_none_or(Instance::is_leaving),
             Planned::Snapshot(name) => self.snapshot(name).is_none_or(|one| one.status.is_deleting()),
         }
+    }
+
+    /// Whether an earlier run could not delete a thing.
+    fn was_undeleted(&self, thing: &Planned) -> bool {
+        let tagged = self.tagged(thing.identifier());
+        tagged.is_some_and(|(_, tags)| tags.get(lineage::UNDELETED).is_some())
     }
 
     /// The ARN and the tags of a thing.
@@ -247,13 +268,17 @@ pub async fn run(
         Place::Room => First::Snapshots,
         Place::Prune => First::Instances,
     };
-    let due = retention::due(first, &world.about_instances, &world.about_snapshots);
+    let refused_before = input.refused_elsewhere();
+    let mut due = retention::due(first, &world.about_instances, &world.about_snapshots);
+    due.retain(|thing| refused_before.iter().all(|left| left.identifier != thing.identifier()));
+    // What earlier runs could not delete comes last, so that it does not keep the rest from going.
+    due.sort_by_key(|thing| world.was_undeleted(thing));
     let (planned, later): (Vec<Planned>, Vec<Planned>) = match input.planned() {
         Some(planned) => {
             let later = due.iter().filter(|thing| !planned.contains(thing)).cloned().collect();
             (planned.to_vec(), later)
         }
-        None => retention::plan_deletions(due.clone(), config.max_deletions, input.planned_elsewhere()),
+        None => retention::plan_deletions(due.clone(), config.max_deletions, input.made_elsewhere()),
     };
     let report =
         Pruned::of_plan(world.about_instances.clone(), world.about_snapshots.clone(), planned.clone());
@@ -277,6 +302,7 @@ pub async fn run(
     }
     report.leave_hindered();
     report.leave(&later, config.max_deletions);
+    report.left.extend(refused_before);
     if input.place == Place::Prune {
         if let Some(retryable) = failed {
             return Err(retryable);
@@ -447,8 +473,21 @@ mod tests {
         let planned = json!({"status": "NotAvailable", "planned": [{"instance": "a"}, {"snapshot": "b"}]});
         let state = json!({"room": planned});
         let at_the_end = input("prune", &state);
-        assert_eq!((at_the_end.planned(), at_the_end.planned_elsewhere()), (None, 2));
+        assert_eq!((at_the_end.planned(), at_the_end.made_elsewhere()), (None, 2));
         let before = input("room", &state);
-        assert_eq!((before.planned().map(<[Planned]>::len), before.planned_elsewhere()), (Some(2), 0));
+        assert_eq!((before.planned().map(<[Planned]>::len), before.made_elsewhere()), (Some(2), 0));
+    }
+
+    /// > What RDS refuses to delete does not use up what the run may delete, and is counted once in a run.
+    #[test]
+    fn what_was_refused_before_the_run_is_counted_at_its_end() {
+        let state = json!({"room": {"status": "Available", "planned": [{"instance": "a"}, {"snapshot": "b"}],
+            "deleted": ["b"], "left": [{"identifier": "a", "reason": "busy", "undeleted": true},
+                                       {"identifier": "c", "reason": "a later run deletes it"}]}});
+        let at_the_end = input("prune", &state);
+        assert_eq!(at_the_end.made_elsewhere(), 1);
+        let refused = at_the_end.refused_elsewhere();
+        assert_eq!(refused.iter().map(|left| left.identifier.as_str()).collect::<Vec<_>>(), ["a"]);
+        assert!(input("room", &state).refused_elsewhere().is_empty());
     }
 }

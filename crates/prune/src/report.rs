@@ -3,7 +3,7 @@
 use replication::Error;
 use replication::contract::Status;
 use replication::retention::{Decision, Planned, Verdict};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What was decided and done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,14 +32,14 @@ pub struct Pruned {
 }
 
 /// Something that a later run deletes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
     /// Its identifier.
     pub identifier: String,
     /// Why it stays for now.
     pub reason: String,
     /// Whether it could not be deleted, so that operators hear of it if that goes on.
-    #[serde(skip)]
+    #[serde(rename = "undeleted", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_undeleted: bool,
 }
 

@@ -143,11 +143,10 @@ impl ReplicationId {
     }
 }
 
-/// Whether a snapshot of ours has this name in the replication of this id: `<base>-<id>`, or the same with the ending of
+/// Whether a snapshot of ours would have this name in the replication of this id: `<base>-<id>`, or the same with the ending of
 /// an encrypted copy.
 #[must_use]
-pub fn is_snapshot_of(identifier: &SnapshotIdentifier, id: &str) -> bool {
-    let name = identifier.as_str();
+pub fn is_snapshot_name(name: &str, id: &str) -> bool {
     let of_snapshot = name.strip_suffix(COPY_ENDING).unwrap_or(name);
     of_snapshot.strip_suffix(id).is_some_and(|base| base.len() > 1 && base.ends_with('-'))
 }

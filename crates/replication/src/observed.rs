@@ -84,7 +84,12 @@ impl Instance {
     #[must_use]
     pub fn is_of_stack(&self, stack: &str) -> bool {
         let sealed_for = self.tags.get(lineage::RESOURCE_ID);
+        // A snapshot of ours that someone has restored under its own name.
+        let id = self.tags.get(lineage::REPLICATION_ID);
+        let is_named_like_snapshot =
+            id.is_some_and(|id| naming::is_snapshot_name(self.identifier.as_str(), id));
         self.tags.are_of_stack(stack, self.identifier.as_str())
+            && !is_named_like_snapshot
             && sealed_for.is_none_or(|sealed_for| self.resource_id.as_deref() == Some(sealed_for))
     }
 
@@ -115,13 +120,14 @@ impl Snapshot {
     }
 
     /// Whether the stack has made it: its tags say so under this name, and the name is one that is computed from the
-    /// replication in them. A snapshot that someone else makes of one of our instances inherits the tags of the
-    /// instance, and may even have its name.
+    /// replication in them, and it is of the database in them. A snapshot that someone else makes of one of our instances
+    /// inherits the tags of the instance, and may even have its name.
     #[must_use]
     pub fn is_of_stack(&self, stack: &str) -> bool {
         let id = self.tags.get(lineage::REPLICATION_ID);
         self.tags.are_of_stack(stack, self.identifier.as_str())
-            && id.is_some_and(|id| naming::is_snapshot_of(&self.identifier, id))
+            && self.is_of_database(&self.source_database)
+            && id.is_some_and(|id| naming::is_snapshot_name(self.identifier.as_str(), id))
     }
 
     /// Whether the stack has made it in this replication.
@@ -140,7 +146,7 @@ impl Snapshot {
 /// What the unit tests of this crate and of the tasks make their worlds of.
 pub mod testing {
     use super::{Instance, Snapshot};
-    use crate::lineage::Tags;
+    use crate::lineage::{self, Tags};
     use crate::naming::{SnapshotArn, SnapshotIdentifier};
 
     /// An available instance of this name with an endpoint.
@@ -191,7 +197,7 @@ pub mod testing {
             arn,
             status: status.into(),
             percent_progress: None,
-            source_database: "orders".parse().unwrap(),
+            source_database: tags.get(lineage::SOURCE_DATABASE).unwrap_or("orders").parse().unwrap(),
             encrypted: true,
             key_arn: None,
             engine: Some("postgres".to_owned()),
@@ -225,6 +231,11 @@ mod tests {
         assert!(!made(Some("db-ANOTHER")).is_of_stack("stack"));
         assert!(!made(Some("db-ANOTHER")).is_of_replication("stack", &ID.parse().unwrap()));
         assert!(!instance("copy-1", tags("copy-2")).is_of_stack("stack"));
+        let like_snapshot = format!("copy-{ID}");
+        assert!(
+            !instance(&like_snapshot, tags(&like_snapshot)).is_of_stack("stack"),
+            "a snapshot's tags and name"
+        );
     }
 
     #[test]
@@ -257,6 +268,8 @@ mod tests {
             if let Ok(identifier) = name.parse::<SnapshotIdentifier>() {
                 let one = snapshot(identifier.as_str(), "available", tags(identifier.as_str()));
                 assert_eq!(one.is_of_stack("stack"), is_ours, "{name}");
+                let of_version = Snapshot { source_database: "orders-copy-1".parse().unwrap(), ..one };
+                assert!(!of_version.is_of_stack("stack"), "it is a snapshot of a version");
             }
         }
     }

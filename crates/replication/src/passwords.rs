@@ -100,7 +100,7 @@ impl Passwords {
     /// What readers use for the versions that have the source's password, as far as it was ever replaced.
     #[must_use]
     pub fn original(&self) -> Option<&Login> {
-        self.original.as_ref()
+        self.original.as_ref().filter(|login| login.has_password())
     }
 
     /// Whether what the secret says is the password of one version only: it names one that has its own, or says what
@@ -114,7 +114,11 @@ impl Passwords {
     /// These, with what readers use now as that for the versions that have the source's password.
     #[must_use]
     pub fn with_original(mut self, secret: &Secret) -> Self {
-        self.original = Some(secret.login());
+        let login = secret.login();
+        // A secret that nobody has put a password in says nothing of what opens the versions.
+        if login.has_password() {
+            self.original = Some(login);
+        }
         self
     }
 

@@ -77,6 +77,16 @@ pub struct Login {
 }
 
 impl Login {
+    fn read(value: &Option<Box<RawValue>>) -> Option<Value> {
+        value.as_ref().and_then(|value| serde_json::from_str(value.get()).ok())
+    }
+
+    /// Whether there is a password in it; without one it opens nothing.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        Self::read(&self.password).is_some_and(|value| !value.is_null() && value != "")
+    }
+
     /// That of a master user.
     ///
     /// # Errors
@@ -88,9 +98,7 @@ impl Login {
     /// Whether both say the same, however it is written.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        let read = |value: &Option<Box<RawValue>>| -> Option<Value> {
-            value.as_ref().and_then(|value| serde_json::from_str(value.get()).ok())
-        };
+        let read = Self::read;
         read(&self.username) == read(&other.username) && read(&self.password) == read(&other.password)
     }
 }

@@ -104,6 +104,7 @@ pub fn a_copy_has_every_option_before_the_secret_names_it(cloud: &Cloud) {
     let expected: BTreeMap<_, _> = expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let mut found = tags(&copy);
     assert_eq!(found.remove("rds-replication:resource-id"), Some(text(&copy["DbiResourceId"])));
+    assert_eq!(found.remove("rds-replication:promoted").as_deref(), Some("True"));
     assert_eq!(found, expected);
     // What a restore does not take was changed after it, and the machine has waited for that.
     let looks = looks_at_the_copy(&b.history(first.destination.as_ref().unwrap()));

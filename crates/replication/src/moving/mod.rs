@@ -364,7 +364,9 @@ impl<'a> Poll<'a> {
         let (instance, status) = (target.instance, target.instance.status.as_str());
         let (secret, passwords) = (&self.observed.secret.secret, self.observed.passwords);
         let original = passwords.and_then(|stored| stored.passwords.original());
-        if !self.is_of_one_version() && !original.is_some_and(|original| original.is_same(&secret.login())) {
+        let login = secret.login();
+        let is_known = !login.has_password() || original.is_some_and(|original| original.is_same(&login));
+        if !self.is_of_one_version() && !is_known {
             let change = change::remember(self.observed)?;
             let reason = "the versions that have the source's password need it";
             return Ok(self.decision(
