@@ -166,6 +166,15 @@ impl<'a> Lane<'a> {
         }
     }
 
+    /// Whether what is live has newer data than the last message, because a run that failed had sent one too.
+    fn message_is_stale(&self) -> bool {
+        let message = self.message.borrow();
+        let told = message["Input"]["replication"]["snapshotDatabaseTime"].as_str();
+        let live = self.live().ok();
+        let live = live.as_ref().and_then(|live| live.tags.get(lineage::DATA_TIME));
+        told.is_some() && told < live
+    }
+
     /// The message of the last good run, as that of another replication.
     pub fn message_of(&self, id: &ReplicationId) -> Value {
         let mut message = self.message.borrow().clone();
@@ -310,6 +319,9 @@ impl<'a> Lane<'a> {
 
     /// A run without a fault: it has to succeed, and to leave nothing behind that nobody needs.
     pub fn clean_run(&self, from: Machine) -> Result<(), String> {
+        // A message about older data than the live version's would end before anything is made.
+        let is_stale = from == Machine::Destination && self.message_is_stale();
+        let from = if is_stale { Machine::Source } else { from };
         self.prepare(from)?;
         let highest = self.highest_version();
         let run = self.finish(self.start(from), || {});

@@ -48,7 +48,7 @@ impl Lane<'_> {
         }
         self.settle()?;
         if self.goal(from)?.is_none() {
-            self.clean_run(Machine::Destination)?;
+            self.clean_run(Machine::Source)?;
         }
         let goal = self.goal(from)?.ok_or("nothing to roll back to")?;
         let live = self.live()?;

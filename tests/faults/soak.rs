@@ -6,6 +6,10 @@
 
 use std::time::Instant;
 
+use rds_access::Instance;
+use replication::lineage;
+use time::OffsetDateTime;
+
 use crate::calls::{Machine, Point};
 use crate::lane::{Ended, Lane, Run, Started};
 use crate::random::Random;
@@ -20,7 +24,7 @@ use crate::table;
 pub fn soak(lane: &Lane<'_>, points: &[Point], seed: u64, deadline: Instant) -> Result<usize, String> {
     let mut random = Random::new(seed);
     let foreign = lane.foreign_things();
-    let mut newest = String::new();
+    let mut newest = None;
     let (mut rounds, mut runs) = (0, 0);
     while Instant::now() < deadline {
         rounds += 1;
@@ -28,17 +32,22 @@ pub fn soak(lane: &Lane<'_>, points: &[Point], seed: u64, deadline: Instant) -> 
         let ended = round(lane, points, &mut random, &mut told)?;
         runs += ended.len();
         let judged = ended.iter().try_for_each(|run| judge(lane, run));
+        let made = lane.own_instances();
         for run in ended.iter().filter(|run| matches!(run.ended, Ended::Success)) {
-            newest = newest.max(run.started.id.to_string());
+            // One that newer data have superseded has made nothing.
+            let made = made
+                .iter()
+                .filter(|one| one.tags.get(lineage::REPLICATION_ID) == Some(run.started.id.as_str()));
+            newest = newest.max(made.map(age).max());
         }
         if ended.iter().any(|run| run.started.from.rolls_back()) {
             // A person may go back to older data.
-            newest = lane.live_replication()?;
+            newest = Some(age(&lane.live()?));
         }
         println!("{} round {rounds}: {}", lane.name, told.join(", "));
         judged
             .and_then(|()| lane.check_secret())
-            .and_then(|()| is_not_older(&lane.live_replication()?, &newest))
+            .and_then(|()| is_not_older(&age(&lane.live()?), newest.as_ref()))
             .map_err(|wrong| format!("round {rounds} ({}): {wrong}", told.join(", ")))?;
     }
     lane.clean_run(Machine::Source)?;
@@ -137,6 +146,13 @@ fn judge(lane: &Lane<'_>, run: &Run) -> Result<(), String> {
     }
 }
 
-fn is_not_older(live: &str, newest: &str) -> Result<(), String> {
-    if live >= newest { Ok(()) } else { Err(format!("the copy of {live} is live, and {newest} is complete")) }
+/// How new the data of a version are, and of which replication they are.
+type Age = (Option<OffsetDateTime>, String);
+
+fn age(version: &Instance) -> Age {
+    (version.tags.data_time(), version.tags.get(lineage::REPLICATION_ID).unwrap_or_default().to_owned())
+}
+
+fn is_not_older(live: &Age, newest: Option<&Age>) -> Result<(), String> {
+    if Some(live) >= newest { Ok(()) } else { Err(format!("{live:?} is live, and {newest:?} is complete")) }
 }
