@@ -302,7 +302,7 @@ pub async fn run(
     }
     report.leave_hindered();
     report.leave(&later, config.max_deletions);
-    report.left.extend(refused_before);
+    report.leave_too(refused_before);
     if input.place == Place::Prune {
         if let Some(retryable) = failed {
             return Err(retryable);

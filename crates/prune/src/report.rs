@@ -97,6 +97,15 @@ impl Pruned {
         error
     }
 
+    /// Adds what the other end of the run could not delete, unless it is said already.
+    pub fn leave_too(&mut self, refused_before: Vec<Left>) {
+        for left in refused_before {
+            if self.left.iter().all(|one| one.identifier != left.identifier) {
+                self.left.push(left);
+            }
+        }
+    }
+
     /// Notes what would go if nothing hindered it.
     pub fn leave_hindered(&mut self) {
         let all = self.instances.iter().chain(&self.snapshots);
