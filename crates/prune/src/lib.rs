@@ -20,7 +20,7 @@ use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::{AccountRole, Environment};
 use rds_access::{Instance, Snapshot};
-use replication::contract::{Execution, Outcome, Status};
+use replication::contract::{Execution, Outcome};
 use replication::lineage::{self, Tags};
 use replication::naming::InstanceIdentifier;
 use replication::retention::{self, Decision, First, InUse, InstanceRule, Planned, Sharing, SnapshotRule};
@@ -151,11 +151,8 @@ struct Moved {
 /// The result of an earlier call.
 #[derive(Debug, Clone, Deserialize)]
 struct Earlier {
-    status: Option<Status>,
     #[serde(default)]
     planned: Vec<Planned>,
-    #[serde(default)]
-    deleted: Vec<String>,
     #[serde(default)]
     left: Vec<Left>,
 }
@@ -181,13 +178,12 @@ impl Input {
         earlier.as_ref().map(|earlier| earlier.planned.as_slice())
     }
 
-    /// How many deletions this run may have made at the other place: those that it has made, or, where the answer was
-    /// lost, all that it had planned.
-    fn made_elsewhere(&self) -> usize {
-        match (self.place, &self.state.room) {
-            (Place::Prune, Some(room)) if room.status == Some(Status::Available) => room.deleted.len(),
-            (Place::Prune, Some(room)) => room.planned.len(),
-            _ => 0,
+    /// How many deletions this run may have made at the other place: all that it had planned, because RDS may have begun
+    /// one although its answer was lost and the next one was a refusal.
+    fn planned_elsewhere(&self) -> usize {
+        match self.place {
+            Place::Room => 0,
+            Place::Prune => self.state.room.as_ref().map_or(0, |room| room.planned.len()),
         }
     }
 
@@ -278,7 +274,7 @@ pub async fn run(
             let later = due.iter().filter(|thing| !planned.contains(thing)).cloned().collect();
             (planned.to_vec(), later)
         }
-        None => retention::plan_deletions(due.clone(), config.max_deletions, input.made_elsewhere()),
+        None => retention::plan_deletions(due.clone(), config.max_deletions, input.planned_elsewhere()),
     };
     let report =
         Pruned::of_plan(world.about_instances.clone(), world.about_snapshots.clone(), planned.clone());
