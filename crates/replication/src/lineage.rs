@@ -143,6 +143,18 @@ impl Tags {
         self.name_stack(stack) && self.get(NAME) == Some(identifier)
     }
 
+    /// Whether they name the replication.
+    #[must_use]
+    pub fn are_of_replication(&self, id: &ReplicationId) -> bool {
+        self.get(REPLICATION_ID) == Some(id.as_str())
+    }
+
+    /// Whether they name the source database.
+    #[must_use]
+    pub fn are_of_database(&self, database: &InstanceIdentifier) -> bool {
+        self.get(SOURCE_DATABASE) == Some(database.as_str())
+    }
+
     /// The version in the tags, if it is a number.
     #[must_use]
     pub fn version(&self) -> Option<Version> {

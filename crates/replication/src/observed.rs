@@ -96,13 +96,13 @@ impl Instance {
     /// Whether the stack has made it in this replication, or from the data of this replication.
     #[must_use]
     pub fn is_of_replication(&self, stack: &str, id: &ReplicationId) -> bool {
-        self.is_of_stack(stack) && self.tags.get(lineage::REPLICATION_ID) == Some(id.as_str())
+        self.is_of_stack(stack) && self.tags.are_of_replication(id)
     }
 
     /// Whether it holds data of this source database.
     #[must_use]
     pub fn is_of_database(&self, database: &InstanceIdentifier) -> bool {
-        self.tags.get(lineage::SOURCE_DATABASE) == Some(database.as_str())
+        self.tags.are_of_database(database)
     }
 
     /// Whether it is on its way out.
@@ -133,13 +133,13 @@ impl Snapshot {
     /// Whether the stack has made it in this replication.
     #[must_use]
     pub fn is_of_replication(&self, stack: &str, id: &ReplicationId) -> bool {
-        self.is_of_stack(stack) && self.tags.get(lineage::REPLICATION_ID) == Some(id.as_str())
+        self.is_of_stack(stack) && self.tags.are_of_replication(id)
     }
 
     /// Whether it holds data of this source database.
     #[must_use]
     pub fn is_of_database(&self, database: &InstanceIdentifier) -> bool {
-        self.tags.get(lineage::SOURCE_DATABASE) == Some(database.as_str())
+        self.tags.are_of_database(database)
     }
 }
 

@@ -40,12 +40,6 @@ impl Scope<'_> {
     pub fn owns_snapshot(&self, snapshot: &Snapshot) -> bool {
         snapshot.is_of_stack(self.stack) && snapshot.is_of_database(self.database)
     }
-
-    /// Whether the name of an instance is one that a version of this stack may have.
-    #[must_use]
-    pub fn is_name_of_version(&self, instance: &InstanceIdentifier) -> bool {
-        naming::version_of(self.prefix.as_str(), instance.as_str()).is_some()
-    }
 }
 
 /// What was observed.
