@@ -7,6 +7,7 @@ use replication::lineage::{self, Tags};
 use replication::naming::{ReplicationId, Version};
 use replication::progress::Restored;
 use replication::retention::{self, InstanceRule, Verdict};
+use replication::versions::Age;
 use serde_json::{Value, json};
 
 use crate::calls::Machine;
@@ -104,17 +105,17 @@ impl Lane<'_> {
         Started { id: goal.id.clone(), from, execution, before, rollback: Some(Rollback { goal, found }) }
     }
 
-    /// The highest version that is lower than the live one, of which an instance or a snapshot is there.
+    /// The version whose data are the newest of those that are older than the live one's, in an instance or a snapshot.
     fn previous(&self) -> Option<Version> {
-        let live = self.live().ok()?.tags.version()?;
+        let live = Age::of_instance(&self.live().ok()?);
         let snapshots = self.destination.snapshots(&self.stack(Machine::Rollback)).into_iter();
-        let of_snapshots = snapshots.filter_map(|snapshot| snapshot.tags.version());
-        let instances = self
-            .own_instances()
-            .into_iter()
-            .filter(|instance| instance.status.restored() == Restored::Usable);
-        let of_instances = instances.filter_map(|instance| instance.tags.version());
-        of_snapshots.chain(of_instances).filter(|version| *version < live).max()
+        let of_snapshots = snapshots.map(|snapshot| (Age::of_snapshot(&snapshot), snapshot.tags.version()));
+        let usable = self.own_instances().into_iter().filter(|one| one.status.restored() == Restored::Usable);
+        let of_instances = usable.map(|one| (Age::of_instance(&one), one.tags.version()));
+        let older = of_snapshots
+            .chain(of_instances)
+            .filter(|(age, version)| version.is_some() && *age < live && !age.is_of_same_data(&live));
+        older.max().and_then(|(_, version)| version)
     }
 
     /// The highest version that an instance has. The next run may first delete the snapshot of a higher one that never

@@ -197,7 +197,8 @@ fn of_operation(point: &Point) -> Vec<Fault> {
             once("InvalidDBSnapshotState"),
             lasting("InstanceQuotaExceeded", &["QuotaExceeded"]),
             lasting("StorageQuotaExceeded", &["QuotaExceeded"]),
-            lasting("InsufficientDBInstanceCapacity", &["QuotaExceeded"]),
+            // It passes in minutes to hours: only the deadline, which is longer than a trial, ends the wait.
+            once("InsufficientDBInstanceCapacity"),
             lasting("DBSnapshotNotFound", &["NotFound"]),
             lasting("KMSKeyNotAccessibleFault", &["KeyNotAccessible"]),
             lasting("DBSubnetGroupNotFoundFault", &["Rejected", "NotFound"]),
@@ -205,8 +206,11 @@ fn of_operation(point: &Point) -> Vec<Fault> {
             ends("incompatible-restore", "RestoreFailed"),
             ends("storage-full", "RestoreFailed"),
         ],
-        // The snapshot is there for whoever looks; one that is gone is a scenario.
-        ("Restore", "AddTagsToResource") => vec![lasting("DBSnapshotNotFound", &["Rejected"])],
+        // First the instance is tagged. Then the snapshot, which is there for whoever looks; one that is gone is a scenario.
+        ("Restore", "AddTagsToResource") if point.occurrence == 1 => {
+            vec![once("DBInstanceNotFound"), lasting("DBInstanceNotFound", &["NotFound"])]
+        }
+        ("Restore", "AddTagsToResource") => vec![lasting("DBSnapshotNotFound", &["NotFound", "Rejected"])],
         ("RotateSecret", "AddTagsToResource" | "RemoveTagsFromResource") => {
             let names: &[&str] = if sets_marks(point) { &["PruneIncomplete"] } else { &["Rejected"] };
             let mut faults = vec![lasting("DBInstanceNotFound", names)];

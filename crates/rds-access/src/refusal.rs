@@ -72,7 +72,8 @@ impl Refusal {
     }
 
     /// Whether the caller may not do it, or IAM cannot tell because the thing is gone.
-    pub(crate) fn is_denied(&self) -> bool {
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
         matches!(self, Self::Other(error) if error.name() == ErrorName::AccessDenied)
     }
 }

@@ -20,7 +20,7 @@ use crate::rollback::{self, Place, Wanted};
 use crate::versions::{Scope, World};
 use crate::{Error, ErrorName};
 
-pub use finishing::{AfterRestore, Change, Finish, finish};
+pub use finishing::{AfterRestore, Change, Finish, finish, sealing};
 
 /// What the machine is for.
 #[derive(Debug, Clone, Copy)]

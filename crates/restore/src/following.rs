@@ -5,7 +5,7 @@ use rds_access::{Instance, Refusal};
 use replication::contract::{DbInstance, LeftOut, StageReport, Status};
 use replication::lineage::{self, Tags};
 use replication::naming::SnapshotArn;
-use replication::pacing::{INTENT_WAIT_SECONDS, UNSEEN_POLLS};
+use replication::pacing::INTENT_WAIT_SECONDS;
 use replication::restore::{self, Change, Finish, RestoredBy};
 use replication::{Error, ErrorName};
 
@@ -18,23 +18,14 @@ impl Poll<'_> {
         instance: &Instance,
         restored_by: Option<&RestoredBy>,
     ) -> Result<DbInstance, Error> {
-        let Poll { rds, config, earlier, stage, .. } = self;
+        let Poll { config, earlier, stage, .. } = self;
         let progress = restore::progress(instance, *earlier, restored_by.is_some(), stage)?;
         let is_usable = progress.status == Status::Available;
         let report = self.describe(instance, restored_by, progress)?;
         let wanted = &config.options.after;
         match restore::finish(instance, restored_by, is_usable, wanted, *earlier) {
             Finish::Wait | Finish::Done => Ok(report),
-            Finish::Seal(tags) => {
-                // Whether it is written is seen by the next poll.
-                match rds_access::add_tags(rds, &instance.arn, &tags).await {
-                    Ok(()) | Err(Refusal::NotNow(_) | Refusal::Gone(_)) => {
-                        Ok(self.pending(report, instance.status.as_str()))
-                    }
-                    Err(refused) => self
-                        .not_sealed(report, refused.into_error(format!("tagging {}", instance.identifier))),
-                }
-            }
+            Finish::Seal(tags) => self.seal(instance, &tags, report).await,
             Finish::AwaitChange(change, polls) => {
                 self.check_change(instance, &change, "not shown yet")?;
                 let stage = StageReport::unseen(stage, instance.status.as_str(), polls);
@@ -114,13 +105,25 @@ impl Poll<'_> {
         }
     }
 
-    /// IAM judges by the tags of the instance, which it may not know yet when RDS has just given them.
-    fn not_sealed(&self, report: DbInstance, error: Error) -> Result<DbInstance, Error> {
-        let polls = self.earlier.map_or(0, |earlier| earlier.stage.unseen) + 1;
-        if error.name() != ErrorName::AccessDenied || polls > UNSEEN_POLLS {
-            return Err(error);
-        }
-        let stage = StageReport::unseen(&self.stage, &report.stage.rds_status, polls);
+    /// Writes the resource id. IAM judges by the tags of the instance, which it may not know yet when RDS has just given
+    /// them, so that a refusal is not final.
+    async fn seal(&self, instance: &Instance, tags: &Tags, report: DbInstance) -> Result<DbInstance, Error> {
+        let doing = format!("tagging database {}", instance.identifier);
+        let refused = match rds_access::add_tags(self.rds, &instance.arn, tags).await {
+            Ok(()) => None,
+            Err(Refusal::NotNow(_)) => {
+                self.stage.check_deadline(
+                    &format!("database {} to take its tags", instance.identifier),
+                    instance.status.as_str(),
+                )?;
+                return Ok(self.pending(report, instance.status.as_str()));
+            }
+            Err(refused) if refused.is_denied() || matches!(refused, Refusal::Gone(_)) => {
+                Some(refused.into_error(doing))
+            }
+            Err(refused) => return Err(refused.into_error(doing)),
+        };
+        let stage = restore::sealing(instance, refused, self.earlier, &self.stage)?;
         Ok(DbInstance { stage, ..report })
     }
 

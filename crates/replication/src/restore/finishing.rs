@@ -1,9 +1,11 @@
 //! What is left to do to an instance after its restore, one effect a poll.
 
-use crate::contract::{DbInstance, LeftOut};
+use crate::contract::{DbInstance, LeftOut, StageReport};
 use crate::lineage::{self, Tags};
 use crate::naming::SnapshotArn;
 use crate::observed::Instance;
+use crate::pacing::{Stage, UNSEEN_POLLS};
+use crate::{Error, ErrorName};
 
 use super::RestoredBy;
 
@@ -90,6 +92,31 @@ pub fn finish<'a>(
         RestoredBy::Replication(Some(snapshot)) => Finish::NoteVersion(snapshot),
         RestoredBy::Replication(None) | RestoredBy::Rollback => Finish::Done,
     }
+}
+
+/// The report of a poll that has written the resource id, or was refused: the next poll sees whether it is there. It is
+/// written again a bounded number of times, so that a tag that never appears does not hold the run for ever.
+///
+/// # Errors
+/// `refused` when the polls are used up; [`ErrorName::RestoreFailed`] if RDS has accepted the tag and does not show it.
+pub fn sealing(
+    instance: &Instance,
+    refused: Option<Error>,
+    earlier: Option<&DbInstance>,
+    stage: &Stage,
+) -> Result<StageReport, Error> {
+    let polls = earlier.map_or(0, |earlier| earlier.stage.unseen) + 1;
+    if polls <= UNSEEN_POLLS {
+        return Ok(StageReport::unseen(stage, instance.status.as_str(), polls));
+    }
+    Err(refused.unwrap_or_else(|| {
+        Error::new(ErrorName::RestoreFailed, format!("tagging database {}", instance.identifier))
+            .because(format!(
+                "RDS has accepted tag {} and has not shown it in {UNSEEN_POLLS} polls",
+                lineage::RESOURCE_ID
+            ))
+            .advise("see who removes or changes tags, then start the source execution again")
+    }))
 }
 
 /// The first option that the instance does not have yet, and that RDS has not refused before.

@@ -233,6 +233,23 @@ fn the_seal_is_written_before_anything_else() {
     assert_eq!(finish(&without, Some(&by), false, &wanted, None), Finish::Wait);
 }
 
+/// > A tag that is refused, or accepted and never shown, is written a bounded number of times, and then the run ends.
+#[test]
+fn a_seal_that_never_appears_ends_the_run() {
+    let new = instance(&orders(), 3, 9);
+    let refused = || Error::new(ErrorName::AccessDenied, "tagging database db-3");
+    for (refusal, name) in [(None, ErrorName::RestoreFailed), (Some(refused()), ErrorName::AccessDenied)] {
+        let mut earlier = document(3, None, false);
+        for poll in 1..=UNSEEN_POLLS {
+            let report = sealing(&new, refusal.clone(), Some(&earlier), &stage()).unwrap();
+            assert_eq!((report.status, report.unseen), (Status::NotAvailable, poll));
+            earlier.stage = report;
+        }
+        let error = sealing(&new, refusal, Some(&earlier), &stage()).unwrap_err();
+        assert_eq!(error.name(), name);
+    }
+}
+
 /// > What RDS refuses after the restore is reported and ends no run; what would change nothing is not asked.
 #[test]
 fn changes_come_one_by_one_and_a_refused_one_is_left_out() {
