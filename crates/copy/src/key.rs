@@ -3,9 +3,9 @@
 //! RDS answers a wrong key with one fault for many causes, and sometimes only after minutes; looking first tells a
 //! person at once what to change.
 
+use aws_client::{code_and_message, fault};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::types::{KeyManagerType, KeyMetadata, KeySpec, KeyState, KeyUsageType};
-use lambda_task::{code_and_message, fault};
 use replication::{Error, ErrorName};
 
 /// What the caller of a copy in another account needs on the key of a shared snapshot (Amazon RDS User Guide,

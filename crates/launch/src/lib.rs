@@ -8,8 +8,9 @@
 
 pub mod message;
 
+use aws_client::{code_and_message, fault};
 use aws_sdk_sfn::Client;
-use lambda_task::{Environment, code_and_message, fault};
+use lambda_task::Environment;
 use replication::naming::{InstanceIdentifier, arn_part};
 use replication::{Error, ErrorName};
 use serde::{Deserialize, Serialize};

@@ -12,11 +12,12 @@ mod machine;
 mod message;
 
 use alert::{Alert, Stack};
+use aws_client::fault;
 use aws_sdk_sfn::Client as States;
 use aws_sdk_sns::Client as Sns;
 use aws_sdk_sns::types::MessageAttributeValue;
 use event::{Ended, Event, Occasion};
-use lambda_task::{Environment, fault};
+use lambda_task::Environment;
 use replication::contract::{Envelope, SourceState};
 use replication::{Error, ErrorName};
 use serde::Serialize;

@@ -3,7 +3,7 @@
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_task::Stop> {
     let environment = lambda_task::start();
-    let aws = lambda_task::aws_config().await;
+    let aws = aws_client::config().await;
     let clients = prune::Clients {
         rds: aws_sdk_rds::Client::new(&aws),
         secrets: aws_sdk_secretsmanager::Client::new(&aws),

@@ -1,8 +1,8 @@
 //! Which executions of this account's machines are running.
 
+use aws_client::fault;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::types::ExecutionStatus;
-use lambda_task::fault;
 use replication::Error;
 use replication::contract::Execution;
 use replication::retention::InUse;

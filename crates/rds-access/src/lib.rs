@@ -8,9 +8,9 @@ mod refusal;
 pub mod restoring;
 mod writes;
 
+use aws_client::fault;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
-use lambda_task::fault;
 use replication::lineage::Tags;
 use replication::naming::{InstanceIdentifier, SnapshotArn, SnapshotIdentifier};
 use replication::observed;

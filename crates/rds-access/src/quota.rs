@@ -1,7 +1,7 @@
 //! How much of the quota of manual snapshots is used.
 
+use aws_client::fault;
 use aws_sdk_rds::Client;
-use lambda_task::fault;
 use replication::Error;
 use replication::quota::SnapshotQuota;
 

@@ -1,8 +1,8 @@
 //! What the faults of RDS mean for whoever has called it, each named once, here.
 
+use aws_client::{code_and_message, fault};
 use aws_sdk_rds::config::http::HttpResponse;
 use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
-use lambda_task::{code_and_message, fault};
 use replication::{Error, ErrorName};
 
 /// Why a call was refused. The texts are what RDS said.

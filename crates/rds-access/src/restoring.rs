@@ -1,10 +1,10 @@
 //! The write half for restored instances: each call says once what its faults mean.
 
+use aws_client::{code_and_message, fault};
 use aws_sdk_rds::Client;
 use aws_sdk_rds::error::ProvideErrorMetadata;
 use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder as Modification;
 use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::RestoreDBInstanceFromDBSnapshotFluentBuilder as Restoration;
-use lambda_task::{code_and_message, fault};
 use replication::naming::{InstanceIdentifier, SnapshotIdentifier};
 use replication::{Error, ErrorName};
 

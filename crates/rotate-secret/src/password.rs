@@ -3,9 +3,9 @@
 //! Secrets Manager makes it, and it is stored before RDS is told. So whatever fails in between, the password that RDS was
 //! told is known; and because an instance keeps its password, whatever asks RDS late asks for the same one.
 
+use aws_client::fault;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
-use lambda_task::fault;
 use rds_access::Instance;
 use replication::moving::{Change, Effect, NewPassword};
 use replication::passwords::Credentials;

@@ -1,11 +1,11 @@
 //! Setting the deletion tag on what is superseded, so that the next prune may delete it, and the tag that says what was
 //! live. The decision is [`replication::moving`].
 
+use aws_client::fault;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_rds::config::http::HttpResponse;
 use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_rds::types::Tag;
-use lambda_task::fault;
 use rds_access::Instance;
 use replication::lineage::{DELETION_MARK, PROMOTED};
 use replication::moving::{Effect, TagChange};

@@ -2,10 +2,10 @@
 
 mod swapping;
 
+use aws_client::fault;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use aws_sdk_secretsmanager::operation::get_secret_value::builders::GetSecretValueFluentBuilder;
-use lambda_task::fault;
 use replication::passwords::{self, Passwords, StoredPasswords};
 use replication::secret::Secret;
 pub use replication::secret::Version;

@@ -1,9 +1,9 @@
 //! Changing the secret. Nothing of ours changes it in another way.
 
+use aws_client::{code_and_message, fault};
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::update_secret_version_stage::UpdateSecretVersionStageError;
-use lambda_task::{code_and_message, fault};
 use replication::moving::Change;
 use replication::{Error, ErrorName};
 

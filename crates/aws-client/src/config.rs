@@ -18,7 +18,7 @@ const ATTEMPT_SECONDS: u64 = 8;
 const CONNECT_SECONDS: u64 = 3;
 
 /// The configuration of every SDK client: credentials, Region and endpoints from the function's environment.
-pub async fn aws_config() -> SdkConfig {
+pub async fn config() -> SdkConfig {
     let http_client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(CONNECT_SECONDS))

@@ -1,0 +1,8 @@
+//! How every client of AWS is configured, and which of our error names its faults get. It knows neither the Lambda
+//! runtime nor a service, so that what reads and writes AWS depends on no more than this.
+
+mod config;
+mod fault;
+
+pub use config::config;
+pub use fault::{code_and_message, fault};
