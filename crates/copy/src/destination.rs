@@ -9,12 +9,13 @@ use replication::copying::{EarlierCopy, Expectation};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, InstanceIdentifier, SnapshotIdentifier};
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS};
+use replication::quota;
 use replication::receiving::{self, Announced, Step};
 use replication::versions::{Scope, World};
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
-use crate::convergence::{self, Order};
+use crate::convergence::{self, Order, Started};
 use crate::{Config, key};
 
 /// What the destination stack replicates, and under which names.
@@ -129,11 +130,15 @@ impl Poll<'_> {
                     key::usable(kms, source_key, key::Reach::OtherAccounts).await?;
                 }
                 match self.start(shared, &key_arn).await? {
-                    Some(found) => {
+                    Started::Made(found) => {
                         let report = convergence::judge(&found, true, stage)?;
-                        Ok(describe(found, report, copy))
+                        Ok(describe(*found, report, copy))
                     }
-                    None => Ok(pending(convergence::not_started(name, stage)?, copy)),
+                    Started::NotYet => Ok(pending(convergence::not_started(name, stage)?, copy)),
+                    Started::Full(full) => {
+                        let is_leaving = quota::is_snapshot_leaving(&snapshots, &config.stack);
+                        Ok(pending(convergence::no_room(full, name, stage, self.unseen, is_leaving)?, copy))
+                    }
                 }
             }
             (Step::Await { polls }, _) => {
@@ -144,7 +149,7 @@ impl Poll<'_> {
     }
 
     /// Asks RDS for the copy.
-    async fn start(&self, shared: &Snapshot, key_arn: &str) -> Result<Option<Snapshot>, Error> {
+    async fn start(&self, shared: &Snapshot, key_arn: &str) -> Result<Started, Error> {
         let Self { rds, config, place, message, name, .. } = self;
         let from = message.target_db_snapshot.arn.to_string();
         let tags = Tags::of_replication(&config.stack, &message.replication.id, &shared.source_database)
