@@ -10,7 +10,7 @@ use replication::lineage::{self, Tags};
 use replication::naming::{self, InstanceIdentifier, SnapshotIdentifier};
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS};
 use replication::quota;
-use replication::receiving::{self, Announced, Step};
+use replication::receiving::{self, Announced, Rules, Step};
 use replication::versions::{Scope, World};
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
@@ -27,8 +27,8 @@ pub struct Place {
     pub source_database: InstanceIdentifier,
     /// The secret that names the live version.
     pub secret_arn: String,
-    /// How many versions may be newer than the live one.
-    pub most_versions_ahead: usize,
+    /// What the stack says about new versions.
+    pub rules: Rules,
     /// Whether the option group of the source database is copied too.
     pub copy_option_group: bool,
 }
@@ -101,7 +101,7 @@ impl Poll<'_> {
             shared: shared.as_ref(),
             unseen: self.unseen,
         };
-        let step = receiving::decide(&scope, &world, &announced, place.most_versions_ahead);
+        let step = receiving::decide(&scope, &world, &announced, &place.rules);
         // What RDS said when it refused to show the snapshot says more than that it is not there.
         let step = step.map_err(|error| match refusal {
             Some(refusal) if error.name() == ErrorName::NotFound => refusal,

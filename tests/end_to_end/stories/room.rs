@@ -17,7 +17,8 @@ const TRIES: u32 = 9;
 /// > A full quota of instances is waited for while what was deleted still counts.
 pub fn a_full_quota_makes_room_for_the_next_run(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
-    let pair = Pair::deploy(cloud, "room", &[], &[("NoOfOlderInstances", "2")]);
+    let options = [("NoOfOlderInstances", "2"), ("SnapshotsToKeep", "9")];
+    let pair = Pair::deploy(cloud, "room", &[], &options);
     a.create_database(&pair.database(), &password(), &[]);
     for _ in 1..=3 {
         pair.replicate();
