@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use replication::naming::ReplicationId;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use crate::lane::Lane;
 use crate::waiting::wait_for;
@@ -15,10 +16,24 @@ const LIMIT: Duration = Duration::from_secs(30);
 const STAYING: usize = 4;
 
 impl Lane<'_> {
-    /// Makes and shares a snapshot for a replication of this id; its message.
-    pub fn announce(&self, id: &ReplicationId) -> Value {
+    /// Shares fresh data ahead of a replication that is started later, when there is no time for it.
+    pub fn announce_ahead(&self) {
+        let message = self.announce();
+        self.announced_ahead.borrow_mut().push_back(message);
+    }
+
+    /// The message of a replication of this id, about data that no other is about.
+    pub fn fresh_message(&self, id: &ReplicationId) -> Value {
+        let ahead = self.announced_ahead.borrow_mut().pop_front();
+        let mut message = ahead.unwrap_or_else(|| self.announce());
+        message["Input"]["replication"]["id"] = json!(id.as_str());
+        message
+    }
+
+    /// Makes and shares a snapshot; its message, which lacks the id.
+    fn announce(&self) -> Value {
         // Its name is none of the lane's, so that nobody takes it for a thing of other people that has to stay.
-        let made = format!("announced-by-{}-{id}", self.name);
+        let made = format!("announced-by-{}-{}", self.name, OffsetDateTime::now_utc().unix_timestamp_nanos());
         let shared = format!("{made}-copy-in");
         let key = &self.pair.source["KMSKeyArn"];
         let wait = |name: &str| {
@@ -47,7 +62,7 @@ impl Lane<'_> {
                 "status": "Available",
             },
             "replication": {
-                "id": id.as_str(),
+                "id": "",
                 "sourceDBIdentifier": self.pair.database(),
                 "sourceDBSnapshotArn": snapshot.arn,
                 "sharedSnapshotIsCopy": true,

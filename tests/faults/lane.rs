@@ -55,6 +55,8 @@ pub struct Lane<'a> {
     message: RefCell<Value>,
     /// The snapshots that the lane has shared itself and that are still there, oldest first.
     pub announced: RefCell<VecDeque<String>>,
+    /// Messages about data that are shared already, for the next replications.
+    pub announced_ahead: RefCell<VecDeque<Value>>,
     last_start: Cell<i64>,
 }
 
@@ -127,6 +129,7 @@ impl<'a> Lane<'a> {
             rotates,
             message: RefCell::default(),
             announced: RefCell::default(),
+            announced_ahead: RefCell::default(),
             last_start: Cell::new(0),
         };
         for _ in 0..=OLDER_KEPT + 1 {
@@ -174,7 +177,7 @@ impl<'a> Lane<'a> {
 
     /// Shares fresh data for a replication; messages are about them from here on.
     pub fn announce_and_remember(&self, id: &ReplicationId) {
-        let message = self.announce(id);
+        let message = self.fresh_message(id);
         *self.message.borrow_mut() = message;
     }
 
@@ -322,6 +325,8 @@ impl<'a> Lane<'a> {
 
     /// A run without a fault: it has to succeed, and to leave nothing behind that nobody needs.
     pub fn clean_run(&self, from: Machine) -> Result<(), String> {
+        // What was shared for a run that was not started then may be older than what is live by now.
+        self.announced_ahead.borrow_mut().clear();
         self.prepare(from)?;
         let highest = self.highest_version();
         let run = self.finish(self.start(from), || {});

@@ -195,6 +195,7 @@ fn of_operation(point: &Point) -> Vec<Fault> {
         ("Restore", "RestoreDBInstanceFromDBSnapshot") => vec![
             once("DBInstanceAlreadyExists"),
             once("InvalidDBSnapshotState"),
+            once("InstanceQuotaExceeded"),
             lasting("InstanceQuotaExceeded", &["QuotaExceeded"]),
             lasting("StorageQuotaExceeded", &["QuotaExceeded"]),
             lasting("InsufficientDBInstanceCapacity", &["QuotaExceeded"]),
