@@ -114,7 +114,7 @@ class Execution:
 
     @property
     def superseded(self) -> bool:
-        """Whether it ended before it copied anything, because the live version has newer data."""
+        """Whether it ended before it copied anything, because newer or the same data is there."""
         return self.result("CopySharedSnapshotInTargetAccount").get("status") == "Superseded"
 
     def pruned(self) -> list[dict]:

@@ -243,7 +243,7 @@ def conclusion(run: Run, hints: Hints) -> list[str]:
     restored = run.destination.result("RestoreDBInstance")
     moved = run.destination.result("UpdateSecretWithDBValue")
     if run.destination.superseded:
-        lines = [f"done: replication {run.id} made no new version: the live version has newer data, so nothing was copied"]
+        lines = [f"done: replication {run.id} made no new version: newer or the same data is there, so nothing was copied"]
     else:
         lines = [f"done: replication {run.id}, new copy {restored.get('db_instance_identifier', '')}"]
     if moved.get("outcome") == "heldBack":

@@ -246,9 +246,9 @@ def test_a_run_that_newer_data_has_overtaken_is_no_failure_and_made_nothing() ->
     facts = world(live=10, instances=[instance(10)], runs=[run, destination_run(10)])
     database = told(facts)
     assert [one["outcome"] for one in database["replications"]] == ["superseded", "succeeded"]
-    assert database["headline"].endswith("last replication ended 49 min ago without a new version (newer data was live)")
+    assert database["headline"].endswith("last replication ended 49 min ago without a new version (newer or the same data was there)")
     assert database["warnings"] == []
-    assert "  succeeded  newer data is live " in render(report(facts))
+    assert "  succeeded  no newer data" in render(report(facts))
 
 
 def test_room_is_a_stage_of_its_own_in_each_account() -> None:

@@ -39,6 +39,7 @@ const STORIES: &[Story] = &[
         "a_run_deletes_what_it_has_planned_and_says_what_hinders_it",
         stories::pruning::a_run_deletes_what_it_has_planned_and_says_what_hinders_it,
     ),
+    ("a_full_quota_makes_room_for_the_next_run", stories::room::a_full_quota_makes_room_for_the_next_run),
     ("only_the_secret_opens_a_copy", stories::rotating::only_the_secret_opens_a_copy),
     (
         "a_copy_has_every_option_before_the_secret_names_it",

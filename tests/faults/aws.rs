@@ -144,6 +144,31 @@ impl Aws {
         self.runtime.block_on(request.skip_final_snapshot(true).send()).unwrap();
     }
 
+    /// A manual snapshot of the account, if it is there.
+    pub fn snapshot(&self, identifier: &str) -> Option<Snapshot> {
+        self.runtime.block_on(rds_access::snapshot(&self.rds, identifier)).unwrap()
+    }
+
+    /// Begins to make a snapshot of an instance.
+    pub fn create_snapshot(&self, of: &str, identifier: &str) {
+        let request = self.rds.create_db_snapshot().db_instance_identifier(of);
+        self.runtime.block_on(request.db_snapshot_identifier(identifier).send()).unwrap();
+    }
+
+    /// Begins to copy a snapshot under a key.
+    pub fn copy_snapshot(&self, from: &str, to: &str, key: &str) {
+        let request = self.rds.copy_db_snapshot().source_db_snapshot_identifier(from);
+        let request = request.target_db_snapshot_identifier(to).kms_key_id(key);
+        self.runtime.block_on(request.send()).unwrap();
+    }
+
+    /// Lets another account copy a snapshot.
+    pub fn share_snapshot(&self, identifier: &str, account: &str) {
+        let request = self.rds.modify_db_snapshot_attribute().db_snapshot_identifier(identifier);
+        let request = request.attribute_name("restore").values_to_add(account);
+        self.runtime.block_on(request.send()).unwrap();
+    }
+
     /// Deletes a snapshot, as a person does.
     pub fn delete_snapshot(&self, identifier: &str) {
         let request = self.rds.delete_db_snapshot().db_snapshot_identifier(identifier);

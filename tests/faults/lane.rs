@@ -1,6 +1,7 @@
 //! A lane: a pair of stacks with a database of its own, in which one trial runs after the other.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sfn::types::ExecutionStatus;
@@ -50,7 +51,12 @@ pub struct Lane<'a> {
     pub destination: Aws,
     /// Whether its stack gives every copy a new master password.
     pub rotates: bool,
+    /// The last message.
     message: RefCell<Value>,
+    /// The snapshots that the lane has shared itself and that are still there, oldest first.
+    pub announced: RefCell<VecDeque<String>>,
+    /// Messages about data that are shared already, for the next replications.
+    pub announced_ahead: RefCell<VecDeque<Value>>,
     last_start: Cell<i64>,
 }
 
@@ -122,6 +128,8 @@ impl<'a> Lane<'a> {
             destination: Aws::new(&cloud.destination),
             rotates,
             message: RefCell::default(),
+            announced: RefCell::default(),
+            announced_ahead: RefCell::default(),
             last_start: Cell::new(0),
         };
         for _ in 0..=OLDER_KEPT + 1 {
@@ -140,8 +148,8 @@ impl<'a> Lane<'a> {
         self.destination.pointer(&self.pair.destination["SecretArn"], "AWSCURRENT")
     }
 
-    /// Starts a run: of the source machine, or of the destination machine by a message about the snapshot that the last
-    /// good run has shared, or of the rollback machine to where the lane was prepared to go.
+    /// Starts a run: of the source machine, or of the destination machine by a message about a snapshot that the lane shares
+    /// itself, or of the rollback machine to where the lane was prepared to go.
     pub fn start(&self, from: Machine) -> Started {
         if from.rolls_back() {
             let goal = self.goal(from).unwrap().unwrap_or_else(|| panic!("nothing to roll back to"));
@@ -160,22 +168,20 @@ impl<'a> Lane<'a> {
             _ => {
                 let now = OffsetDateTime::now_utc();
                 let id = ReplicationId::new(now, &format!("{} {now:?}", self.name));
+                self.announce_and_remember(&id);
                 self.publish(&self.message_of(&id));
                 Started::announced(id, before)
             }
         }
     }
 
-    /// Whether what is live has newer data than the last message, because a run that failed had sent one too.
-    fn message_is_stale(&self) -> bool {
-        let message = self.message.borrow();
-        let told = message["Input"]["replication"]["snapshotDatabaseTime"].as_str();
-        let live = self.live().ok();
-        let live = live.as_ref().and_then(|live| live.tags.get(lineage::DATA_TIME));
-        told.is_some() && told < live
+    /// Shares fresh data for a replication; messages are about them from here on.
+    pub fn announce_and_remember(&self, id: &ReplicationId) {
+        let message = self.fresh_message(id);
+        *self.message.borrow_mut() = message;
     }
 
-    /// The message of the last good run, as that of another replication.
+    /// The last message, as that of another replication: for the id that it has had it is the same once more.
     pub fn message_of(&self, id: &ReplicationId) -> Value {
         let mut message = self.message.borrow().clone();
         message["Input"]["replication"]["id"] = json!(id.as_str());
@@ -319,9 +325,8 @@ impl<'a> Lane<'a> {
 
     /// A run without a fault: it has to succeed, and to leave nothing behind that nobody needs.
     pub fn clean_run(&self, from: Machine) -> Result<(), String> {
-        // A message about older data than the live version's would end before anything is made.
-        let is_stale = from == Machine::Destination && self.message_is_stale();
-        let from = if is_stale { Machine::Source } else { from };
+        // What was shared for a run that was not started then may be older than what is live by now.
+        self.announced_ahead.borrow_mut().clear();
         self.prepare(from)?;
         let highest = self.highest_version();
         let run = self.finish(self.start(from), || {});

@@ -19,6 +19,7 @@
 #[path = "../end_to_end/account.rs"]
 #[expect(dead_code, reason = "the stories use the rest")]
 mod account;
+mod announcing;
 mod aws;
 mod calls;
 mod checks;

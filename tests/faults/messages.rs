@@ -17,6 +17,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ("a message is delivered five times at once", a_message_is_delivered_five_times_at_once),
     ("an old message comes again after a newer one", an_old_message_comes_again_after_a_newer_one),
     ("a message is late and a newer copy is live", a_message_is_late_and_a_newer_copy_is_live),
+    ("the same data come again under another id", the_same_data_come_again_under_another_id),
     ("messages that are refused", messages_that_are_refused),
     ("a good and a bad record in one event", a_good_and_a_bad_record_in_one_event),
     ("a message for another stack", a_message_for_another_stack),
@@ -72,6 +73,28 @@ fn a_message_is_late_and_a_newer_copy_is_live(lane: &Lane<'_>) -> Result<(), Str
     lane.clean_run(Machine::Destination)
 }
 
+/// > Data that are live already are not copied a second time, and take no place of an older version.
+fn the_same_data_come_again_under_another_id(lane: &Lane<'_>) -> Result<(), String> {
+    lane.clean_run(Machine::Destination)?;
+    let (live, versions) = (lane.pointer(), names(lane));
+    let id = ReplicationId::new(OffsetDateTime::now_utc(), "again");
+    lane.publish(&lane.message_of(&id));
+    let run = lane.finish(Started::announced(id.clone(), live.clone()), || {});
+    run.ended.require_success()?;
+    let snapshots = lane.destination.snapshots(&lane.stack(Machine::Destination));
+    if snapshots.iter().any(|one| one.tags.are_of_replication(&id)) || names(lane) != versions {
+        return Err("what is live already was copied again".to_owned());
+    }
+    if live != lane.pointer() {
+        return Err("the same data moved the secret".to_owned());
+    }
+    lane.clean_run(Machine::Destination)
+}
+
+fn names(lane: &Lane<'_>) -> Vec<String> {
+    lane.own_instances().iter().map(|one| one.identifier.to_string()).collect()
+}
+
 /// Each is tried three times and then kept for a person; none starts anything.
 ///
 /// > A message that is refused starts nothing and waits in the dead-letter queue.
@@ -117,6 +140,7 @@ fn messages_that_are_refused(lane: &Lane<'_>) -> Result<(), String> {
 fn a_good_and_a_bad_record_in_one_event(lane: &Lane<'_>) -> Result<(), String> {
     let id = ReplicationId::new(OffsetDateTime::now_utc(), "one of two");
     let before = lane.pointer();
+    lane.announce_and_remember(&id);
     let topic = &lane.pair.source["TopicArn"];
     let records = [record(topic, "{}"), record(topic, &lane.message_of(&id).to_string())];
     invoke(lane, &json!({"Records": records}));

@@ -118,6 +118,7 @@ fn a_rollback_and_a_replication_at_the_same_time(lane: &Lane<'_>) -> Result<(), 
         // From the newest to the one before, which stays when a newer one comes.
         lane.clean_run(Machine::Destination)?;
         lane.prepare(Machine::Rollback)?;
+        lane.prepare(Machine::Destination)?;
         let hold = hold(lane, "RotateSecret", service, action);
         let rollback = lane.start(Machine::Rollback);
         wait_for("the rollback is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
@@ -148,6 +149,7 @@ fn a_rollback_takes_the_number_of_a_replication(lane: &Lane<'_>) -> Result<(), S
     lane.clean_run(Machine::Destination)?;
     lane.clean_run(Machine::Rollback)?;
     lane.prepare(Machine::Restoring)?;
+    lane.prepare(Machine::Destination)?;
     let hold = hold(lane, "Restore", "rds", "RestoreDBInstanceFromDBSnapshot");
     let rollback = lane.start(Machine::Restoring);
     wait_for("the rollback is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
@@ -266,6 +268,7 @@ fn while_the_secret_moves(
     lane.clean_run(Machine::Destination)?;
     let oldest = lane.own_instances().into_iter().min_by_key(|one| one.tags.version()).ok_or("no copy")?;
     let goal = Goal::of(&oldest.tags).ok_or("the oldest copy has no version")?;
+    lane.prepare(Machine::Destination)?;
     let hold = hold(lane, "RotateSecret", "secretsmanager", "UpdateSecretVersionStage");
     let rollback = lane.start_rollback(Machine::Rollback, goal);
     wait_for("the rollback is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
@@ -299,6 +302,8 @@ fn the_secret_changes_while_it_moves(lane: &Lane<'_>) -> Result<(), String> {
     require(lane.live_replication()? == replication.started.id.as_str(), || "it is not live".to_owned())?;
     require(lane.note_in_secret() == note, || "the edit is lost".to_owned())?;
 
+    lane.prepare(Machine::Destination)?;
+    lane.prepare(Machine::Destination)?;
     let hold = hold_it();
     let older = lane.start(Machine::Destination);
     held(&hold);

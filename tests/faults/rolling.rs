@@ -41,9 +41,12 @@ impl Goal {
 }
 
 impl Lane<'_> {
-    /// Brings about what a run of a machine is to find. For a rollback every version but the live one is marked, as if the
+    /// Brings about what a run of a machine is to find: for the destination's, data that are shared. For a rollback every version but the live one is marked, as if the
     /// next prune were to delete it; for one that has to restore, the instance of the version is deleted.
     pub fn prepare(&self, from: Machine) -> Result<(), String> {
+        if from == Machine::Destination {
+            self.announce_ahead();
+        }
         if !from.rolls_back() {
             return Ok(());
         }

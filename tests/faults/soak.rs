@@ -96,16 +96,18 @@ fn round(
     });
     standing.extend(twice);
 
+    let from_message = from == Machine::Destination;
     let mut started: Vec<Started> = back.into_iter().map(|back| lane.start(back)).collect();
     told.extend(back.map(|back| format!("{} at the same time", back.word())));
     started.insert(0, lane.start(from));
+    let message = from_message.then(|| lane.message_of(&started[0].id));
     if random.percent(25) {
         told.push("two runs at once".to_owned());
         started.push(lane.start(from));
     }
-    if from == Machine::Destination && random.percent(30) {
+    if let Some(message) = message.filter(|_| random.percent(30)) {
         told.push("the message twice".to_owned());
-        lane.publish(&lane.message_of(&started[0].id));
+        lane.publish(&message);
     }
     let kill_at = random.percent(30).then(|| random.below(20));
     let stop_at = random.percent(15).then(|| random.below(20));

@@ -195,6 +195,7 @@ fn of_operation(point: &Point) -> Vec<Fault> {
         ("Restore", "RestoreDBInstanceFromDBSnapshot") => vec![
             once("DBInstanceAlreadyExists"),
             once("InvalidDBSnapshotState"),
+            once("InstanceQuotaExceeded"),
             lasting("InstanceQuotaExceeded", &["QuotaExceeded"]),
             lasting("StorageQuotaExceeded", &["QuotaExceeded"]),
             // It passes in minutes to hours: only the deadline, which is longer than a trial, ends the wait.

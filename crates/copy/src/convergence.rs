@@ -7,7 +7,7 @@ use replication::lineage::Tags;
 use replication::naming::SnapshotIdentifier;
 use replication::pacing::Stage;
 use replication::progress::Progress;
-use replication::quota::{self, Refused};
+use replication::quota::{self, Refused, Room, WAITING_FOR_ROOM};
 use replication::{Error, ErrorName};
 
 use crate::key;
@@ -28,24 +28,33 @@ pub struct Order<'a> {
     pub tags: &'a Tags,
 }
 
-/// Asks RDS for the copy. `None` means that it is not there yet and that polling again is the right thing to do: also where
-/// too many copies run at the moment.
-pub async fn start(rds: &Client, order: &Order<'_>) -> Result<Option<Snapshot>, Error> {
+/// What has become of a copy that RDS was asked for.
+pub enum Started {
+    /// It was made, as far as the answer says.
+    Made(Box<Snapshot>),
+    /// It is not there yet, and polling again is the right thing to do: also where too many copies run at the moment.
+    NotYet,
+    /// The quota of snapshots is full, so that it was not made.
+    Full(Error),
+}
+
+/// Asks RDS for the copy.
+pub async fn start(rds: &Client, order: &Order<'_>) -> Result<Started, Error> {
     let &Order { from, to, key_arn, source_key_arn, copy_option_group, tags } = order;
     let doing = format!("copying snapshot {from} to {to}");
     let call = CopyOrder { from, to, key_arn, copy_option_group, tags };
     match rds_access::copy_snapshot(rds, &call).await {
-        Ok(copy) => Ok(copy),
+        Ok(copy) => Ok(copy.map_or(Started::NotYet, |copy| Started::Made(Box::new(copy)))),
         // A concurrent call has created it, or the snapshot is not quite ready.
-        Err(Refusal::AlreadyThere | Refusal::NotNow(_)) => Ok(None),
+        Err(Refusal::AlreadyThere | Refusal::NotNow(_)) => Ok(Started::NotYet),
         Err(Refusal::Key(said)) => {
             let keys: Vec<&str> = source_key_arn.into_iter().chain([key_arn]).collect();
             Err(key::refused_by_rds(&doing, &keys, said))
         }
         Err(Refusal::Quota(said)) => {
             match quota::judge(&doing, &said, rds_access::snapshot_quota(rds).await?) {
-                Refused::TooManyCopies => Ok(None),
-                Refused::Full(error) => Err(error),
+                Refused::TooManyCopies => Ok(Started::NotYet),
+                Refused::Full(error) => Ok(Started::Full(error)),
             }
         }
         Err(refused) => Err(refused.into_error(doing)),
@@ -75,6 +84,24 @@ pub fn judge(found: &Snapshot, is_ours: bool, stage: &Stage) -> Result<StageRepo
             "check that the snapshot it is copied from still exists and that its key may still be used, then \
                  start the source execution again",
         )),
+    }
+}
+
+/// The report while a full quota may still count what was pruned; the error once nothing makes room any more. `polls` is how
+/// many have met it before.
+pub fn no_room(
+    full: Error,
+    to: &SnapshotIdentifier,
+    stage: &Stage,
+    polls: u32,
+    is_something_leaving: bool,
+) -> Result<StageReport, Error> {
+    match Room::after(polls, is_something_leaving) {
+        Room::Awaited { polls } => {
+            stage.check_deadline(&format!("snapshot copy {to} to begin"), WAITING_FOR_ROOM)?;
+            Ok(StageReport::unseen(stage, WAITING_FOR_ROOM, polls))
+        }
+        Room::Full => Err(full),
     }
 }
 

@@ -9,12 +9,13 @@ use replication::copying::{EarlierCopy, Expectation};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, InstanceIdentifier, SnapshotIdentifier};
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS};
-use replication::receiving::{self, Announced, Step};
+use replication::quota;
+use replication::receiving::{self, Announced, Rules, Step};
 use replication::versions::{Scope, World};
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
-use crate::convergence::{self, Order};
+use crate::convergence::{self, Order, Started};
 use crate::{Config, key};
 
 /// What the destination stack replicates, and under which names.
@@ -26,8 +27,8 @@ pub struct Place {
     pub source_database: InstanceIdentifier,
     /// The secret that names the live version.
     pub secret_arn: String,
-    /// How many versions may be newer than the live one.
-    pub most_versions_ahead: usize,
+    /// What the stack says about new versions.
+    pub rules: Rules,
     /// Whether the option group of the source database is copied too.
     pub copy_option_group: bool,
 }
@@ -100,7 +101,7 @@ impl Poll<'_> {
             shared: shared.as_ref(),
             unseen: self.unseen,
         };
-        let step = receiving::decide(&scope, &world, &announced, place.most_versions_ahead);
+        let step = receiving::decide(&scope, &world, &announced, &place.rules);
         // What RDS said when it refused to show the snapshot says more than that it is not there.
         let step = step.map_err(|error| match refusal {
             Some(refusal) if error.name() == ErrorName::NotFound => refusal,
@@ -129,11 +130,15 @@ impl Poll<'_> {
                     key::usable(kms, source_key, key::Reach::OtherAccounts).await?;
                 }
                 match self.start(shared, &key_arn).await? {
-                    Some(found) => {
+                    Started::Made(found) => {
                         let report = convergence::judge(&found, true, stage)?;
-                        Ok(describe(found, report, copy))
+                        Ok(describe(*found, report, copy))
                     }
-                    None => Ok(pending(convergence::not_started(name, stage)?, copy)),
+                    Started::NotYet => Ok(pending(convergence::not_started(name, stage)?, copy)),
+                    Started::Full(full) => {
+                        let is_leaving = quota::is_snapshot_leaving(&snapshots, &config.stack);
+                        Ok(pending(convergence::no_room(full, name, stage, self.unseen, is_leaving)?, copy))
+                    }
                 }
             }
             (Step::Await { polls }, _) => {
@@ -144,7 +149,7 @@ impl Poll<'_> {
     }
 
     /// Asks RDS for the copy.
-    async fn start(&self, shared: &Snapshot, key_arn: &str) -> Result<Option<Snapshot>, Error> {
+    async fn start(&self, shared: &Snapshot, key_arn: &str) -> Result<Started, Error> {
         let Self { rds, config, place, message, name, .. } = self;
         let from = message.target_db_snapshot.arn.to_string();
         let tags = Tags::of_replication(&config.stack, &message.replication.id, &shared.source_database)

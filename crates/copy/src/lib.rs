@@ -17,6 +17,7 @@ mod source;
 use lambda_task::{AccountRole, Environment};
 use replication::Error;
 use replication::contract::{DbSnapshot, TargetDbSnapshot};
+use replication::receiving::Rules;
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -46,6 +47,7 @@ impl Config {
         "DATABASE_NAME",
         "SOURCE_DB_IDENTIFIER",
         "MAX_VERSIONS_AHEAD",
+        "PROMOTE",
         "PREFERRED_BACKUP_WINDOW",
         "PREFERRED_MAINTENANCE_WINDOW",
         "COPY_OPTION_GROUP",
@@ -65,7 +67,10 @@ impl Config {
                     secret_arn: environment.text("SECRET_ARN")?,
                     database_name: environment.parsed("DATABASE_NAME", "a database identifier")?,
                     source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
-                    most_versions_ahead: environment.parsed("MAX_VERSIONS_AHEAD", "a whole number from 1")?,
+                    rules: Rules {
+                        most_ahead: environment.parsed("MAX_VERSIONS_AHEAD", "a whole number from 1")?,
+                        promotes: environment.choice("PROMOTE", ["manual", "automatic"])?,
+                    },
                     copy_option_group: environment.parsed("COPY_OPTION_GROUP", "true or false")?,
                 })
             }

@@ -8,11 +8,11 @@ use replication::copying::{EarlierCopy, Expectation};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, ReplicationId, SnapshotArn, SnapshotIdentifier};
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS};
-use replication::quota::ROOM_POLLS;
+use replication::quota;
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
-use crate::convergence::{self, Order};
+use crate::convergence::{self, Order, Started};
 use crate::{Config, key};
 
 /// One poll for the copy of a run.
@@ -98,25 +98,31 @@ impl Poll<'_> {
         let copy = self.expectation(rds, &key_arn).await?;
         let (arn, stage) = match self.start(rds, &key_arn).await {
             // What the call has just made is ours, whatever its answer lacks.
-            Ok(Some(made)) => {
+            Ok(Started::Made(made)) => {
                 let stage = convergence::judge(&made, true, &self.stage)?;
                 (Some(made.arn), stage)
             }
-            Ok(None) => (None, convergence::not_started(&self.name, &self.stage)?),
+            Ok(Started::NotYet) => (None, convergence::not_started(&self.name, &self.stage)?),
+            // What was pruned just before still counts until RDS has deleted it.
+            Ok(Started::Full(full)) => (None, self.no_room(rds, full).await?),
             // The snapshot was there in the stage before: RDS does not show it at the moment, or it is gone.
             Err(error) if error.name() == ErrorName::NotFound && self.unseen() < UNSEEN_POLLS => {
                 (None, self.not_seen("its source is not shown")?)
-            }
-            // What was pruned just before still counts until RDS has deleted it.
-            Err(error) if error.name() == ErrorName::QuotaExceeded && self.unseen() < ROOM_POLLS => {
-                (None, self.not_seen("waiting for room")?)
             }
             Err(error) => return Err(error),
         };
         Ok(TargetDbSnapshot { identifier: self.name, arn, stage, copy })
     }
 
-    async fn start(&self, rds: &Rds, key_arn: &str) -> Result<Option<Snapshot>, Error> {
+    /// The report of a copy for which there is no room.
+    async fn no_room(&self, rds: &Rds, full: Error) -> Result<StageReport, Error> {
+        let stack = &self.config.stack;
+        let snapshots = rds_access::snapshots_of_stack(rds, stack).await?;
+        let is_leaving = quota::is_snapshot_leaving(&snapshots, stack);
+        convergence::no_room(full, &self.name, &self.stage, self.unseen(), is_leaving)
+    }
+
+    async fn start(&self, rds: &Rds, key_arn: &str) -> Result<Started, Error> {
         let tags = Tags::of_replication(&self.config.stack, &self.id, &self.source.source_db_identifier)
             .with(lineage::SOURCE_SNAPSHOT, self.source_arn.to_string())
             .named(self.name.as_str());

@@ -50,6 +50,18 @@ impl Environment {
         self.optional(name).map(entries)
     }
 
+    /// Whether a variable says the second of its two words.
+    ///
+    /// # Errors
+    /// `InvalidConfiguration`, naming the variable.
+    pub fn choice(&self, name: &str, words: [&str; 2]) -> Result<bool, Error> {
+        let text = self.text(name)?;
+        match words.iter().position(|word| *word == text) {
+            Some(index) => Ok(index == 1),
+            None => Err(invalid(name, &format!("{text:?} is neither {} nor {}", words[0], words[1]))),
+        }
+    }
+
     /// The parsed value of a variable that must be set.
     ///
     /// # Errors

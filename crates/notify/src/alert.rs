@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::event::{Ended, Failed, Failure, Occasion, Undeleted};
-use crate::machine::Machine;
+use crate::known::known;
+use crate::machine::{Machine, Stage};
 
 /// The stack that alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub struct Alert {
 /// What has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum News {
-    Ended { what: &'static str, stage: Option<&'static str>, error: String, cause: String },
+    Ended { what: &'static str, stage: Option<Stage>, error: String, cause: String, known: String },
     Undeleted(Vec<String>),
 }
 
@@ -49,10 +50,12 @@ impl Alert {
     pub fn of(stack: &Stack, occasion: Occasion) -> Result<Self, Error> {
         match occasion {
             Occasion::Failure(Failed { execution, machine, state, failure }) => {
+                let stage = Some(machine.stage(&state));
                 let news = News::Ended {
                     what: "failed",
-                    stage: machine.stage(&state),
+                    stage,
                     cause: cause(&failure),
+                    known: known(machine, stage, &failure.error, &state),
                     error: failure.error,
                 };
                 Ok(Self::about(stack, machine, execution.id, &state, news))
@@ -84,7 +87,8 @@ impl Alert {
             cause: change.cause.unwrap_or_default(),
         };
         // The event has the execution's input only, not how far it came.
-        let news = News::Ended { what, stage: None, cause: cause(&failure), error: failure.error };
+        let known = known(machine, None, &failure.error, &input);
+        let news = News::Ended { what, stage: None, cause: cause(&failure), known, error: failure.error };
         Ok(Self::about(stack, machine, change.execution_arn, &input, news))
     }
 
@@ -116,15 +120,14 @@ impl Alert {
         let noun = self.machine.noun();
         let about = self.whereabouts();
         match &self.news {
-            News::Ended { what, stage, error, cause } => format!(
-                "A {noun} {what}.\n\n{about}Stage: {stage}\nError: {error}\nCause: {cause}\n\n\
-                 Nothing that readers use was deleted, and the secret names the last good version. \
+            News::Ended { what, stage, error, cause, known } => format!(
+                "A {noun} {what}.\n\n{about}Stage: {stage}\nError: {error}\nCause: {cause}\n\n{known} \
                  Once the cause is gone, the next execution begins anew.\n",
-                stage = stage.unwrap_or("see the execution"),
+                stage = stage.and_then(Stage::name).unwrap_or("see the execution"),
             ),
             News::Undeleted(things) => format!(
                 "A {noun} succeeded, but several runs could not delete what is no longer needed, and it is billed as long \
-                 as it is there. No other alert follows about the same.\n\n{about}\n{things}\n\
+                 as it is there. No other alert follows about the same, unless a reason says so.\n\n{about}\n{things}\n\
                  To fix this: end what the reason names (for example deletion protection, a read replica or a missing \
                  right), and the next execution deletes it. To keep it, take its tag rds-replication:stack off.\n",
                 things = things.iter().map(|thing| format!("- {thing}\n")).collect::<String>(),

@@ -8,6 +8,7 @@
 
 mod alert;
 mod event;
+mod known;
 mod machine;
 mod message;
 

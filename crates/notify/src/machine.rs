@@ -15,6 +15,28 @@ pub enum Machine {
     Rollback,
 }
 
+/// The state that moves the secret.
+pub const MOVING: &str = "UpdateSecretWithDBValue";
+
+/// How far an execution has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// To this state.
+    In(&'static str),
+    /// Every task has ended well.
+    AllDone,
+}
+
+impl Stage {
+    /// The name of the state, if it is known.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::In(name) => Some(name),
+            Self::AllDone => None,
+        }
+    }
+}
+
 impl Machine {
     /// What an operator calls an execution of it.
     pub fn noun(self) -> &'static str {
@@ -25,7 +47,7 @@ impl Machine {
     }
 
     /// Its stages in their order: the key of each one's result, and its state's name.
-    fn stages(self) -> &'static [(&'static str, &'static str)] {
+    pub(crate) fn stages(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Source => &[
                 ("room", "MakeRoom"),
@@ -40,24 +62,25 @@ impl Machine {
                 ("room", "MakeRoom"),
                 ("DBSnapshot", "CopySharedSnapshotInTargetAccount"),
                 ("DBInstance", "RestoreDBInstance"),
-                ("secret", "UpdateSecretWithDBValue"),
+                ("secret", MOVING),
                 ("prune", "CleanOlderDBInstances"),
                 ("undeletedTold", "NotifyUndeleted"),
             ],
-            Self::Rollback => &[("DBInstance", "RestoreDBInstance"), ("secret", "UpdateSecretWithDBValue")],
+            Self::Rollback => &[("DBInstance", "RestoreDBInstance"), ("secret", MOVING)],
         }
     }
 
     /// The state that an execution has failed in: the first that has no result, or one that is not `Available`. A result
     /// without a status is that of a task that is asked once.
-    pub fn stage(self, state: &Value) -> Option<&'static str> {
+    pub fn stage(self, state: &Value) -> Stage {
         let is_done = |key: &str| match state.get(key) {
             // The machine goes on when there was no room to be made.
             _ if key == "room" && state.get("roomFailure").is_some() => true,
             Some(result) => result.get("status").is_none_or(|status| status == "Available"),
             None => false,
         };
-        self.stages().iter().find(|(key, _)| !is_done(key)).map(|(_, name)| *name)
+        let found = self.stages().iter().find(|(key, _)| !is_done(key));
+        found.map_or(Stage::AllDone, |(_, name)| Stage::In(name))
     }
 }
 
@@ -106,7 +129,7 @@ mod tests {
             ),
             (Rollback, json!({"version": 7, "DBInstance": done, "secret": done}), None),
         ] {
-            assert_eq!(machine.stage(&state), name, "{machine:?} {state}");
+            assert_eq!(machine.stage(&state).name(), name, "{machine:?} {state}");
         }
     }
 }

@@ -2,24 +2,26 @@
 //! makes anything, so that a full quota does not stop every run for good, and after it.
 //!
 //! Converges to: of the run's source database, the newest snapshots of each kind and, in the destination, the live version
-//! and the older ones kept for rolling back; what `rotate-secret` has marked and is still superseded is deleted. The first
+//! and the older ones kept for rolling back; what carries the deletion tag and is still superseded is deleted. The first
 //! call plans at most a set number of deletions per run, and the machine keeps the plan; the next call makes those that are
-//! still due. So it may run again at any time. The decision is [`replication::retention`]; here it is carried out. What
+//! still due. Before a run makes anything, what the rules let go is tagged too, for a later call to delete. So it may run
+//! again at any time. The decision is [`replication::retention`]; here it is carried out. What
 //! cannot be deleted is reported and found again by the next run; operators are told of it once.
 //!
 //! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:DeleteDBInstance`,
-//! `rds:DeleteDBSnapshot`, `rds:AddTagsToResource`; in the destination `secretsmanager:GetSecretValue`,
-//! `states:ListExecutions`, and for final snapshots `rds:CreateDBSnapshot`.
+//! `rds:DeleteDBSnapshot`, `rds:AddTagsToResource`; in the destination `rds:RemoveTagsFromResource`,
+//! `secretsmanager:GetSecretValue`, `states:ListExecutions`, and for final snapshots `rds:CreateDBSnapshot`.
 
 mod instances;
+mod marking;
 mod report;
 mod running;
 mod snapshots;
 
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
-use lambda_task::{AccountRole, Environment};
-use rds_access::{Instance, Snapshot};
+use lambda_task::{AccountRole, Environment, invalid};
+use rds_access::{Instance, Refusal, Snapshot};
 use replication::contract::{Execution, Outcome};
 use replication::lineage::{self, Tags};
 use replication::naming::InstanceIdentifier;
@@ -89,10 +91,19 @@ impl Config {
             stack: environment.text("STACK_NAME")?,
             source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
             snapshots_to_keep: environment.parsed("SNAPSHOTS_TO_KEEP", "a whole number from 1")?,
-            max_deletions: environment.parsed("MAX_DELETIONS", "a whole number from 0")?,
+            max_deletions: read_max_deletions(environment)?,
             account,
         })
     }
+}
+
+fn read_max_deletions(environment: &Environment) -> Result<usize, Error> {
+    let expected = format!("a whole number from {}", retention::FEWEST_DELETIONS);
+    let at_most: usize = environment.parsed("MAX_DELETIONS", &expected)?;
+    if at_most < retention::FEWEST_DELETIONS {
+        return Err(invalid("MAX_DELETIONS", &format!("{at_most} is not {expected}")));
+    }
+    Ok(at_most)
 }
 
 /// At which end of a run it is called.
@@ -227,6 +238,14 @@ impl World {
         tagged.is_some_and(|(_, tags)| tags.get(lineage::UNDELETED).is_some())
     }
 
+    /// Whether a thing that was there is certainly gone.
+    async fn is_gone(&self, rds: &Rds, identifier: &str) -> bool {
+        match self.instance(identifier) {
+            Some(instance) => rds_access::instance_is_gone(rds, &instance.identifier).await,
+            None => rds_access::snapshot_is_gone(rds, identifier).await,
+        }
+    }
+
     /// The ARN and the tags of a thing.
     fn tagged(&self, identifier: &str) -> Option<(String, &Tags)> {
         let instance = self.instance(identifier).map(|one| (one.arn.clone(), &one.tags));
@@ -299,11 +318,17 @@ pub async fn run(
     report.leave_hindered();
     report.leave(&later, config.max_deletions);
     report.leave_too(refused_before);
-    if input.place == Place::Prune {
-        if let Some(retryable) = failed {
-            return Err(retryable);
+    match (input.place, &config.account) {
+        (Place::Room, Account::Destination(versions)) => {
+            marking::mark(clients, versions, &world, &mut report).await;
         }
-        tell(clients, &input, &world, &mut report).await;
+        (Place::Room, Account::Source { .. }) => {}
+        (Place::Prune, _) => {
+            if let Some(retryable) = failed {
+                return Err(retryable);
+            }
+            tell(clients, &input, &world, &mut report).await;
+        }
     }
     Ok(report)
 }
@@ -400,24 +425,27 @@ async fn delete(clients: &Clients, config: &Config, world: &World, thing: &Plann
     }
 }
 
-/// Counts on each thing that it could not be deleted in this run, and says which operators are to hear of. A count that
-/// cannot be written is only logged: the next run counts.
+/// Counts on each thing that it could not be deleted in this run, and says which operators are to hear of.
 async fn tell(clients: &Clients, input: &Input, world: &World, report: &mut Pruned) {
     let run = input.execution.replication_id();
     let mut to_tell = Vec::new();
     for left in report.left.iter().filter(|left| left.is_undeleted) {
         let Some((arn, tags)) = world.tagged(&left.identifier) else { continue };
         let counted = retention::count_undeleted(tags.get(lineage::UNDELETED), run.as_str());
-        if let Some(value) = counted.tag {
+        let mut uncounted = None;
+        if let Some(value) = &counted.tag {
             let tag = Tags::default().with(lineage::UNDELETED, value);
             if let Err(refused) = rds_access::add_tags(&clients.rds, &arn, &tag).await {
+                // What has gone meanwhile has no tags that would allow it.
+                if matches!(refused, Refusal::Gone(_)) || world.is_gone(&clients.rds, &left.identifier).await
+                {
+                    continue;
+                }
                 tracing::warn!(?refused, identifier = left.identifier, "not counted");
-                continue;
+                uncounted = Some(refused.into_error(format!("tagging {}", left.identifier)));
             }
         }
-        if counted.is_to_be_told {
-            to_tell.push(format!("{}: {}", left.identifier, left.reason));
-        }
+        to_tell.extend(counted.telling(&left.identifier, &left.reason, uncounted.as_ref()));
     }
     report.tell = to_tell;
 }

@@ -19,6 +19,9 @@ pub struct Pruned {
     pub instances: Vec<Decision>,
     /// Every decision about a snapshot of this stack and database.
     pub snapshots: Vec<Decision>,
+    /// The instances that were given the deletion tag, so that a later call deletes them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub marked: Vec<String>,
     /// What RDS has begun to delete in this run.
     pub deleted: Vec<String>,
     /// What was to be deleted and stays for now, with the reason.
@@ -65,6 +68,7 @@ impl Pruned {
             planned,
             instances,
             snapshots,
+            marked: Vec::new(),
             deleted: Vec::new(),
             left: Vec::new(),
             notes: Vec::new(),

@@ -20,12 +20,14 @@ pub enum Restoring {
     Exists,
     /// Nothing was created, and the same call may succeed later; the text says why.
     NotNow(&'static str),
+    /// Nothing was created, because a quota of instances or of their storage is used up.
+    Full(Error),
 }
 
 /// Asks RDS to restore a snapshot of this account as an instance.
 ///
 /// # Errors
-/// [`ErrorName::QuotaExceeded`], [`ErrorName::NotFound`], [`ErrorName::KeyNotAccessible`] or a fault of RDS.
+/// [`ErrorName::NotFound`], [`ErrorName::KeyNotAccessible`] or a fault of RDS.
 pub async fn restore_instance(
     client: &Client,
     request: Restoration,
@@ -52,9 +54,11 @@ pub async fn restore_instance(
         // It passes in minutes to hours.
         Some(e) if e.is_insufficient_db_instance_capacity_fault() => Ok(Restoring::NotNow("no capacity")),
         Some(e) if e.is_instance_quota_exceeded_fault() || e.is_storage_quota_exceeded_fault() => {
-            Err(Error::new(ErrorName::QuotaExceeded, doing)
-                .because(code_and_message(e))
-                .advise("delete databases that nobody needs, or ask AWS for a larger quota"))
+            Ok(Restoring::Full(
+                Error::new(ErrorName::QuotaExceeded, doing)
+                    .because(code_and_message(e))
+                    .advise("delete databases that nobody needs, or ask AWS for a larger quota"),
+            ))
         }
         Some(e) if e.is_db_snapshot_not_found_fault() => Err(gone(code_and_message(e))),
         Some(e) if e.is_kms_key_not_accessible_fault() => Err(Error::new(ErrorName::KeyNotAccessible, doing)

@@ -107,6 +107,15 @@ pub async fn add_tags(client: &Client, arn: &str, tags: &Tags) -> Result<(), Ref
     answer.map(drop).map_err(|error| refusal(format!("tagging {arn}"), &error))
 }
 
+/// Takes a tag off a thing of ours.
+///
+/// # Errors
+/// As [`add_tags`].
+pub async fn remove_tag(client: &Client, arn: &str, key: &str) -> Result<(), Refusal> {
+    let answer = client.remove_tags_from_resource().resource_name(arn).tag_keys(key).send().await;
+    answer.map(drop).map_err(|error| refusal(format!("taking the tag {key} off {arn}"), &error))
+}
+
 /// How a deletion has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deleted {

@@ -51,7 +51,7 @@ pub enum Status {
     Available,
     /// Not yet: the machine waits `waitSeconds` and asks the same task again.
     NotAvailable,
-    /// Nothing more is to be done: newer data are live. Only the destination's copy reports it.
+    /// Nothing more is to be done: newer data are live, or the same are there. Only the destination's copy reports it.
     Superseded,
 }
 
@@ -344,21 +344,21 @@ pub struct DbSnapshot {
     /// The point in time of the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_database_time: Option<String>,
-    /// What is live instead, where newer data are.
+    /// What is there instead, where newer data are live or a version holds the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded_by: Option<SupersededBy>,
 }
 
-/// The live version whose data are newer than those of a message.
+/// The version whose data are newer than those of a message, or the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SupersededBy {
-    /// The host that the secret names.
+    /// Its host.
     #[serde(rename = "db_host")]
     pub host: String,
     /// The point in time of its data.
     pub snapshot_database_time: String,
-    /// Why nothing is copied, with both times.
+    /// Why nothing is copied.
     pub reason: String,
 }
 

@@ -62,10 +62,10 @@ impl Expectation {
         Self::after(earlier, key_arn, "")
     }
 
-    /// Nothing is copied, because newer data are live.
+    /// Nothing is copied, because newer data are live, or the same data are there.
     #[must_use]
     pub fn not_copied() -> Self {
-        Self::new(Kind::None, "newer data are live, so nothing is copied")
+        Self::new(Kind::None, "newer or the same data are there, so nothing is copied")
     }
 
     /// The destination's copy of a shared snapshot; `earlier` is its newest earlier copy of the same database.

@@ -190,6 +190,15 @@ impl Tags {
         (self.data_time(), self.get(REPLICATION_ID), self.version())
     }
 
+    /// Whether two things hold the same data: those of one replication, or of one point in time, as a message does that was
+    /// replicated under two ids.
+    #[must_use]
+    pub fn are_of_same_data(&self, other: &Self) -> bool {
+        let same = |key| self.get(key).is_some() && self.get(key) == other.get(key);
+        let time = self.time(DATA_TIME);
+        same(REPLICATION_ID) || (time.is_some() && time == other.time(DATA_TIME))
+    }
+
     /// The version whose data a rollback has restored, if one has.
     #[must_use]
     pub fn restored_version(&self) -> Option<Version> {

@@ -11,9 +11,9 @@ use crate::contract::SupersededBy;
 use crate::naming::{ReplicationId, SnapshotArn};
 use crate::observed::Snapshot;
 use crate::pacing::UNSEEN_POLLS;
-use crate::progress::Progress;
-use crate::versions::{Scope, World};
-use crate::{Error, ErrorName};
+use crate::progress::{Progress, Restored};
+use crate::versions::{Age, Live, Scope, World};
+use crate::{Error, ErrorName, lineage};
 
 /// What a poll has to do while there is no copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +27,17 @@ pub enum Step {
         /// How many polls running have not seen it, with this one.
         polls: u32,
     },
-    /// Newer data are live, so that nothing is copied.
+    /// Newer data are live, or a version holds the same, so that nothing is copied.
     Superseded(SupersededBy),
+}
+
+/// What the stack says about new versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// How many versions may be newer than the live one.
+    pub most_ahead: usize,
+    /// Whether a replication goes live by itself.
+    pub promotes: bool,
 }
 
 /// The snapshot that a message announces.
@@ -44,7 +53,7 @@ pub struct Announced<'a> {
     pub unseen: u32,
 }
 
-/// Decides; `most_ahead` is how many versions may be newer than the live one.
+/// Decides.
 ///
 /// # Errors
 /// [`ErrorName::SourceMismatch`], [`ErrorName::TooManyVersionsAhead`], [`ErrorName::VersionsExhausted`],
@@ -53,17 +62,19 @@ pub fn decide(
     scope: &Scope<'_>,
     world: &World<'_>,
     announced: &Announced<'_>,
-    most_ahead: usize,
+    rules: &Rules,
 ) -> Result<Step, Error> {
     let Announced { id, arn, shared, unseen } = announced;
     let doing = format!("copying shared snapshot {arn}");
     if let Some(shared) = shared {
         check_database(scope, shared, &doing)?;
-        if let Some(live) = superseded_by(scope, world, id, shared) {
-            return Ok(Step::Superseded(live));
+        let superseded = superseded_by(scope, world, id, shared);
+        let superseded = superseded.or_else(|| held_by(scope, world, announced, shared, rules.promotes));
+        if let Some(by) = superseded {
+            return Ok(Step::Superseded(by));
         }
     }
-    world.check_ahead(scope, id, most_ahead, &doing)?;
+    world.check_ahead(scope, id, rules.most_ahead, &doing)?;
     world.next_version(scope)?;
     match shared.map(|shared| (shared.status.progress(), &shared.status)) {
         Some((Progress::Ready, _)) => Ok(Step::Copy),
@@ -105,7 +116,6 @@ fn superseded_by(
 ) -> Option<SupersededBy> {
     let announced = shared.time_of_data().or_else(|| id.started_at())?;
     let live = world.live_data_time(scope).filter(|live| *live > announced)?;
-    let say = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
     Some(SupersededBy {
         host: world.live_host.to_owned(),
         snapshot_database_time: say(live),
@@ -116,4 +126,50 @@ fn superseded_by(
             say(live)
         ),
     })
+}
+
+/// The version that was restored from the very snapshot that is announced, because messages come again under another
+/// id: somebody sends one again, or starts the machine by hand. It is the live one, or one that was
+/// live before, or that waits until somebody makes it live. What a run has left behind that ended before it could make
+/// it live does not count, because the data are to go live still.
+fn held_by(
+    scope: &Scope<'_>,
+    world: &World<'_>,
+    announced: &Announced<'_>,
+    shared: &Snapshot,
+    promotes: bool,
+) -> Option<SupersededBy> {
+    let time = shared.data_time.as_deref().and_then(lineage::read_time)?;
+    let source = announced.arn.to_string();
+    let copies = world.snapshots.iter().filter(|copy| {
+        scope.owns_snapshot(copy) && copy.tags.get(lineage::SOURCE_SNAPSHOT) == Some(source.as_str())
+    });
+    let copies: Vec<String> = copies.map(|copy| copy.arn.to_string()).collect();
+    let live_age = world.live_age(scope);
+    let found = world.instances.iter().filter(|one| scope.owns(one) && one.tags.data_time() == Some(time));
+    let mut found = found.filter(|one| {
+        let from = one.tags.get(lineage::SOURCE_SNAPSHOT);
+        from.is_some_and(|from| copies.iter().any(|copy| copy == from))
+    });
+    let (holder, standing) = found.find_map(|one| {
+        let is_whole = matches!(one.status.restored(), Restored::Usable | Restored::Stopped);
+        let is_behind = live_age.as_ref().is_some_and(|live| Age::of_instance(one) < *live);
+        match world.live(scope) {
+            Live::Instance(live) if live.identifier == one.identifier => {
+                (is_whole || one.status.restored() == Restored::Busy).then_some((one, "is live"))
+            }
+            _ if is_behind || !is_whole => None,
+            _ if one.tags.are_promoted() => Some((one, "was live before")),
+            _ => (!promotes).then_some((one, "waits to be made live")),
+        }
+    })?;
+    Some(SupersededBy {
+        host: holder.host.clone().unwrap_or_default(),
+        snapshot_database_time: say(time),
+        reason: format!("version {} was restored from the same snapshot and {standing}", holder.identifier),
+    })
+}
+
+fn say(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotIdentifier};
 use crate::observed::{Instance, Snapshot};
 use crate::pacing::{Stage, UNSEEN_POLLS};
 use crate::progress::Progress;
-use crate::quota::ROOM_POLLS;
+use crate::quota::{Room, WAITING_FOR_ROOM};
 use crate::{Error, ErrorName};
 
 /// The snapshot that is to exist.
@@ -131,17 +131,24 @@ impl Wanted<'_> {
         Ok(StageReport::pending(&self.stage, status, None))
     }
 
-    /// The report while a full quota may still count what was pruned; the error once that has had its time.
+    /// The report while a full quota may still count what was pruned; the error once nothing makes room any more.
     ///
     /// # Errors
-    /// The error that was given.
-    pub fn no_room(&self, full: Error) -> Result<StageReport, Error> {
-        if self.unseen < ROOM_POLLS { self.unseen("waiting for room") } else { Err(full) }
+    /// The error that was given; [`ErrorName::DeadlineExceeded`].
+    pub fn no_room(&self, full: Error, is_something_leaving: bool) -> Result<StageReport, Error> {
+        match Room::after(self.unseen, is_something_leaving) {
+            Room::Awaited { polls } => self.await_with(WAITING_FOR_ROOM, polls),
+            Room::Full => Err(full),
+        }
     }
 
     fn unseen(&self, status: &str) -> Result<StageReport, Error> {
+        self.await_with(status, self.unseen + 1)
+    }
+
+    fn await_with(&self, status: &str, polls: u32) -> Result<StageReport, Error> {
         self.stage.check_deadline(&format!("snapshot {}", self.name), status)?;
-        Ok(StageReport::unseen(&self.stage, status, self.unseen + 1))
+        Ok(StageReport::unseen(&self.stage, status, polls))
     }
 }
 
@@ -154,6 +161,7 @@ mod tests {
     use crate::lineage;
     use crate::observed::testing::{instance, snapshot};
     use crate::pacing::StageName;
+    use crate::quota::ROOM_POLLS;
 
     const NAME: &str = "nightly-20261122t103400z-1f2e3d";
 
@@ -223,8 +231,11 @@ mod tests {
     #[test]
     fn a_full_quota_is_given_time_for_what_was_pruned() {
         let full = Error::new(ErrorName::QuotaExceeded, "snapshotting");
-        let no_room = |unseen| with_wanted(unseen, false, |wanted| wanted.no_room(full.clone()));
-        assert_eq!(no_room(0).unwrap().unseen, 1);
-        assert_eq!(no_room(ROOM_POLLS).unwrap_err(), full);
+        let no_room = |unseen, is_leaving| {
+            with_wanted(unseen, false, |wanted| wanted.no_room(full.clone(), is_leaving))
+        };
+        assert_eq!(no_room(0, false).unwrap().unseen, 1);
+        assert_eq!(no_room(ROOM_POLLS, false).unwrap_err(), full);
+        assert_eq!(no_room(ROOM_POLLS, true).unwrap().unseen, 0);
     }
 }

@@ -177,7 +177,7 @@ impl Poll<'_> {
                 self.follow(instance, restored_by.as_ref()).await.map(Some)
             }
             Step::Choose(choice) => self.choose(&choice, snapshots).map(Some),
-            Step::Restore(choice) => self.restore(&choice, snapshots).await,
+            Step::Restore(choice) => self.restore(&choice, &world).await,
             Step::Await { polls } => match self.earlier {
                 Some(earlier) => {
                     let stage = StageReport::unseen(&self.stage, &earlier.stage.rds_status, polls);

@@ -5,7 +5,9 @@ use rds_access::restoring::{self, Restoring};
 use replication::Error;
 use replication::contract::{DbInstance, StageReport};
 use replication::pacing::INTENT_WAIT_SECONDS;
+use replication::quota::{self, Room, WAITING_FOR_ROOM};
 use replication::restore::Choice;
+use replication::versions::World;
 
 use crate::Poll;
 
@@ -22,8 +24,9 @@ impl Poll<'_> {
     pub(crate) async fn restore(
         &self,
         choice: &Choice,
-        snapshots: &[Snapshot],
+        world: &World<'_>,
     ) -> Result<Option<DbInstance>, Error> {
+        let World { instances, snapshots, .. } = *world;
         self.check_growth(choice, snapshots)?;
         let Poll { rds, config, stage, .. } = self;
         let tags = config.options.tags(choice.tags(), self.source_tags);
@@ -38,6 +41,18 @@ impl Poll<'_> {
             Restoring::NotNow(status) => {
                 stage.check_deadline(&format!("database {} to be created", choice.identifier), status)?;
                 Ok(Some(self.report(choice, true, StageReport::pending(stage, status, None))))
+            }
+            Restoring::Full(full) => {
+                let polls = self.earlier.map_or(0, |earlier| earlier.stage.unseen);
+                match Room::after(polls, quota::is_instance_leaving(instances, &config.stack)) {
+                    Room::Awaited { polls } => {
+                        let waiting_for = format!("room for database {}", choice.identifier);
+                        stage.check_deadline(&waiting_for, WAITING_FOR_ROOM)?;
+                        let stage = StageReport::unseen(stage, WAITING_FOR_ROOM, polls);
+                        Ok(Some(self.report(choice, true, stage)))
+                    }
+                    Room::Full => Err(full),
+                }
             }
             Restoring::Exists => Ok(None),
         }

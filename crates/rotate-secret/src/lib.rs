@@ -19,7 +19,7 @@ mod tags;
 
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
-use lambda_task::{Environment, invalid};
+use lambda_task::Environment;
 use rds_access::Instance;
 use replication::Error;
 use replication::contract::{Envelope, VersionState};
@@ -62,8 +62,8 @@ impl Config {
             stack: environment.text("STACK_NAME")?,
             secret_arn: environment.text("SECRET_ARN")?,
             older_to_keep: environment.parsed("NO_OF_OLDER_INSTANCES", "a whole number from 0")?,
-            promotes: choice(environment, "PROMOTE", ["manual", "automatic"])?,
-            rotates_passwords: choice(environment, "MASTER_PASSWORD", ["keep", "rotate"])?,
+            promotes: environment.choice("PROMOTE", ["manual", "automatic"])?,
+            rotates_passwords: environment.choice("MASTER_PASSWORD", ["keep", "rotate"])?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
         })
     }
@@ -75,15 +75,6 @@ impl Config {
             promotes: self.promotes,
             rotates_passwords: self.rotates_passwords,
         }
-    }
-}
-
-/// Whether a variable says the second of its two words.
-fn choice(environment: &Environment, name: &str, words: [&str; 2]) -> Result<bool, Error> {
-    let text = environment.text(name)?;
-    match words.iter().position(|word| *word == text) {
-        Some(index) => Ok(index == 1),
-        None => Err(invalid(name, &format!("{text:?} is neither {} nor {}", words[0], words[1]))),
     }
 }
 

@@ -23,7 +23,7 @@ fn the_environment_is_read() {
 #[test]
 fn a_word_that_is_no_choice_is_named() {
     let environment: Environment = [("PROMOTE", "x")].into_iter().collect();
-    let error = choice(&environment, "PROMOTE", ["manual", "automatic"]).unwrap_err();
+    let error = environment.choice("PROMOTE", ["manual", "automatic"]).unwrap_err();
     assert_eq!(error.name(), ErrorName::InvalidConfiguration);
     assert!(error.to_string().contains("PROMOTE: \"x\" is neither manual nor automatic"), "{error}");
 }

@@ -118,7 +118,8 @@ async fn create(
         // The quota is full, or was when the call was made: what was pruned just before still counts for a while.
         Err(Refusal::Quota(said)) => {
             let full = quota::full(&doing, &said, rds_access::snapshot_quota(rds).await?);
-            (wanted.no_room(full)?, None)
+            let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
+            (wanted.no_room(full, quota::is_snapshot_leaving(&snapshots, &config.stack))?, None)
         }
         Err(refused) => return Err(refused.into_error(doing)),
     };

@@ -37,8 +37,8 @@ says otherwise (those of runs have one decimal), sizes GiB; null is what is not 
       notManaged[]                instances that are named like a version and are none: instance, rdsStatus, reason
       replications[]              the newest, as many as --last says
         id, startedByHandInB      the replication; whether account B's run is not the one that a message started
-        outcome                   succeeded, failed, running, superseded (the live version has newer data, so nothing was
-                                  copied), onItsWay or notArrived (A's run has succeeded and B has none), unknown (B's runs
+        outcome                   succeeded, failed, running, superseded (newer data is live, or a version holds the same,
+                                  so nothing was copied), onItsWay or notArrived (A's run has succeeded and B has none), unknown (B's runs
                                   are not readable)
         roomFailures              by account: why nothing could be deleted before the run began; it went on
         toldOperators[]           what stays undeleted for so long that operators were told

@@ -223,7 +223,7 @@ def _how_it_ended(finished, live):
         remark = "" if is_live else {"heldBack": " (held back)", "newerIsLive": " (a newer one was live)"}.get(last["secretOutcome"], "")
         return f"succeeded {ago}{remark}"
     if last["outcome"] == "superseded":
-        return f"ended {ago} without a new version (newer data was live)"
+        return f"ended {ago} without a new version (newer or the same data was there)"
     if last["outcome"] == "unknown":
         return f"ended well in account A {ago}"
     said = f"FAILED {ago}: {last['error']}" if last["outcome"] == "failed" else f"DID NOT ARRIVE in account B ({ago})"

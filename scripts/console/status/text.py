@@ -11,7 +11,7 @@ WIDTH = 140
 
 _OUTCOMES = {
     "succeeded": "succeeded",
-    "superseded": "newer data is live",
+    "superseded": "no newer data",
     "failed": "FAILED",
     "running": "running",
     "onItsWay": "on its way",

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::account::{Account, text};
+use crate::account::{Account, Database, text};
 use crate::cloud::Cloud;
 use crate::pair::{Pair, contents, fill, password};
 use crate::waiting::wait_for;
@@ -59,10 +59,15 @@ pub fn the_message_of_the_original_is_replicated(cloud: &Cloud) {
     assert_eq!(invoked["FunctionError"], Value::Null, "{}", std::fs::read_to_string(answer).unwrap());
     assert_eq!(b.executions(machine).len(), 1);
 
+    // What the original says of data that are live already makes no second version of them.
     let first_copy = pair.current_copy();
-    let original = json!({"Input": {"targetDBSnapshot": shared}}).to_string();
+    let again = json!({"Input": {"targetDBSnapshot": shared}}).to_string();
+    a.aws(&["sns", "publish", "--topic-arn", topic, "--message", &again]);
+    is_superseded_by(&ended(b, machine, 2), &first_copy);
+
+    let original = json!({"Input": {"targetDBSnapshot": share_by_hand(a, b, &pair)}}).to_string();
     a.aws(&["sns", "publish", "--topic-arn", topic, "--message", &original]);
-    ended(b, machine, 2);
+    ended(b, machine, 3);
     let copy = pair.current_copy();
     assert_ne!(copy.host, first_copy.host);
     let held = contents(b, &copy, &password);
@@ -73,12 +78,30 @@ pub fn the_message_of_the_original_is_replicated(cloud: &Cloud) {
     pair.replicate();
     let newest = pair.current_copy();
     a.aws(&["sns", "publish", "--topic-arn", topic, "--message", &original]);
-    let late = ended(b, machine, 4);
-    let output: Value = serde_json::from_str(&text(&late["output"])).unwrap();
-    assert_eq!(output["DBSnapshot"]["status"], "Superseded");
-    assert_eq!(output["DBSnapshot"]["supersededBy"]["db_host"], newest.host.as_str());
-    assert_eq!(output["DBInstance"], Value::Null);
+    is_superseded_by(&ended(b, machine, 5), &newest);
     assert_eq!(pair.current_copy().host, newest.host);
+}
+
+/// A snapshot of the database under the shared key, shared with B, as the original's message says it.
+fn share_by_hand(a: &Account, b: &Account, pair: &Pair) -> Value {
+    let (database, made, shared) = (pair.database(), "message-by-hand", "message-by-hand-shared");
+    let snapshot = ["rds", "create-db-snapshot", "--db-instance-identifier", &database];
+    a.aws(&[&snapshot[..], &["--db-snapshot-identifier", made]].concat());
+    a.available_snapshot(made);
+    let copy = ["rds", "copy-db-snapshot", "--source-db-snapshot-identifier", made];
+    let under = ["--target-db-snapshot-identifier", shared, "--kms-key-id", &pair.source["KMSKeyArn"]];
+    a.aws(&[&copy[..], &under].concat());
+    let arn = text(&a.available_snapshot(shared)["DBSnapshotArn"]);
+    let share = ["rds", "modify-db-snapshot-attribute", "--db-snapshot-identifier", shared];
+    a.aws(&[&share[..], &["--attribute-name", "restore", "--values-to-add", &b.number()]].concat());
+    json!({"targetDBSnapshotIdentifier": shared, "targetDBSnapshotArn": arn, "status": "Available"})
+}
+
+fn is_superseded_by(execution: &Value, live: &Database) {
+    let output: Value = serde_json::from_str(&text(&execution["output"])).unwrap();
+    assert_eq!(output["DBSnapshot"]["status"], "Superseded");
+    assert_eq!(output["DBSnapshot"]["supersededBy"]["db_host"], live.host.as_str());
+    assert_eq!(output["DBInstance"], Value::Null);
 }
 
 /// The newest of so many executions of a machine, when it has ended well.

@@ -9,6 +9,7 @@ pub mod options;
 pub mod pruning;
 pub mod releasing;
 pub mod returning;
+pub mod room;
 pub mod rotating;
 pub mod sharing;
 pub mod statuses;

@@ -6,7 +6,7 @@ use crate::account::{tags, text};
 use crate::cloud::Cloud;
 use crate::pair::{Pair, Replication, fill, password};
 
-/// Three copies wait; the third is released, and no older one is to be kept. So two are due, one run deletes one of them,
+/// Four copies wait; the fourth is released, and no older one is to be kept. So three are due, one run deletes two of them,
 /// and each leaves a last snapshot, which stays like one that a person has made.
 ///
 /// > With Promote=manual no replication moves the secret, and what waits to be released is never marked or deleted.
@@ -21,23 +21,24 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
         ("KMSKey", key.as_str()),
         ("Promote", "manual"),
         ("NoOfOlderInstances", "0"),
-        ("MaxDeletionsPerRun", "1"),
+        ("MaxDeletionsPerRun", "2"),
+        ("MaxVersionsAhead", "4"),
         ("FinalSnapshot", "true"),
         ("CopyTagsToSnapshot", "true"),
-        ("SnapshotsToKeep", "5"),
+        ("SnapshotsToKeep", "6"),
     ];
     let pair = Pair::deploy(cloud, "releasing", &[], &options);
     let password = password();
     let source = a.create_database(&pair.database(), &password, &[]);
     fill(a, &source, &password, 10);
     let before = pair.secret();
-    for version in 1..=3 {
+    for version in 1..=4 {
         let held_back = held_back(&pair, &pair.replicate());
         assert_eq!(held_back["DBInstance"]["db_version"], version);
         assert_eq!(held_back["prune"]["deleted"], json!([]));
     }
     assert_eq!(pair.secret(), before);
-    assert_eq!(pair.versions(), [1, 2, 3]);
+    assert_eq!(pair.versions(), [1, 2, 3, 4]);
     assert_eq!(pair.marked(), [0; 0]);
     let ids = [1, 2].map(|version| tags(&pair.copy(version))["rds-replication:id"].clone());
     let last_snapshots =
@@ -57,22 +58,22 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
         "it has the tags of the copy"
     );
 
-    let released = pair.roll_back(&json!({"version": 3}));
+    let released = pair.roll_back(&json!({"version": 4}));
     assert_eq!(released["secret"]["outcome"], "moved");
-    assert!(pair.current_copy().host.starts_with("releasing-copy-3."));
-    assert_eq!(pair.marked(), [1, 2]);
+    assert!(pair.current_copy().host.starts_with("releasing-copy-4."));
+    assert_eq!(pair.marked(), [1, 2, 3]);
     pair.roll_back(&json!({"version": 2}));
     assert!(pair.current_copy().host.starts_with("releasing-copy-2."));
     assert_eq!(pair.marked(), [1]);
-    pair.roll_back(&json!({"version": 3}));
-    assert_eq!(pair.marked(), [1, 2]);
+    pair.roll_back(&json!({"version": 4}));
+    assert_eq!(pair.marked(), [1, 2, 3]);
 
-    let fourth = held_back(&pair, &pair.replicate());
-    assert_eq!(fourth["room"]["deleted"], json!(["releasing-copy-1"]));
-    assert_eq!(fourth["prune"]["planned"], json!([]));
-    assert_eq!(fourth["prune"]["left"][0]["identifier"], "releasing-copy-2");
-    assert!(text(&fourth["prune"]["left"][0]["reason"]).contains("MaxDeletionsPerRun"));
-    pair.wait_for_versions(&[2, 3, 4]);
+    let fifth = held_back(&pair, &pair.replicate());
+    assert_eq!(fifth["room"]["deleted"], json!(["releasing-copy-1", "releasing-copy-2"]));
+    assert_eq!(fifth["prune"]["planned"], json!([]));
+    assert_eq!(fifth["prune"]["left"][0]["identifier"], "releasing-copy-3");
+    assert!(text(&fifth["prune"]["left"][0]["reason"]).contains("MaxDeletionsPerRun"));
+    pair.wait_for_versions(&[3, 4, 5]);
 
     // What people make of our snapshots gets our tags, even the deletion mark, and is still theirs.
     b.available_snapshot(&last_snapshots[0]);
@@ -86,10 +87,10 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
     b.aws(&[&copy[..], &["--target-db-snapshot-identifier", "releasing-for-good"]].concat());
     b.available_snapshot("releasing-for-good");
 
-    let fifth = held_back(&pair, &pair.replicate());
-    assert_eq!(fifth["room"]["deleted"], json!(["releasing-copy-2"]));
-    pair.wait_for_versions(&[3, 4, 5]);
-    assert!(pair.current_copy().host.starts_with("releasing-copy-3."));
+    let sixth = held_back(&pair, &pair.replicate());
+    assert_eq!(sixth["room"]["deleted"], json!(["releasing-copy-3"]));
+    pair.wait_for_versions(&[4, 5, 6]);
+    assert!(pair.current_copy().host.starts_with("releasing-copy-4."));
 
     for name in &last_snapshots {
         assert!(
@@ -98,7 +99,7 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
         );
     }
     let kept = |list: &str, name: &str, because: &str| {
-        let decisions = fifth["prune"][list].as_array().unwrap();
+        let decisions = sixth["prune"][list].as_array().unwrap();
         let decision = decisions.iter().find(|decision| decision["identifier"] == name).unwrap();
         assert_eq!(decision["verdict"], "keep", "{decision}");
         assert!(text(&decision["reason"]).contains(because), "{decision}");

@@ -1,4 +1,5 @@
 use super::*;
+use crate::lineage;
 use crate::observed::Instance;
 use crate::versions::testing::{host, id, instance, kept, orders, shop, world};
 
@@ -15,7 +16,72 @@ fn decided(
 ) -> Result<Step, Error> {
     let arn = kept(&orders(), 1, 9).arn;
     let announced = Announced { id: &id(9), arn: &arn, shared, unseen };
-    decide(&orders(), &world(instances, &[], live), &announced, 3)
+    decide(&orders(), &world(instances, &[], live), &announced, &RULES)
+}
+
+const RULES: Rules = Rules { most_ahead: 3, promotes: true };
+
+/// A version with the data of a day, restored from a copy of the snapshot of this ARN under the id of that day.
+fn restored(version: u32, day: u32, source: &SnapshotArn) -> (Instance, Snapshot) {
+    let copy = kept(&orders(), version, day);
+    let copy =
+        Snapshot { tags: copy.tags.clone().with(lineage::SOURCE_SNAPSHOT, source.to_string()), ..copy };
+    let one = instance(&orders(), version, day);
+    let tags = one.tags.clone().with(lineage::SOURCE_SNAPSHOT, copy.arn.to_string());
+    (Instance { tags, ..one }, copy)
+}
+
+/// > Data that a version holds already, restored from the same snapshot, are not copied again under another id, unless that
+/// > version was never live and is to go live by itself.
+#[test]
+fn the_same_data_are_not_copied_again() {
+    let arn = |name: &str| SnapshotArn { identifier: name.parse().unwrap(), ..kept(&orders(), 1, 9).arn };
+    let (announced_arn, other) = (arn("announced"), arn("another"));
+    let promoted = |one: Instance| Instance {
+        tags: one.tags.clone().with(lineage::PROMOTED.0, lineage::PROMOTED.1),
+        ..one
+    };
+    let with_status = |one: Instance, status: &str| Instance { status: status.into(), ..one };
+    let ((fourth, copy), (of_other, copy_of_other)) =
+        (restored(4, 5, &announced_arn), restored(4, 5, &other));
+    for (case, (holder, copy), live, promotes, standing) in [
+        ("live", (fourth.clone(), Some(&copy)), 4, true, Some("is live")),
+        ("live and busy", (with_status(fourth.clone(), "modifying"), Some(&copy)), 4, true, Some("is live")),
+        ("live and broken", (with_status(fourth.clone(), "storage-full"), Some(&copy)), 4, true, None),
+        ("rolled back from", (promoted(fourth.clone()), Some(&copy)), 3, true, Some("was live before")),
+        ("of a run that failed", (fourth.clone(), Some(&copy)), 3, true, None),
+        ("waiting", (fourth.clone(), Some(&copy)), 3, false, Some("waits to be made live")),
+        ("waiting, nothing is live", (fourth.clone(), Some(&copy)), 0, false, Some("waits to be made live")),
+        (
+            "waiting and still restoring",
+            (with_status(fourth.clone(), "creating"), Some(&copy)),
+            3,
+            false,
+            None,
+        ),
+        ("of another snapshot of the same time", (of_other, Some(&copy_of_other)), 4, true, None),
+        ("its copy is gone", (fourth, None), 4, true, None),
+    ] {
+        let instances = [instance(&orders(), 3, 3), holder];
+        let snapshots: Vec<Snapshot> = copy.into_iter().cloned().collect();
+        let live_host = if live == 0 { String::new() } else { host(live) };
+        let shared = Snapshot { arn: announced_arn.clone(), ..shared(5) };
+        let announced = Announced { id: &id(9), arn: &announced_arn, shared: Some(&shared), unseen: 0 };
+        let rules = Rules { promotes, ..RULES };
+        let step = decide(&orders(), &world(&instances, &snapshots, &live_host), &announced, &rules).unwrap();
+        match (standing, step) {
+            (None, Step::Copy) => {}
+            (Some(standing), Step::Superseded(by)) => {
+                assert!(
+                    by.reason.contains("version db-4") && by.reason.ends_with(standing),
+                    "{case}: {}",
+                    by.reason
+                );
+                assert_eq!((by.host, by.snapshot_database_time.as_str()), (host(4), "2026-11-05T00:00:00Z"));
+            }
+            (_, step) => panic!("{case}: {step:?}"),
+        }
+    }
 }
 
 #[test]

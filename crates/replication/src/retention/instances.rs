@@ -15,7 +15,7 @@ pub struct InstanceRule<'a> {
     pub database: &'a InstanceIdentifier,
     /// The endpoint address that the secret names.
     pub live_host: &'a str,
-    /// How many older versions stay.
+    /// How many older versions stay, each with data of its own.
     pub keep: usize,
     /// Whether a final snapshot is made of an instance before it goes.
     pub final_snapshot: bool,
@@ -52,28 +52,36 @@ pub fn plan_instances(instances: &[Instance], rule: &InstanceRule<'_>) -> Vec<De
     ours.sort_by(|one, other| other.tags.age_order().cmp(&one.tags.age_order()));
     let live = ours.iter().copied().find(|instance| is_live(instance, rule.live_host));
 
-    let mut older_kept = 0;
+    // Each of them holds data of its own that one can roll back to: the live version, and the older ones that stay.
+    let mut kept: Vec<&Instance> = live.into_iter().collect();
     let mut plan: Vec<Decision> =
         others.into_iter().map(|instance| of_others(&instance.identifier)).collect();
     for instance in ours {
-        let (verdict, reason) = match standing(instance, live) {
-            Standing::Stays(reason) => stay(instance, reason),
-            Standing::Older if older_kept < keep => {
-                older_kept += 1;
-                stay(instance, format!("older version {older_kept} of {keep} kept for rolling back"))
+        let older_kept = kept.len().saturating_sub(1);
+        let twin = kept.iter().find(|kept| kept.tags.are_of_same_data(&instance.tags));
+        let (verdict, reason) = match (standing(instance, live), twin) {
+            (Standing::Stays(reason), _) => stay(instance, reason),
+            (Standing::Leaving, _) => (Verdict::Keep, "it is already being deleted".to_owned()),
+            // It would take the place of other data.
+            (Standing::Older | Standing::Unready, Some(twin)) => {
+                remove(instance, rule, &format!("it holds the same data as {}, which stays", twin.identifier))
+            }
+            (Standing::Older, None) if older_kept < keep => {
+                kept.push(instance);
+                let number = older_kept + 1;
+                stay(instance, format!("older version {number} of {keep} kept for rolling back"))
             }
             // It must not take the place of a version that one can roll back to.
-            Standing::Unready if older_kept < keep => stay(
+            (Standing::Unready, None) if older_kept < keep => stay(
                 instance,
                 format!("it is {}, and no newer {keep} can be rolled back to", instance.status),
             ),
-            Standing::Older | Standing::Unready => {
+            (Standing::Older | Standing::Unready, None) => {
                 remove(instance, rule, &format!("older than the {keep} versions kept for rolling back"))
             }
-            Standing::NeverWas => {
+            (Standing::NeverWas, _) => {
                 remove(instance, rule, &format!("it is {} and a newer version is live", instance.status))
             }
-            Standing::Leaving => (Verdict::Keep, "it is already being deleted".to_owned()),
         };
         plan.push(Decision { identifier: instance.identifier.to_string(), verdict, reason });
     }
@@ -127,11 +135,11 @@ fn stay(instance: &Instance, reason: String) -> (Verdict, String) {
 }
 
 fn remove(instance: &Instance, rule: &InstanceRule<'_>, reason: &str) -> (Verdict, String) {
-    if !instance.tags.are_marked() {
-        return (Verdict::Mark, reason.to_owned());
-    }
     if let Some(needed) = rule.in_use.reason(&instance.tags) {
         return (Verdict::Keep, format!("{reason}; {needed}"));
+    }
+    if !instance.tags.are_marked() {
+        return (Verdict::Mark, reason.to_owned());
     }
     match hindrance(instance, rule.final_snapshot) {
         None => (Verdict::Delete, reason.to_owned()),

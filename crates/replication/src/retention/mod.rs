@@ -8,6 +8,8 @@
 
 mod in_use;
 mod instances;
+#[cfg(test)]
+mod keeping_up;
 mod moved_back;
 mod planning;
 #[cfg(test)]
@@ -24,12 +26,12 @@ use serde::Serialize;
 pub use in_use::InUse;
 pub use instances::{InstanceRule, live_instance, plan_instances};
 pub use moved_back::moved_back;
-pub use planning::{First, Planned, due, plan_deletions};
+pub use planning::{FEWEST_DELETIONS, First, Planned, due, plan_deletions};
 pub use snapshots::{Sharing, SnapshotRule, plan_snapshots};
 pub use undeleted::{Undeleted, count_undeleted};
 
-/// What is to be done with one thing. Deleting takes two steps: `rotate-secret` sets and takes off marks, and `prune`
-/// deletes what it finds marked and superseded.
+/// What is to be done with one thing. Deleting takes two steps: `rotate-secret` sets and takes off marks once the secret has
+/// moved, `prune` sets them too before a run makes anything, and `prune` deletes what it finds marked and superseded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {

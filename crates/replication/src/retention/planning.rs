@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Decision, Verdict};
 
+/// The fewest deletions that a stack may allow its runs. In the destination a run makes one instance and one snapshot, in the
+/// source one snapshot and a copy of it: with fewer, what is to go would grow with every run and cost more and more.
+pub const FEWEST_DELETIONS: usize = 2;
+
 /// A thing that a run means to delete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

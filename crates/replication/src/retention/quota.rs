@@ -5,7 +5,7 @@ use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
 use super::testing::{DATABASE, STACK};
-use super::{First, Sharing, SnapshotRule, Verdict, due, plan_deletions, plan_snapshots};
+use super::{FEWEST_DELETIONS, First, Sharing, SnapshotRule, Verdict, due, plan_deletions, plan_snapshots};
 use crate::lineage::{self, Tags};
 use crate::naming;
 use crate::observed::{self, Snapshot};
@@ -13,7 +13,6 @@ use crate::observed::{self, Snapshot};
 /// The defaults of the source template.
 const SNAPSHOTS_TO_KEEP: usize = 2;
 const SHARED_SNAPSHOT_HOURS: i64 = 12;
-const MAX_DELETIONS: usize = 3;
 
 /// How a run goes.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +30,7 @@ enum Run {
 struct Account {
     snapshots: Vec<Snapshot>,
     most: usize,
+    most_deletions: usize,
 }
 
 impl Account {
@@ -59,7 +59,7 @@ impl Account {
         let sharing = Some(Sharing { now, stays: Duration::hours(SHARED_SNAPSHOT_HOURS) });
         let rule = SnapshotRule { sharing, ..SnapshotRule::new(STACK, &database, SNAPSHOTS_TO_KEEP) };
         let plan = plan_snapshots(&self.snapshots, &rule);
-        let (planned, _) = plan_deletions(due(First::Snapshots, &[], &plan), MAX_DELETIONS, before);
+        let (planned, _) = plan_deletions(due(First::Snapshots, &[], &plan), self.most_deletions, before);
         self.snapshots.retain(|one| planned.iter().all(|gone| gone.identifier() != one.identifier.as_str()));
         assert!(plan.iter().any(|decision| decision.verdict == Verdict::Keep) || self.snapshots.is_empty());
         planned.len()
@@ -92,8 +92,10 @@ proptest! {
         every in proptest::option::of(proptest::sample::select(&[
             Run::SharesAsItIs, Run::SharesCopy, Run::FailsAfterSnapshot, Run::FailsAfterCopy, Run::CopyFails,
         ][..])),
+        // The default, and the fewest.
+        most_deletions in FEWEST_DELETIONS..=3,
     ) {
-        let mut account = Account::default();
+        let mut account = Account { most_deletions, ..Account::default() };
         let mut start = datetime!(2026-11-01 00:00 UTC);
         for (run, minutes) in runs {
             account.run(start, every.unwrap_or(run), Duration::minutes(minutes));

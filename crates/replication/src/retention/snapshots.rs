@@ -45,8 +45,9 @@ impl<'a> SnapshotRule<'a> {
 
 /// Decides about every snapshot of one database with the stack's tag, newest first within its kind.
 ///
-/// The snapshots of one kind (made of the database, or copied) are judged together. Age is the replication id, which
-/// begins with the time.
+/// The snapshots of one kind (made of the database, or copied) are judged together. Where none is shared, which is in the
+/// destination account, age is the time of the data, as it is of versions: a message may arrive late, or twice under two
+/// ids. Where they are shared, it is the replication id, which begins with the time: there runs begin in that order.
 #[must_use]
 pub fn plan_snapshots(snapshots: &[Snapshot], rule: &SnapshotRule<'_>) -> Vec<Decision> {
     let of_database = snapshots.iter().filter(|snapshot| snapshot.is_of_database(rule.database));
@@ -67,27 +68,50 @@ fn id(snapshot: &Snapshot) -> &str {
     snapshot.tags.get(lineage::REPLICATION_ID).unwrap_or_default()
 }
 
+/// The order of the destination's copies. Of those that hold the same data the one comes first that a version was restored
+/// from, because one can go back to that version as long as it stays.
+fn age_order(snapshot: &Snapshot) -> impl Ord + use<'_> {
+    (snapshot.time_of_data(), snapshot.tags.version().is_some(), id(snapshot))
+}
+
+/// Whether both are copies of one snapshot, or of one point in time.
+fn are_of_same_data(one: &Snapshot, other: &Snapshot) -> bool {
+    let source = one.tags.get(lineage::SOURCE_SNAPSHOT);
+    (source.is_some() && source == other.tags.get(lineage::SOURCE_SNAPSHOT))
+        || (one.data_time.is_some() && one.data_time == other.data_time)
+}
+
 fn plan_one_kind<'a>(
     mut snapshots: Vec<&'a Snapshot>,
     rule: &SnapshotRule<'_>,
     copy_of: impl Fn(&Snapshot) -> Option<&'a Snapshot>,
 ) -> Vec<Decision> {
     let keep = rule.keep.max(1);
-    snapshots.sort_by(|one, other| id(other).cmp(id(one)));
-    let (mut kept, mut has_evidence) = (0, false);
+    if rule.sharing.is_some() {
+        snapshots.sort_by(|one, other| id(other).cmp(id(one)));
+    } else {
+        snapshots.sort_by(|one, other| age_order(other).cmp(&age_order(one)));
+    }
+    let mut staying: Vec<&Snapshot> = Vec::new();
+    let mut has_evidence = false;
     let mut plan = Vec::with_capacity(snapshots.len());
     for snapshot in snapshots {
         let status = &snapshot.status;
         let needed =
             || rule.in_use.reason(&snapshot.tags).or_else(|| still_shared(snapshot, copy_of(snapshot), rule));
+        let kept = staying.len();
+        let twin = staying.iter().find(|kept| rule.sharing.is_none() && are_of_same_data(kept, snapshot));
         let (verdict, reason) = match status.progress() {
-            Progress::Ready if kept < keep => {
-                kept += 1;
-                (Verdict::Keep, format!("number {kept} of the {keep} newest, which stay"))
+            Progress::Ready if kept < keep && twin.is_none() => {
+                staying.push(snapshot);
+                (Verdict::Keep, format!("number {} of the {keep} newest, which stay", kept + 1))
             }
-            Progress::Ready => match needed() {
-                Some(needed) => (Verdict::Keep, needed),
-                None => (Verdict::Delete, format!("older than the {keep} newest")),
+            Progress::Ready => match (needed(), twin) {
+                (Some(needed), _) => (Verdict::Keep, needed),
+                (None, Some(twin)) => {
+                    (Verdict::Delete, format!("it holds the same data as {}, which stays", twin.identifier))
+                }
+                (None, None) => (Verdict::Delete, format!("older than the {keep} newest")),
             },
             Progress::Failed if status.is_deleting() => {
                 (Verdict::Keep, "it is already being deleted".to_owned())
@@ -167,6 +191,36 @@ mod tests {
                 ("c3", Keep)
             ]
         );
+    }
+
+    /// > In the destination account snapshots are kept by the time of their data, and those of the same data take one place.
+    #[test]
+    fn copies_are_kept_by_the_time_of_their_data_and_once() {
+        let copy = |name: &str, id_day: u32, data_day: u32, source: &str| {
+            let one = snapshot(name, &format!("202611{id_day:02}t000000z-aaaaaa"), "available", true);
+            let data_time = Some(format!("2026-11-{data_day:02}T00:00:00Z"));
+            Snapshot { tags: one.tags.clone().with(lineage::SOURCE_SNAPSHOT, source), data_time, ..one }
+        };
+        let restored = |one: Snapshot| Snapshot { tags: one.tags.clone().with(lineage::VERSION, "3"), ..one };
+        let all = [
+            copy("late", 9, 1, "arn-1"),
+            copy("old", 2, 2, "arn-2"),
+            restored(copy("restored", 3, 3, "arn-3")),
+            copy("again", 8, 3, "arn-3"),
+            copy("same-time", 7, 3, "arn-4"),
+            copy("new", 6, 6, "arn-6"),
+        ];
+        let plan = decide(&all, 3, None);
+        let expected = [
+            ("new", Keep),
+            ("restored", Keep),
+            ("again", Delete),
+            ("same-time", Delete),
+            ("old", Keep),
+            ("late", Delete),
+        ];
+        assert_eq!(verdicts(&plan), expected);
+        assert!(plan[2].reason.starts_with("it holds the same data as restored-"), "{}", plan[2]);
     }
 
     #[test]
@@ -269,8 +323,9 @@ mod tests {
             |(status, stack, id, source, copy, is_own_name)| {
                 let mut tags = Tags::default().with(lineage::SOURCE_DATABASE, source);
                 tags = tags.with_some(lineage::STACK, stack.map(str::to_owned));
+                let source = format!("arn of {}", id.as_deref().unwrap_or_default());
                 tags = tags.with_some(lineage::REPLICATION_ID, id);
-                tags = tags.with_some(lineage::SOURCE_SNAPSHOT, copy.then(|| "arn".to_owned()));
+                tags = tags.with_some(lineage::SOURCE_SNAPSHOT, copy.then_some(source));
                 // The names come later; a person's things say that they were made under another.
                 let tags = if is_own_name { tags } else { tags.named("orders-copy-1") };
                 observed::testing::snapshot("unnamed", &status, tags)
@@ -319,8 +374,14 @@ mod tests {
             for copy in [false, true] {
                 let of_kind = |s: &&Snapshot| s.is_of_stack(STACK) && s.status.as_str() == "available" && id(s).is_some()
                     && s.tags.get(lineage::SOURCE_DATABASE) == Some(DATABASE) && s.tags.get(lineage::SOURCE_SNAPSHOT).is_some() == copy;
-                let there = all.iter().filter(of_kind).count();
                 let staying: Vec<&Snapshot> = all.iter().filter(of_kind).filter(|s| !goes(s)).collect();
+                // In the destination account those of one source count once.
+                let counts_once = copy && sharing.is_none();
+                let there = if counts_once {
+                    all.iter().filter(of_kind).map(id).collect::<std::collections::BTreeSet<_>>().len()
+                } else {
+                    all.iter().filter(of_kind).count()
+                };
                 prop_assert!(staying.len() >= there.min(keep.max(1)));
                 if sharing.is_none() {
                     prop_assert_eq!(staying.len(), there.min(keep.max(1)));

@@ -31,7 +31,7 @@ pub fn snapshot(name: &str, id: &str, status: &str, copy: bool) -> Snapshot {
         .with(lineage::REPLICATION_ID, id)
         .with(lineage::SOURCE_DATABASE, DATABASE)
         .named(&name);
-    let tags = if copy { tags.with(lineage::SOURCE_SNAPSHOT, "arn") } else { tags };
+    let tags = if copy { tags.with(lineage::SOURCE_SNAPSHOT, format!("arn of {id}")) } else { tags };
     observed::testing::snapshot(&name, status, tags)
 }
 

@@ -1,5 +1,7 @@
 //! How often a thing could not be deleted, and when operators are to hear of it.
 
+use crate::Error;
+
 /// After how many runs that could not delete a thing operators are told, once.
 const RUNS_BEFORE_TELLING: u32 = 3;
 
@@ -10,6 +12,22 @@ pub struct Undeleted {
     pub tag: Option<String>,
     /// Whether operators are to hear of it in this run.
     pub is_to_be_told: bool,
+}
+
+impl Undeleted {
+    /// What operators are told of a thing that stays for this reason, if anything. `uncounted` is why the count could not be
+    /// written, where it could not: then nobody knows when they were told, so that they hear of it in every run, unless
+    /// the cause passes by itself.
+    #[must_use]
+    pub fn telling(&self, identifier: &str, reason: &str, uncounted: Option<&Error>) -> Option<String> {
+        match uncounted {
+            None => self.is_to_be_told.then(|| format!("{identifier}: {reason}")),
+            Some(error) if error.name().is_retryable() => None,
+            Some(error) => Some(format!(
+                "{identifier}: {reason}; every run reports this, because the count of runs cannot be written on it: {error}"
+            )),
+        }
+    }
 }
 
 /// Counts one more run that could not delete a thing. The tag names the last run that was counted, so that a repeated
@@ -34,6 +52,32 @@ pub fn count_undeleted(tag: Option<&str>, run: &str) -> Undeleted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorName;
+
+    /// > What cannot be deleted is reported in every run where the count of runs cannot be written on it, with the reason.
+    #[test]
+    fn what_cannot_be_counted_is_told_and_not_skipped() {
+        let first = count_undeleted(None, "a");
+        assert_eq!(first.telling("db-1", "it is protected", None), None);
+        for (name, is_told) in [
+            (ErrorName::AccessDenied, true),
+            (ErrorName::Rejected, true),
+            (ErrorName::Throttled, false),
+            (ErrorName::ServiceFault, false),
+        ] {
+            let error = Error::new(name, "tagging db-1").because("as RDS said");
+            let told = first.telling("db-1", "it is protected", Some(&error));
+            assert_eq!(told.is_some(), is_told, "{name:?}");
+            if let Some(told) = told {
+                assert!(
+                    told.starts_with("db-1: it is protected; every run") && told.ends_with("as RDS said"),
+                    "{told}"
+                );
+            }
+        }
+        let third = count_undeleted(Some("2:b"), "c");
+        assert_eq!(third.telling("db-1", "it is protected", None).as_deref(), Some("db-1: it is protected"));
+    }
 
     /// > What several runs could not delete is told to operators once, by name and with the reason.
     #[test]

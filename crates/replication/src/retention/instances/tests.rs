@@ -48,6 +48,37 @@ fn a_late_version_is_old_although_its_number_is_new() {
     assert_eq!(plan[3].to_string(), "keep db-1: the time of its data is not known");
 }
 
+/// > Versions that hold the same data take one place among those that stay, and the live one is never the one that goes.
+#[test]
+fn the_same_data_takes_one_place() {
+    let all = [(1, 8), (2, 9), (3, 10), (4, 10), (5, 12), (6, 12)];
+    let all = all.map(|(version, day)| data_of(instance(&format!("db-{version}"), version), day));
+    let plan = decide(&all, &host("db-6"), 2);
+    let expected =
+        [("db-6", Keep), ("db-5", Mark), ("db-4", Keep), ("db-3", Mark), ("db-2", Keep), ("db-1", Mark)];
+    assert_eq!(verdicts(&plan), expected);
+    assert_eq!(plan[1].reason, "it holds the same data as db-6, which stays");
+    // After a rollback what is not older than the live version stays, although it holds the same data.
+    let plan = decide(&all, &host("db-3"), 1);
+    let expected =
+        [("db-6", Keep), ("db-5", Keep), ("db-4", Keep), ("db-3", Keep), ("db-2", Keep), ("db-1", Mark)];
+    assert_eq!(verdicts(&plan), expected);
+    // What a rollback has restored of a version is live, and the version itself was not usable any more.
+    let id = |one: Instance, id: &str| Instance {
+        tags: one.tags.clone().with(lineage::REPLICATION_ID, id),
+        ..one
+    };
+    let mut broken = id(instance("db-3", 3), "20261110t000000z-aaaaaa");
+    broken.status = "storage-full".into();
+    let restored = id(instance("db-7", 7), "20261110t000000z-aaaaaa");
+    let plan = decide(&[all[0].clone(), broken.clone(), restored], &host("db-7"), 2);
+    assert_eq!(verdicts(&plan), [("db-7", Keep), ("db-3", Mark), ("db-1", Keep)]);
+    // What one cannot roll back to takes no place of the same data that one can.
+    let usable = id(instance("db-2", 2), "20261110t000000z-aaaaaa");
+    let plan = decide(&[usable, broken, data_of(instance("db-8", 8), 20)], &host("db-8"), 1);
+    assert_eq!(verdicts(&plan), [("db-8", Keep), ("db-3", Keep), ("db-2", Keep)]);
+}
+
 #[test]
 fn what_hinders_a_deletion_is_named_with_what_to_do() {
     let orders = DATABASE.parse().unwrap();
@@ -229,6 +260,12 @@ fn age(one: &Instance) -> (Option<&str>, Option<crate::naming::Version>) {
     (one.tags.get(lineage::DATA_TIME), one.tags.version())
 }
 
+/// How many data some versions hold; those without a time are all different.
+fn data_of_all<'a>(versions: impl Iterator<Item = &'a Instance>) -> usize {
+    let (timed, untimed): (Vec<_>, Vec<_>) = versions.map(|one| age(one).0).partition(Option::is_some);
+    timed.into_iter().collect::<std::collections::BTreeSet<_>>().len() + untimed.len()
+}
+
 fn is_older(one: &Instance, live: &Instance) -> bool {
     let is_known = age(one).0.is_some() || age(live).0.is_none();
     is_known && age(one) < age(live)
@@ -263,7 +300,7 @@ proptest! {
     /// > marks.
     /// > The copy that the secret names is never marked or deleted.
     /// > Nothing that is not older than the live version is deleted.
-    /// > The live version and the wanted number of older ones stay, as long as they exist.
+    /// > The live version and the wanted number of older ones stay, each with data of its own, as long as they exist.
     /// > The plan for a source database names only what holds data of that database.
     #[test]
     fn the_promises_hold_for_any_fleet((all, live_host, keep) in fleet()) {
@@ -294,14 +331,18 @@ proptest! {
         if let Some(live) = live {
             let whole_and_older = |one: &&Instance| of_database(one) && one.is_of_stack(STACK) && is_whole(one)
                 && one.tags.version().is_some() && is_older(one, live);
-            let existing = all.iter().filter(whole_and_older).count();
+            // The same data as those of the live version are no older data.
+            let has_own_data = |one: &&Instance| age(one).0.is_none() || age(one).0 != age(live).0;
+            let existing = data_of_all(all.iter().filter(whole_and_older).filter(has_own_data));
             let staying: Vec<&Instance> = plan.iter().filter(|d| !superseded(d)).map(|d| find(&all, d))
                 .filter(whole_and_older).collect();
             prop_assert_eq!(staying.len(), existing.min(keep));
+            prop_assert_eq!(data_of_all(staying.iter().copied()), staying.len(), "each has data of its own");
             for decision in plan.iter().filter(|d| superseded(d)) {
                 let one = find(&all, decision);
-                if is_whole(one) {
-                    prop_assert!(staying.iter().all(|kept| age(kept) >= age(one)));
+                if is_whole(one) && has_own_data(&one) {
+                    let is_there = |kept: &&Instance| age(kept) >= age(one) || age(kept).0 == age(one).0;
+                    prop_assert!(staying.iter().all(is_there));
                 }
             }
         }
