@@ -266,7 +266,7 @@ fn task_net(machine: &Machine, name: &str, task: &Task) -> Vec<String> {
         if !known {
             problems.push(format!("is retried after {error}, which nobody reports"));
         } else if Error::NAMES.contains(error) && !ours.contains(error) {
-            problems.push(format!("is retried after {error}, which only a person can mend"));
+            problems.push(format!("is retried after {error}, which only an operator can fix"));
         }
     }
     for error in RETRYABLE_SERVICE_ERRORS.iter().chain(&ours) {
