@@ -192,7 +192,11 @@ pub fn parameters(sources: &Sources) -> Vec<String> {
             if !said("Description") || !said("ConstraintDescription") {
                 problems.push(format!("{name} is not explained"));
             }
-            let limits = ["AllowedPattern", "AllowedValues", "MinValue"];
+            // CloudFormation lets decimals through, and the functions refuse them when a run is under way.
+            if parameter["Type"] == "Number" {
+                problems.push(format!("{name} is a Number, which takes decimals"));
+            }
+            let limits = ["AllowedPattern", "AllowedValues"];
             if limits.iter().all(|limit| parameter[limit].is_null()) {
                 problems.push(format!("{name} takes anything"));
             }
