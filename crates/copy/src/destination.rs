@@ -12,6 +12,7 @@ use replication::pacing::{Stage, StageName, UNSEEN_POLLS};
 use replication::receiving::{self, Announced, Step};
 use replication::versions::{Scope, World};
 use replication::{Error, ErrorName};
+use restore_options::Options;
 use time::OffsetDateTime;
 
 use crate::convergence::{self, Order};
@@ -30,6 +31,8 @@ pub struct Place {
     pub most_versions_ahead: usize,
     /// Whether the option group of the source database is copied too.
     pub copy_option_group: bool,
+    /// How the copy will be restored.
+    pub restore_options: Options,
 }
 
 /// What a poll knows.
@@ -128,6 +131,8 @@ impl Poll<'_> {
                 if let Some(source_key) = &shared.key_arn {
                     key::usable(kms, source_key, key::Reach::OtherAccounts).await?;
                 }
+                let doing = format!("copying snapshot {}", shared.identifier);
+                place.restore_options.check_growth(&doing, shared.allocated_storage)?;
                 match self.start(shared, &key_arn).await? {
                     Some(found) => {
                         let report = convergence::judge(&found, true, stage)?;

@@ -12,7 +12,6 @@
 //! `secretsmanager:GetSecretValue`.
 
 mod following;
-mod options;
 mod restoring;
 
 use aws_sdk_rds::Client as Rds;
@@ -26,9 +25,8 @@ use replication::pacing::{Stage, StageName};
 use replication::restore::{self, Purpose, Step};
 use replication::versions::{Scope, World};
 use replication::{Error, ErrorName};
+use restore_options::Options;
 use time::OffsetDateTime;
-
-use crate::options::Options;
 
 /// What the stack says.
 #[derive(Debug, Clone)]
@@ -52,8 +50,6 @@ impl Config {
         "MAX_VERSIONS_AHEAD",
         "STAGE_DEADLINE_SECONDS",
     ];
-    /// The environment variables that say how a version comes up.
-    pub const OPTIONS_ENVIRONMENT: &[&str] = Options::ENVIRONMENT;
 
     /// Reads the function's environment.
     ///

@@ -157,6 +157,18 @@ pub fn all() -> Vec<Breakage> {
             "          TOPIC_ARN: !Ref Topic\n          TOPIC: x\n",
             "Notify is given TOPIC, which it does not read",
         ),
+        template(
+            "destination",
+            "          EXTRA_TAGS: !Ref ExtraTags",
+            "          EXTRA_TAGS: !Ref SGID",
+            "Copy and Restore are given another EXTRA_TAGS",
+        ),
+        template(
+            "source",
+            "Type: String\n    Default: '2'\n",
+            "Type: Number\n    Default: '2'\n",
+            "SnapshotsToKeep is a Number, which takes decimals",
+        ),
         code(BUILD, " rotate-secret ", " ", "scripts/build does not build RotateSecretFunction"),
         code(README, "`SnapshotDeadlineSeconds`", "`Deadline`", "README.md does not mention"),
     ]
