@@ -117,12 +117,12 @@ def check_account(
     confirmation = f"--confirm-destination-account {wanted}"
     if not re.fullmatch("[0-9]{12}", wanted):
         raise Failure(f"{DESTINATION}={wanted} is no account number: give its 12 digits, without hyphens")
+    if wanted == own:
+        raise Failure(f"{DESTINATION}={wanted} is the source account itself: RDS shares a snapshot with other accounts only")
     if confirmed is not None:
         if confirmed != wanted:
             raise Failure(f"--confirm-destination-account {confirmed} is not {DESTINATION}={wanted}")
         return
-    if wanted == own:
-        raise Failure(f"{DESTINATION}={wanted} is the source account itself; if that is wanted, add {confirmation}")
     if wanted == deployed:
         return
     found = of_profile()

@@ -90,7 +90,6 @@ def test_an_account_that_something_vouches_for_is_taken() -> None:
     check(of_profile=lambda: B, ask=never)
     check(deployed=B, of_profile=never, ask=never)
     check(confirmed=B, of_profile=never, ask=never)
-    check(A, confirmed=A)
     check(ask=lambda _: f"{B}\n")
     check(ask=lambda _: "2222-2222-2222\n")
 
@@ -100,8 +99,9 @@ def test_an_account_that_something_vouches_for_is_taken() -> None:
     [
         (STRANGER, {"of_profile": lambda: B}, "is not the account of the destination profile, 222222222222"),
         (STRANGER, {"of_profile": lambda: B, "deployed": B}, "would be shared with a stranger"),
-        (A, {"of_profile": lambda: B}, "is the source account itself; if that is wanted, add --confirm-destination-account 111111111111"),
+        (A, {"of_profile": lambda: B}, "is the source account itself: RDS shares a snapshot with other accounts only"),
         (A, {"deployed": A}, "is the source account itself"),
+        (A, {"confirmed": A}, "is the source account itself"),
         (B, {}, "If it is, add --confirm-destination-account 222222222222"),
         (B, {"confirmed": STRANGER}, "--confirm-destination-account 333333333333 is not DestinationAccountNumber=222222222222"),
         (B, {"ask": lambda _: "y\n"}, "that is another number; nothing was deployed"),

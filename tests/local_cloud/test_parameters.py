@@ -136,3 +136,12 @@ def test_what_rds_refuses_or_stores_in_lower_case_is_refused_at_deploy(cloud: An
         ("OptionGroupName", "orDers", False),
     ]):
         assert is_taken(cloud, f"{name}-{number}", pattern("destination", parameter), value) == taken, (parameter, value)
+
+
+def test_a_source_stack_that_would_share_with_its_own_account_is_refused_at_deploy(cloud: Any, name: str) -> None:
+    stacks = cloud.client("cloudformation", "source")
+    own = cloud.client("sts", "source").get_caller_identity()["Account"]
+    given = [{"ParameterKey": "DestinationAccountNumber", "ParameterValue": own}]
+    template = (TEMPLATES / "source-account.yaml").read_text()
+    with pytest.raises(ClientError, match="must be another account than the one that this stack is in"):
+        stacks.create_stack(StackName=name, TemplateBody=template, Parameters=given, Capabilities=["CAPABILITY_IAM"])

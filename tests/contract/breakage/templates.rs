@@ -77,6 +77,12 @@ pub fn all() -> Vec<Breakage> {
             "MAX_DELETIONS: 3",
             "MaxDeletionsPerRun is not used",
         ),
+        template(
+            "source",
+            "!Ref DestinationAccountNumber, !Ref AWS::AccountId",
+            "!Ref DestinationAccountNumber, ''",
+            "the account may share with itself",
+        ),
         template("source", "  TopicArn:\n    Description", "  Topic:\n    Description", "its outputs are"),
         template(
             "destination",
