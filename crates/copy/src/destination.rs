@@ -93,8 +93,8 @@ impl Poll<'_> {
         let (shared, refusal) = self.shared_snapshot().await?;
         let instances = rds_access::instances(rds).await?;
         let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
-        let live_host = secret_access::read(secrets, &place.secret_arn).await?.pointer.host;
-        let world = World { instances: &instances, snapshots: &snapshots, live_host: &live_host };
+        let secret = secret_access::read(secrets, &place.secret_arn).await?;
+        let world = World { instances: &instances, snapshots: &snapshots, live_host: &secret.pointer.host };
         let scope =
             Scope { stack: &config.stack, prefix: &place.database_name, database: &place.source_database };
         let announced = Announced {
@@ -133,6 +133,7 @@ impl Poll<'_> {
                 }
                 let doing = format!("copying snapshot {}", shared.identifier);
                 place.restore_options.check_growth(&doing, shared.allocated_storage)?;
+                secret.check_room()?;
                 match self.start(shared, &key_arn).await? {
                     Some(found) => {
                         let report = convergence::judge(&found, true, stage)?;

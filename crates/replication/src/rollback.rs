@@ -36,7 +36,10 @@ impl TryFrom<Value> for Wanted {
             Ok(0) => Err(error.because(format!("{value} is not a version: their numbers begin at 1"))),
             Ok(number) => Ok(Self::Version(number)),
             Err(_) if !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit()) => Err(error
-                .because(format!("{value} is larger than {}, the largest number of a version", Version::MAX))),
+                .because(format!(
+                    "{value} is larger than {}, the largest number of a version",
+                    Version::MAX
+                ))),
             Err(_) => Err(error
                 .because(format!(r#"{value} is not a version: give its number, such as 7, or "previous""#))),
         }
