@@ -15,6 +15,7 @@ from . import database
 from .account import LOCAL_CLOUD, ROOT
 from .demonstration import DATABASE, DIRECTORY, LOGS, SECRET_NAME, USER, Demonstration
 from .failure import Failure
+from .numbers import whole
 from .screen import Screen, duration
 
 SUMMARY = DIRECTORY / "summary.json"
@@ -73,11 +74,8 @@ def _arguments(arguments):
         description="Replicates a database between two accounts on this machine, rolls back and on, and proves every row.",
     )
     parser.add_argument("--keep", action="store_true", help="leave everything up and say what to try next")
-    parser.add_argument("--rows", type=int, default=20000, metavar="N", help="rows in the source database, at least (default: %(default)s)")
-    given = parser.parse_args(arguments)
-    if given.rows < 1:
-        parser.error("--rows must be at least 1")
-    return given
+    parser.add_argument("--rows", type=whole(1, 100_000_000), default=20000, metavar="N", help="rows in the source database, at least (default: %(default)s)")
+    return parser.parse_args(arguments)
 
 
 def _stop(_signal, _frame):

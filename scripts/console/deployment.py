@@ -65,8 +65,10 @@ def wrong_windows(parameters: dict[str, str]) -> Iterator[str]:
         found = read(text) if text else None
         if text and found is None:
             yield f"{name}={text} is no window: it has the form {example}, in lower case and with hours from 00 to 23"
-        elif found and not _SHORTEST <= found[1] <= _DAY:
-            yield f"{name}={text} lasts {found[1]} minutes: RDS takes windows from {_SHORTEST} minutes to 24 hours"
+        elif found and not _SHORTEST <= found[1] < _DAY:
+            yield f"{name}={text} lasts {found[1]} minutes: RDS takes windows of {_SHORTEST} minutes and more, and of less than 24 hours"
+        elif found and _DAY - found[1] < _SHORTEST and name == MAINTENANCE:
+            yield f"{name}={text} leaves no {_SHORTEST} minutes of its day for the backup window"
         elif found:
             windows[name] = found
     if len(windows) == 2 and _overlap(*windows[BACKUP], *windows[MAINTENANCE]):
@@ -117,12 +119,12 @@ def check_account(
     confirmation = f"--confirm-destination-account {wanted}"
     if not re.fullmatch("[0-9]{12}", wanted):
         raise Failure(f"{DESTINATION}={wanted} is no account number: give its 12 digits, without hyphens")
+    if wanted == own:
+        raise Failure(f"{DESTINATION}={wanted} is the source account itself: RDS shares a snapshot with other accounts only")
     if confirmed is not None:
         if confirmed != wanted:
             raise Failure(f"--confirm-destination-account {confirmed} is not {DESTINATION}={wanted}")
         return
-    if wanted == own:
-        raise Failure(f"{DESTINATION}={wanted} is the source account itself; if that is wanted, add {confirmation}")
     if wanted == deployed:
         return
     found = of_profile()

@@ -15,6 +15,7 @@ from .account import Account, parse, take_accounts, use_local_cloud, wanted_outp
 from .execution import Execution, execution_arn, replication_id
 from .failure import Failure
 from .hints import DESTINATION_STACK, SOURCE_STACK, Hints
+from .numbers import seconds
 from .screen import Screen, duration
 from .status.secret import secret_advice
 
@@ -269,10 +270,10 @@ def _arguments(arguments):
     parser.add_argument("--source-stack", default=SOURCE_STACK, help="stack in account A (default: %(default)s)")
     parser.add_argument("--destination-stack", default=DESTINATION_STACK, help="stack in account B (default: %(default)s)")
     parser.add_argument("--source-db", metavar="NAME", help="database to replicate (default: the source stack's parameter)")
-    parser.add_argument("--timeout", type=float, default=86400, metavar="SECONDS", help="how long all of it may take (default: %(default)s)")
+    parser.add_argument("--timeout", type=seconds, default=86400, metavar="SECONDS", help="how long all of it may take (default: %(default)s)")
     parser.add_argument(
         "--arrival",
-        type=float,
+        type=seconds,
         default=600,
         metavar="SECONDS",
         help="how long the destination may take to start once the source has sent its message (default: %(default)s)",

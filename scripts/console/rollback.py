@@ -15,6 +15,7 @@ from .account import Account, parse, take_accounts, use_local_cloud
 from .execution import Execution
 from .failure import Failure
 from .hints import DESTINATION_STACK, Hints
+from .numbers import seconds
 from .replicate import Follower
 from .screen import Screen, age, duration, timestamp
 from .status.facts import DATA_TIME, SOURCE_SNAPSHOT, Stack, is_readable, parse_time, seconds_between, version_in
@@ -197,8 +198,11 @@ class Interrupted(Exception):
 def _version(text):
     if text == "previous":
         return text
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= _LARGEST_VERSION:
+    if not text.isascii() or not text.isdecimal() or not text.strip("0"):
         raise argparse.ArgumentTypeError(f"{text!r} is neither previous nor a version number from 1")
+    # The length, because Python refuses to read a number of thousands of digits.
+    if len(text) > 20 or int(text) > _LARGEST_VERSION:
+        raise argparse.ArgumentTypeError(f"{text} is larger than the largest version number there is, {_LARGEST_VERSION}")
     return int(text)
 
 
@@ -226,7 +230,7 @@ def _arguments(arguments):
     parser.add_argument("--destination-stack", default=DESTINATION_STACK, metavar="NAME", help="stack in account B (default: %(default)s)")
     parser.add_argument("--source-db", metavar="NAME", help="fail unless the stack holds copies of this database")
     parser.add_argument(
-        "--timeout", type=float, default=86400, metavar="SECONDS", help="how long all of it may take (default: %(default)s)"
+        "--timeout", type=seconds, default=86400, metavar="SECONDS", help="how long all of it may take (default: %(default)s)"
     )
     return parse(parser, arguments)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import math
+import shlex
 import sys
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 from local_cloud import supervisor
 from local_cloud.supervisor import Cloud, LocalCloudError
@@ -29,15 +31,15 @@ def _parse(arguments: Optional[list[str]]) -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start it; does nothing if it runs")
-    up.add_argument("--port", type=int, default=0, help="port of every service but RDS (default: a free one)")
-    up.add_argument("--rds-port", type=int, default=0, help="port of RDS (default: a free one)")
+    up.add_argument("--port", type=_whole(0, 65535), default=0, help="port of every service but RDS (default: a free one)")
+    up.add_argument("--rds-port", type=_whole(0, 65535), default=0, help="port of RDS (default: a free one)")
     up.add_argument("--region", default="us-east-1")
     up.add_argument(
-        "--wait-scale", type=float, default=0.1, help="factor on the waits of state machines (default: 0.1)"
+        "--wait-scale", type=_factor, default=0.1, help="factor on the waits of state machines (default: 0.1)"
     )
     up.add_argument("--no-rds", action="store_true", help="leave the RDS emulator out")
     up.add_argument(
-        "--owner", type=int, default=None, metavar="PID", help="nobody else gets the directory while this process runs"
+        "--owner", type=_whole(1, 2**31 - 1), default=None, metavar="PID", help="nobody else gets the directory while this process runs"
     )
     commands.add_parser("down", help="end it, with every process it started, and remove its databases; the logs stay")
     commands.add_parser("status", help="say what runs where; exit code 3 if nothing does")
@@ -48,6 +50,32 @@ def _parse(arguments: Optional[list[str]]) -> argparse.Namespace:
             "--directory", type=Path, default=DIRECTORY, help="where it lives (default: target/local-cloud)"
         )
     return parser.parse_args(arguments)
+
+
+def _whole(first: int, last: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or len(text) > 20 or not first <= int(text) <= last:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {first} to {last}")
+        return int(text)
+
+    return read
+
+
+def _factor(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    # A comparison with nan is false, whatever it is compared with.
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
+    return value
+
+
+def _command(directory: Path, *words: str) -> str:
+    """This command, as it is printed for the cloud in this directory: without the option it would act on another one."""
+    where = [] if directory == DIRECTORY else ["--directory", str(directory)]
+    return shlex.join(["scripts/local-cloud", *words, *where])
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -66,7 +94,7 @@ def _up(options: argparse.Namespace) -> int:
         else:
             supervisor.refuse_strangers(options.directory)
             _refuse_other_settings(cloud, options)
-    _print(cloud)
+    _print(cloud, options.directory)
     return 0
 
 
@@ -81,7 +109,7 @@ def _refuse_other_settings(cloud: Cloud, options: argparse.Namespace) -> None:
     different = [name for name, differs in wanted.items() if differs]
     if different:
         raise LocalCloudError(
-            f"it already runs with another {', '.join(different)}: run `scripts/local-cloud down` first"
+            f"it already runs with another {', '.join(different)}: run `{_command(options.directory, 'down')}` first"
         )
 
 
@@ -108,21 +136,21 @@ def _size(count: int) -> str:
 def _status(options: argparse.Namespace) -> int:
     cloud = supervisor.find(options.directory)
     if cloud is None:
-        print("the local cloud does not run; start it with scripts/local-cloud up")
+        print(f"the local cloud does not run; start it with {_command(options.directory, 'up')}")
         return 3
-    _print(cloud)
+    _print(cloud, options.directory)
     return 0
 
 
 def _env(options: argparse.Namespace) -> int:
     cloud = supervisor.find(options.directory)
     if cloud is None:
-        raise LocalCloudError("it does not run: start it with scripts/local-cloud up")
+        raise LocalCloudError(f"it does not run: start it with {_command(options.directory, 'up')}")
     print(supervisor.exports(cloud, options.account))
     return 0
 
 
-def _print(cloud: Cloud) -> None:
+def _print(cloud: Cloud, directory: Path) -> None:
     rds = cloud.state["rds"]
     print(
         f"accounts     source {supervisor.SOURCE_ACCOUNT}, destination {supervisor.DESTINATION_ACCOUNT}, in {cloud.region}"
@@ -131,7 +159,8 @@ def _print(cloud: Cloud) -> None:
     print(
         f"rds          {cloud.rds_url}  process {rds['pid']}, log {rds['log']}" if rds else "rds          not started"
     )
-    print('use it with  eval "$(scripts/local-cloud env source)"  or  env destination')
+    source, destination = (_command(directory, "env", account) for account in ("source", "destination"))
+    print(f'use it with  eval "$({source})"  or  eval "$({destination})"')
 
 
 class _only_one:

@@ -52,7 +52,10 @@ def test_the_command_refuses_such_a_name_before_it_asks_for_credentials() -> Non
         ("03:00-03:30", "sun:04:00-sun:04:30", None),
         ("23:45-00:15", "", None),
         ("", "sun:23:45-mon:00:15", None),
-        ("", "sun:00:00-mon:00:00", None),
+        ("", "sun:00:00-sun:23:30", None),
+        ("", "sun:00:00-mon:00:00", "less than 24 hours"),
+        ("", "sun:00:10-mon:00:05", "PreferredMaintenanceWindow=sun:00:10-mon:00:05 leaves no 30 minutes"),
+        ("04:00-05:00", "sun:00:10-mon:00:05", "leaves no 30 minutes"),
         ("03:00-04:00", "sun:04:00-sun:04:30", None),
         ("03:00-03:29", "", "lasts 29 minutes"),
         ("03:00-03:00", "", "lasts 0 minutes"),
@@ -75,6 +78,17 @@ def test_windows_that_rds_would_refuse_are_refused(backup: str, maintenance: str
     assert said is None or said in found[0]
 
 
+def test_the_command_and_the_functions_judge_windows_alike() -> None:
+    named = {"backup": "PreferredBackupWindow=", "maintenance": "PreferredMaintenanceWindow=", "overlap": " overlap"}
+    lines = [line.split() for line in (ROOT / "tests" / "windows.txt").read_text().splitlines() if not line.startswith("#")]
+    assert len(lines) > 30
+    for backup, maintenance, verdict in lines:
+        given = {"PreferredBackupWindow": backup, "PreferredMaintenanceWindow": maintenance}
+        found = list(wrong_windows({name: text.strip("-") and text for name, text in given.items()}))
+        assert len(found) == (verdict != "good"), (backup, maintenance, found)
+        assert verdict == "good" or named[verdict] in found[0], (backup, maintenance, found)
+
+
 # ------------------------------------------------------------------------------------------------ the account's number
 
 
@@ -90,7 +104,6 @@ def test_an_account_that_something_vouches_for_is_taken() -> None:
     check(of_profile=lambda: B, ask=never)
     check(deployed=B, of_profile=never, ask=never)
     check(confirmed=B, of_profile=never, ask=never)
-    check(A, confirmed=A)
     check(ask=lambda _: f"{B}\n")
     check(ask=lambda _: "2222-2222-2222\n")
 
@@ -100,8 +113,9 @@ def test_an_account_that_something_vouches_for_is_taken() -> None:
     [
         (STRANGER, {"of_profile": lambda: B}, "is not the account of the destination profile, 222222222222"),
         (STRANGER, {"of_profile": lambda: B, "deployed": B}, "would be shared with a stranger"),
-        (A, {"of_profile": lambda: B}, "is the source account itself; if that is wanted, add --confirm-destination-account 111111111111"),
+        (A, {"of_profile": lambda: B}, "is the source account itself: RDS shares a snapshot with other accounts only"),
         (A, {"deployed": A}, "is the source account itself"),
+        (A, {"confirmed": A}, "is the source account itself"),
         (B, {}, "If it is, add --confirm-destination-account 222222222222"),
         (B, {"confirmed": STRANGER}, "--confirm-destination-account 333333333333 is not DestinationAccountNumber=222222222222"),
         (B, {"ask": lambda _: "y\n"}, "that is another number; nothing was deployed"),

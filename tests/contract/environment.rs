@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use restore_options::Options;
+
 use crate::sources::Sources;
 
 /// Read by the logging of every function, and by nothing else.
@@ -14,8 +16,12 @@ const VARIABLES: [(&str, &str, &[&[&str]]); 11] = [
     ("source", "Share", &[share::Config::ENVIRONMENT]),
     ("source", "Notify", &[notify::Config::ENVIRONMENT, notify::Config::SOURCE_ENVIRONMENT]),
     ("source", "Prune", &[prune::Config::ENVIRONMENT, prune::Config::SOURCE_ENVIRONMENT]),
-    ("destination", "Copy", &[copy::Config::ENVIRONMENT, copy::Config::DESTINATION_ENVIRONMENT]),
-    ("destination", "Restore", &[restore::Config::ENVIRONMENT, restore::Config::OPTIONS_ENVIRONMENT]),
+    (
+        "destination",
+        "Copy",
+        &[copy::Config::ENVIRONMENT, copy::Config::DESTINATION_ENVIRONMENT, Options::ENVIRONMENT],
+    ),
+    ("destination", "Restore", &[restore::Config::ENVIRONMENT, Options::ENVIRONMENT]),
     ("destination", "RotateSecret", &[rotate_secret::Config::ENVIRONMENT]),
     ("destination", "Prune", &[prune::Config::ENVIRONMENT, prune::Config::DESTINATION_ENVIRONMENT]),
     ("destination", "Notify", &[notify::Config::ENVIRONMENT]),
@@ -40,5 +46,19 @@ pub fn variables(sources: &Sources) -> Vec<String> {
             problems.push(format!("{account}: {task} is given {unread}, which it does not read"));
         }
     }
+    problems.extend(options(sources));
     problems
+}
+
+/// What the copy function judges is what the restore function asks for.
+fn options(sources: &Sources) -> Vec<String> {
+    let Ok(template) = sources.template("destination") else {
+        return vec![];
+    };
+    let given = |function: &str, name: &str| {
+        template.properties(function)["Environment"]["Variables"][name].to_string()
+    };
+    let differs = |name: &&&str| given("CopyFunction", name) != given("RestoreFunction", name);
+    let say = |name: &&str| format!("destination: Copy and Restore are given another {name}");
+    Options::ENVIRONMENT.iter().filter(differs).map(say).collect()
 }

@@ -200,9 +200,15 @@ fn deadlines(sources: &Sources, name: &str, machine: &Machine) -> Vec<u64> {
         let function = task.resource.trim_start_matches("${").trim_end_matches("Arn}");
         let variables = &template.properties(function)["Environment"]["Variables"];
         let parameter = variables["STAGE_DEADLINE_SECONDS"]["Ref"].as_str().unwrap_or_default();
-        template.value()["Parameters"][parameter]["MaxValue"].as_u64().unwrap_or(u64::MAX)
+        largest(&template.value()["Parameters"][parameter]).unwrap_or(u64::MAX)
     };
     machine.tasks().filter(|(_, task)| waits(task)).map(|(_, task)| longest(task)).collect()
+}
+
+/// The largest value of a parameter, as its explanation says; that its pattern says the same is a test of its own.
+fn largest(parameter: &Value) -> Option<u64> {
+    let (_, from_here) = parameter["ConstraintDescription"].as_str()?.split_once(" to ")?;
+    from_here.split(' ').next()?.parse().ok()
 }
 
 /// Whether a choice leads back to the task before it.
@@ -266,7 +272,7 @@ fn task_net(machine: &Machine, name: &str, task: &Task) -> Vec<String> {
         if !known {
             problems.push(format!("is retried after {error}, which nobody reports"));
         } else if Error::NAMES.contains(error) && !ours.contains(error) {
-            problems.push(format!("is retried after {error}, which only a person can mend"));
+            problems.push(format!("is retried after {error}, which only an operator can fix"));
         }
     }
     for error in RETRYABLE_SERVICE_ERRORS.iter().chain(&ours) {

@@ -33,6 +33,7 @@ const CHECKS: &[Check] = &[
     ("states keep the names of the original", machines::names),
     ("templates give the machines their functions", templates::substitutions),
     ("parameters are those of the original, and explained", templates::parameters),
+    ("snapshots are shared with another account", templates::another_account),
     ("outputs are what a person needs next", templates::outputs),
     ("every function has a role, a log group and a zip", templates::functions),
     ("what must not be lost is kept", templates::keeping),

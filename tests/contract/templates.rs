@@ -192,7 +192,11 @@ pub fn parameters(sources: &Sources) -> Vec<String> {
             if !said("Description") || !said("ConstraintDescription") {
                 problems.push(format!("{name} is not explained"));
             }
-            let limits = ["AllowedPattern", "AllowedValues", "MinValue"];
+            // CloudFormation lets decimals through, and the functions refuse them when a run is under way.
+            if parameter["Type"] == "Number" {
+                problems.push(format!("{name} is a Number, which takes decimals"));
+            }
+            let limits = ["AllowedPattern", "AllowedValues"];
             if limits.iter().all(|limit| parameter[limit].is_null()) {
                 problems.push(format!("{name} takes anything"));
             }
@@ -217,6 +221,28 @@ pub fn parameters(sources: &Sources) -> Vec<String> {
         }
         problems
     })
+}
+
+/// Snapshots are shared with another account, whatever the stack is deployed with.
+pub fn another_account(sources: &Sources) -> Vec<String> {
+    let is_own = json!({"Fn::Equals": [reference("DestinationAccountNumber"), reference("AWS::AccountId")]});
+    let wanted = json!({"Fn::Not": [is_own]});
+    let Ok(template) = sources.template("source") else {
+        return vec![];
+    };
+    let asserted = |rule: &Value| {
+        let assertions = rule["Assertions"].as_array();
+        rule["RuleCondition"].is_null()
+            && assertions.into_iter().flatten().any(|one| {
+                one["Assert"] == wanted
+                    && one["AssertDescription"].as_str().is_some_and(|text| !text.is_empty())
+            })
+    };
+    if template.section("Rules").any(|(_, rule)| asserted(rule)) {
+        vec![]
+    } else {
+        vec!["source: the account may share with itself".to_owned()]
+    }
 }
 
 /// The outputs that scripts and people rely on, each explained.

@@ -59,6 +59,10 @@ const STORIES: &[Story] = &[
         "the_message_of_the_original_is_replicated",
         stories::message::the_message_of_the_original_is_replicated,
     ),
+    (
+        "what_would_be_refused_later_is_refused_before_the_copy",
+        stories::options::what_would_be_refused_later_is_refused_before_the_copy,
+    ),
     ("every_documented_status_is_sorted", stories::statuses::every_documented_status_is_sorted),
     ("what_no_run_can_report_is_told", stories::telling::what_no_run_can_report_is_told),
     ("without_the_key_nothing_half_made_is_left", stories::key::without_the_key_nothing_half_made_is_left),

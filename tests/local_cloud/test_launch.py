@@ -12,7 +12,7 @@ from typing import Any, Iterator
 
 import pytest
 from accounts import Accounts
-from local_cloud import LocalCloudError, launch, processes, supervisor
+from local_cloud import LocalCloudError, command, launch, processes, supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,6 +45,31 @@ def listening_addresses(pids: list[int]) -> set[str]:
             if fields[3] == "0A" and fields[9] in sockets:
                 found.add(fields[1].split(":")[0])
     return found
+
+
+def test_commands_that_are_printed_act_on_the_same_directory(directory: Path) -> None:
+    where = f"--directory {directory}"
+    assert f"start it with scripts/local-cloud up {where}" in local_cloud(directory, "status").stdout
+    assert f"start it with scripts/local-cloud up {where}" in local_cloud(directory, "env", "source").stderr
+    up = local_cloud(directory, "up", "--no-rds").stdout
+    for account in ("source", "destination"):
+        assert f'eval "$(scripts/local-cloud env {account} {where})"' in up
+    assert f"`scripts/local-cloud down {where}`" in local_cloud(directory, "up", "--no-rds", "--wait-scale", "0.5").stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [(option, value) for option in ("--port", "--rds-port") for value in ("-1", "65536", "1.5", "http")]
+    + [("--wait-scale", value) for value in ("-0.1", "nan", "inf", "fast")]
+    + [("--owner", value) for value in ("0", "-1", "me")],
+)
+def test_a_number_that_makes_no_sense_is_wrong_usage(
+    option: str, value: str, directory: Path, capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(["up", f"{option}={value}", "--directory", str(directory)])
+    assert ended.value.code == 2 and option in capsys.readouterr().err
+    assert not directory.exists()
 
 
 def test_up_is_idempotent_and_down_leaves_no_process(directory: Path) -> None:

@@ -13,6 +13,7 @@ use replication::quota;
 use replication::receiving::{self, Announced, Rules, Step};
 use replication::versions::{Scope, World};
 use replication::{Error, ErrorName};
+use restore_options::Options;
 use time::OffsetDateTime;
 
 use crate::convergence::{self, Order, Started};
@@ -31,6 +32,8 @@ pub struct Place {
     pub rules: Rules,
     /// Whether the option group of the source database is copied too.
     pub copy_option_group: bool,
+    /// How the copy will be restored.
+    pub restore_options: Options,
 }
 
 /// What a poll knows.
@@ -91,8 +94,8 @@ impl Poll<'_> {
         let (shared, refusal) = self.shared_snapshot().await?;
         let instances = rds_access::instances(rds).await?;
         let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
-        let live_host = secret_access::read(secrets, &place.secret_arn).await?.pointer.host;
-        let world = World { instances: &instances, snapshots: &snapshots, live_host: &live_host };
+        let secret = secret_access::read(secrets, &place.secret_arn).await?;
+        let world = World { instances: &instances, snapshots: &snapshots, live_host: &secret.pointer.host };
         let scope =
             Scope { stack: &config.stack, prefix: &place.database_name, database: &place.source_database };
         let announced = Announced {
@@ -129,6 +132,9 @@ impl Poll<'_> {
                 if let Some(source_key) = &shared.key_arn {
                     key::usable(kms, source_key, key::Reach::OtherAccounts).await?;
                 }
+                let doing = format!("copying snapshot {}", shared.identifier);
+                place.restore_options.check_growth(&doing, shared.allocated_storage)?;
+                secret.check_room()?;
                 match self.start(shared, &key_arn).await? {
                     Started::Made(found) => {
                         let report = convergence::judge(&found, true, stage)?;

@@ -18,6 +18,7 @@ use lambda_task::{AccountRole, Environment};
 use replication::Error;
 use replication::contract::{DbSnapshot, TargetDbSnapshot};
 use replication::receiving::Rules;
+use restore_options::Options;
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -35,21 +36,20 @@ pub struct Config {
 #[derive(Debug, Clone)]
 enum Account {
     Source,
-    Destination(destination::Place),
+    Destination(Box<destination::Place>),
 }
 
 impl Config {
     /// The environment variables this function reads in both accounts.
     pub const ENVIRONMENT: &[&str] = &["STACK_NAME", "ACCOUNT_ROLE", "KMS_KEY", "STAGE_DEADLINE_SECONDS"];
-    /// The environment variables this function reads in the destination account only.
+    /// The environment variables this function reads in the destination account only, beside those of
+    /// [`restore_options::Options`].
     pub const DESTINATION_ENVIRONMENT: &[&str] = &[
         "SECRET_ARN",
         "DATABASE_NAME",
         "SOURCE_DB_IDENTIFIER",
         "MAX_VERSIONS_AHEAD",
         "PROMOTE",
-        "PREFERRED_BACKUP_WINDOW",
-        "PREFERRED_MAINTENANCE_WINDOW",
         "COPY_OPTION_GROUP",
     ];
 
@@ -61,9 +61,7 @@ impl Config {
         let account = match AccountRole::read(environment)? {
             AccountRole::Source => Account::Source,
             AccountRole::Destination => {
-                // What the restore would refuse is refused before anything is copied.
-                lambda_task::windows(environment)?;
-                Account::Destination(destination::Place {
+                Account::Destination(Box::new(destination::Place {
                     secret_arn: environment.text("SECRET_ARN")?,
                     database_name: environment.parsed("DATABASE_NAME", "a database identifier")?,
                     source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
@@ -72,7 +70,9 @@ impl Config {
                         promotes: environment.choice("PROMOTE", ["manual", "automatic"])?,
                     },
                     copy_option_group: environment.parsed("COPY_OPTION_GROUP", "true or false")?,
-                })
+                    // What the restore would refuse is refused before anything is copied.
+                    restore_options: Options::read(environment)?,
+                }))
             }
         };
         Ok(Self {
@@ -97,8 +97,8 @@ pub enum Copied {
 /// Looks for this run's copy and makes it if it is not there.
 ///
 /// # Errors
-/// `KeyUnusable`, `KeyNotAccessible`, `NotFound`, `SourceMismatch`, `TooManyVersionsAhead`, `VersionsExhausted`,
-/// `CopyFailed`, `NameTaken`, `QuotaExceeded`, `SecretInvalid`, `DeadlineExceeded`, or a fault of a service.
+/// `InvalidConfiguration` (a limit of growth that the storage has reached), `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
+/// `SourceMismatch`, `TooManyVersionsAhead`, `VersionsExhausted`, `CopyFailed`, `NameTaken`, `QuotaExceeded`, `SecretInvalid`, `DeadlineExceeded`, or a fault of a service.
 pub async fn run(
     rds: &aws_sdk_rds::Client,
     kms: &aws_sdk_kms::Client,
@@ -115,6 +115,55 @@ pub async fn run(
             destination::run(rds, kms, secrets, config, place, lambda_task::parse(input)?, now)
                 .await
                 .map(Copied::Destination)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use replication::ErrorName;
+
+    use super::*;
+
+    fn environment(chosen: (&'static str, &'static str)) -> Environment {
+        let flags = [
+            "MULTI_AZ",
+            "PUBLICLY_ACCESSIBLE",
+            "IAM_DATABASE_AUTHENTICATION",
+            "DELETION_PROTECTION",
+            "AUTO_MINOR_VERSION_UPGRADE",
+            "COPY_TAGS_TO_SNAPSHOT",
+            "APPLY_SOURCE_TAGS",
+            "COPY_OPTION_GROUP",
+        ];
+        let others = [
+            ("ACCOUNT_ROLE", "destination"),
+            ("STACK_NAME", "stack"),
+            ("KMS_KEY", "key"),
+            ("SECRET_ARN", "secret"),
+            ("DATABASE_NAME", "copy"),
+            ("SOURCE_DB_IDENTIFIER", "orders"),
+            ("MAX_VERSIONS_AHEAD", "3"),
+            ("STAGE_DEADLINE_SECONDS", "60"),
+        ];
+        flags.map(|flag| (flag, "false")).into_iter().chain(others).chain([chosen]).collect()
+    }
+
+    /// > Every option that the restore would refuse ends the run before anything is copied.
+    #[test]
+    fn the_options_of_the_restore_are_judged_before_the_copy() {
+        assert!(Config::read(&environment(("EXTRA_TAGS", "team=data"))).is_ok());
+        for wrong in [
+            ("EXTRA_TAGS", "rds-replication:stack=mine"),
+            ("MAX_ALLOCATED_STORAGE", "2.5"),
+            ("DB_PARAMETER_GROUP_NAME", "Orders"),
+            ("PREFERRED_MAINTENANCE_WINDOW", "sun:00:10-mon:00:05"),
+            ("PORT", "many"),
+            ("MULTI_AZ", "perhaps"),
+        ] {
+            let error = Config::read(&environment(wrong)).unwrap_err();
+            assert_eq!(error.name(), ErrorName::InvalidConfiguration);
+            assert!(error.to_string().contains(wrong.0), "{error}");
         }
     }
 }

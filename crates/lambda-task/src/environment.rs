@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use replication::windows::{Problem, Windows};
 use replication::{Error, ErrorName};
 
 /// The environment variables of the function, read once at its start.
@@ -99,20 +98,6 @@ impl AccountRole {
             other => Err(invalid("ACCOUNT_ROLE", &format!("{other:?} is neither source nor destination"))),
         }
     }
-}
-
-/// Reads the windows of a restored instance, judged together: whoever copies or restores asks before, because RDS would
-/// refuse them only when the instance is there.
-///
-/// # Errors
-/// [`ErrorName::InvalidConfiguration`], naming the variable.
-pub fn windows(environment: &Environment) -> Result<Windows, Error> {
-    let (backup, maintenance) = ("PREFERRED_BACKUP_WINDOW", "PREFERRED_MAINTENANCE_WINDOW");
-    let given = |name: &str| environment.optional(name);
-    Windows::judge(given(backup).as_deref(), given(maintenance).as_deref()).map_err(|problem| match problem {
-        Problem::Backup(because) => invalid(backup, &because),
-        Problem::Maintenance(because) => invalid(maintenance, &because),
-    })
 }
 
 /// The error of a variable that a function cannot use as it is.

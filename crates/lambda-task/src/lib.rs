@@ -4,5 +4,5 @@
 mod environment;
 mod serve;
 
-pub use environment::{AccountRole, Environment, invalid, windows};
+pub use environment::{AccountRole, Environment, invalid};
 pub use serve::{Stop, parse, serve, start};

@@ -145,7 +145,7 @@ impl fmt::Display for Error {
             write!(f, ": {said}")?;
         }
         if let Some(advice) = &self.advice {
-            write!(f, "; to mend it: {advice}")?;
+            write!(f, "; to fix this: {advice}")?;
         }
         Ok(())
     }
@@ -164,7 +164,7 @@ mod tests {
             .advise("check SourceDBIdentifier");
         assert_eq!(
             error.to_string(),
-            "snapshotting database orders: DBInstanceNotFound; to mend it: check SourceDBIdentifier"
+            "snapshotting database orders: DBInstanceNotFound; to fix this: check SourceDBIdentifier"
         );
     }
 
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn what_passes_by_itself_is_retried_and_a_fresh_roles_refusal_too() {
         assert_eq!(Error::retried(), ["AccessDenied", "Throttled", "ServiceFault", "NotVisibleYet"]);
-        assert!(!ErrorName::AccessDenied.is_retryable(), "nothing but time and luck would mend it");
+        assert!(!ErrorName::AccessDenied.is_retryable(), "only an operator gives it the rights");
         assert!(!ErrorName::Rejected.is_retried() && !ErrorName::DeadlineExceeded.is_retried());
         assert_eq!(Error::NAMES.len(), 28);
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::observed::Instance;
-use crate::secret::{Login, Secret};
+use crate::secret::{self, Login, Secret};
 use crate::{Error, ErrorName};
 
 /// The staging label of the version that holds them. Secrets Manager may delete versions that have no label.
@@ -85,10 +85,16 @@ impl Passwords {
     /// As a secret's text.
     ///
     /// # Errors
-    /// [`ErrorName::SecretInvalid`] if it cannot be written as JSON.
+    /// [`ErrorName::SecretInvalid`] if it cannot be written as JSON or is too large.
     pub fn to_text(&self) -> Result<String, Error> {
-        serde_json::to_string(self)
-            .map_err(|_| Error::new(ErrorName::SecretInvalid, "writing the master passwords of the versions"))
+        let doing = "writing the master passwords of the versions";
+        let text = serde_json::to_string(self).map_err(|_| Error::new(ErrorName::SecretInvalid, doing))?;
+        if secret::fits(&text) {
+            return Ok(text);
+        }
+        Err(secret::too_large(doing, text.len()).advise(format!(
+            "shorten username and password in the secret, which are kept in its version {LABEL}"
+        )))
     }
 
     /// Those of an instance, if it has its own.
@@ -209,6 +215,16 @@ mod tests {
         let stored = stored.with("db-DB-3", credentials("three"), &reads_one, &all[2..]);
         assert!(stored.of(&all[0]).is_some(), "the secret says it");
         assert!(stored.of(&all[1]).is_none() && stored.of(&all[2]).is_some());
+    }
+
+    #[test]
+    fn passwords_that_are_too_large_are_refused_with_their_size() {
+        let long = secret(&format!(r#"{{"username":"x","password":"{}"}}"#, "hunter2".repeat(9400)));
+        let error = Passwords::default().with_original(&long).to_text().unwrap_err();
+        assert_eq!(error.name(), ErrorName::SecretInvalid);
+        let text = error.to_string();
+        assert!(text.contains("bytes, and Secrets Manager takes 65536; to fix this: shorten"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
     }
 
     #[test]

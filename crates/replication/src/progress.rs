@@ -124,7 +124,7 @@ pub const SNAPSHOT_STATUSES: &[(&str, Progress)] = &[
     ("pending", Pending),
 ];
 
-/// What a word means that is in no table. Those of these forms are ends that do not mend themselves, as
+/// What a word means that is in no table. Those of these forms are ends that do not pass by themselves, as
 /// CloudFormation's own handler takes them; any other waits, and the deadline of the stage ends it. RDS itself decides
 /// whether it deletes a thing in such a state, and makes a final snapshot of it.
 fn unlisted(word: &str) -> InstanceWord {

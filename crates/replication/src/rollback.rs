@@ -25,16 +25,24 @@ impl TryFrom<Value> for Wanted {
     type Error = Error;
 
     fn try_from(value: Value) -> Result<Self, Error> {
-        let number = match &value {
+        // The console's input is typed by hand, and quotes are easily put.
+        let text = match &value {
             Value::String(text) if text == "previous" => return Ok(Self::Previous),
-            // The console's input is typed by hand, and quotes are easily put.
-            Value::String(text) => text.parse().ok(),
-            value => value.as_u64().and_then(|number| Version::try_from(number).ok()),
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
         };
-        number.filter(|number| *number > 0).map(Self::Version).ok_or_else(|| {
-            Error::new(ErrorName::InvalidInput, "reading the version to roll back to")
-                .because(format!(r#"{value} is not a version: give its number, such as 7, or "previous""#))
-        })
+        let error = Error::new(ErrorName::InvalidInput, "reading the version to roll back to");
+        match text.parse() {
+            Ok(0) => Err(error.because(format!("{value} is not a version: their numbers begin at 1"))),
+            Ok(number) => Ok(Self::Version(number)),
+            Err(_) if !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit()) => Err(error
+                .because(format!(
+                    "{value} is larger than {}, the largest number of a version",
+                    Version::MAX
+                ))),
+            Err(_) => Err(error
+                .because(format!(r#"{value} is not a version: give its number, such as 7, or "previous""#))),
+        }
     }
 }
 

@@ -20,6 +20,11 @@ const PREFIX: &str = "db_prefix";
 const USER: &str = "username";
 const PASSWORD: &str = "password";
 
+/// The most that Secrets Manager takes as the value of a secret, in bytes (API `PutSecretValue`, `SecretString`).
+const MOST_BYTES: usize = 65_536;
+/// What moving a secret may add to it, in bytes: a host, a prefix, a user name and a password, each as long as RDS has it.
+const MOVE_BYTES: usize = 512;
+
 /// The secret's JSON object. It has no `Debug` and no `Display`: its content must never reach a log or an error.
 #[derive(Clone)]
 pub struct Secret {
@@ -128,6 +133,22 @@ impl Secret {
         Ok(Self { fields, pointer })
     }
 
+    /// Refuses a secret that may be too large once it is moved, while nothing has been copied or restored for that.
+    ///
+    /// # Errors
+    /// [`ErrorName::SecretInvalid`], with the sizes.
+    pub fn check_room(&self) -> Result<(), Error> {
+        let bytes = serde_json::to_string(&self.fields).map_err(|_| unwritable())?.len();
+        if bytes + MOVE_BYTES <= MOST_BYTES {
+            return Ok(());
+        }
+        Err(Error::new(ErrorName::SecretInvalid, "reading the secret")
+            .because(format!(
+                "it has {bytes} bytes, moving it to a new version may add {MOVE_BYTES}, and Secrets Manager takes {MOST_BYTES}"
+            ))
+            .advise(LESS))
+    }
+
     /// The user name and the password in it.
     #[must_use]
     pub fn login(&self) -> Login {
@@ -139,7 +160,7 @@ impl Secret {
     /// everything else as it was.
     ///
     /// # Errors
-    /// [`ErrorName::SecretInvalid`] if it cannot be written as JSON.
+    /// [`ErrorName::SecretInvalid`] if it cannot be written as JSON or becomes too large.
     pub fn moved_to(&self, pointer: &Pointer, login: Option<&Login>) -> Result<String, Error> {
         let mut fields = self.fields.clone();
         fields.set(HOST, Some(raw(&pointer.host)?));
@@ -148,8 +169,26 @@ impl Secret {
             fields.set(USER, username.clone());
             fields.set(PASSWORD, password.clone());
         }
-        serde_json::to_string(&fields).map_err(|_| unwritable())
+        let text = serde_json::to_string(&fields).map_err(|_| unwritable())?;
+        if !fits(&text) {
+            return Err(too_large("moving the secret", text.len()).advise(LESS));
+        }
+        Ok(text)
     }
+}
+
+/// What to do with a secret that is too large.
+const LESS: &str = "take fields out of the secret that nobody reads, or put them into a secret of their own";
+
+/// The error of a value of so many bytes. Secrets Manager would refuse it without saying what to do.
+pub(crate) fn too_large(doing: &str, bytes: usize) -> Error {
+    Error::new(ErrorName::SecretInvalid, doing)
+        .because(format!("it would have {bytes} bytes, and Secrets Manager takes {MOST_BYTES}"))
+}
+
+/// Whether Secrets Manager takes a value of so many bytes.
+pub(crate) fn fits(text: &str) -> bool {
+    text.len() <= MOST_BYTES
 }
 
 fn raw(text: &str) -> Result<Box<RawValue>, Error> {
@@ -270,6 +309,32 @@ mod tests {
         let secret = Secret::parse("{}").unwrap();
         assert!(Version { id, secret: secret.clone() }.is_written_by_us());
         assert!(!Version { id: "6b5c5a3a-0000-4000-8000-000000000000".into(), secret }.is_written_by_us());
+    }
+
+    /// > A secret that may become too large is refused with its size before anything is copied or restored.
+    #[test]
+    fn a_secret_that_may_become_too_large_is_refused_with_its_size() {
+        let sized = |bytes: usize| {
+            let around = r#"{"x":""}"#.len();
+            Secret::parse(&format!(r#"{{"x":"{}"}}"#, "h".repeat(bytes - around))).unwrap()
+        };
+        assert!(sized(MOST_BYTES - MOVE_BYTES).check_room().is_ok());
+        let error = sized(MOST_BYTES - MOVE_BYTES + 1).check_room().unwrap_err();
+        assert_eq!(error.name(), ErrorName::SecretInvalid);
+        let text = error.to_string();
+        assert!(
+            text.contains("65025 bytes") && text.contains("65536") && text.contains("to fix this: "),
+            "{text}"
+        );
+        assert!(!text.contains("hhh"), "{text}");
+
+        let longest = Login::new(&"u".repeat(63), &"p".repeat(30)).unwrap();
+        let widest = Pointer { host: "h".repeat(160), prefix: "p".repeat(50) };
+        let moved = sized(MOST_BYTES - MOVE_BYTES).moved_to(&widest, Some(&longest)).unwrap();
+        assert!(moved.len() <= MOST_BYTES, "{}", moved.len());
+        let error = sized(MOST_BYTES).moved_to(&pointer("new"), None).unwrap_err();
+        assert_eq!(error.name(), ErrorName::SecretInvalid);
+        assert!(error.to_string().contains("65536; to fix this: take fields out"), "{error}");
     }
 
     /// > An error about the secret never quotes it.

@@ -157,6 +157,13 @@ impl<'w> World<'w> {
         instances.chain(snapshots).filter(|(_, tags)| tags.version().is_some())
     }
 
+    /// The number of every version of any database of the stack that exists as an instance or a snapshot.
+    fn numbers(&self, scope: &Scope<'_>) -> impl Iterator<Item = Version> {
+        let instances = self.instances.iter().filter(|i| i.is_of_stack(scope.stack)).map(|i| &i.tags);
+        let snapshots = self.snapshots.iter().filter(|s| s.is_of_stack(scope.stack)).map(|s| &s.tags);
+        instances.chain(snapshots).filter_map(Tags::version)
+    }
+
     /// The age of the live version, if it is known.
     #[must_use]
     pub fn live_age(&self, scope: &Scope<'_>) -> Option<Age> {
@@ -228,30 +235,23 @@ impl<'w> World<'w> {
             ))
     }
 
-    /// The number of the next instance: one more than the largest of the scope, past names that are taken by anything.
+    /// The number of the next instance: one more than the largest that the stack has of any of its databases or that the
+    /// secret names, past names that are taken by anything. A number gives an instance its address, and whoever still has
+    /// an address must not come to other data by it, least of all to another database's.
     ///
     /// # Errors
     /// [`ErrorName::VersionsExhausted`] if there is no larger number.
     pub fn next_version(&self, scope: &Scope<'_>) -> Result<Version, Error> {
-        let named = match self.live(scope) {
-            Live::Gone(version) => version,
-            Live::Instance(live) => {
-                naming::version_of(scope.prefix.as_str(), live.identifier.as_str()).unwrap_or_default()
-            }
-            Live::Nothing => 0,
-        };
-        let largest = self.ages(scope).map(|(age, _)| age.version).fold(named, Version::max);
+        let in_name = |name: &str| naming::version_of(scope.prefix.as_str(), name);
+        let named = in_name(naming::instance_of_endpoint(self.live_host));
+        let largest = self.numbers(scope).chain(named).max().unwrap_or_default();
         let taken = |version: &Version| {
-            let named = |i: &Instance| {
-                naming::version_of(scope.prefix.as_str(), i.identifier.as_str()) == Some(*version)
-            };
-            self.instances.iter().any(named)
+            self.instances.iter().any(|instance| in_name(instance.identifier.as_str()) == Some(*version))
         };
         largest.checked_add(1).and_then(|next| (next..=Version::MAX).find(|version| !taken(version))).ok_or_else(|| {
             Error::new(ErrorName::VersionsExhausted, "choosing the next version")
                 .because(format!(
-                    "version {largest} of {} exists or is named by the secret, and no larger number is free",
-                    scope.database
+                    "version {largest} exists or is named by the secret, and no larger number is free"
                 ))
                 .advise(
                     "correct the tag rds-replication:version of the database or snapshot, or db_host in the secret, that \

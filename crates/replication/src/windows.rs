@@ -176,6 +176,23 @@ mod tests {
         }
     }
 
+    /// The cases that `scripts/deploy` is tried with, too: what it lets through is not refused hours later.
+    #[test]
+    fn the_functions_and_the_command_judge_windows_alike() {
+        let lines = include_str!("../../../tests/windows.txt").lines().filter(|line| !line.starts_with('#'));
+        for line in lines {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let given = |word: usize| Some(words[word]).filter(|window| *window != "-");
+            let verdict = match Windows::judge(given(0), given(1)) {
+                Ok(_) => "good",
+                Err(Problem::Backup(because)) if because.contains("overlaps") => "overlap",
+                Err(Problem::Backup(_)) => "backup",
+                Err(Problem::Maintenance(_)) => "maintenance",
+            };
+            assert_eq!(verdict, words[2], "{line}");
+        }
+    }
+
     #[test]
     fn a_maintenance_window_alone_gets_a_backup_window_that_cannot_meet_it() {
         let windows = Windows::judge(None, Some("SUN:04:00-Sun:04:30")).unwrap();

@@ -12,7 +12,6 @@
 //! `secretsmanager:GetSecretValue`.
 
 mod following;
-mod options;
 mod restoring;
 
 use aws_sdk_rds::Client as Rds;
@@ -24,11 +23,11 @@ use replication::lineage::Tags;
 use replication::naming::InstanceIdentifier;
 use replication::pacing::{Stage, StageName};
 use replication::restore::{self, Purpose, Step};
+use replication::secret::Secret;
 use replication::versions::{Scope, World};
 use replication::{Error, ErrorName};
+use restore_options::Options;
 use time::OffsetDateTime;
-
-use crate::options::Options;
 
 /// What the stack says.
 #[derive(Debug, Clone)]
@@ -52,8 +51,6 @@ impl Config {
         "MAX_VERSIONS_AHEAD",
         "STAGE_DEADLINE_SECONDS",
     ];
-    /// The environment variables that say how a version comes up.
-    pub const OPTIONS_ENVIRONMENT: &[&str] = Options::ENVIRONMENT;
 
     /// Reads the function's environment.
     ///
@@ -114,8 +111,8 @@ pub async fn run(
 
     let mut instances = rds_access::instances(rds).await?;
     let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
-    let live_host = secret_access::read(secrets, &config.secret_arn).await?.pointer.host;
-    if let Some(report) = poll.take(&instances, &snapshots, &live_host).await? {
+    let secret = secret_access::read(secrets, &config.secret_arn).await?;
+    if let Some(report) = poll.take(&instances, &snapshots, &secret).await? {
         return Ok(report);
     }
     // RDS says that the name of the document is taken, and the list has not shown by what: ask for it by its name.
@@ -124,7 +121,7 @@ pub async fn run(
         Some(found) => {
             instances.retain(|instance| instance.identifier != found.identifier);
             instances.push(found);
-            let report = poll.take(&instances, &snapshots, &live_host).await?;
+            let report = poll.take(&instances, &snapshots, &secret).await?;
             report.map_or_else(|| poll.unseen(earlier), Ok)
         }
         None => poll.unseen(earlier),
@@ -169,15 +166,22 @@ impl Poll<'_> {
         &self,
         instances: &[Instance],
         snapshots: &[Snapshot],
-        live_host: &str,
+        secret: &Secret,
     ) -> Result<Option<DbInstance>, Error> {
-        let world = World { instances, snapshots, live_host };
+        let world = World { instances, snapshots, live_host: &secret.pointer.host };
         match restore::decide(&self.config.scope(), &self.purpose, self.earlier, &world)? {
             Step::Follow { instance, restored_by } => {
                 self.follow(instance, restored_by.as_ref()).await.map(Some)
             }
-            Step::Choose(choice) => self.choose(&choice, snapshots).map(Some),
-            Step::Restore(choice) => self.restore(&choice, &world).await,
+            // An instance that the secret could not be moved to is not made.
+            Step::Choose(choice) => {
+                secret.check_room()?;
+                self.choose(&choice, snapshots).map(Some)
+            }
+            Step::Restore(choice) => {
+                secret.check_room()?;
+                self.restore(&choice, &world).await
+            }
             Step::Await { polls } => match self.earlier {
                 Some(earlier) => {
                     let stage = StageReport::unseen(&self.stage, &earlier.stage.rds_status, polls);

@@ -50,7 +50,7 @@ pub async fn carry_out(
     let texts: Vec<String> = failed.iter().map(ToString::to_string).collect();
     Err(Error::new(ErrorName::PruneIncomplete, format!("setting tags, after the secret names {live_host}"))
         .because(texts.join("; "))
-        .advise("the secret is as it should be; mend what is named and the next run sets them"))
+        .advise("the secret is as it should be; fix what is named, and the next run sets them"))
 }
 
 /// Takes the tag off one instance.

@@ -73,6 +73,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ..account import Account, parse, take_accounts, use_local_cloud
 from ..failure import Failure
 from ..hints import Hints
+from ..numbers import whole
 from .reading import attempt, read_facts
 from .report import is_complete, report
 from .text import render
@@ -93,11 +94,8 @@ def _arguments(arguments):
         metavar="NAME",
         help="only this stack of account B; may be given more than once (default: every destination stack)",
     )
-    parser.add_argument("--last", type=int, default=5, metavar="N", help="how many replications to tell of (default: %(default)s)")
-    given = parse(parser, arguments)
-    if not 1 <= given.last <= 100:
-        parser.error("--last must be from 1 to 100")
-    return given
+    parser.add_argument("--last", type=whole(1, 100), default=5, metavar="N", help="how many replications to tell of (default: %(default)s)")
+    return parse(parser, arguments)
 
 
 def main(arguments=None):

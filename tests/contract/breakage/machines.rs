@@ -79,7 +79,7 @@ pub fn all() -> Vec<Breakage> {
             "source",
             r#""Throttled","#,
             r#""Throttled", "DeadlineExceeded","#,
-            "is retried after DeadlineExceeded, which only a person can mend",
+            "is retried after DeadlineExceeded, which only an operator can fix",
         ),
         machine(
             "source",

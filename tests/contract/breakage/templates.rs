@@ -77,6 +77,12 @@ pub fn all() -> Vec<Breakage> {
             "MAX_DELETIONS: 3",
             "MaxDeletionsPerRun is not used",
         ),
+        template(
+            "source",
+            "!Ref DestinationAccountNumber, !Ref AWS::AccountId",
+            "!Ref DestinationAccountNumber, ''",
+            "the account may share with itself",
+        ),
         template("source", "  TopicArn:\n    Description", "  Topic:\n    Description", "its outputs are"),
         template(
             "destination",
@@ -156,6 +162,18 @@ pub fn all() -> Vec<Breakage> {
             "          TOPIC_ARN: !Ref Topic\n",
             "          TOPIC_ARN: !Ref Topic\n          TOPIC: x\n",
             "Notify is given TOPIC, which it does not read",
+        ),
+        template(
+            "destination",
+            "          EXTRA_TAGS: !Ref ExtraTags",
+            "          EXTRA_TAGS: !Ref SGID",
+            "Copy and Restore are given another EXTRA_TAGS",
+        ),
+        template(
+            "source",
+            "Type: String\n    Default: '2'\n",
+            "Type: Number\n    Default: '2'\n",
+            "SnapshotsToKeep is a Number, which takes decimals",
         ),
         code(BUILD, " rotate-secret ", " ", "scripts/build does not build RotateSecretFunction"),
         code(README, "`SnapshotDeadlineSeconds`", "`Deadline`", "README.md does not mention"),

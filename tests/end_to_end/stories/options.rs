@@ -126,6 +126,32 @@ pub fn a_copy_has_every_option_before_the_secret_names_it(cloud: &Cloud) {
     pair.wait_for_versions(&[1, 3]);
 }
 
+/// A limit of growth below the storage, and then a secret that has no room for another host.
+///
+/// > What the restore or the move of the secret would refuse ends a run before anything is copied.
+pub fn what_would_be_refused_later_is_refused_before_the_copy(cloud: &Cloud) {
+    let (a, b) = (&cloud.source, &cloud.destination);
+    let pair = Pair::deploy(cloud, "early", &[], &[("MaxAllocatedStorage", "21")]);
+    a.create_database(&pair.database(), &password(), &["--allocated-storage", "20"]);
+    let refused = |error: &str, words: &[&str]| {
+        let replication = pair.try_replicate();
+        let arn = replication.destination.unwrap_or_else(|| panic!("{}", replication.printed));
+        let execution = b.execution(&arn);
+        assert_eq!(execution["error"], error);
+        let cause = text(&execution["cause"]);
+        assert!(words.iter().all(|word| cause.contains(word)) && cause.contains("to fix this: "), "{cause}");
+        assert_eq!(b.snapshots(&pair.copies()), [""; 0]);
+        assert_eq!(b.instances(&pair.copies()), [""; 0]);
+    };
+    refused("InvalidConfiguration", &["20 GiB cannot grow to 21 GiB", "MaxAllocatedStorage"]);
+
+    b.deploy("early-destination", &[("MaxAllocatedStorage", "")]);
+    let large = json!({"db_host": "", "db_prefix": "", "note": "x".repeat(65_400)}).to_string();
+    pair.put_secret(&large);
+    refused("SecretInvalid", &[&format!("{} bytes", large.len()), "65536"]);
+    assert_eq!(pair.secret(), large);
+}
+
 /// What `describe-db-instances` shows of the options.
 fn shown() -> Vec<(&'static str, Value)> {
     vec![

@@ -15,7 +15,7 @@ const LATER: &str = "2026-11-22T10:34:00Z";
 /// Every documented status of an instance and of a snapshot goes through RDS's answer and the shipped functions, and
 /// comes out as ready, not yet, or an error at once.
 ///
-/// > A status that will not mend itself is an error at once; a word that nobody knows waits for the
+/// > A status that does not pass by itself is an error at once; a word that nobody knows waits for the
 /// > deadline.
 pub fn every_documented_status_is_sorted(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);

@@ -69,6 +69,10 @@ fn a_rollback_says_which_version() {
         (json!({"version": -1}), "-1 is not"),
         (json!({"version": 1.5}), "1.5 is not"),
         (json!({"version": "last"}), r#""last" is not a version"#),
+        (json!({"version": "2.5"}), r#""2.5" is not"#),
+        (json!({"version": ""}), r#""" is not"#),
+        (json!({"version": 99_999_999_999_u64}), "99999999999 is larger than 4294967295, the largest number"),
+        (json!({"version": "4294967296"}), r#""4294967296" is larger than 4294967295"#),
         (json!({"version": [7]}), "[7] is not"),
     ] {
         let error = read(document).unwrap_err();

@@ -1,10 +1,14 @@
 //! How a version comes up: the stack's choices for a restored instance.
+//!
+//! `restore` applies them. `copy` judges them first in the destination account, so that what the restore would refuse
+//! ends a run before hours of copying and not after them.
 
 use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::RestoreDBInstanceFromDBSnapshotFluentBuilder as Request;
 use lambda_task::{Environment, invalid};
 use replication::contract::LeftOut;
 use replication::lineage::{self, Tags};
 use replication::restore::AfterRestore;
+use replication::windows::{Problem, Windows};
 use replication::{Error, ErrorName};
 
 /// The stack's choices; what is not given is left to RDS.
@@ -72,7 +76,7 @@ impl Options {
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         let flag = |name| environment.parsed(name, "true or false");
         let number = |name| environment.optional_parsed(name, "a whole number");
-        let windows = lambda_task::windows(environment)?;
+        let windows = windows(environment)?;
         Ok(Self {
             engine: environment.optional("ENGINE"),
             class: environment.optional("DB_INSTANCE_CLASS"),
@@ -162,6 +166,16 @@ impl Options {
         let say = |(key, because)| LeftOut { what: format!("tag {key:?} of the source database"), because };
         of_instance.left_out_of(of_source).map(say).collect()
     }
+}
+
+/// The backup and the maintenance window, judged together, because RDS would refuse them only when the instance is there.
+fn windows(environment: &Environment) -> Result<Windows, Error> {
+    let (backup, maintenance) = ("PREFERRED_BACKUP_WINDOW", "PREFERRED_MAINTENANCE_WINDOW");
+    let given = |name: &str| environment.optional(name);
+    Windows::judge(given(backup).as_deref(), given(maintenance).as_deref()).map_err(|problem| match problem {
+        Problem::Backup(because) => invalid(backup, &because),
+        Problem::Maintenance(because) => invalid(maintenance, &because),
+    })
 }
 
 /// The name of a group, which RDS stores in lower case. IAM compares the names as they are written.

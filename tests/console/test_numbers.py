@@ -1,0 +1,34 @@
+"""Numbers that make no sense are wrong usage: no command starts anything with them."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import pytest
+from console import demo, replicate, rollback
+from console.status import __main__ as status
+
+NO_SECONDS = ("0", "-1", "-0.5", "nan", "inf", "soon", "")
+NO_NUMBERS = ("0", "-1", "2.5", "nan", "1e1", "9" * 5000, "many", "")
+
+
+@pytest.mark.parametrize(
+    ("main", "option", "value"),
+    [(replicate.main, option, value) for option in ("--timeout", "--arrival") for value in NO_SECONDS]
+    + [(rollback.main, "--timeout", value) for value in NO_SECONDS]
+    + [(main, option, value) for main, option in ((status.main, "--last"), (demo.main, "--rows")) for value in NO_NUMBERS]
+    + [(status.main, "--last", "101")],
+)
+def test_a_number_that_makes_no_sense_is_wrong_usage(
+    main: Callable, option: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the command has begun")
+
+    for module in (replicate, rollback, status):
+        monkeypatch.setattr(module, "Account", never)
+    monkeypatch.setattr(demo, "Demonstration", never)
+    with pytest.raises(SystemExit) as ended:
+        main([f"{option}={value}"])
+    assert ended.value.code == 2
+    assert option in capsys.readouterr().err
