@@ -8,6 +8,7 @@
 mod alerting;
 mod breakage;
 mod environment;
+mod golden;
 mod languages;
 mod machine;
 mod machines;
@@ -40,6 +41,7 @@ const CHECKS: &[Check] = &[
     ("every end of a run is alerted once", alerting::rules),
     ("functions get the environment that they read", environment::variables),
     ("roles may do what they need and no more", permissions::policies),
+    ("what others rely on is held", golden::held),
     ("promises are quoted by their tests", promises::quoted),
     ("nothing names an account, a Region, a partition or an endpoint", portability::constants),
 ];
@@ -54,6 +56,7 @@ fn problems(sources: &Sources) -> Vec<String> {
 
 #[test]
 fn what_ships_keeps_every_contract() {
+    golden::renew_if_asked();
     let problems = problems(&Sources::of_repository());
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }

@@ -9,13 +9,14 @@
 mod alert;
 mod event;
 mod machine;
-mod message;
+pub mod message;
 
-use alert::{Alert, Stack};
+pub use alert::{Alert, Stack};
 use aws_sdk_sfn::Client as States;
 use aws_sdk_sns::Client as Sns;
 use aws_sdk_sns::types::MessageAttributeValue;
-use event::{Ended, Event, Occasion};
+pub use event::Event;
+use event::{Ended, Occasion};
 use lambda_task::{Environment, fault};
 use replication::contract::{Envelope, SourceState};
 use replication::{Error, ErrorName};

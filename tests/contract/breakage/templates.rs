@@ -157,6 +157,18 @@ pub fn all() -> Vec<Breakage> {
             "          TOPIC_ARN: !Ref Topic\n          TOPIC: x\n",
             "Notify is given TOPIC, which it does not read",
         ),
+        template(
+            "source",
+            "Default: 12\n",
+            "Default: 13\n",
+            "it does not hold: SharedSnapshotHours: Number Default 13",
+        ),
+        template(
+            "destination",
+            "  DeadLetterAlarm:\n",
+            "  LostAlarm:\n",
+            "holds what is not so: DeadLetterAlarm: AWS::CloudWatch::Alarm",
+        ),
         code(BUILD, " rotate-secret ", " ", "scripts/build does not build RotateSecretFunction"),
         code(README, "`SnapshotDeadlineSeconds`", "`Deadline`", "README.md does not mention"),
     ]
