@@ -7,9 +7,11 @@
 
 mod alerting;
 mod breakage;
+mod code;
 mod environment;
 mod golden;
 mod languages;
+mod limits;
 mod machine;
 mod machines;
 mod permissions;
@@ -41,6 +43,7 @@ const CHECKS: &[Check] = &[
     ("every end of a run is alerted once", alerting::rules),
     ("functions get the environment that they read", environment::variables),
     ("roles may do what they need and no more", permissions::policies),
+    ("files and functions fit a screen or a few", limits::lengths),
     ("what others rely on is held", golden::held),
     ("promises are quoted by their tests", promises::quoted),
     ("nothing names an account, a Region, a partition or an endpoint", portability::constants),

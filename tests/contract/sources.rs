@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::code::Code;
 use crate::machine::Machine;
 use crate::template::Template;
 
@@ -23,13 +24,14 @@ pub const SEMANTICS: &str = "docs/semantics.md";
 /// The front page.
 pub const README: &str = "README.md";
 
-/// Every file that a check reads, by its path from the root of the repository; templates and machines are also read
-/// once, because every check needs them.
+/// Every file that a check reads, by its path from the root of the repository; templates, machines and code are also read
+/// once, because many checks need them.
 #[derive(Debug, Clone)]
 pub struct Sources {
     files: BTreeMap<String, String>,
     templates: BTreeMap<String, Rc<Result<Template, String>>>,
     machines: BTreeMap<String, Rc<Result<Machine, String>>>,
+    code: BTreeMap<String, Rc<syn::Result<Code>>>,
 }
 
 impl Sources {
@@ -42,12 +44,11 @@ impl Sources {
         for path in [BUILD, README, SEMANTICS] {
             files.insert(path.to_owned(), read_text(&root(), path));
         }
-        let mut sources = Self { files, templates: BTreeMap::new(), machines: BTreeMap::new() };
-        for account in ACCOUNTS {
-            sources.understand(&template_path(account));
-        }
-        for (name, _, _) in MACHINES {
-            sources.understand(&machine_path(name));
+        let paths: Vec<String> = files.keys().cloned().collect();
+        let mut sources =
+            Self { files, templates: BTreeMap::new(), machines: BTreeMap::new(), code: BTreeMap::new() };
+        for path in paths {
+            sources.understand(&path);
         }
         sources
     }
@@ -69,6 +70,8 @@ impl Sources {
         } else if path.ends_with(".asl.json") {
             let machine = Machine::read(&text).map_err(|error| error.to_string());
             self.machines.insert(path.to_owned(), Rc::new(machine));
+        } else if path.starts_with("crates/") && path.ends_with(".rs") {
+            self.code.insert(path.to_owned(), Rc::new(Code::read(&text)));
         }
     }
 
@@ -80,6 +83,11 @@ impl Sources {
     /// Every file, by its path.
     pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
+    }
+
+    /// Every file of the functions and their libraries, or why it cannot be read.
+    pub fn code(&self) -> impl Iterator<Item = (&str, &syn::Result<Code>)> {
+        self.code.iter().map(|(path, file)| (path.as_str(), file.as_ref()))
     }
 
     /// A state machine, before substitution, or why it cannot be read.

@@ -1,0 +1,19 @@
+//! The code, broken once for each rule about it.
+
+use super::{Breakage, code};
+
+/// A breakage of each rule about code.
+pub fn all() -> Vec<Breakage> {
+    let (file, function) = ("crates/share/src/lib.rs", "    let doing = format!(\"sharing");
+    let longer = |to: &str, lines| -> &'static str { format!("{}{to}", "\n".repeat(lines)).leak() };
+    vec![
+        code(
+            file,
+            "/// The error for a refusal.",
+            longer("/// Refused.", 480),
+            "crates/share/src/lib.rs has 5",
+        ),
+        code(file, function, longer(function, 66), "lib.rs:61: the function run has 9"),
+        code(file, "fn named(", "fn named((", "crates/share/src/lib.rs cannot be read"),
+    ]
+}
