@@ -11,6 +11,7 @@ mod code;
 mod environment;
 mod golden;
 mod languages;
+mod layout;
 mod limits;
 mod machine;
 mod machines;
@@ -30,6 +31,7 @@ type Check = (&'static str, fn(&Sources) -> Vec<String>);
 const CHECKS: &[Check] = &[
     ("machines are read strictly", languages::of_machines),
     ("templates are read strictly", languages::of_templates),
+    ("machines say the same in the same words", layout::of_machines),
     ("states are found and reached", machines::paths),
     ("every task has its net", machines::nets),
     ("every loop asks, waits and asks again", machines::loops),

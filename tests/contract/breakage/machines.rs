@@ -67,6 +67,25 @@ pub fn all() -> Vec<Breakage> {
             r#""End": false"#,
             "CreateLatestSnapshot needs either Next or End",
         ),
+        machine(
+            "rollback",
+            r#""Throttled", "ServiceFault""#,
+            r#""Throttled",  "ServiceFault""#,
+            r#"["rollback"]: a Retry is written in another way"#,
+        ),
+        machine(
+            "source",
+            r#"      "Retry": ["#,
+            r#" "Retry":["#,
+            r#""source"]: a Retry is written in another way"#,
+        ),
+        machine(
+            "destination",
+            r#""Catch": [{"ErrorEquals""#,
+            r#""Catch": [ {"ErrorEquals""#,
+            "destination: the Catch of MakeRoom is not written as",
+        ),
+        machine("source", "\n", "\n".repeat(100).leak(), "the machines have 6"),
         machine("source", r#""States.Timeout","#, "", "is not retried after States.Timeout"),
         machine(
             "source",
