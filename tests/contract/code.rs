@@ -107,7 +107,9 @@ fn attributes(item: &Item) -> &[Attribute] {
 impl<'ast> Visit<'ast> for Reader {
     fn visit_item(&mut self, item: &'ast Item) {
         let was_test = self.is_test;
-        self.is_test |= is_for_tests(attributes(item));
+        // What the tests of several crates share cannot be left out of what ships; it has this name.
+        let is_shared = matches!(item, Item::Mod(module) if module.ident == "testing");
+        self.is_test |= is_shared || is_for_tests(attributes(item));
         match item {
             Item::Mod(module) if module.content.is_none() && self.is_test => {
                 self.code.test_modules.push(module.ident.to_string());

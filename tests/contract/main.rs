@@ -21,6 +21,7 @@ mod promises;
 mod sources;
 mod template;
 mod templates;
+mod words;
 
 use sources::Sources;
 
@@ -46,6 +47,7 @@ const CHECKS: &[Check] = &[
     ("functions get the environment that they read", environment::variables),
     ("roles may do what they need and no more", permissions::policies),
     ("files and functions fit a screen or a few", limits::lengths),
+    ("a status word is asked and not compared", words::of_status),
     ("what others rely on is held", golden::held),
     ("promises are quoted by their tests", promises::quoted),
     ("nothing names an account, a Region, a partition or an endpoint", portability::constants),
