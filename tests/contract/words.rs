@@ -1,14 +1,18 @@
-//! The status words of RDS are in one file: what a word means is asked there, and never found out by comparing it.
+//! Words that are in one file only: the status words of RDS, whose meaning is asked there and never found out by comparing
+//! them, and the names of the stages.
 
 use std::collections::BTreeSet;
 
+use replication::machines::Machine;
 use replication::progress::{INSTANCE_STATUSES, SNAPSHOT_STATUSES};
 
 use crate::code::Text;
 use crate::sources::Sources;
 
-/// The file that has them.
-const HOME: &str = "crates/replication/src/progress.rs";
+/// The file that has the status words.
+const STATUSES: &str = "crates/replication/src/progress.rs";
+/// The file that has the stages.
+const STAGES: &str = "crates/replication/src/machines.rs";
 /// The other side of the tests has words of its own, so that a mistake is not made twice.
 const EMULATOR: &str = "crates/rds-emulator/";
 /// What is a word of RDS only by accident: how an execution has ended, for operators.
@@ -29,21 +33,39 @@ pub fn of_status(sources: &Sources) -> Vec<String> {
                 && text.len() >= SHORTEST_PART
                 && words.iter().any(|word| word.contains(text.as_str())))
     };
-    let tests = files_of_tests(sources);
     let mut problems = Vec::new();
-    for (path, code) in sources.code() {
-        if path == HOME || path.starts_with(EMULATOR) || tests.iter().any(|test| is_in(path, test)) {
-            continue;
-        }
-        for Text { line, text, .. } in code.iter().flat_map(|code| &code.texts).filter(|text| is_status(text))
-        {
-            if !ENGLISH.contains(&(path, text)) {
-                problems
-                    .push(format!("{path}:{line} has the status word {text:?}; {HOME} says what it means"));
-            }
+    for (path, Text { line, text, .. }) in texts(sources, STATUSES).filter(|(_, text)| is_status(text)) {
+        if !ENGLISH.contains(&(path, text)) {
+            problems
+                .push(format!("{path}:{line} has the status word {text:?}; {STATUSES} says what it means"));
         }
     }
     problems
+}
+
+/// No other file than one names a stage.
+pub fn of_stages(sources: &Sources) -> Vec<String> {
+    let stages: BTreeSet<&str> =
+        Machine::ALL.iter().flat_map(|machine| machine.stages()).map(|stage| stage.state).collect();
+    texts(sources, STAGES)
+        .filter(|(_, text)| stages.contains(text.text.as_str()))
+        .map(|(path, Text { line, text, .. })| {
+            format!("{path}:{line} names the stage {text}; {STAGES} has it")
+        })
+        .collect()
+}
+
+/// The texts in every file of the functions and their libraries but one.
+fn texts<'s>(sources: &'s Sources, home: &str) -> impl Iterator<Item = (&'s str, &'s Text)> {
+    let tests = files_of_tests(sources);
+    sources
+        .code()
+        .filter(move |(path, _)| {
+            *path != home && !path.starts_with(EMULATOR) && !tests.iter().any(|test| is_in(path, test))
+        })
+        .flat_map(|(path, code)| {
+            code.iter().flat_map(move |code| code.texts.iter().map(move |text| (path, text)))
+        })
 }
 
 /// The paths, without their ending, of the modules that are there only for tests.

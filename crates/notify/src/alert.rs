@@ -1,11 +1,11 @@
 //! What operators read when they are alerted.
 
+use replication::machines::Machine;
 use replication::{Error, ErrorName};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::event::{Ended, Failed, Failure, Occasion, Undeleted};
-use crate::machine::Machine;
 
 /// The stack that alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Alert {
             Occasion::Failure(Failed { execution, machine, state, failure }) => {
                 let news = News::Ended {
                     what: "failed",
-                    stage: machine.stage(&state),
+                    stage: machine.failed_stage(&state).map(|stage| stage.state),
                     cause: cause(&failure),
                     error: failure.error,
                 };

@@ -8,7 +8,6 @@
 
 mod alert;
 mod event;
-mod machine;
 pub mod message;
 
 pub use alert::{Alert, Stack};

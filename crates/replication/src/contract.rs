@@ -114,10 +114,10 @@ pub struct SourceState {
     /// Overrides the stack's source database for this execution.
     #[serde(rename = "SourceDBIdentifier")]
     pub source_db_identifier: Option<InstanceIdentifier>,
-    /// The result of `CreateLatestSnapshot`.
+    /// The result of `snapshot`.
     #[serde(rename = "SourceDBSnapshot")]
     pub source_db_snapshot: Option<SourceDbSnapshot>,
-    /// The result of `CopyEncryptedSnapshot`.
+    /// The result of `copy` in the source account.
     #[serde(rename = "targetDBSnapshot")]
     pub target_db_snapshot: Option<TargetDbSnapshot>,
 }
@@ -243,7 +243,7 @@ pub struct DestinationState {
     /// The message, with a replication id in any case.
     #[serde(rename = "Input")]
     pub input: DestinationInput,
-    /// The result of `CopySharedSnapshotInTargetAccount`.
+    /// The result of `copy` in the destination account.
     #[serde(rename = "DBSnapshot")]
     pub db_snapshot: Option<DbSnapshot>,
 }
@@ -254,9 +254,9 @@ pub struct DestinationState {
 pub struct VersionState {
     /// What the machine is for.
     pub purpose: Purpose,
-    /// The result of `RestoreDBInstance`.
+    /// The result of `restore`.
     pub db_instance: Option<DbInstance>,
-    /// The result of `UpdateSecretWithDBValue`.
+    /// The result of `rotate-secret`.
     pub secret: Option<SecretMove>,
 }
 
@@ -267,7 +267,7 @@ pub enum Purpose {
     Replicate {
         /// The message.
         input: Box<DestinationInput>,
-        /// The result of `CopySharedSnapshotInTargetAccount`.
+        /// The result of `copy` in the destination account.
         db_snapshot: Option<Box<DbSnapshot>>,
     },
     /// A rollback: a version that exists.

@@ -13,18 +13,24 @@ pub fn all() -> Vec<Breakage> {
             longer("/// Refused.", 480),
             "crates/share/src/lib.rs has 5",
         ),
-        code(file, function, longer(function, 66), "lib.rs:61: the function run has 9"),
+        code(file, function, longer(function, 66), ": the function run has 9"),
         code(
             "crates/prune/src/report.rs",
             "pub fn of_plan(",
             "pub fn is_ready(status: &str) -> bool { matches!(status, \"available\") }\n    pub fn of_plan(",
-            "crates/prune/src/report.rs:61 has the status word \"available\"",
+            "has the status word \"available\"",
         ),
         code(
             "crates/copy/src/source.rs",
             "/// The source snapshot as",
             "fn is_stopped(status: &str) -> bool { status.starts_with(\"stop\") }\n/// The source snapshot as",
             "has the status word \"stop\"",
+        ),
+        code(
+            file,
+            "/// The error for a refusal.",
+            "const STATE: &str = \"CleanOlderSnapshots\";",
+            "names the stage CleanOlderSnapshots",
         ),
         code(file, "fn named(", "fn named((", "crates/share/src/lib.rs cannot be read"),
     ]

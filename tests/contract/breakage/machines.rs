@@ -169,6 +169,18 @@ pub fn all() -> Vec<Breakage> {
         ),
         machine(
             "source",
+            "${ShareFunctionArn}",
+            "${CopyFunctionArn}",
+            "ShareStatusWithTargetAccount calls copy, the table says share",
+        ),
+        machine(
+            "source",
+            r#""Next": "IsEncryptSnapshotAvailable""#,
+            r#""Next": "ShareStatusWithTargetAccount""#,
+            "CopyEncryptedSnapshot does not wait as the table says",
+        ),
+        machine(
+            "source",
             r#""Default": "UnexpectedStatus""#,
             r#""Default": "CopyEncryptedSnapshot""#,
             "an unknown status of MakeRoom goes to",
@@ -238,7 +250,7 @@ pub fn all() -> Vec<Breakage> {
             "destination",
             "RestoreDBInstance\": {",
             "RestoreInstance\": {",
-            "there is no RestoreDBInstance",
+            "its tasks are [\"MakeRoom\", \"CopySharedSnapshotInTargetAccount\", \"RestoreInstance\"",
         ),
         machine(
             "destination",

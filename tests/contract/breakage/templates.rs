@@ -6,6 +6,12 @@ use crate::sources::{BUILD, README};
 /// A breakage of each rule about templates.
 pub fn all() -> Vec<Breakage> {
     vec![
+        template(
+            "source",
+            "STAGE_DEADLINE_SECONDS: !Ref SnapshotDeadlineSeconds",
+            "STAGE_DEADLINE_SECONDS: !Ref CopyDeadlineSeconds",
+            "the deadline of CreateLatestSnapshot is \"CopyDeadlineSeconds\"",
+        ),
         template("source", "Resources:", "Resources: [", "templates are read strictly: source"),
         template("source", "Conditions:", "Mappings:", "its sections are"),
         template(
