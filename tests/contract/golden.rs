@@ -6,9 +6,9 @@ mod machines;
 mod templates;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use crate::sources::{ACCOUNTS, MACHINES, Sources};
+use crate::sources::{ACCOUNTS, MACHINES, Sources, root};
+use crate::vocabulary;
 
 /// Where it is written, from the root of the repository.
 const PATH: &str = "tests/contract/golden.txt";
@@ -80,10 +80,15 @@ pub fn renew_if_asked() {
     )]
     let is_asked = std::env::var_os(RENEW).is_some();
     if is_asked {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("contract/golden.txt");
-        std::fs::write(&path, text(&Sources::of_repository()))
-            .unwrap_or_else(|error| panic!("writing {PATH}: {error}"));
-        panic!("{PATH} is written anew: see what has changed, and run the test again without {RENEW}");
+        let sources = Sources::of_repository();
+        for (path, text) in [(PATH, text(&sources)), (vocabulary::PATH, vocabulary::text())] {
+            let file = root().join(path);
+            std::fs::write(&file, text).unwrap_or_else(|error| panic!("writing {path}: {error}"));
+        }
+        panic!(
+            "{PATH} and {} are written anew: see what has changed, and run the test again without {RENEW}",
+            vocabulary::PATH
+        );
     }
 }
 

@@ -21,6 +21,7 @@ mod promises;
 mod sources;
 mod template;
 mod templates;
+mod vocabulary;
 mod words;
 
 use sources::Sources;
@@ -50,6 +51,9 @@ const CHECKS: &[Check] = &[
     ("a status word is asked and not compared", words::of_status),
     ("a stage is named once", words::of_stages),
     ("what others rely on is held", golden::held),
+    ("commands have the words of the domain", |sources| {
+        vocabulary::is_current(sources).into_iter().collect()
+    }),
     ("promises are quoted by their tests", promises::quoted),
     ("nothing names an account, a Region, a partition or an endpoint", portability::constants),
 ];

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::code::Code;
 use crate::machine::Machine;
 use crate::template::Template;
+use crate::vocabulary;
 
 /// The two templates, by their account.
 pub const ACCOUNTS: [&str; 2] = ["source", "destination"];
@@ -41,7 +42,7 @@ impl Sources {
         for directory in ["cloudformation", "crates", "statemachines", "tests"] {
             read(&root(), directory, &mut files);
         }
-        for path in [BUILD, README, SEMANTICS] {
+        for path in [BUILD, README, SEMANTICS, vocabulary::PATH] {
             files.insert(path.to_owned(), read_text(&root(), path));
         }
         let paths: Vec<String> = files.keys().cloned().collect();
@@ -111,7 +112,8 @@ pub fn template_path(account: &str) -> String {
     format!("cloudformation/{account}-account.yaml")
 }
 
-fn root() -> PathBuf {
+/// Where the repository is.
+pub fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().unwrap_or(tests).to_owned()
 }

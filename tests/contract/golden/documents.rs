@@ -46,22 +46,10 @@ fn snapshot_arn(name: impl std::fmt::Display) -> SnapshotArn {
 }
 
 fn tags() -> Vec<String> {
-    let keys = [
-        ("stack", lineage::STACK),
-        ("name", lineage::NAME),
-        ("resource id", lineage::RESOURCE_ID),
-        ("replication id", lineage::REPLICATION_ID),
-        ("source database", lineage::SOURCE_DATABASE),
-        ("source snapshot", lineage::SOURCE_SNAPSHOT),
-        ("version", lineage::VERSION),
-        ("restored version", lineage::RESTORED_VERSION),
-        ("time of the data", lineage::DATA_TIME),
-        ("shared at", lineage::SHARED_AT),
-        ("undeleted", lineage::UNDELETED),
-    ];
     let pairs = [("deletion tag", lineage::DELETION_MARK), ("promoted", lineage::PROMOTED)];
     let made = Tags::of_replication("stack", &id(), &"orders".parse().unwrap()).named("orders-copy-7");
-    let lines = keys.map(|(what, key)| format!("{what}: {key}")).into_iter();
+    let words = |name: &str| name.to_ascii_lowercase().replace('_', " ");
+    let lines = lineage::KEYS.iter().map(|(name, key)| format!("{}: {key}", words(name)));
     let lines = lines.chain(pairs.map(|(what, (key, value))| format!("{what}: {key}={value}")));
     headed("tags", lines.chain([format!("of an instance when it is made: {}", json!(made))]))
 }
@@ -208,15 +196,6 @@ fn results() -> Vec<String> {
         launch::Launched::AlreadyStarted { name: "name".to_owned() },
         launch::Launched::Ignored { reason: "why".to_owned() },
     ];
-    let outcomes = [
-        Outcome::Moved,
-        Outcome::AlreadyMoved,
-        Outcome::NewerIsLive,
-        Outcome::HeldBack,
-        Outcome::Prepared,
-        Outcome::InstanceBusy,
-        Outcome::PasswordPending,
-    ];
     let secret = Secret::parse(r#"{"db_host":"","port":5432,"db_prefix":""}"#).unwrap();
     let mut lines = Vec::new();
     for (task, result) in [
@@ -228,7 +207,7 @@ fn results() -> Vec<String> {
         ("copy in the destination account", json!(destination_snapshot())),
         ("restore", json!(instance())),
         ("rotate-secret", json!(secret_move())),
-        ("outcomes of rotate-secret", json!({ "outcome": outcomes })),
+        ("outcomes of rotate-secret", json!({ "outcome": Outcome::ALL })),
         ("prune", json!(pruned())),
     ] {
         lines.push(format!("{task}:"));
