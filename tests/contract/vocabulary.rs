@@ -3,7 +3,7 @@
 use replication::contract::Outcome;
 use replication::machines::{Machine, REPORTING};
 use replication::progress::{INSTANCE_STATUSES, SNAPSHOT_STATUSES};
-use replication::{Error, lineage, secret};
+use replication::{lineage, secret};
 use serde_json::{Map, Value, json};
 
 use crate::sources::Sources;
@@ -77,7 +77,6 @@ fn sections() -> Map<String, Value> {
         "machines": machines,
         "reportingStates": REPORTING,
         "outcomes": outcomes.collect::<Vec<_>>(),
-        "errors": Error::NAMES,
     });
     sections.as_object().cloned().unwrap_or_default()
 }

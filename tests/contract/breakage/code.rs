@@ -32,6 +32,12 @@ pub fn all() -> Vec<Breakage> {
             "const STATE: &str = \"CleanOlderSnapshots\";",
             "names the stage CleanOlderSnapshots",
         ),
+        code(
+            crate::vocabulary::PATH,
+            "rds-replication:stack",
+            "rds-replication:owner",
+            "is not what the domain says, first at:     \"STACK\": \"rds-replication:stack\",",
+        ),
         code(file, "fn named(", "fn named((", "crates/share/src/lib.rs cannot be read"),
     ]
 }
