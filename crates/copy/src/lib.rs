@@ -38,19 +38,6 @@ enum Account {
 }
 
 impl Config {
-    /// The environment variables this function reads in both accounts.
-    pub const ENVIRONMENT: &[&str] = &["STACK_NAME", "ACCOUNT_ROLE", "KMS_KEY", "STAGE_DEADLINE_SECONDS"];
-    /// The environment variables this function reads in the destination account only.
-    pub const DESTINATION_ENVIRONMENT: &[&str] = &[
-        "SECRET_ARN",
-        "DATABASE_NAME",
-        "SOURCE_DB_IDENTIFIER",
-        "MAX_VERSIONS_AHEAD",
-        "PREFERRED_BACKUP_WINDOW",
-        "PREFERRED_MAINTENANCE_WINDOW",
-        "COPY_OPTION_GROUP",
-    ];
-
     /// Reads the function's environment.
     ///
     /// # Errors

@@ -35,11 +35,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// The environment variables this function reads in both accounts.
-    pub const ENVIRONMENT: &[&str] = &["STACK_NAME", "SOURCE_DB_IDENTIFIER", "ALERT_TOPIC_ARN"];
-    /// The environment variables this function reads in the source account only.
-    pub const SOURCE_ENVIRONMENT: &[&str] = &["TOPIC_ARN"];
-
     /// Reads the function's environment.
     ///
     /// # Errors

@@ -43,18 +43,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// The environment variables this function reads.
-    pub const ENVIRONMENT: &[&str] = &[
-        "STACK_NAME",
-        "SECRET_ARN",
-        "DATABASE_NAME",
-        "SOURCE_DB_IDENTIFIER",
-        "MAX_VERSIONS_AHEAD",
-        "STAGE_DEADLINE_SECONDS",
-    ];
-    /// The environment variables that say how a version comes up.
-    pub const OPTIONS_ENVIRONMENT: &[&str] = Options::ENVIRONMENT;
-
     /// Reads the function's environment.
     ///
     /// # Errors

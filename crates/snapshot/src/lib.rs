@@ -31,15 +31,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// The environment variables this function reads.
-    pub const ENVIRONMENT: &[&str] = &[
-        "STACK_NAME",
-        "SOURCE_DB_IDENTIFIER",
-        "SOURCE_DB_SNAPSHOT_NAME",
-        "CARRY_SOURCE_TAGS",
-        "STAGE_DEADLINE_SECONDS",
-    ];
-
     /// Reads the function's environment.
     ///
     /// # Errors

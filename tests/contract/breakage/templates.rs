@@ -158,6 +158,24 @@ pub fn all() -> Vec<Breakage> {
             "RotateSecret reads SECRET_ARN, which the template does not give",
         ),
         template(
+            "destination",
+            "Default: automatic\n",
+            "Default: auto\n",
+            "RotateSecret cannot read its environment: reading the environment variable PROMOTE",
+        ),
+        template(
+            "destination",
+            "      - manual\n",
+            "      - by-hand\n",
+            "RotateSecret cannot read \"by-hand\" of Promote: reading the environment variable PROMOTE",
+        ),
+        template(
+            "source",
+            "          TOPIC_ARN: !Ref Topic\n",
+            "",
+            "Notify reads TOPIC_ARN, which the template does not give",
+        ),
+        template(
             "source",
             "          TOPIC_ARN: !Ref Topic\n",
             "          TOPIC_ARN: !Ref Topic\n          TOPIC: x\n",
