@@ -144,13 +144,13 @@ pub struct SourceDbSnapshot {
     /// The ARN of the key it is encrypted under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<String>,
-    /// The database engine.
+    /// The database engine, for operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
-    /// The version of the engine.
+    /// The version of the engine, for operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine_version: Option<String>,
-    /// Storage of the database in GiB.
+    /// Storage of the database in GiB, for operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allocated_storage: Option<i32>,
     /// The point in time of the data, which is older than the snapshot's end (`SnapshotDatabaseTime`).
@@ -223,7 +223,7 @@ pub struct Replication {
     /// The source database.
     #[serde(rename = "sourceDBIdentifier", default, skip_serializing_if = "Option::is_none")]
     pub source_db_identifier: Option<InstanceIdentifier>,
-    /// The snapshot of the source database that the shared one is, or is a copy of.
+    /// The snapshot of the source database that the shared one is, or is a copy of; for operators.
     #[serde(rename = "sourceDBSnapshotArn", default, skip_serializing_if = "Option::is_none")]
     pub source_db_snapshot_arn: Option<SnapshotArn>,
     /// Whether the shared snapshot is itself a copy: then RDS never copies it incrementally.
