@@ -137,7 +137,10 @@ fn deadlines(sources: &Sources, name: &str) -> Vec<u64> {
         return Vec::new();
     };
     let longest = |stage: &Stage| match stage.deadline {
-        Some(deadline) => template.value()["Parameters"][deadline.parameter()]["MaxValue"].as_u64(),
+        Some(deadline) => {
+            let parameter = &template.value()["Parameters"][deadline.parameter()];
+            Some(parameter["MaxValue"].as_u64().unwrap_or(u64::MAX))
+        }
         None => (stage.task == PRUNE).then_some(PRUNING_SECONDS),
     };
     stages(name).iter().filter_map(longest).collect()
