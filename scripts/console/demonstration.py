@@ -14,6 +14,7 @@ from .replicate import DESTINATION_STACK, SOURCE_STACK, replicate
 from .rollback import roll_back
 from .screen import duration, table
 from .status.facts import VERSION
+from .vocabulary import COPY_IN_DESTINATION, COPY_IN_SOURCE, READY_SOURCE, RESTORE
 
 DIRECTORY = ROOT / "target" / "demo"
 LOGS = DIRECTORY / "logs"
@@ -64,7 +65,7 @@ class Demonstration:
         self._screen.line(f"account A is {self._source.number()}, account B is {self._destination.number()}")
 
     def create_source(self):
-        """A database in account A, unencrypted so that the way through CopyEncryptedSnapshot is shown."""
+        """A database in account A, unencrypted so that the encrypted copy is shown."""
         with self._step("source database"):
             rds = self._source.client("rds")
             rds.create_db_instance(
@@ -113,7 +114,7 @@ class Demonstration:
             started = time.monotonic()
             run = replicate(self._source, self._destination, self._screen, timeout=STEP_SECONDS, arrival=120, poll=POLL_SECONDS)
             seconds = time.monotonic() - started
-            restored = run.destination.result("RestoreDBInstance")
+            restored = run.destination.result(RESTORE)
             version = restored["db_version"]
             self._sent[version] = sent
             received = self._prove(f"replication {number}", version, sent)
@@ -130,8 +131,8 @@ class Demonstration:
                     "tables": {
                         name: {"sourceRows": sent.rows[name], "destinationRows": received.rows[name]} for name in sent.rows
                     },
-                    "copyInSource": run.source.result("CopyEncryptedSnapshot").get("copy"),
-                    "copyInDestination": run.destination.result("CopySharedSnapshotInTargetAccount").get("copy"),
+                    "copyInSource": run.source.result(COPY_IN_SOURCE).get("copy"),
+                    "copyInDestination": run.destination.result(COPY_IN_DESTINATION).get("copy"),
                     "seconds": round(seconds, 1),
                     "stageSeconds": run.stages(),
                 }
@@ -141,7 +142,7 @@ class Demonstration:
         """To the previous version: the secret moves, and the older rows are what readers get."""
         with self._step("rollback"):
             execution, _, _ = roll_back(self._destination, self._screen, timeout=STEP_SECONDS, poll=POLL_SECONDS)
-            version = execution.result("RestoreDBInstance")["db_version"]
+            version = execution.result(RESTORE)["db_version"]
             self._prove("rollback", version, self._sent[version])
 
     def change_source(self):
@@ -267,7 +268,7 @@ class Demonstration:
         deadline = time.monotonic() + 300
         while True:
             instance = rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"][0]
-            if instance["DBInstanceStatus"] == "available":
+            if instance["DBInstanceStatus"] in READY_SOURCE:
                 return instance
             if time.monotonic() > deadline:
                 raise Failure(f"{identifier} is still {instance['DBInstanceStatus']}")

@@ -8,21 +8,8 @@ from datetime import timezone
 
 from botocore.exceptions import ClientError
 
-#: Where each task leaves its result in the machine's document.
-RESULTS = {
-    "MakeRoom": "room",
-    "CreateLatestSnapshot": "SourceDBSnapshot",
-    "CopyEncryptedSnapshot": "targetDBSnapshot",
-    "ShareStatusWithTargetAccount": "share",
-    "NotifyToTargetAccount": "notification",
-    "CleanOlderSnapshots": "prune",
-    "CopySharedSnapshotInTargetAccount": "DBSnapshot",
-    "RestoreDBInstance": "DBInstance",
-    "UpdateSecretWithDBValue": "secret",
-    "CleanOlderDBInstances": "prune",
-}
-#: The states that only report what another one has done; that is the one before them.
-_REPORTING_STATES = {"NotifyFailure", "NotifyUndeleted", "UnexpectedStatus"}
+from .vocabulary import COPY_IN_DESTINATION, PRUNED, REPORTING_STATES, SNAPSHOT, STAGE_OF
+
 _IDENTIFIER = re.compile(r"\d{8}t\d{6}z-[0-9a-f]{6}$")
 
 
@@ -103,7 +90,7 @@ class Execution:
     def stage(self):
         """The task that the execution is about: the newest one that does not report about another."""
         for state in reversed(self.states):
-            if state.kind == "Task" and state.name not in _REPORTING_STATES:
+            if state.kind == "Task" and state.name not in REPORTING_STATES:
                 return state.name
         return ""
 
@@ -115,11 +102,11 @@ class Execution:
     @property
     def superseded(self) -> bool:
         """Whether it ended before it copied anything, because newer or the same data is there."""
-        return self.result("CopySharedSnapshotInTargetAccount").get("status") == "Superseded"
+        return self.result(COPY_IN_DESTINATION).get("status") == "Superseded"
 
     def pruned(self) -> list[dict]:
         """What its two prunes last reported, the one that makes room first."""
-        found = (self.document.get(name) for name in ("room", "prune"))
+        found = (self.document.get(name) for name in PRUNED)
         return [result for result in found if isinstance(result, dict)]
 
     def left(self) -> dict[str, str]:
@@ -155,7 +142,8 @@ class Execution:
 
     def result(self, stage=None):
         """What the stage's task last reported."""
-        found = self.document.get(RESULTS.get(stage or self.stage, ""))
+        known = STAGE_OF.get(stage or self.stage)
+        found = self.document.get(known.result) if known else None
         return found if isinstance(found, dict) else {}
 
     def passed(self, stage):
@@ -165,7 +153,7 @@ class Execution:
 
     def announced_id(self):
         """The run's name as the tasks have used it: what the destination's execution is called."""
-        snapshot = self.result("CreateLatestSnapshot").get("SourceDBSnapshotIdentifier", "")
+        snapshot = self.result(SNAPSHOT).get("SourceDBSnapshotIdentifier", "")
         found = _IDENTIFIER.search(snapshot)
         return found.group() if found else replication_id(self.arn, self.started)
 
@@ -174,7 +162,7 @@ class Execution:
         tasks = [state for state in self.states if state.kind == "Task"]
         seconds = {}
         for state, following in zip(tasks, [*(task.at for task in tasks[1:]), end]):
-            if state.name not in _REPORTING_STATES:
+            if state.name not in REPORTING_STATES:
                 seconds[state.name] = seconds.get(state.name, 0.0) + (following - state.at).total_seconds()
         return {name: round(length, 1) for name, length in seconds.items()}
 

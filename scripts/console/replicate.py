@@ -18,9 +18,7 @@ from .hints import DESTINATION_STACK, SOURCE_STACK, Hints
 from .numbers import seconds
 from .screen import Screen, duration
 from .status.secret import secret_advice
-
-#: The task after which the destination is expected to start.
-_ANNOUNCEMENT = "NotifyToTargetAccount"
+from .vocabulary import ANNOUNCEMENT, MOVE_SECRET, RESTORE
 
 
 @dataclass
@@ -140,9 +138,9 @@ def replicate(source, destination, screen, *, source_db=None, timeout=86400, arr
             follower.look()
         now = time.monotonic()
 
-        if second is None and not first.running and not first.succeeded and not first.passed(_ANNOUNCEMENT):
+        if second is None and not first.running and not first.succeeded and not first.passed(ANNOUNCEMENT):
             raise Failure(first.how_it_failed("source"))
-        if second is None and first.passed(_ANNOUNCEMENT):
+        if second is None and first.passed(ANNOUNCEMENT):
             announced_at = announced_at or now
             run_id = first.announced_id()
             awaited = Execution(destination_states, execution_arn(destination_machine, run_id))
@@ -241,8 +239,8 @@ def _dead_letters(destination, outputs):
 
 def conclusion(run: Run, hints: Hints) -> list[str]:
     """Lines that say what the run has made, and what of it needs an operator."""
-    restored = run.destination.result("RestoreDBInstance")
-    moved = run.destination.result("UpdateSecretWithDBValue")
+    restored = run.destination.result(RESTORE)
+    moved = run.destination.result(MOVE_SECRET)
     if run.destination.superseded:
         lines = [f"done: replication {run.id} made no new version: newer or the same data is there, so nothing was copied"]
     else:

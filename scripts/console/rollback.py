@@ -22,12 +22,10 @@ from .status.facts import DATA_TIME, SOURCE_SNAPSHOT, Stack, is_readable, parse_
 from .status.reading import attempt, read_instances, read_snapshots
 from .status.secret import read_pointer, unusable_secret
 from .status.versions import Versions
+from .vocabulary import MOVE_SECRET, MOVED
 
 #: The largest number that a version can have.
 _LARGEST_VERSION = 2**32 - 1
-
-#: The outcomes after which the secret names what was asked for.
-_GOOD_OUTCOMES = ("moved", "alreadyMoved")
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ def roll_back(destination, screen, *, version="previous", source_db=None, timeou
     # What the machine has read back counts, should these credentials not show the secret.
     now = named(destination, secret, name)
     if not now.host:
-        now = _named_host(destination, execution.result("UpdateSecretWithDBValue").get("db_host", ""))
+        now = _named_host(destination, execution.result(MOVE_SECRET).get("db_host", ""))
     return execution, before, now
 
 
@@ -170,16 +168,16 @@ def follow(execution, screen, *, timeout, poll):
             )
         screen.waiting(follower.waiting_for())
         time.sleep(poll)
-    outcome = execution.result("UpdateSecretWithDBValue").get("outcome")
+    outcome = execution.result(MOVE_SECRET).get("outcome")
     if not execution.succeeded:
         raise Failure(execution.how_it_failed("rollback"))
-    if outcome not in _GOOD_OUTCOMES:
+    if outcome not in MOVED:
         raise Failure(f"the rollback machine has ended well, but what it did to the secret is: {outcome}\n  execution  {execution.arn}")
 
 
 def conclusion(execution, before, after, now):
     """Lines that say what has become of the secret."""
-    moved = execution.result("UpdateSecretWithDBValue")
+    moved = execution.result(MOVE_SECRET)
     lines = [f"the secret now names {after.words(now)}"]
     if before.host == after.host:
         lines.append("it did so before")

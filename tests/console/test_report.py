@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from datetime import timezone
 
 import pytest
-from conftest import ROOT
 from console.screen import age, timestamp
 from console.status.facts import Alarm, Pointer, Schedule, Unreadable, id_time, parse_time, version_in
 from console.status.report import is_complete, report
-from console.status.versions import FAILED, NEVER_WAS, READY
+from console.vocabulary import FAILED, READY
 from world import (
     A,
     B,
@@ -75,35 +73,6 @@ def test_moments_are_utc_to_the_second_however_they_are_written() -> None:
 def test_digits_in_a_prefix_are_never_a_version() -> None:
     assert version_in("app3", "app3-7") == 7
     assert [version_in("app", name) for name in ("app3-7", "app-07", "app-7-final", "app-", "app")] == [None] * 5
-
-
-def test_the_words_of_rds_mean_here_what_they_mean_to_the_functions() -> None:
-    text = (ROOT / "crates/replication/src/progress.rs").read_text()
-    words = dict(re.findall(r'instance\("([a-z-]+)", ([A-Z][A-Za-z]+)', text))
-    assert {word for word, meaning in words.items() if meaning == "Usable"} == READY
-    assert {word for word, meaning in words.items() if meaning not in ("Usable", "Busy")} == FAILED
-    assert {word for word, meaning in words.items() if meaning == "FailedRestore"} == NEVER_WAS
-
-
-def test_the_tags_are_those_of_the_functions() -> None:
-    from console.status import facts as status_facts
-
-    text = (ROOT / "crates/replication/src/lineage.rs").read_text()
-    theirs = dict(re.findall(r'pub const ([A-Z_]+): &str = "([^"]+)"', text))
-    assert theirs and theirs.items() <= vars(status_facts).items()
-    assert 'DELETION_MARK: (&str, &str) = ("%s", "%s")' % status_facts.DELETION_MARK in text
-
-
-def test_every_stage_of_the_machines_has_a_word_and_its_result_is_found() -> None:
-    from console.execution import RESULTS
-    from console.status.replications import STAGES
-
-    states = {}
-    for path in (ROOT / "statemachines").glob("*.asl.json"):
-        states |= {name: state for name, state in json.loads(path.read_text())["States"].items() if state["Type"] == "Task"}
-    stages = {name: state for name, state in states.items() if name not in ("NotifyFailure", "NotifyUndeleted")}
-    assert set(stages) <= set(STAGES)
-    assert {name: state["ResultPath"] for name, state in stages.items()}.items() <= {name: f"$.{key}" for name, key in RESULTS.items()}.items()
 
 
 # --------------------------------------------------------------------------------------------------- when all is well

@@ -9,25 +9,16 @@ from typing import Any, Optional
 from console.execution import Entered, Execution
 from console.status.facts import Alarm, Database, Facts, Instance, Pointer, Run, Schedule, Snapshot, Source, Stack
 from console.status.report import report
+from console.vocabulary import MOVE_SECRET, RESTORE, STAGES
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 A, B = "111111111111", "222222222222"
 SOURCE, DESTINATION = "source-stack", "destination-stack"
 TOPIC = f"arn:aws:sns:eu-west-1:{A}:topic"
 
-SOURCE_STATES = (
-    "CreateLatestSnapshot",
-    "CopyEncryptedSnapshot",
-    "ShareStatusWithTargetAccount",
-    "NotifyToTargetAccount",
-    "CleanOlderSnapshots",
-)
-DESTINATION_STATES = (
-    "CopySharedSnapshotInTargetAccount",
-    "RestoreDBInstance",
-    "UpdateSecretWithDBValue",
-    "CleanOlderDBInstances",
-)
+#: What a run goes through after it has made room.
+SOURCE_STATES = tuple(stage.state for stage in STAGES["source"][1:])
+DESTINATION_STATES = tuple(stage.state for stage in STAGES["destination"][1:])
 
 
 def ago(**lengths: float) -> datetime:
@@ -151,12 +142,12 @@ def destination_run(
     """B's run of the replication of that number, which made the version of the same number."""
     replication = replication_id(number)
     document: dict[str, Any] = {}
-    if "RestoreDBInstance" in states:
+    if RESTORE in states:
         made = version or number
         document["DBInstance"] = {"db_instance_identifier": f"copy-{made}", "db_version": made, "db_host": host(made)}
-    if "UpdateSecretWithDBValue" in states:
+    if MOVE_SECRET in states:
         document["secret"] = {"outcome": outcome}
-    if "CleanOlderDBInstances" in states:
+    if DESTINATION_STATES[-1] in states:
         document["prune"] = {"left": list(left)}
     message = {"Input": {"replication": {"id": replication}}}
     start = NOW.replace(hour=number, minute=minute)
@@ -168,7 +159,7 @@ def destination_run(
 
 def rollback(wanted: Any, version: int, *, status: str = "SUCCEEDED", outcome: str = "moved", **changes: Any) -> Execution:
     """A run of the rollback machine, ten minutes ago."""
-    states = ("RestoreDBInstance", "UpdateSecretWithDBValue")
+    states = (RESTORE, MOVE_SECRET)
     made = {"db_instance_identifier": f"copy-{version}", "db_version": version, "db_host": host(version)}
     made |= changes.pop("made", {})
     return execution(

@@ -1,13 +1,12 @@
 //! The way from the end of a run to an operator: exactly one alert, sent by the machine or by a rule.
 
+use replication::machines::{ALERT, ALERT_UNDELETED};
 use serde_json::{Value, json};
 
 use crate::machine::{Fail, Machine, PRESENT, State};
 use crate::sources::{MACHINES, Sources};
 use crate::templates::{attribute, each, reference};
 
-/// The state in which operators are alerted of a failure.
-pub const TELLING: &str = "NotifyFailure";
 /// Where a run ends whose alert could not be sent.
 pub const UNTOLD_STATE: &str = "FailureNotTold";
 /// The error of such a run, which a rule without a function looks for.
@@ -18,15 +17,13 @@ const UNCAUGHT: [&str; 2] = ["States.Runtime", TOO_LARGE];
 const TOO_LARGE: &str = "States.DataLimitExceeded";
 /// The name under which a run ends whose too large a result was caught and alerted.
 const CAUGHT_TOO_LARGE: &str = "ResultTooLarge";
-/// The state in which operators are alerted of what stays undeleted.
-const TELLING_UNDELETED: &str = "NotifyUndeleted";
 
 /// From a failure to the end: operators are alerted, then the execution fails with the first error, unless that is one by
 /// which a rule would alert them again.
 pub fn telling(machine: &Machine) -> Vec<String> {
     let mut problems = Vec::new();
-    let Some(State::Task(tell)) = machine.states.get(TELLING) else {
-        return vec![format!("there is no task {TELLING}")];
+    let Some(State::Task(tell)) = machine.states.get(ALERT) else {
+        return vec![format!("there is no task {ALERT}")];
     };
     match tell.next.as_ref().and_then(|next| machine.states.get(next)) {
         Some(State::Choice(choice)) => {
@@ -34,27 +31,26 @@ pub fn telling(machine: &Machine) -> Vec<String> {
             match rules.as_slice() {
                 [(("$.failure.Error", TOO_LARGE), target)]
                     if fails(machine, target, Some(CAUGHT_TOO_LARGE), None) => {}
-                _ => problems.push(format!("{TELLING} may be followed by a second alert: {rules:?}")),
+                _ => problems.push(format!("{ALERT} may be followed by a second alert: {rules:?}")),
             }
             if !fails(machine, &choice.default, None, Some("$.failure.Error")) {
                 problems.push(format!(
-                    "{TELLING} goes to {}, which does not fail with the first error",
+                    "{ALERT} goes to {}, which does not fail with the first error",
                     choice.default
                 ));
             }
         }
-        _ => problems.push(format!("{TELLING} is not followed by the choice between two ends")),
+        _ => problems.push(format!("{ALERT} is not followed by the choice between two ends")),
     }
     for catch in &tell.catch {
         if !fails(machine, &catch.next, Some(UNTOLD), None) {
-            problems
-                .push(format!("{TELLING} is caught by {}, which does not fail with {UNTOLD}", catch.next));
+            problems.push(format!("{ALERT} is caught by {}, which does not fail with {UNTOLD}", catch.next));
         }
     }
     for (name, state) in &machine.states {
         if let State::Pass(pass) = state {
             let fields: Vec<&str> = pass.result.keys().map(String::as_str).collect();
-            if fields != ["Cause", "Error"] || pass.result_path != "$.failure" || pass.next != TELLING {
+            if fields != ["Cause", "Error"] || pass.result_path != "$.failure" || pass.next != ALERT {
                 problems.push(format!("{name} does not report an error"));
             }
         }
@@ -90,11 +86,11 @@ fn telling_undeleted(machine: &Machine) -> Vec<String> {
     };
     let rules: Vec<_> = choice.choices.iter().map(|rule| (rule.comparison(), rule.next.as_str())).collect();
     let ends = |target: &str| matches!(machine.states.get(target), Some(State::Succeed(_)));
-    let told = match machine.states.get(TELLING_UNDELETED) {
+    let told = match machine.states.get(ALERT_UNDELETED) {
         Some(State::Task(task)) => task.next.as_deref(),
         _ => None,
     };
-    let is_told = rules == [(("$.prune.tell", PRESENT), TELLING_UNDELETED)]
+    let is_told = rules == [(("$.prune.tell", PRESENT), ALERT_UNDELETED)]
         && ends(&choice.default)
         && told == Some(choice.default.as_str());
     if is_told { vec![] } else { vec![format!("what {name} could not delete is not told: {rules:?}")] }

@@ -1,5 +1,6 @@
 //! Every rule notices when it is broken.
 
+mod code;
 mod machines;
 mod permissions;
 mod templates;
@@ -38,6 +39,12 @@ fn unnoticed(breakages: Vec<Breakage>) -> Vec<String> {
         })
     };
     breakages.into_iter().filter_map(is_unnoticed).collect()
+}
+
+#[test]
+fn broken_code_is_noticed() {
+    let unnoticed = unnoticed(code::all());
+    assert!(unnoticed.is_empty(), "{}", unnoticed.join("\n"));
 }
 
 #[test]

@@ -1,52 +1,87 @@
-//! The environment of every function: what the templates give is what the code reads.
+//! The environment of every function: what the templates give is what the code reads, with every value that a parameter may
+//! have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use lambda_task::Environment;
+use replication::Error;
 use restore_options::Options;
+use serde_json::{Value, json};
 
+use crate::machines;
 use crate::sources::Sources;
+use crate::template::Template;
 
 /// Read by the logging of every function, and by nothing else.
 const LOGGING: &str = "RUST_LOG";
+/// Asked for in both accounts and given in one: only the source has a topic for the other account.
+const OF_ONE_ACCOUNT: (&str, &str, &str) = ("destination", "Notify", "TOPIC_ARN");
+/// How a function reads its environment.
+type Read = fn(&Environment) -> Result<(), Error>;
 
-/// What each function of each account reads.
-const VARIABLES: [(&str, &str, &[&[&str]]); 11] = [
-    ("source", "Snapshot", &[snapshot::Config::ENVIRONMENT]),
-    ("source", "Copy", &[copy::Config::ENVIRONMENT]),
-    ("source", "Share", &[share::Config::ENVIRONMENT]),
-    ("source", "Notify", &[notify::Config::ENVIRONMENT, notify::Config::SOURCE_ENVIRONMENT]),
-    ("source", "Prune", &[prune::Config::ENVIRONMENT, prune::Config::SOURCE_ENVIRONMENT]),
-    (
-        "destination",
-        "Copy",
-        &[copy::Config::ENVIRONMENT, copy::Config::DESTINATION_ENVIRONMENT, Options::ENVIRONMENT],
-    ),
-    ("destination", "Restore", &[restore::Config::ENVIRONMENT, Options::ENVIRONMENT]),
-    ("destination", "RotateSecret", &[rotate_secret::Config::ENVIRONMENT]),
-    ("destination", "Prune", &[prune::Config::ENVIRONMENT, prune::Config::DESTINATION_ENVIRONMENT]),
-    ("destination", "Notify", &[notify::Config::ENVIRONMENT]),
-    ("destination", "Launch", &[launch::Config::ENVIRONMENT]),
+/// The functions of each account.
+const FUNCTIONS: [(&str, &str, Read); 11] = [
+    ("source", "Snapshot", |given| snapshot::Config::read(given).map(drop)),
+    ("source", "Copy", |given| copy::Config::read(given).map(drop)),
+    ("source", "Share", |given| share::Config::read(given).map(drop)),
+    ("source", "Notify", |given| notify::Config::read(given).map(drop)),
+    ("source", "Prune", |given| prune::Config::read(given).map(drop)),
+    ("destination", "Copy", |given| copy::Config::read(given).map(drop)),
+    ("destination", "Restore", |given| restore::Config::read(given).map(drop)),
+    ("destination", "RotateSecret", |given| rotate_secret::Config::read(given).map(drop)),
+    ("destination", "Prune", |given| prune::Config::read(given).map(drop)),
+    ("destination", "Notify", |given| notify::Config::read(given).map(drop)),
+    ("destination", "Launch", |given| launch::Config::read(given).map(drop)),
 ];
 
-/// No function lacks a variable, and none is given one that it does not read.
+/// No function lacks a variable, none is given one that it does not read, and each can read what parameters may be.
 pub fn variables(sources: &Sources) -> Vec<String> {
     let mut problems = Vec::new();
-    for (account, task, read) in VARIABLES {
+    for (account, task, read) in FUNCTIONS {
         let Ok(template) = sources.template(account) else {
             continue;
         };
-        let given = &template.properties(&format!("{task}Function"))["Environment"]["Variables"];
+        let variables = &template.properties(&format!("{task}Function"))["Environment"]["Variables"];
         let given: BTreeSet<&str> =
-            given.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        let read: BTreeSet<&str> = read.iter().copied().flatten().copied().chain([LOGGING]).collect();
-        for missing in read.difference(&given) {
-            problems.push(format!("{account}: {task} reads {missing}, which the template does not give"));
+            variables.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        let environment = environment(template, variables, &BTreeMap::new());
+        let found = read(&environment);
+        if let Err(error) = &found {
+            problems.push(format!("{account}: {task} cannot read its environment: {error}"));
         }
-        for unread in given.difference(&read) {
-            problems.push(format!("{account}: {task} is given {unread}, which it does not read"));
-        }
+        let asked = environment.asked();
+        let asked: BTreeSet<&str> = asked.iter().map(String::as_str).chain([LOGGING]).collect();
+        let missing = asked.difference(&given).filter(|name| (account, task, **name) != OF_ONE_ACCOUNT);
+        problems.extend(
+            missing.map(|name| format!("{account}: {task} reads {name}, which the template does not give")),
+        );
+        // A reading that failed may have ended before it asked for them.
+        let unread = given.difference(&asked).filter(|_| found.is_ok());
+        problems
+            .extend(unread.map(|name| format!("{account}: {task} is given {name}, which it does not read")));
+        problems.extend(unreadable(account, task, template, variables, read));
     }
     problems.extend(options(sources));
+    problems
+}
+
+/// The values of parameters that a template allows and a function cannot read.
+fn unreadable(account: &str, task: &str, template: &Template, variables: &Value, read: Read) -> Vec<String> {
+    let used = variables.to_string();
+    let mut problems = Vec::new();
+    for (name, parameter) in
+        template.section("Parameters").filter(|(name, _)| used.contains(&format!("\"{name}\"")))
+    {
+        let limits =
+            machines::limits(parameter).map_or(vec![], |(least, most)| vec![json!(least), json!(most)]);
+        let allowed = parameter["AllowedValues"].as_array().into_iter().flatten();
+        for value in limits.iter().chain(allowed) {
+            let chosen = [(name, text(value))].into();
+            if let Err(error) = read(&environment(template, variables, &chosen)) {
+                problems.push(format!("{account}: {task} cannot read {value} of {name}: {error}"));
+            }
+        }
+    }
     problems
 }
 
@@ -55,10 +90,51 @@ fn options(sources: &Sources) -> Vec<String> {
     let Ok(template) = sources.template("destination") else {
         return vec![];
     };
-    let given = |function: &str, name: &str| {
-        template.properties(function)["Environment"]["Variables"][name].to_string()
-    };
-    let differs = |name: &&&str| given("CopyFunction", name) != given("RestoreFunction", name);
-    let say = |name: &&str| format!("destination: Copy and Restore are given another {name}");
-    Options::ENVIRONMENT.iter().filter(differs).map(say).collect()
+    let variables = |function: &str| &template.properties(function)["Environment"]["Variables"];
+    let (copy, restore) = (variables("CopyFunction"), variables("RestoreFunction"));
+    let environment = environment(template, restore, &BTreeMap::new());
+    // A wrong value is a problem of its own.
+    let _ = Options::read(&environment);
+    let differs = |name: &String| copy[name.as_str()] != restore[name.as_str()];
+    let asked = environment.asked().into_iter().filter(differs);
+    asked.map(|name| format!("destination: Copy and Restore are given another {name}")).collect()
+}
+
+/// The environment that a template gives, with its defaults but for the parameters that are chosen.
+fn environment(template: &Template, variables: &Value, chosen: &BTreeMap<&str, String>) -> Environment {
+    let variables = variables.as_object().into_iter().flatten();
+    variables.map(|(name, value)| (name.clone(), resolved(template, value, chosen))).collect()
+}
+
+/// What CloudFormation makes of a value.
+fn resolved(template: &Template, value: &Value, chosen: &BTreeMap<&str, String>) -> String {
+    if let Some(name) = value["Ref"].as_str() {
+        let parameter = &template.value()["Parameters"][name];
+        return match chosen.get(name) {
+            Some(chosen) => chosen.clone(),
+            None if parameter.is_null() => "arn:aws:service:eu-west-1:111122223333:thing".to_owned(),
+            None => parameter.get("Default").map_or_else(|| "given-by-an-operator".to_owned(), text),
+        };
+    }
+    if let Some([condition, yes, no]) = value["Fn::If"].as_array().map(Vec::as_slice) {
+        let condition = &template.value()["Conditions"][condition.as_str().unwrap_or_default()];
+        return resolved(template, if holds(template, condition, chosen) { yes } else { no }, chosen);
+    }
+    if value.is_object() { "arn:aws:service:eu-west-1:111122223333:thing".to_owned() } else { text(value) }
+}
+
+fn holds(template: &Template, condition: &Value, chosen: &BTreeMap<&str, String>) -> bool {
+    match (
+        condition["Fn::Not"].as_array().map(Vec::as_slice),
+        condition["Fn::Equals"].as_array().map(Vec::as_slice),
+    ) {
+        (Some([negated]), _) => !holds(template, negated, chosen),
+        (_, Some([one, other])) => resolved(template, one, chosen) == resolved(template, other, chosen),
+        // Of another form than the house uses.
+        _ => false,
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

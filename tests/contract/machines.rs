@@ -1,69 +1,15 @@
 //! What must be true of every state machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use replication::Error;
+use replication::machines::{self, ALERT, ALERT_UNDELETED, ROOM, ROOM_FAILURE, Stage};
 use serde_json::{Value, json};
 
-use crate::alerting::{self, TELLING};
+use crate::alerting;
 use crate::machine::{Catch, Choice, Machine, State, Task};
-use crate::sources::{MACHINES, Sources};
-
-/// The names of the original whose role is the same.
-const NAMES: [(&str, &[&str]); 3] = [
-    (
-        "source",
-        &[
-            "CreateLatestSnapshot",
-            "IsSnapshotAvailable",
-            "WaitXMins",
-            "CopyEncryptedSnapshot",
-            "IsEncryptSnapshotAvailable",
-            "WaitXMinsForTargetSnapshot",
-            "ShareStatusWithTargetAccount",
-            "NotifyToTargetAccount",
-        ],
-    ),
-    (
-        "destination",
-        &[
-            "CopySharedSnapshotInTargetAccount",
-            "IsCopySharedSnapshotAvailable",
-            "WaitXMinsForNewSnapshotAvailability",
-            "RestoreDBInstance",
-            "IsNewRDSInstanceAvailable",
-            "WaitXMinsForNewRDSInstanceAvailability",
-            "UpdateSecretWithDBValue",
-            "CleanOlderDBInstances",
-        ],
-    ),
-    // The original has no such machine; what it shares with the destination's is called the same.
-    (
-        "rollback",
-        &[
-            "RestoreDBInstance",
-            "IsNewRDSInstanceAvailable",
-            "WaitXMinsForNewRDSInstanceAvailability",
-            "UpdateSecretWithDBValue",
-        ],
-    ),
-];
-
-/// Where the result of each task lands (the contract with the functions).
-const RESULT_PATHS: [(&str, &str); 12] = [
-    (MAKE_ROOM, "$.room"),
-    ("CreateLatestSnapshot", "$.SourceDBSnapshot"),
-    ("CopyEncryptedSnapshot", "$.targetDBSnapshot"),
-    ("ShareStatusWithTargetAccount", "$.share"),
-    ("NotifyToTargetAccount", "$.notification"),
-    ("CleanOlderSnapshots", "$.prune"),
-    ("CopySharedSnapshotInTargetAccount", "$.DBSnapshot"),
-    ("RestoreDBInstance", "$.DBInstance"),
-    ("UpdateSecretWithDBValue", "$.secret"),
-    ("CleanOlderDBInstances", "$.prune"),
-    ("NotifyUndeleted", "$.undeletedTold"),
-    (TELLING, ""),
-];
+use crate::permissions::kebab_case;
+use crate::sources::{MACHINES, Sources, machine_path};
 
 /// Errors of Lambda and Step Functions after which the same call may succeed.
 const RETRYABLE_SERVICE_ERRORS: [&str; 9] = [
@@ -78,10 +24,8 @@ const RETRYABLE_SERVICE_ERRORS: [&str; 9] = [
     "States.Timeout",
 ];
 
-/// The first state of a replication, which deletes before anything is made, and never fails the run.
-const MAKE_ROOM: &str = "MakeRoom";
 /// The function that deletes.
-const PRUNE: &str = "${PruneFunctionArn}";
+const PRUNE: &str = "prune";
 /// Far longer than a plan and the deletions of one run take, in seconds: they have no deadline of their own.
 const PRUNING_SECONDS: u64 = 7200;
 /// What a stage may answer beside "go on" and "ask again": where its result lands, the word, and where it leads.
@@ -173,7 +117,7 @@ pub fn nets(sources: &Sources) -> Vec<String> {
         }
         problems.extend(alerting::telling(machine));
         // The machine's own limit cannot be caught, so the deadlines of its stages have to come first.
-        let deadlines = deadlines(sources, of, machine);
+        let deadlines = deadlines(sources, of);
         let longest = deadlines.iter().fold(0_u64, |sum, deadline| sum.saturating_add(*deadline));
         if deadlines.len() < 2 || machine.timeout_seconds <= longest {
             let limit = machine.timeout_seconds;
@@ -185,30 +129,42 @@ pub fn nets(sources: &Sources) -> Vec<String> {
     })
 }
 
-/// The longest that each stage may take, in seconds: the largest value of the parameter that its function is given.
-fn deadlines(sources: &Sources, name: &str, machine: &Machine) -> Vec<u64> {
+/// The longest that each stage may take, in seconds: the largest value of the parameter with its deadline.
+fn deadlines(sources: &Sources, name: &str) -> Vec<u64> {
     let account =
         MACHINES.iter().find(|(machine, _, _)| *machine == name).map_or(name, |(_, account, _)| account);
     let Ok(template) = sources.template(account) else {
         return Vec::new();
     };
-    let waits = |task: &Task| matches!(task.next.as_ref().map(|next| &machine.states[next]), Some(State::Choice(choice)) if asks_again(choice));
-    let longest = |task: &Task| {
-        if task.resource == PRUNE {
-            return PRUNING_SECONDS;
+    let longest = |stage: &Stage| match stage.deadline {
+        Some(deadline) => {
+            let parameter = &template.value()["Parameters"][deadline.parameter()];
+            Some(limits(parameter).map_or(u64::MAX, |(_, most)| most))
         }
-        let function = task.resource.trim_start_matches("${").trim_end_matches("Arn}");
-        let variables = &template.properties(function)["Environment"]["Variables"];
-        let parameter = variables["STAGE_DEADLINE_SECONDS"]["Ref"].as_str().unwrap_or_default();
-        largest(&template.value()["Parameters"][parameter]).unwrap_or(u64::MAX)
+        None => (stage.task == PRUNE).then_some(PRUNING_SECONDS),
     };
-    machine.tasks().filter(|(_, task)| waits(task)).map(|(_, task)| longest(task)).collect()
+    stages(name).iter().filter_map(longest).collect()
 }
 
-/// The largest value of a parameter, as its explanation says; that its pattern says the same is a test of its own.
-fn largest(parameter: &Value) -> Option<u64> {
-    let (_, from_here) = parameter["ConstraintDescription"].as_str()?.split_once(" to ")?;
-    from_here.split(' ').next()?.parse().ok()
+/// The stages that the table gives a machine.
+fn stages(name: &str) -> &'static [Stage] {
+    let named = serde_json::from_value::<machines::Machine>(json!(name));
+    named.map_or(&[], machines::Machine::stages)
+}
+
+/// The stage of a state; none for a state that is not in the table.
+fn stage_of(machine: &str, state: &str) -> Option<&'static Stage> {
+    stages(machine).iter().find(|stage| stage.state == state)
+}
+
+/// The smallest and the largest value of a parameter, as its explanation says; that its pattern says the same is a test of
+/// its own.
+pub fn limits(parameter: &Value) -> Option<(u64, u64)> {
+    let explained = parameter["ConstraintDescription"].as_str()?;
+    let (_, from) = explained.split_once("whole number")?.1.split_once(" from ")?;
+    let (least, to) = from.split_once(" to ")?;
+    let most: String = to.chars().take_while(char::is_ascii_digit).collect();
+    Some((least.parse().ok()?, most.parse().ok()?))
 }
 
 /// Whether a choice leads back to the task before it.
@@ -226,11 +182,12 @@ fn parameters(machine: &str, name: &str, task: &Task) -> Option<String> {
         },
         "state.$": "$",
     });
+    let stage = stage_of(machine, name);
     let more = match name {
-        TELLING => json!({"machine": machine, "failure.$": "$.failure"}),
-        "NotifyUndeleted" => json!({"machine": machine, "undeleted.$": "$.prune.tell"}),
-        _ if task.resource == PRUNE => {
-            let mut more = json!({"stage": if name == MAKE_ROOM { "room" } else { "prune" }});
+        ALERT => json!({"machine": machine, "failure.$": "$.failure"}),
+        ALERT_UNDELETED => json!({"machine": machine, "undeleted.$": "$.prune.tell"}),
+        _ if stage.is_some_and(|stage| stage.task == PRUNE) => {
+            let mut more = json!({"stage": stage.map(|stage| stage.result)});
             if machine == "destination" {
                 more["machines"] =
                     json!({"destination.$": "$$.StateMachine.Id", "rollback": "${RollbackStateMachineArn}"});
@@ -284,11 +241,11 @@ fn task_net(machine: &Machine, name: &str, task: &Task) -> Vec<String> {
         [Catch { error_equals, next, result_path }] if *error_equals == ["States.ALL"] => {
             let wanted = match name {
                 // The task that alerts may fail too; then the first error still has to be there.
-                TELLING => ("$.notifyFailure", alerting::UNTOLD_STATE),
-                MAKE_ROOM => ("$.roomFailure", after(machine, task)),
-                _ => ("$.failure", TELLING),
+                ALERT => ("notifyFailure", alerting::UNTOLD_STATE),
+                _ if name == ROOM.state => (ROOM_FAILURE, after(machine, task)),
+                _ => ("failure", ALERT),
             };
-            if (result_path.as_str(), next.as_str()) != wanted {
+            if (result_path.trim_start_matches("$."), next.as_str()) != wanted {
                 problems.push(format!("catches into {result_path} and goes to {next}"));
             }
         }
@@ -299,29 +256,71 @@ fn task_net(machine: &Machine, name: &str, task: &Task) -> Vec<String> {
 
 /// Where a stage that takes time leads once it is done.
 fn after<'a>(machine: &'a Machine, task: &Task) -> &'a str {
-    match task.next.as_ref().and_then(|next| machine.states.get(next)) {
+    match next(machine, task) {
         Some(State::Choice(choice)) => choice.choices.first().map_or("", |rule| rule.next.as_str()),
         _ => "",
     }
+}
+
+/// The tasks of a machine are the stages of the table, in its order, each with its function, its result and its deadline; the
+/// last one alerts operators of a failure.
+pub fn table(sources: &Sources) -> Vec<String> {
+    each(sources, |name, machine| {
+        let document: Value = serde_json::from_str(sources.text(&machine_path(name))).unwrap_or_default();
+        let states = document["States"].as_object().into_iter().flatten().map(|(state, _)| state.as_str());
+        let tasks: Vec<&str> =
+            states.filter(|state| matches!(machine.states.get(*state), Some(State::Task(_)))).collect();
+        let wanted: Vec<&str> = stages(name).iter().map(|stage| stage.state).chain([ALERT]).collect();
+        if tasks != wanted {
+            return vec![format!("its tasks are {tasks:?}, those of the table {wanted:?}")];
+        }
+        machine.tasks().flat_map(|(state, task)| of_stage(sources, name, machine, state, task)).collect()
+    })
+}
+
+fn of_stage(sources: &Sources, name: &str, machine: &Machine, state: &str, task: &Task) -> Vec<String> {
+    let stage = stage_of(name, state);
+    let path = stage.map(|stage| format!("$.{}", stage.result));
+    let function = task.resource.trim_start_matches("${").trim_end_matches("Arn}");
+    let called = kebab_case(function.trim_end_matches("Function"));
+    let wanted = stage.map_or("notify", |stage| stage.task);
+    let mut problems = Vec::new();
+    if called != wanted {
+        problems.push(format!("{state} calls {called}, the table says {wanted}"));
+    }
+    if task.result_path.as_ref() != Some(&path) {
+        let found = &task.result_path;
+        problems.push(format!("the result of {state} lands in {found:?}, the table says {path:?}"));
+    }
+    let deadline = stage.and_then(|stage| stage.deadline).map(|deadline| deadline.parameter());
+    let account = MACHINES.iter().find(|(of, _, _)| *of == name).map_or(name, |(_, account, _)| account);
+    for template in sources.template(account).iter() {
+        let given =
+            &template.properties(function)["Environment"]["Variables"]["STAGE_DEADLINE_SECONDS"]["Ref"];
+        if given.as_str() != deadline {
+            problems.push(format!("the deadline of {state} is {given}, the table says {deadline:?}"));
+        }
+    }
+    let waits = matches!(next(machine, task), Some(State::Choice(choice)) if asks_again(choice));
+    if waits != (deadline.is_some() || called == PRUNE) {
+        problems.push(format!("{state} does not wait as the table says: {deadline:?}"));
+    }
+    problems
+}
+
+fn next<'a>(machine: &'a Machine, task: &Task) -> Option<&'a State> {
+    task.next.as_ref().and_then(|next| machine.states.get(next))
 }
 
 /// A stage that takes time is a task, a choice on its status, a wait as long as it says, and the same task.
 pub fn loops(sources: &Sources) -> Vec<String> {
     each(sources, |_, machine| {
         let mut problems = Vec::new();
-        let paths: BTreeMap<&str, &str> = RESULT_PATHS.into();
         for (name, task) in machine.tasks() {
-            let path = task.result_path.as_ref().map(|path| path.as_deref().unwrap_or(""));
-            if path.is_none() || path != paths.get(name).copied() {
-                problems
-                    .push(format!("the result of {name} lands in {path:?}, not in {:?}", paths.get(name)));
-            }
-            let Some(State::Choice(choice)) = task.next.as_ref().and_then(|next| machine.states.get(next))
-            else {
-                continue;
-            };
-            if asks_again(choice) {
-                problems.extend(of_loop(machine, name, path.unwrap_or_default(), choice));
+            if let (Some(State::Choice(choice)), Some(Some(path))) = (next(machine, task), &task.result_path)
+                && asks_again(choice)
+            {
+                problems.extend(of_loop(machine, name, path, choice));
             }
         }
         for (name, state) in &machine.states {
@@ -361,13 +360,4 @@ fn of_loop(machine: &Machine, name: &str, path: &str, choice: &Choice) -> Vec<St
         _ => problems.push(format!("{name} is not asked again after the time that it says")),
     }
     problems
-}
-
-/// The names by which people of the original know the states.
-pub fn names(sources: &Sources) -> Vec<String> {
-    let names: BTreeMap<&str, &[&str]> = NAMES.into();
-    each(sources, |name, machine| {
-        let missing = names[name].iter().filter(|name| !machine.states.contains_key(**name));
-        missing.map(|name| format!("there is no {name}")).collect()
-    })
 }

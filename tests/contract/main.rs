@@ -7,8 +7,12 @@
 
 mod alerting;
 mod breakage;
+mod code;
 mod environment;
+mod golden;
 mod languages;
+mod layout;
+mod limits;
 mod machine;
 mod machines;
 mod permissions;
@@ -17,6 +21,8 @@ mod promises;
 mod sources;
 mod template;
 mod templates;
+mod vocabulary;
+mod words;
 
 use sources::Sources;
 
@@ -27,10 +33,11 @@ type Check = (&'static str, fn(&Sources) -> Vec<String>);
 const CHECKS: &[Check] = &[
     ("machines are read strictly", languages::of_machines),
     ("templates are read strictly", languages::of_templates),
+    ("machines say the same in the same words", layout::of_machines),
     ("states are found and reached", machines::paths),
     ("every task has its net", machines::nets),
     ("every loop asks, waits and asks again", machines::loops),
-    ("states keep the names of the original", machines::names),
+    ("stages are those of the table", machines::table),
     ("templates give the machines their functions", templates::substitutions),
     ("parameters are those of the original, and explained", templates::parameters),
     ("snapshots are shared with another account", templates::another_account),
@@ -41,6 +48,13 @@ const CHECKS: &[Check] = &[
     ("every end of a run is alerted once", alerting::rules),
     ("functions get the environment that they read", environment::variables),
     ("roles may do what they need and no more", permissions::policies),
+    ("files and functions fit a screen or a few", limits::lengths),
+    ("a status word is asked and not compared", words::of_status),
+    ("a stage is named once", words::of_stages),
+    ("what others rely on is held", golden::held),
+    ("commands have the words of the domain", |sources| {
+        vocabulary::is_current(sources).into_iter().collect()
+    }),
     ("promises are quoted by their tests", promises::quoted),
     ("nothing names an account, a Region, a partition or an endpoint", portability::constants),
 ];
@@ -55,6 +69,7 @@ fn problems(sources: &Sources) -> Vec<String> {
 
 #[test]
 fn what_ships_keeps_every_contract() {
+    golden::renew_if_asked();
     let problems = problems(&Sources::of_repository());
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }

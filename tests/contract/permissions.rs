@@ -29,12 +29,12 @@ const TAGS_ON_EXISTING: [&str; 6] = [
     lineage::DELETION_MARK.0,
     lineage::PROMOTED.0,
     lineage::VERSION,
-    "rds-replication:shared-at",
-    "rds-replication:undeleted",
+    lineage::SHARED_AT,
+    lineage::UNDELETED,
     SEAL,
 ];
 /// The tag that says which instance the other tags are about.
-const SEAL: &str = "rds-replication:resource-id";
+const SEAL: &str = lineage::RESOURCE_ID;
 
 /// The patterns of actions that may stand for several; each is one act in two or four forms.
 const FAMILIES: [&str; 2] = ["kms:GenerateDataKey*", "kms:ReEncrypt*"];

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::code::Code;
 use crate::machine::Machine;
 use crate::template::Template;
+use crate::vocabulary;
 
 /// The two templates, by their account.
 pub const ACCOUNTS: [&str; 2] = ["source", "destination"];
@@ -23,13 +25,14 @@ pub const SEMANTICS: &str = "docs/semantics.md";
 /// The front page.
 pub const README: &str = "README.md";
 
-/// Every file that a check reads, by its path from the root of the repository; templates and machines are also read
-/// once, because every check needs them.
+/// Every file that a check reads, by its path from the root of the repository; templates, machines and code are also read
+/// once, because many checks need them.
 #[derive(Debug, Clone)]
 pub struct Sources {
     files: BTreeMap<String, String>,
     templates: BTreeMap<String, Rc<Result<Template, String>>>,
     machines: BTreeMap<String, Rc<Result<Machine, String>>>,
+    code: BTreeMap<String, Rc<syn::Result<Code>>>,
 }
 
 impl Sources {
@@ -39,15 +42,14 @@ impl Sources {
         for directory in ["cloudformation", "crates", "statemachines", "tests"] {
             read(&root(), directory, &mut files);
         }
-        for path in [BUILD, README, SEMANTICS] {
+        for path in [BUILD, README, SEMANTICS, vocabulary::PATH] {
             files.insert(path.to_owned(), read_text(&root(), path));
         }
-        let mut sources = Self { files, templates: BTreeMap::new(), machines: BTreeMap::new() };
-        for account in ACCOUNTS {
-            sources.understand(&template_path(account));
-        }
-        for (name, _, _) in MACHINES {
-            sources.understand(&machine_path(name));
+        let paths: Vec<String> = files.keys().cloned().collect();
+        let mut sources =
+            Self { files, templates: BTreeMap::new(), machines: BTreeMap::new(), code: BTreeMap::new() };
+        for path in paths {
+            sources.understand(&path);
         }
         sources
     }
@@ -69,6 +71,8 @@ impl Sources {
         } else if path.ends_with(".asl.json") {
             let machine = Machine::read(&text).map_err(|error| error.to_string());
             self.machines.insert(path.to_owned(), Rc::new(machine));
+        } else if path.starts_with("crates/") && path.ends_with(".rs") {
+            self.code.insert(path.to_owned(), Rc::new(Code::read(&text)));
         }
     }
 
@@ -80,6 +84,11 @@ impl Sources {
     /// Every file, by its path.
     pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
+    }
+
+    /// Every file of the functions and their libraries, or why it cannot be read.
+    pub fn code(&self) -> impl Iterator<Item = (&str, &syn::Result<Code>)> {
+        self.code.iter().map(|(path, file)| (path.as_str(), file.as_ref()))
     }
 
     /// A state machine, before substitution, or why it cannot be read.
@@ -103,7 +112,8 @@ pub fn template_path(account: &str) -> String {
     format!("cloudformation/{account}-account.yaml")
 }
 
-fn root() -> PathBuf {
+/// Where the repository is.
+pub fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().unwrap_or(tests).to_owned()
 }

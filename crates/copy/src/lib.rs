@@ -40,19 +40,6 @@ enum Account {
 }
 
 impl Config {
-    /// The environment variables this function reads in both accounts.
-    pub const ENVIRONMENT: &[&str] = &["STACK_NAME", "ACCOUNT_ROLE", "KMS_KEY", "STAGE_DEADLINE_SECONDS"];
-    /// The environment variables this function reads in the destination account only, beside those of
-    /// [`restore_options::Options`].
-    pub const DESTINATION_ENVIRONMENT: &[&str] = &[
-        "SECRET_ARN",
-        "DATABASE_NAME",
-        "SOURCE_DB_IDENTIFIER",
-        "MAX_VERSIONS_AHEAD",
-        "PROMOTE",
-        "COPY_OPTION_GROUP",
-    ];
-
     /// Reads the function's environment.
     ///
     /// # Errors

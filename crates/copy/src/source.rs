@@ -149,7 +149,7 @@ impl Poll<'_> {
     }
 }
 
-/// The source snapshot as `CreateLatestSnapshot` left it: it exists and is available.
+/// The source snapshot as `snapshot` left it: it exists and is available.
 fn source_snapshot(snapshot: Option<SourceDbSnapshot>) -> Result<(SourceDbSnapshot, SnapshotArn), Error> {
     let invalid = |because: &str| {
         Error::new(ErrorName::InvalidInput, "copying the source snapshot")

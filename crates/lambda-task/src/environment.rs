@@ -1,20 +1,36 @@
 //! The configuration of a function: its environment variables, which the stack sets from its parameters.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use replication::{Error, ErrorName};
 
-/// The environment variables of the function, read once at its start.
+/// The environment variables of the function, read once at its start. It records which of them are asked for, so that
+/// what a function reads is known from its reading.
 #[derive(Debug, Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    asked: RefCell<BTreeSet<String>>,
+}
 
 impl Environment {
     /// Reads the environment of the process.
     #[must_use]
     pub fn of_process() -> Self {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-        Self(std::env::vars().collect())
+        std::env::vars().collect()
+    }
+
+    /// The names of the variables that were asked for so far, whether they are set or not.
+    #[must_use]
+    pub fn asked(&self) -> BTreeSet<String> {
+        self.asked.borrow().clone()
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.asked.borrow_mut().insert(name.to_owned());
+        self.variables.get(name).map(|text| text.trim())
     }
 
     /// The text of a variable that must be set and not empty.
@@ -22,7 +38,7 @@ impl Environment {
     /// # Errors
     /// [`ErrorName::InvalidConfiguration`], naming the variable.
     pub fn text(&self, name: &str) -> Result<String, Error> {
-        match self.0.get(name).map(|text| text.trim()) {
+        match self.get(name) {
             Some(text) if !text.is_empty() => Ok(text.to_owned()),
             _ => Err(invalid(name, "it is not set")),
         }
@@ -73,7 +89,8 @@ impl Environment {
 
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { variables, asked: RefCell::default() }
     }
 }
 
@@ -126,6 +143,8 @@ mod tests {
             assert_eq!(error.name(), ErrorName::InvalidConfiguration);
             assert!(error.to_string().contains(&format!("{variable}: {because}")), "{error}");
         }
+        let asked: Vec<String> = environment.asked().into_iter().collect();
+        assert_eq!(asked, ["ABSENT", "COUNT", "EMPTY", "NAME"], "set or not");
         let error = environment.parsed::<u32>("COUNT", "a whole number").unwrap_err();
         assert!(error.to_string().contains("COUNT: \"two\" is not a whole number"), "{error}");
     }

@@ -26,9 +26,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// The environment variables this function reads.
-    pub const ENVIRONMENT: &[&str] = &["STATE_MACHINE_ARN", "SOURCE_TOPIC_ARN", "SOURCE_DB_IDENTIFIER"];
-
     /// Reads the function's environment.
     ///
     /// # Errors

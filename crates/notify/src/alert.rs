@@ -1,12 +1,12 @@
 //! What operators read when they are alerted.
 
+use replication::machines::Machine;
 use replication::{Error, ErrorName};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::event::{Ended, Failed, Failure, Occasion, Undeleted};
-use crate::known::known;
-use crate::machine::{Machine, Stage};
+use crate::known::{Reached, known};
 
 /// The stack that alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Alert {
 /// What has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum News {
-    Ended { what: &'static str, stage: Option<Stage>, error: String, cause: String, known: String },
+    Ended { what: &'static str, stage: Option<Reached>, error: String, cause: String, known: String },
     Undeleted(Vec<String>),
 }
 
@@ -50,7 +50,7 @@ impl Alert {
     pub fn of(stack: &Stack, occasion: Occasion) -> Result<Self, Error> {
         match occasion {
             Occasion::Failure(Failed { execution, machine, state, failure }) => {
-                let stage = Some(machine.stage(&state));
+                let stage = Some(Reached::of(machine, &state));
                 let news = News::Ended {
                     what: "failed",
                     stage,
@@ -123,7 +123,7 @@ impl Alert {
             News::Ended { what, stage, error, cause, known } => format!(
                 "A {noun} {what}.\n\n{about}Stage: {stage}\nError: {error}\nCause: {cause}\n\n{known} \
                  Once the cause is gone, the next execution begins anew.\n",
-                stage = stage.and_then(Stage::name).unwrap_or("see the execution"),
+                stage = stage.and_then(Reached::name).unwrap_or("see the execution"),
             ),
             News::Undeleted(things) => format!(
                 "A {noun} succeeded, but several runs could not delete what is no longer needed, and it is billed as long \

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 
 use replication::Error;
 use replication::contract::{Envelope, Execution, SourceState};
+use replication::machines::Machine;
 use serde::Deserialize;
 use serde_json::Value;
-
-use crate::machine::Machine;
 
 /// An event, typed.
 #[derive(Debug, Clone)]
@@ -30,7 +29,7 @@ pub enum Occasion {
     Undeleted(Undeleted),
 }
 
-/// From a machine's state `NotifyFailure`.
+/// From a machine whose task has failed.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Failed {
     /// The execution.
@@ -85,7 +84,7 @@ pub struct StatusChange {
     pub cause: Option<String>,
 }
 
-/// From a machine's state `NotifyUndeleted`.
+/// From a machine that has succeeded.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Undeleted {
     /// The execution.

@@ -1,12 +1,44 @@
 //! What is known of what readers use, when an execution has ended otherwise than well. Nothing is said that the stage, the
 //! error and the execution's document do not tell.
 
+use std::cmp::Ordering;
+
 use replication::ErrorName;
 use replication::contract::Outcome;
+use replication::machines::{ANNOUNCE, Machine, SECRET, Stage};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::machine::{MOVING, Machine, Stage};
+/// How far an execution has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// To this stage of its machine.
+    In(Machine, &'static Stage),
+    /// Every stage has ended well.
+    AllDone,
+}
+
+impl Reached {
+    /// How far the execution with this document has come.
+    pub fn of(machine: Machine, document: &Value) -> Self {
+        machine.failed_stage(document).map_or(Self::AllDone, |stage| Self::In(machine, stage))
+    }
+
+    /// The name of the state, if it is known.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::In(_, stage) => Some(stage.state),
+            Self::AllDone => None,
+        }
+    }
+
+    /// Whether it has come as far as to this stage, less far or farther.
+    fn relative_to(self, stage: &Stage) -> Ordering {
+        let Self::In(machine, reached) = self else { return Ordering::Greater };
+        let place = |wanted: &Stage| machine.stages().iter().position(|stage| stage == wanted);
+        place(reached).cmp(&place(stage))
+    }
+}
 
 /// What the document says of the secret.
 #[derive(Deserialize)]
@@ -17,7 +49,7 @@ struct Reported {
 }
 
 /// What is known, as sentences for operators; `stage` is nothing where nobody has said how far the execution came.
-pub fn known(machine: Machine, stage: Option<Stage>, error: &str, state: &Value) -> String {
+pub fn known(machine: Machine, stage: Option<Reached>, error: &str, state: &Value) -> String {
     match (machine, stage) {
         (Machine::Source, None) => {
             "How far it came is not known here, nor whether the destination account has its message: scripts/status shows \
@@ -33,38 +65,36 @@ pub fn known(machine: Machine, stage: Option<Stage>, error: &str, state: &Value)
 }
 
 /// What the destination account has heard of a run of the source account.
-fn of_message(stage: Stage) -> &'static str {
-    match stage {
-        Stage::In("CleanOlderSnapshots" | "NotifyUndeleted") | Stage::AllDone => {
-            "The destination account has its message, and goes on by itself."
-        }
-        Stage::In("NotifyToTargetAccount") => {
+fn of_message(stage: Reached) -> &'static str {
+    match stage.relative_to(&ANNOUNCE) {
+        Ordering::Greater => "The destination account has its message, and goes on by itself.",
+        Ordering::Equal => {
             "Whether the destination account has its message is not known: scripts/status shows it."
         }
-        Stage::In(_) => {
+        Ordering::Less => {
             "The destination account has heard nothing of it, so readers use what they used before."
         }
     }
 }
 
 /// What a run of the destination account has done to the secret.
-fn of_secret(stage: Stage, error: &str, state: &Value) -> String {
+fn of_secret(stage: Reached, error: &str, state: &Value) -> String {
     let is = |name: ErrorName| error == name.as_str();
     let reported = state.get("secret").cloned().and_then(|secret| serde_json::from_value(secret).ok());
-    match (stage, reported) {
-        (Stage::In("MakeRoom" | "CopySharedSnapshotInTargetAccount" | "RestoreDBInstance"), _) => {
+    match (stage.relative_to(&SECRET), reported) {
+        (Ordering::Less, _) => {
             "It had not come to the secret, so readers use what they used before.".to_owned()
         }
-        (Stage::In(MOVING), _) if is(ErrorName::PruneIncomplete) => {
+        (Ordering::Equal, _) if is(ErrorName::PruneIncomplete) => {
             "The secret is as it should be: only deletion tags could not be changed.".to_owned()
         }
-        (Stage::In(MOVING), _) if is(ErrorName::CredentialsUnknown) => {
+        (Ordering::Equal, _) if is(ErrorName::CredentialsUnknown) => {
             "It has not moved the secret, so readers use what they used before.".to_owned()
         }
-        (Stage::In(MOVING), Some(Reported { host, outcome })) if outcome.has_moved() => {
+        (Ordering::Equal, Some(Reported { host, outcome })) if outcome.has_moved() => {
             format!("When it last reported, the secret named {host}, the version of this run. What it names now is not known: scripts/status shows it.")
         }
-        (Stage::In(MOVING), _) => {
+        (Ordering::Equal, _) => {
             "It was about to move the secret. Whether it has, and what the secret names now, is not known: scripts/status \
              shows it."
                 .to_owned()
@@ -98,10 +128,10 @@ mod tests {
     /// The document of an execution whose first stages have ended well, with what the one that moves the secret has reported.
     fn document(machine: Machine, done: usize, outcome: Option<&str>) -> Value {
         let mut document = json!({});
-        for (key, _) in &machine.stages()[..done] {
-            document[*key] = json!({"status": "Available"});
+        for stage in &machine.stages()[..done] {
+            document[stage.result] = json!({"status": "Available"});
         }
-        let moving = machine.stages().iter().position(|(_, name)| *name == MOVING);
+        let moving = machine.stages().iter().position(|stage| *stage == SECRET);
         if let (Some(moving), Some(outcome)) = (moving, outcome)
             && done >= moving
         {
@@ -135,7 +165,7 @@ mod tests {
 
     /// What is known after so many stages, said without the code that is tested.
     fn is_known(machine: Machine, done: usize, error: &str, outcome: Option<&str>) -> Says {
-        let moving = machine.stages().iter().position(|(_, name)| *name == MOVING);
+        let moving = machine.stages().iter().position(|stage| *stage == SECRET);
         match (moving, outcome) {
             (None, _) => {
                 if done < 4 {
@@ -164,7 +194,7 @@ mod tests {
                     (0..=machine.stages().len()).flat_map(|done| OUTCOMES.map(|outcome| (done, outcome)));
                 for (done, outcome) in ends {
                     let state = document(machine, done, outcome);
-                    let stage = machine.stage(&state);
+                    let stage = Reached::of(machine, &state);
                     let text = known(machine, Some(stage), error, &state);
                     let expected = is_known(machine, done, error, outcome);
                     assert_eq!(says(&text), expected, "{machine:?} {stage:?} {error} {outcome:?}: {text}");
@@ -185,7 +215,8 @@ mod tests {
             (7, "has its message, and goes on"),
         ] {
             let state = document(Machine::Source, done, None);
-            let text = known(Machine::Source, Some(Machine::Source.stage(&state)), "ServiceFault", &state);
+            let text =
+                known(Machine::Source, Some(Reached::of(Machine::Source, &state)), "ServiceFault", &state);
             assert!(text.contains(words), "{done}: {text}");
         }
     }

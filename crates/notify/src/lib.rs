@@ -9,15 +9,15 @@
 mod alert;
 mod event;
 mod known;
-mod machine;
-mod message;
+pub mod message;
 
-use alert::{Alert, Stack};
+pub use alert::{Alert, Stack};
 use aws_client::fault;
 use aws_sdk_sfn::Client as States;
 use aws_sdk_sns::Client as Sns;
 use aws_sdk_sns::types::MessageAttributeValue;
-use event::{Ended, Event, Occasion};
+pub use event::Event;
+use event::{Ended, Occasion};
 use lambda_task::Environment;
 use replication::contract::{Envelope, SourceState};
 use replication::{Error, ErrorName};
@@ -37,11 +37,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// The environment variables this function reads in both accounts.
-    pub const ENVIRONMENT: &[&str] = &["STACK_NAME", "SOURCE_DB_IDENTIFIER", "ALERT_TOPIC_ARN"];
-    /// The environment variables this function reads in the source account only.
-    pub const SOURCE_ENVIRONMENT: &[&str] = &["TOPIC_ARN"];
-
     /// Reads the function's environment.
     ///
     /// # Errors

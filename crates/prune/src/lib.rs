@@ -63,14 +63,6 @@ struct Versions {
 }
 
 impl Config {
-    /// The environment variables this function reads in both accounts.
-    pub const ENVIRONMENT: &[&str] =
-        &["STACK_NAME", "ACCOUNT_ROLE", "SOURCE_DB_IDENTIFIER", "SNAPSHOTS_TO_KEEP", "MAX_DELETIONS"];
-    /// The environment variables this function reads in the destination account only.
-    pub const DESTINATION_ENVIRONMENT: &[&str] = &["SECRET_ARN", "NO_OF_OLDER_INSTANCES", "FINAL_SNAPSHOT"];
-    /// The environment variables this function reads in the source account only.
-    pub const SOURCE_ENVIRONMENT: &[&str] = &["SHARED_SNAPSHOT_HOURS"];
-
     /// Reads the function's environment.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use aws_sdk_rds::error::ProvideErrorMetadata;
 use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder as Modification;
 use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::RestoreDBInstanceFromDBSnapshotFluentBuilder as Restoration;
 use replication::naming::{InstanceIdentifier, SnapshotIdentifier};
+use replication::progress::CREATING;
 use replication::{Error, ErrorName};
 
 /// How RDS refuses a value, alone or with others. They are in no model of an operation.
@@ -40,7 +41,7 @@ pub async fn restore_instance(
         Ok(answer) => {
             // The answer says nothing reliable but that it was accepted; it very probably has no tags.
             let status = answer.db_instance().and_then(|made| made.db_instance_status());
-            return Ok(Restoring::Accepted(status.unwrap_or("creating").to_owned()));
+            return Ok(Restoring::Accepted(status.unwrap_or(CREATING).to_owned()));
         }
         Err(error) => error,
     };

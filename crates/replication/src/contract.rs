@@ -114,10 +114,10 @@ pub struct SourceState {
     /// Overrides the stack's source database for this execution.
     #[serde(rename = "SourceDBIdentifier")]
     pub source_db_identifier: Option<InstanceIdentifier>,
-    /// The result of `CreateLatestSnapshot`.
+    /// The result of `snapshot`.
     #[serde(rename = "SourceDBSnapshot")]
     pub source_db_snapshot: Option<SourceDbSnapshot>,
-    /// The result of `CopyEncryptedSnapshot`.
+    /// The result of `copy` in the source account.
     #[serde(rename = "targetDBSnapshot")]
     pub target_db_snapshot: Option<TargetDbSnapshot>,
 }
@@ -144,13 +144,13 @@ pub struct SourceDbSnapshot {
     /// The ARN of the key it is encrypted under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<String>,
-    /// The database engine.
+    /// The database engine, for operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
-    /// The version of the engine.
+    /// The version of the engine, for operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine_version: Option<String>,
-    /// Storage of the database in GiB.
+    /// Storage of the database in GiB, for operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allocated_storage: Option<i32>,
     /// The point in time of the data, which is older than the snapshot's end (`SnapshotDatabaseTime`).
@@ -223,7 +223,7 @@ pub struct Replication {
     /// The source database.
     #[serde(rename = "sourceDBIdentifier", default, skip_serializing_if = "Option::is_none")]
     pub source_db_identifier: Option<InstanceIdentifier>,
-    /// The snapshot of the source database that the shared one is, or is a copy of.
+    /// The snapshot of the source database that the shared one is, or is a copy of; for operators.
     #[serde(rename = "sourceDBSnapshotArn", default, skip_serializing_if = "Option::is_none")]
     pub source_db_snapshot_arn: Option<SnapshotArn>,
     /// Whether the shared snapshot is itself a copy: then RDS never copies it incrementally.
@@ -243,7 +243,7 @@ pub struct DestinationState {
     /// The message, with a replication id in any case.
     #[serde(rename = "Input")]
     pub input: DestinationInput,
-    /// The result of `CopySharedSnapshotInTargetAccount`.
+    /// The result of `copy` in the destination account.
     #[serde(rename = "DBSnapshot")]
     pub db_snapshot: Option<DbSnapshot>,
 }
@@ -254,9 +254,9 @@ pub struct DestinationState {
 pub struct VersionState {
     /// What the machine is for.
     pub purpose: Purpose,
-    /// The result of `RestoreDBInstance`.
+    /// The result of `restore`.
     pub db_instance: Option<DbInstance>,
-    /// The result of `UpdateSecretWithDBValue`.
+    /// The result of `rotate-secret`.
     pub secret: Option<SecretMove>,
 }
 
@@ -267,7 +267,7 @@ pub enum Purpose {
     Replicate {
         /// The message.
         input: Box<DestinationInput>,
-        /// The result of `CopySharedSnapshotInTargetAccount`.
+        /// The result of `copy` in the destination account.
         db_snapshot: Option<Box<DbSnapshot>>,
     },
     /// A rollback: a version that exists.

@@ -10,6 +10,7 @@
 //! | [`observed`] | what does RDS say of a database or a snapshot |
 //! | [`progress`] | does this status word mean ready, wait, or never |
 //! | [`pacing`] | how long to wait before looking again, and when to give up |
+//! | [`machines`] | which stages does a machine have, and in which did a run fail |
 //! | [`lineage`] | is it ours, and which replication made it |
 //! | [`snapshotting`] | is the snapshot of a run to be made, and how far is it |
 //! | [`sharing`] | may a snapshot be shared, and is it already |
@@ -30,6 +31,7 @@ pub mod contract;
 pub mod copying;
 pub mod error;
 pub mod lineage;
+pub mod machines;
 pub mod moving;
 pub mod naming;
 pub mod observed;

@@ -8,30 +8,42 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::naming::{InstanceIdentifier, ReplicationId, Version};
 
-/// The stack that owns the thing. Nothing without this tag, and this stack's name in it, is ever changed.
-pub const STACK: &str = "rds-replication:stack";
-/// The identifier that the thing was made under. RDS hands tags on: to an instance that a person restores from one of our
-/// snapshots, to a snapshot that a person makes of one of our instances, to a copy of either. What has another identifier
-/// than this is not ours.
-pub const NAME: &str = "rds-replication:name";
-/// The `DbiResourceId` of the restored instance that carries it. What inherits the tag has another one.
-pub const RESOURCE_ID: &str = "rds-replication:resource-id";
-/// The replication that made the thing.
-pub const REPLICATION_ID: &str = "rds-replication:id";
-/// The identifier of the source database.
-pub const SOURCE_DATABASE: &str = "rds-replication:source-db";
-/// The ARN of the snapshot that the thing was made from.
-pub const SOURCE_SNAPSHOT: &str = "rds-replication:source-snapshot";
-/// The version number of a restored instance; on a snapshot, the version that was restored from it.
-pub const VERSION: &str = "rds-replication:version";
-/// On an instance that a rollback has restored: the version whose data it holds.
-pub const RESTORED_VERSION: &str = "rds-replication:restored-version";
-/// The point in time of the data of a restored instance, as RFC 3339.
-pub const DATA_TIME: &str = "rds-replication:data-time";
-/// On a snapshot of the source account: when it was shared with the destination account, as RFC 3339.
-pub const SHARED_AT: &str = "rds-replication:shared-at";
-/// How many runs have not been able to delete the thing, and which was the last: `<count>:<run>`.
-pub const UNDELETED: &str = "rds-replication:undeleted";
+macro_rules! keys {
+    ($($(#[$doc:meta])* $name:ident = $key:literal;)*) => {
+        $($(#[$doc])* pub const $name: &str = $key;)*
+
+        /// Every key of ours whose value differs from thing to thing, with its name here.
+        pub const KEYS: &[(&str, &str)] = &[$((stringify!($name), $key)),*];
+    };
+}
+
+keys! {
+    /// The stack that owns the thing. Nothing without this tag, and this stack's name in it, is ever changed.
+    STACK = "rds-replication:stack";
+    /// The identifier that the thing was made under. RDS hands tags on: to an instance that a person restores from one of our
+    /// snapshots, to a snapshot that a person makes of one of our instances, to a copy of either. What has another identifier
+    /// than this is not ours.
+    NAME = "rds-replication:name";
+    /// The `DbiResourceId` of the restored instance that carries it. What inherits the tag has another one.
+    RESOURCE_ID = "rds-replication:resource-id";
+    /// The replication that made the thing.
+    REPLICATION_ID = "rds-replication:id";
+    /// The identifier of the source database.
+    SOURCE_DATABASE = "rds-replication:source-db";
+    /// The ARN of the snapshot that the thing was made from.
+    SOURCE_SNAPSHOT = "rds-replication:source-snapshot";
+    /// The version number of a restored instance; on a snapshot, the version that was restored from it.
+    VERSION = "rds-replication:version";
+    /// On an instance that a rollback has restored: the version whose data it holds.
+    RESTORED_VERSION = "rds-replication:restored-version";
+    /// The point in time of the data of a restored instance, as RFC 3339.
+    DATA_TIME = "rds-replication:data-time";
+    /// On a snapshot of the source account: when it was shared with the destination account, as RFC 3339.
+    SHARED_AT = "rds-replication:shared-at";
+    /// How many runs have not been able to delete the thing, and which was the last: `<count>:<run>`.
+    UNDELETED = "rds-replication:undeleted";
+}
+
 /// Marks what the next prune may delete; the name and value are those of the original.
 pub const DELETION_MARK: (&str, &str) = ("to-be-deleted", "True");
 

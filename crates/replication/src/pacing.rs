@@ -30,14 +30,23 @@ pub enum StageName {
 }
 
 impl StageName {
-    /// The stage's name and the stack parameter with its deadline.
-    fn name_and_parameter(self) -> (&'static str, &'static str) {
+    fn as_str(self) -> &'static str {
         match self {
-            Self::Snapshot => ("snapshot", "SnapshotDeadlineSeconds"),
-            Self::Copy => ("copy", "CopyDeadlineSeconds"),
-            Self::Restore => ("restore", "RestoreDeadlineSeconds"),
-            // What is waited for is the restored instance again.
-            Self::Secret => ("secret", "RestoreDeadlineSeconds"),
+            Self::Snapshot => "snapshot",
+            Self::Copy => "copy",
+            Self::Restore => "restore",
+            Self::Secret => "secret",
+        }
+    }
+
+    /// The stack parameter with its deadline.
+    #[must_use]
+    pub fn parameter(self) -> &'static str {
+        match self {
+            Self::Snapshot => "SnapshotDeadlineSeconds",
+            Self::Copy => "CopyDeadlineSeconds",
+            // What the secret waits for is the restored instance again.
+            Self::Restore | Self::Secret => "RestoreDeadlineSeconds",
         }
     }
 }
@@ -76,7 +85,7 @@ impl Stage {
         if self.now < deadline {
             return Ok(());
         }
-        let (stage, parameter) = self.name.name_and_parameter();
+        let (stage, parameter) = (self.name.as_str(), self.name.parameter());
         Err(Error::new(ErrorName::DeadlineExceeded, format!("stage {stage}, waiting for {waiting_for}"))
             .because(format!("still {last_status} after {} s", self.deadline_seconds))
             .advise(format!(

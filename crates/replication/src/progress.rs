@@ -124,6 +124,13 @@ pub const SNAPSHOT_STATUSES: &[(&str, Progress)] = &[
     ("pending", Pending),
 ];
 
+/// What a report says right after RDS has accepted to make a thing, if RDS says no word itself.
+pub const CREATING: &str = "creating";
+/// What a report says right after RDS has accepted a change.
+pub const MODIFYING: &str = "modifying";
+/// What a report says of a thing that RDS does not have any more.
+pub const DELETED: &str = "deleted";
+
 /// What a word means that is in no table. Those of these forms are ends that do not pass by themselves, as
 /// CloudFormation's own handler takes them; any other waits, and the deadline of the stage ends it. RDS itself decides
 /// whether it deletes a thing in such a state, and makes a final snapshot of it.

@@ -62,7 +62,7 @@ impl Version {
 }
 
 /// How the ids of the versions begin that we write.
-const OUR_VERSIONS: &str = "rds-replication-";
+pub const OUR_VERSIONS: &str = "rds-replication-";
 
 /// The id of a version that we write. It follows from what it is made of, so that a repetition makes no second one, and
 /// from nothing that is secret. With 48 hex digits it has 64 characters, as many as Secrets Manager takes (API

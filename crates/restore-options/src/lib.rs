@@ -41,34 +41,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// The environment variables of the choices.
-    pub const ENVIRONMENT: &[&str] = &[
-        "ENGINE",
-        "DB_INSTANCE_CLASS",
-        "MULTI_AZ",
-        "PORT",
-        "DB_SUBNET_GROUP",
-        "SECURITY_GROUP_IDS",
-        "PUBLICLY_ACCESSIBLE",
-        "DB_PARAMETER_GROUP_NAME",
-        "OPTION_GROUP_NAME",
-        "STORAGE_TYPE",
-        "IOPS",
-        "STORAGE_THROUGHPUT",
-        "IAM_DATABASE_AUTHENTICATION",
-        "CLOUDWATCH_LOGS_EXPORTS",
-        "DELETION_PROTECTION",
-        "CA_CERTIFICATE_IDENTIFIER",
-        "BACKUP_RETENTION_PERIOD",
-        "AUTO_MINOR_VERSION_UPGRADE",
-        "COPY_TAGS_TO_SNAPSHOT",
-        "MAX_ALLOCATED_STORAGE",
-        "PREFERRED_BACKUP_WINDOW",
-        "PREFERRED_MAINTENANCE_WINDOW",
-        "EXTRA_TAGS",
-        "APPLY_SOURCE_TAGS",
-    ];
-
     /// Reads the function's environment.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use replication::contract::{DbInstance, LeftOut, StageReport, Status};
 use replication::lineage::{self, Tags};
 use replication::naming::SnapshotArn;
 use replication::pacing::INTENT_WAIT_SECONDS;
+use replication::progress::MODIFYING;
 use replication::restore::{self, Change, Finish, RestoredBy};
 use replication::{Error, ErrorName};
 
@@ -90,7 +91,7 @@ impl Poll<'_> {
         match restoring::modify_instance(request, &instance.identifier).await? {
             Modifying::Accepted => {
                 let changing = Some(parameter);
-                Ok(DbInstance { changing, ..self.pending(report, "modifying") })
+                Ok(DbInstance { changing, ..self.pending(report, MODIFYING) })
             }
             Modifying::NotNow(said) => {
                 self.check_change(instance, change, &said)?;

@@ -42,16 +42,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// The environment variables this function reads.
-    pub const ENVIRONMENT: &[&str] = &[
-        "STACK_NAME",
-        "SECRET_ARN",
-        "DATABASE_NAME",
-        "SOURCE_DB_IDENTIFIER",
-        "MAX_VERSIONS_AHEAD",
-        "STAGE_DEADLINE_SECONDS",
-    ];
-
     /// Reads the function's environment.
     ///
     /// # Errors

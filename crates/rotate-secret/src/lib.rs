@@ -43,16 +43,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// The environment variables this function reads.
-    pub const ENVIRONMENT: &[&str] = &[
-        "STACK_NAME",
-        "SECRET_ARN",
-        "NO_OF_OLDER_INSTANCES",
-        "PROMOTE",
-        "MASTER_PASSWORD",
-        "STAGE_DEADLINE_SECONDS",
-    ];
-
     /// Reads the function's environment.
     ///
     /// # Errors

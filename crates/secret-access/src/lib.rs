@@ -11,7 +11,7 @@ use replication::secret::Secret;
 pub use replication::secret::Version;
 use replication::{Error, ErrorName};
 
-pub use swapping::{Swap, swap};
+pub use swapping::{PENDING, Swap, swap};
 
 /// Reads what the secret says now.
 ///

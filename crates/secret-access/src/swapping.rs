@@ -9,7 +9,7 @@ use replication::{Error, ErrorName};
 
 /// The label of a version that we have written and that has no other yet. Secrets Manager may delete versions that have
 /// no label. It is not `AWSPENDING`, which belongs to a rotation that somebody may have set up.
-const PENDING: &str = "rds-replication-pending";
+pub const PENDING: &str = "rds-replication-pending";
 
 /// What became of a change.
 #[derive(Debug)]

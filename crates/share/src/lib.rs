@@ -27,9 +27,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// The environment variables this function reads.
-    pub const ENVIRONMENT: &[&str] = &["STACK_NAME", "DESTINATION_ACCOUNT_NUMBER"];
-
     /// Reads the function's environment.
     ///
     /// # Errors

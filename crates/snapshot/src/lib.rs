@@ -15,6 +15,7 @@ use replication::contract::{Envelope, SourceDbSnapshot, SourceState, StageReport
 use replication::lineage::Tags;
 use replication::naming::{self, InstanceIdentifier};
 use replication::pacing::{Stage, StageName};
+use replication::progress::CREATING;
 use replication::quota;
 use replication::snapshotting::{Absent, Wanted};
 use time::OffsetDateTime;
@@ -30,15 +31,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// The environment variables this function reads.
-    pub const ENVIRONMENT: &[&str] = &[
-        "STACK_NAME",
-        "SOURCE_DB_IDENTIFIER",
-        "SOURCE_DB_SNAPSHOT_NAME",
-        "CARRY_SOURCE_TAGS",
-        "STAGE_DEADLINE_SECONDS",
-    ];
-
     /// Reads the function's environment.
     ///
     /// # Errors
@@ -112,7 +104,7 @@ async fn create(
     let (stage, created) = match rds_access::create_snapshot(rds, database, name, tags).await {
         Ok(Some(created)) => (wanted.made(&created)?, Some(created)),
         // A concurrent call has created it, or the answer says nothing: the next poll sees it.
-        Ok(None) | Err(Refusal::AlreadyThere) => (wanted.not_yet("creating")?, None),
+        Ok(None) | Err(Refusal::AlreadyThere) => (wanted.not_yet(CREATING)?, None),
         // The database became busy after it was observed.
         Err(Refusal::NotNow(_)) => (wanted.not_yet("busy")?, None),
         // The quota is full, or was when the call was made: what was pruned just before still counts for a while.

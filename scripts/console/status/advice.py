@@ -6,8 +6,8 @@ from typing import Iterator
 
 from ..hints import Hints
 from ..screen import age
+from ..vocabulary import MOVED, READY
 from .facts import DATA_TIME, version_in
-from .versions import READY
 
 _ACCOUNTS = {"source": "account A", "destination": "account B"}
 
@@ -103,7 +103,7 @@ def _about_a_secret_moved_back(document: dict, hints: Hints) -> Iterator[tuple[s
     moves = [
         (one["endedAt"], one["instance"])
         for one in [*document["replications"], *(document["rollbacks"] or [])]
-        if one["endedAt"] and one["instance"] and one["secretOutcome"] in ("moved", "alreadyMoved")
+        if one["endedAt"] and one["instance"] and one["secretOutcome"] in MOVED
     ]
     if not moves:
         return

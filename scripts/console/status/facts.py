@@ -6,22 +6,18 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-# The tags of crates/replication/src/lineage.rs.
-STACK = "rds-replication:stack"
-NAME = "rds-replication:name"
-RESOURCE_ID = "rds-replication:resource-id"
-REPLICATION_ID = "rds-replication:id"
-SOURCE_DATABASE = "rds-replication:source-db"
-SOURCE_SNAPSHOT = "rds-replication:source-snapshot"
-VERSION = "rds-replication:version"
-RESTORED_VERSION = "rds-replication:restored-version"
-DATA_TIME = "rds-replication:data-time"
-RESOURCE_ID = "rds-replication:resource-id"
-SHARED_AT = "rds-replication:shared-at"
-UNDELETED = "rds-replication:undeleted"
-#: How the ids of the secret's versions begin that the functions have written.
-WRITTEN_BY_US = "rds-replication-"
-DELETION_MARK = ("to-be-deleted", "True")
+from ..vocabulary import DELETION_MARK, TAGS, WRITTEN_BY_US
+
+STACK = TAGS["STACK"]
+NAME = TAGS["NAME"]
+RESOURCE_ID = TAGS["RESOURCE_ID"]
+REPLICATION_ID = TAGS["REPLICATION_ID"]
+SOURCE_DATABASE = TAGS["SOURCE_DATABASE"]
+SOURCE_SNAPSHOT = TAGS["SOURCE_SNAPSHOT"]
+VERSION = TAGS["VERSION"]
+RESTORED_VERSION = TAGS["RESTORED_VERSION"]
+DATA_TIME = TAGS["DATA_TIME"]
+UNDELETED = TAGS["UNDELETED"]
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:?\d\d)$")
 _ID_TIME = re.compile(r"(\d{8}t\d{6}z)-[0-9a-f]{6}$")

@@ -22,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ..execution import Execution, execution_arn, replication_id
 from ..failure import Failure
+from ..vocabulary import SNAPSHOT
 from .facts import (
     SOURCE_DATABASE,
     Alarm,
@@ -303,7 +304,7 @@ def _source_runs(account, stack, database, announced, last):
 
 
 def _database_of(execution, stack):
-    said = execution.result("CreateLatestSnapshot").get("sourceDBIdentifier") or execution.input.get("SourceDBIdentifier")
+    said = execution.result(SNAPSHOT).get("sourceDBIdentifier") or execution.input.get("SourceDBIdentifier")
     return str(said or stack.parameters.get("SourceDBIdentifier", "")).lower()
 
 

@@ -5,21 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from ..screen import timestamp
+from ..vocabulary import MOVE_SECRET, RESTORE, STAGE_OF
 from .facts import seconds_between
 
-#: The stages in words, by the state whose task they are, in the order in which a replication goes through them.
-STAGES = {
-    "MakeRoom": "room",
-    "CreateLatestSnapshot": "snapshot",
-    "CopyEncryptedSnapshot": "copy in A",
-    "ShareStatusWithTargetAccount": "share",
-    "NotifyToTargetAccount": "notify",
-    "CleanOlderSnapshots": "prune in A",
-    "CopySharedSnapshotInTargetAccount": "copy in B",
-    "RestoreDBInstance": "restore",
-    "UpdateSecretWithDBValue": "secret",
-    "CleanOlderDBInstances": "prune in B",
-}
 #: How long a message may take from account to account before its absence is news. Seconds.
 _ARRIVAL_SECONDS = 600
 
@@ -49,7 +37,7 @@ def replications(now, source_runs, destination_runs, since: datetime | None = No
 
 def rollback(now, execution):
     """One run of the rollback machine."""
-    instance = execution.result("RestoreDBInstance")
+    instance = execution.result(RESTORE)
     return {
         "wanted": execution.input.get("version"),
         "ageSeconds": seconds_between(execution.started, now),
@@ -59,7 +47,7 @@ def rollback(now, execution):
         "version": instance.get("db_version"),
         "instance": instance.get("db_instance_identifier"),
         "restoredVersion": instance.get("restoredVersion"),
-        "secretOutcome": execution.result("UpdateSecretWithDBValue").get("outcome"),
+        "secretOutcome": execution.result(MOVE_SECRET).get("outcome"),
     }
 
 
@@ -69,8 +57,8 @@ def _replication(now, source_run, destination_run, is_b_readable=True):
     started = executions[0].started
     ended = None if any(one.running for one in executions) else max(one.ended or one.started for one in executions)
     failed = next((one for one in reversed(executions) if not one.running and not one.succeeded), None)
-    made = destination.result("RestoreDBInstance") if destination else {}
-    moved = destination.result("UpdateSecretWithDBValue") if destination else {}
+    made = destination.result(RESTORE) if destination else {}
+    moved = destination.result(MOVE_SECRET) if destination else {}
     return {
         "id": (source_run or destination_run).replication or None,
         "startedByHandInB": bool(destination_run) and _is_by_hand(destination_run),
@@ -83,7 +71,7 @@ def _replication(now, source_run, destination_run, is_b_readable=True):
         "error": (failed.error or failed.status) if failed else None,
         "cause": (failed.cause or None) if failed else None,
         "failedIn": ("destination" if failed is destination else "source") if failed else None,
-        "failedStage": (STAGES.get(failed.stage, failed.stage) or None) if failed else None,
+        "failedStage": (_words(failed.stage) or None) if failed else None,
         "version": made.get("db_version"),
         "instance": made.get("db_instance_identifier"),
         "secretOutcome": moved.get("outcome"),
@@ -121,9 +109,9 @@ def _run(now, execution):
         "startedAt": timestamp(execution.started),
         "endedAt": timestamp(ended) if ended else None,
         "seconds": _length(execution.started, ended or now),
-        "stage": STAGES.get(execution.stage, execution.stage) or None,
+        "stage": _words(execution.stage) or None,
         "error": execution.error or None,
-        "stages": [{"state": state, "stage": STAGES.get(state, state), "seconds": seconds} for state, seconds in stages.items()],
+        "stages": [{"state": state, "stage": _words(state), "seconds": seconds} for state, seconds in stages.items()],
     }
 
 
@@ -134,3 +122,8 @@ def _is_by_hand(run):
 
 def _length(start, end):
     return round((end - start).total_seconds(), 1)
+
+
+def _words(state: str) -> str:
+    """What operators call the stage; a state that is no stage has only its name."""
+    return STAGE_OF[state].words if state in STAGE_OF else state

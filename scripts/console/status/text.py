@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from ..screen import age, table
+from ..vocabulary import READY_SNAPSHOT, STAGES
 from .secret import CREATED_ANEW, DELETED, SCHEDULED_FOR_DELETION, WITHOUT_VALUE
 
 WIDTH = 140
@@ -35,8 +36,8 @@ _KINDS = {
     "final": "final",
     "other": "other",
 }
-_SOURCE_STAGES = ("room", "snapshot", "copy in A", "share", "notify", "prune in A")
-_DESTINATION_STAGES = ("room", "copy in B", "restore", "secret", "prune in B")
+_SOURCE_STAGES = tuple(stage.words for stage in STAGES["source"])
+_DESTINATION_STAGES = tuple(stage.words for stage in STAGES["destination"])
 #: What can be unreadable, in words.
 _SECTIONS = {
     "secret": "the secret",
@@ -286,7 +287,7 @@ def _rollbacks(database):
 def _snapshots(snapshots):
     rows = [["snapshot", "kind", "status", "size", "encrypted", "data as of", "data age", "version", "mark", "shared with"]]
     for one in snapshots or []:
-        is_ready = one["status"] == "available"
+        is_ready = one["status"] in READY_SNAPSHOT
         percent = f" {one['percent']}%" if one["percent"] is not None and not is_ready else ""
         shared = "-" if one["sharedWith"] is None else ", ".join(one["sharedWith"]) or "nobody"
         rows.append(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from ..screen import timestamp
+from ..vocabulary import DELETING, FAILED, MOVE_SECRET, NEVER_WAS, READY, READY_SNAPSHOT, RESTORE, STOPPED
 from .facts import (
     DATA_TIME,
     SOURCE_DATABASE,
@@ -20,33 +21,6 @@ from .facts import (
     seconds_between,
     version_in,
 )
-
-# The words of crates/replication/src/progress.rs for a restored instance; a word in neither set is on its way.
-READY = frozenset({"available", "backing-up", "storage-initialization", "storage-optimization"})
-FAILED = frozenset(
-    {
-        "delete-precheck",
-        "deleting",
-        "failed",
-        "inaccessible-encryption-credentials",
-        "inaccessible-encryption-credentials-recoverable",
-        "incompatible-create",
-        "incompatible-credentials",
-        "incompatible-network",
-        "incompatible-option-group",
-        "incompatible-parameters",
-        "incompatible-restore",
-        "insufficient-capacity",
-        "modify-failed",
-        "restore-error",
-        "stopped",
-        "stopping",
-        "storage-full",
-        "upgrade-failed",
-    }
-)
-#: What a restore that failed leaves; in another failed status a copy that was whole waits for a person.
-NEVER_WAS = frozenset({"failed", "incompatible-create", "incompatible-restore", "restore-error"})
 
 
 def unserved_databases(stack: Stack, instances: list[Instance] | None, snapshots: list[Snapshot] | None) -> list[str]:
@@ -115,7 +89,7 @@ class Versions:
         if self._instances is None or self._snapshots is None:
             return None
         present = {one.version for one in self._instances if not _is_gone(one)}
-        kept = [one for one in self._snapshots if one.version and one.status == "available" and self._kind_in_destination(one) == "copy"]
+        kept = [one for one in self._snapshots if one.version and one.status in READY_SNAPSHOT and self._kind_in_destination(one) == "copy"]
         found = [
             {
                 "version": one.version,
@@ -178,9 +152,9 @@ class Versions:
         status, version, live = instance.status, instance.version, self._live
         if instance is live:
             return "live", "live"
-        if status in ("deleting", "delete-precheck"):
+        if status in DELETING:
             return "deleting", "being deleted"
-        if status in ("stopped", "stopping"):
+        if status in STOPPED:
             return "stopped", f"{status}; start it before rolling back to it"
         if status in NEVER_WAS:
             return "failed", "left by a restore that failed"
@@ -206,7 +180,7 @@ class Versions:
         run = self._run_of(instance)
         if run and run.running:
             return "inProgress", "being made"
-        if run and not run.succeeded and not run.passed("UpdateSecretWithDBValue"):
+        if run and not run.succeeded and not run.passed(MOVE_SECRET):
             return "leftover", "left by a replication that failed"
         by_hand = self._stack.parameters.get("Promote") == "manual"
         return "heldBack", "held back (Promote=manual)" if by_hand else "held back, newer than live"
@@ -222,13 +196,13 @@ class Versions:
 
     def _is_being_rolled_back_to(self, instance):
         running = [one for one in self._rollbacks if one.running]
-        return any(one.result("RestoreDBInstance").get("db_instance_identifier") == instance.identifier for one in running)
+        return any(one.result(RESTORE).get("db_instance_identifier") == instance.identifier for one in running)
 
     # ---------------------------------------------------------------------------------------- why they still exist
 
     def _why_not_deleted(self, instance):
         """Why something that is marked is still there, or None."""
-        if not instance.marked or instance.status in ("deleting", "delete-precheck"):
+        if not instance.marked or instance.status in DELETING:
             return None
         said = self._what_keeps(instance)
         times = instance.times_undeleted
@@ -340,7 +314,7 @@ class Versions:
 
 def _is_gone(instance):
     """Whether the instance will never again answer anybody, so that its version is as good as gone."""
-    return instance.status in FAILED and not instance.status.startswith("stop")
+    return instance.status in FAILED - STOPPED
 
 
 def _kind_in_source(snapshot):

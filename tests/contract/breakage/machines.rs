@@ -67,6 +67,25 @@ pub fn all() -> Vec<Breakage> {
             r#""End": false"#,
             "CreateLatestSnapshot needs either Next or End",
         ),
+        machine(
+            "rollback",
+            r#""Throttled", "ServiceFault""#,
+            r#""Throttled",  "ServiceFault""#,
+            r#"["rollback"]: a Retry is written in another way"#,
+        ),
+        machine(
+            "source",
+            r#"      "Retry": ["#,
+            r#" "Retry":["#,
+            r#""source"]: a Retry is written in another way"#,
+        ),
+        machine(
+            "destination",
+            r#""Catch": [{"ErrorEquals""#,
+            r#""Catch": [ {"ErrorEquals""#,
+            "destination: the Catch of MakeRoom is not written as",
+        ),
+        machine("source", "\n", "\n".repeat(100).leak(), "the machines have 6"),
         machine("source", r#""States.Timeout","#, "", "is not retried after States.Timeout"),
         machine(
             "source",
@@ -150,6 +169,18 @@ pub fn all() -> Vec<Breakage> {
         ),
         machine(
             "source",
+            "${ShareFunctionArn}",
+            "${CopyFunctionArn}",
+            "ShareStatusWithTargetAccount calls copy, the table says share",
+        ),
+        machine(
+            "source",
+            r#""Next": "IsEncryptSnapshotAvailable""#,
+            r#""Next": "ShareStatusWithTargetAccount""#,
+            "CopyEncryptedSnapshot does not wait as the table says",
+        ),
+        machine(
+            "source",
             r#""Default": "UnexpectedStatus""#,
             r#""Default": "CopyEncryptedSnapshot""#,
             "an unknown status of MakeRoom goes to",
@@ -219,7 +250,7 @@ pub fn all() -> Vec<Breakage> {
             "destination",
             "RestoreDBInstance\": {",
             "RestoreInstance\": {",
-            "there is no RestoreDBInstance",
+            "its tasks are [\"MakeRoom\", \"CopySharedSnapshotInTargetAccount\", \"RestoreInstance\"",
         ),
         machine(
             "destination",

@@ -6,6 +6,12 @@ use crate::sources::{BUILD, README};
 /// A breakage of each rule about templates.
 pub fn all() -> Vec<Breakage> {
     vec![
+        template(
+            "source",
+            "STAGE_DEADLINE_SECONDS: !Ref SnapshotDeadlineSeconds",
+            "STAGE_DEADLINE_SECONDS: !Ref CopyDeadlineSeconds",
+            "the deadline of CreateLatestSnapshot is \"CopyDeadlineSeconds\"",
+        ),
         template("source", "Resources:", "Resources: [", "templates are read strictly: source"),
         template("source", "Conditions:", "Mappings:", "its sections are"),
         template(
@@ -158,6 +164,24 @@ pub fn all() -> Vec<Breakage> {
             "RotateSecret reads SECRET_ARN, which the template does not give",
         ),
         template(
+            "destination",
+            "Default: automatic\n",
+            "Default: auto\n",
+            "RotateSecret cannot read its environment: reading the environment variable PROMOTE",
+        ),
+        template(
+            "destination",
+            "      - manual\n",
+            "      - by-hand\n",
+            "RotateSecret cannot read \"by-hand\" of Promote: reading the environment variable PROMOTE",
+        ),
+        template(
+            "source",
+            "          TOPIC_ARN: !Ref Topic\n",
+            "",
+            "Notify reads TOPIC_ARN, which the template does not give",
+        ),
+        template(
             "source",
             "          TOPIC_ARN: !Ref Topic\n",
             "          TOPIC_ARN: !Ref Topic\n          TOPIC: x\n",
@@ -174,6 +198,18 @@ pub fn all() -> Vec<Breakage> {
             "Type: String\n    Default: '2'\n",
             "Type: Number\n    Default: '2'\n",
             "SnapshotsToKeep is a Number, which takes decimals",
+        ),
+        template(
+            "source",
+            "Default: '12'\n",
+            "Default: '13'\n",
+            "it does not hold: SharedSnapshotHours: String Default \"13\"",
+        ),
+        template(
+            "destination",
+            "  DeadLetterAlarm:\n",
+            "  LostAlarm:\n",
+            "holds what is not so: DeadLetterAlarm: AWS::CloudWatch::Alarm",
         ),
         code(BUILD, " rotate-secret ", " ", "scripts/build does not build RotateSecretFunction"),
         code(README, "`SnapshotDeadlineSeconds`", "`Deadline`", "README.md does not mention"),

@@ -24,7 +24,7 @@ use crate::contract::{Purpose, VersionState};
 use crate::observed::Instance;
 use crate::pacing::UNSEEN_POLLS;
 use crate::passwords::{Credentials, StoredPasswords};
-use crate::progress::Restored;
+use crate::progress::{DELETED, Restored};
 use crate::retention;
 use crate::secret::{Pointer, Version};
 use crate::{Error, ErrorName, lineage};
@@ -288,7 +288,7 @@ impl<'a> Poll<'a> {
         let reason = format!("{} is deleted, and {} answers", self.named().host, before.secret.pointer.host);
         let change = change::back(secret, before, self.observed)?;
         let mut decision =
-            self.decision(Step::TakeBack(change, error), Outcome::InstanceBusy, "deleted", reason);
+            self.decision(Step::TakeBack(change, error), Outcome::InstanceBusy, DELETED, reason);
         decision.pointer = before.secret.pointer.clone();
         Ok(decision)
     }

@@ -1,6 +1,7 @@
 //! What a poll reports, which is what the next one knows of it.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 use crate::contract::{StageReport, is_zero};
 use crate::pacing::Stage;
@@ -53,7 +54,7 @@ pub struct SecretMove {
 }
 
 /// What a poll did to the secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, VariantArray)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// It named another version before and was moved.
@@ -73,6 +74,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
+
     /// Whether the secret has moved or is not to be moved.
     #[must_use]
     pub fn is_settled(self) -> bool {

@@ -1,0 +1,84 @@
+"""The words of the functions: tags, status words of RDS, stages and outcomes.
+
+They come from vocabulary.json, which is written from the functions' own domain and compared with it by the contract test.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_WORDS: dict[str, Any] = json.loads(Path(__file__).with_name("vocabulary.json").read_text(encoding="utf-8"))
+
+#: The keys of our tags, by what they tell.
+TAGS: dict[str, str] = _WORDS["tags"]
+DELETION_MARK: tuple[str, str] = tuple(_WORDS["deletionTag"])
+#: How the ids of the secret's versions begin that the functions have written.
+WRITTEN_BY_US: str = _WORDS["secretVersions"]
+
+
+def _instances(*meanings: str) -> frozenset[str]:
+    """The status words of a restored instance that mean one of these."""
+    return frozenset(row["word"] for row in _WORDS["instanceStatuses"] if row["restored"] in meanings)
+
+
+#: A restored instance answers readers.
+READY = _instances("Usable")
+#: It will not do so by itself. A word in neither set is on its way.
+FAILED = _instances("Stopped", "Deleting", "FailedRestore", "Broken")
+STOPPED = _instances("Stopped")
+DELETING = _instances("Deleting")
+#: A restore that failed has left it; in another failed status a copy that was whole waits for an operator.
+NEVER_WAS = _instances("FailedRestore")
+#: A source database can be snapshotted.
+READY_SOURCE = frozenset(row["word"] for row in _WORDS["instanceStatuses"] if row["source"] == "Ready")
+#: A snapshot can be restored and copied.
+READY_SNAPSHOT = frozenset(row["word"] for row in _WORDS["snapshotStatuses"] if row["progress"] == "Ready")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A state of a machine that invokes a function."""
+
+    state: str
+    result: str
+    """The field of the machine's document that holds its result."""
+    task: str
+    """The function."""
+    words: str
+    """What operators call it."""
+    deadline: str | None
+    """The stack parameter that ends it, if it waits for RDS."""
+
+
+#: The states that only report what another one has done; that is the one before them.
+REPORTING_STATES: frozenset[str] = frozenset(_WORDS["reportingStates"])
+#: The stages of each machine in their order, without those that only report.
+STAGES: dict[str, tuple[Stage, ...]] = {
+    machine: tuple(Stage(**row) for row in rows if row["state"] not in REPORTING_STATES)
+    for machine, rows in _WORDS["machines"].items()
+}
+#: The stage of a state, which has the same words and the same result in every machine.
+STAGE_OF: dict[str, Stage] = {stage.state: stage for stages in STAGES.values() for stage in stages}
+
+
+def _state(machine: str, task: str) -> str:
+    """The first state of a machine that invokes a function."""
+    return next(stage.state for stage in STAGES[machine] if stage.task == task)
+
+
+SNAPSHOT = _state("source", "snapshot")
+COPY_IN_SOURCE = _state("source", "copy")
+ANNOUNCEMENT = _state("source", "notify")
+COPY_IN_DESTINATION = _state("destination", "copy")
+RESTORE = _state("destination", "restore")
+MOVE_SECRET = _state("destination", "rotate-secret")
+#: The results of the two prunes of a machine, the one that makes room first.
+PRUNED = tuple(dict.fromkeys(stage.result for stage in STAGES["destination"] if stage.task == "prune"))
+
+#: What a run can have done to the secret.
+OUTCOMES: tuple[str, ...] = tuple(row["outcome"] for row in _WORDS["outcomes"])
+#: The outcomes after which the secret names what was asked for.
+MOVED = frozenset(row["outcome"] for row in _WORDS["outcomes"] if row["hasMoved"])
