@@ -85,7 +85,8 @@ pub enum Copied {
 ///
 /// # Errors
 /// `InvalidConfiguration` (a limit of growth that the storage has reached), `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
-/// `SourceMismatch`, `TooManyVersionsAhead`, `VersionsExhausted`, `CopyFailed`, `NameTaken`, `QuotaExceeded`, `SecretInvalid`, `DeadlineExceeded`, or a fault of a service.
+/// `SourceMismatch`, `TooManyVersionsAhead`, `VersionsExhausted`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
+/// `SecretInvalid`, `DeadlineExceeded`, or a fault of a service.
 pub async fn run(
     rds: &aws_sdk_rds::Client,
     kms: &aws_sdk_kms::Client,
@@ -131,6 +132,7 @@ mod tests {
             ("DATABASE_NAME", "copy"),
             ("SOURCE_DB_IDENTIFIER", "orders"),
             ("MAX_VERSIONS_AHEAD", "3"),
+            ("PROMOTE", "automatic"),
             ("STAGE_DEADLINE_SECONDS", "60"),
         ];
         flags.map(|flag| (flag, "false")).into_iter().chain(others).chain([chosen]).collect()
