@@ -125,25 +125,31 @@ def test_copies_are_asked_for_correctly(a: Account, b: Account, shared: str, key
 def test_an_option_group_comes_along_across_accounts_only(
     a: Account, b: Account, orders: Database, key_of_b: str
 ) -> None:
-    default = a.instance("orders")["OptionGroupMemberships"][0]["OptionGroupName"]
-    a.modify("orders", OptionGroupName="extras")
-    a.until_modified("orders")
-    source = a.take_snapshot("orders")
-    a.share(source, B)
-    assert a.snapshot(source)["OptionGroupName"] == "extras"
-    with refused("InvalidParameterCombination", "CopyOptionGroup"):
-        b.copy(source, KmsKeyId=key_of_b, CopyOptionGroup=True, OptionGroupName="mine")
+    with a.option_group("extras"), a.option_group("mine"), b.option_group("mine", major=a.major_version):
+        default = a.instance("orders")["OptionGroupMemberships"][0]["OptionGroupName"]
+        a.modify("orders", OptionGroupName="extras")
+        a.until_modified("orders")
+        source = a.take_snapshot("orders")
+        a.share(source, B)
+        assert a.snapshot(source)["OptionGroupName"] == "extras"
+        with refused("InvalidParameterCombination", "CopyOptionGroup"):
+            b.copy(source, KmsKeyId=key_of_b, CopyOptionGroup=True, OptionGroupName="mine")
+        for group, code in (("nowhere", "OptionGroupNotFoundFault"), ("default:mysql-8-0", "InvalidParameterCombination")):
+            with refused(code, group):
+                b.copy(source, KmsKeyId=key_of_b, OptionGroupName=group)
 
-    expected = {"left behind": {}, "copied": {"CopyOptionGroup": True}, "chosen": {"OptionGroupName": "mine"}}
-    copies = {b.copy(source, KmsKeyId=key_of_b, **options): name for name, options in expected.items()}
-    found = {name: b.snapshot(copy)["OptionGroupName"] for copy, name in copies.items()}
-    assert found == {"left behind": default, "copied": "extras", "chosen": "mine"}
-    within = [a.copy(source), a.copy(source, OptionGroupName="mine")]
-    assert [a.snapshot(copy)["OptionGroupName"] for copy in within] == ["extras", "mine"]
-    a.forget(source, *within)
-    b.forget(*copies)
-    a.modify("orders", OptionGroupName=default)
-    a.until_modified("orders")
+        expected = {"left behind": {}, "copied": {"CopyOptionGroup": True}, "chosen": {"OptionGroupName": "mine"}}
+        copies = {b.copy(source, KmsKeyId=key_of_b, **options): name for name, options in expected.items()}
+        found = {name: b.snapshot(copy)["OptionGroupName"] for copy, name in copies.items()}
+        assert found == {"left behind": default, "copied": "extras", "chosen": "mine"}
+        assert b.rds.describe_option_groups(OptionGroupName="extras")["OptionGroupsList"]
+        within = [a.copy(source), a.copy(source, OptionGroupName="mine")]
+        assert [a.snapshot(copy)["OptionGroupName"] for copy in within] == ["extras", "mine"]
+        a.forget(source, *within)
+        b.forget(*copies)
+        b.rds.delete_option_group(OptionGroupName="extras")
+        a.modify("orders", OptionGroupName=default)
+        a.until_modified("orders")
 
 
 def test_every_copy_tells_the_moment_of_the_data(
