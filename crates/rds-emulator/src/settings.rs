@@ -120,6 +120,14 @@ impl Settings {
         all
     }
 
+    /// The same for a modification of storage: another type begins with its own performance.
+    pub fn changed_by(&self, newer: &Self) -> Self {
+        let is_other = newer.text("StorageType").is_some_and(|kind| Some(kind) != self.text("StorageType"));
+        let mut kept = self.clone();
+        kept.0.retain(|name, _| !is_other || !["Iops", "StorageThroughput"].contains(name));
+        kept.overlaid(newer)
+    }
+
     /// Parts a modification into what always takes effect at once, and what waits for the maintenance window unless
     /// the client asks for it now.
     pub fn parted(self) -> (Self, Self) {

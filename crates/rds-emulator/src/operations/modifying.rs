@@ -217,7 +217,7 @@ fn finish(emulator: &Emulator, arn: &Arn, job: Job, end_status: &str) {
     let without_backups = {
         let mut world = locked(&emulator.world);
         let Some(instance) = world.instance_in(arn, job) else { return };
-        instance.settings = instance.settings.overlaid(&std::mem::take(&mut instance.coming)).tidied();
+        instance.settings = instance.settings.changed_by(&std::mem::take(&mut instance.coming)).tidied();
         instance.pending_password = None;
         instance.status = end_status.to_owned();
         instance.job = None;

@@ -59,7 +59,7 @@ pub fn check_change(
     surroundings: &Surroundings,
     switches: &Switches,
 ) -> Result<(), Refusal> {
-    let wanted = instance.settings.overlaid(&instance.pending).overlaid(chosen);
+    let wanted = instance.settings.changed_by(&instance.pending).changed_by(chosen);
     let release = &instance.release;
     if chosen.has(&["DBInstanceClass", "StorageType"]) {
         wanted.check_class(release)?;

@@ -66,7 +66,9 @@ fn change(
     action: impl FnOnce(&mut Tags) -> Result<(), Refusal>,
 ) -> Result<Xml, Refusal> {
     let arn = Arn::parse(name)
-        .filter(|arn| arn.scope == call.scope && ["db", "og", "pg", "snapshot", "subgrp"].contains(&arn.kind.as_str()))
+        .filter(|arn| {
+            arn.scope == call.scope && ["db", "og", "pg", "snapshot", "subgrp"].contains(&arn.kind.as_str())
+        })
         .ok_or_else(|| Refusal::invalid_value(format!("Invalid resource name: {name}")))?;
     let is_too_new = call.is_too_new(&arn);
     let mut world = locked(&call.emulator.world);

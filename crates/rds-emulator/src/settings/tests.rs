@@ -122,3 +122,29 @@ fn answers_name_settings_as_the_model_does() {
         )
     );
 }
+
+#[test]
+fn engines_differ_in_what_storage_they_have() {
+    let fits = |name: &str, body: &str| taken(body, Taker::Create).unwrap().check_storage(engine(name));
+    let sized = |size: u32, iops: u32| format!("StorageType=gp3&AllocatedStorage={size}&Iops={iops}");
+    assert!(fits("oracle-ee", &sized(200, 12_000)).is_ok() && fits("postgres", &sized(200, 12_000)).is_err());
+    assert!(fits("sqlserver-se", &sized(20, 3_000)).is_ok() && fits("oracle-ee", &sized(20, 3_000)).is_err());
+    assert!(fits("sqlserver-se", &sized(20, 16_001)).is_err());
+    assert!(fits("sqlserver-se", "AllocatedStorage=20000").is_err());
+    assert!(fits("postgres", "AllocatedStorage=20000").is_ok());
+    let baseline =
+        |name| taken("StorageType=gp3&AllocatedStorage=200", Taker::Create).unwrap().baseline(engine(name));
+    assert_eq!(baseline("postgres"), Some((3_000, 125)));
+    assert_eq!(baseline("oracle-ee"), Some((12_000, 500)));
+    assert_eq!(baseline("sqlserver-se"), Some((3_000, 125)));
+}
+
+#[test]
+fn a_change_to_another_type_of_storage_leaves_the_old_performance_behind() {
+    let now = taken("AllocatedStorage=100&StorageType=io2&Iops=3000", Taker::Create).unwrap();
+    let changed = |body: &str| now.changed_by(&taken(body, Taker::Modify).unwrap()).number("Iops");
+    assert_eq!(changed("StorageType=gp3"), None);
+    assert_eq!(changed("StorageType=io1&Iops=2000"), Some(2_000));
+    assert_eq!(changed("StorageType=io2"), Some(3_000));
+    assert_eq!(changed("AllocatedStorage=200"), Some(3_000));
+}
