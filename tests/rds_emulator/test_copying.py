@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import Iterator
 
 import pytest
@@ -46,9 +48,14 @@ def test_what_is_stored_is_encrypted(a: Account, cloud: Cloud, plain: Database, 
     plain.run("CREATE TABLE IF NOT EXISTS note AS SELECT 'a needle in the archive'::text AS words")
     snapshot = a.take_snapshot("plain")
 
+    def has_needle(archive: Path) -> bool:
+        # What other tests have deleted goes in its own time.
+        with contextlib.suppress(FileNotFoundError):
+            return b"a needle in the archive" in archive.read_bytes()
+        return False
+
     def files_with_needle() -> int:
-        archives = (cloud.data_directory / "snapshots").iterdir()
-        return sum(b"a needle in the archive" in archive.read_bytes() for archive in archives)
+        return sum(map(has_needle, (cloud.data_directory / "snapshots").iterdir()))
 
     assert files_with_needle() == 1
     copy = a.copy(snapshot, KmsKeyId=key)

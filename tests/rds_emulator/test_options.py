@@ -181,7 +181,7 @@ def test_insights_have_a_key_and_a_time(a: Account, kept: str, key: str) -> None
 
 def test_the_smallest_mysql_has_no_insights(a: Account, admin: Admin, plain_snapshot: str) -> None:
     admin.set_engine(plain_snapshot, "mysql", "8.0.42")
-    a.restore("small", plain_snapshot)
+    a.restore("small", plain_snapshot, DBInstanceClass="db.t4g.micro")
     a.until_instance("small", "available")
     with refused(COMBINATION, "Performance Insights not supported for this configuration."):
         a.modify("small", EnablePerformanceInsights=True)
