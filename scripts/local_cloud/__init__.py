@@ -48,12 +48,15 @@ The RDS emulator. Its admin API is below AWS_ENDPOINT_URL_RDS + /_emulator/, wit
     GET    calls, DELETE calls       every call with its principal, resource and outcome, oldest first
     POST   faults                    an order (below); answers it with its id. GET, DELETE: all; DELETE faults/ID: one
     GET    timing, PUT timing        seconds that operations take; PUT changes the fields given and no other
-    GET    quotas, PUT quotas        manualSnapshots (100), instances (40), copies (20 at a time)
+    GET    quotas, PUT quotas        manualSnapshots (100), instances (40), copies (20 at a time), allocatedStorage (100000 GiB),
+                                     parameterGroups (50), optionGroups (20)
     GET    switches, PUT switches    what is unknown about RDS or has changed, the harder way by default (below)
     GET    instances                 each with "busy": a change that the status may not tell yet
     POST   resources/aws-backup      {"arn", "protected"}: AWS Backup keeps its automated backups, so that DeleteDBInstance
                                      with default parameters is refused
     GET    snapshots                 what copies have moved: copyKind, copiedBytes, contentBytes, reason
+    POST   resources/engine          {"arn", "engine", "engineVersion"}: calls an instance or a snapshot one of another engine or
+                                     version (below)
     POST   resources/status          {"arn", "status"}: gives a status that stays
     POST   resources/tags            {"arn", "tags": {}}: tags that no client can give
 
@@ -83,14 +86,33 @@ The last three add up, also with one of the others.
     incrementalRule         "newer"       a copy is incremental where the newest one of the same instance that came about under
                                           the same key at every level is there; "older": the guide of 2023, no copy of a copy
     automatedSnapshots      true          `rds:<instance>-<time>` of every new instance with BackupRetentionPeriod > 0
+    defaultVpc              true          whether accounts have a default VPC; without one of EC2 there is none either way
+    dualStack               false         whether groups of subnets support the network type DUAL (EC2 here has no IPv6)
+    unknownNetworkRefused   false         whether subnets and security groups that EC2 does not know are refused; else they are
+                                          taken for some of the default VPC, and for some of the VPC in question
+    storageStatus           false         whether a restored instance is `storage-initialization` while its storage is filled
 
 New instances with automated backups are `backing-up`, with an endpoint, for backingUpSeconds (0.3) first. A new master
 password takes passwordSeconds, or as long as any modification (modifySeconds) where that is null. After a restore
-StorageOperationStatus is there for storageSeconds (1). Stops, starts, reboots and renames take modifySeconds, read
-replicas restoreSeconds; a replica does not follow its source.
+StorageOperationStatus is there for storageSeconds (10 s times wait_scale). Stops, starts, reboots and renames take
+modifySeconds, read replicas restoreSeconds; a replica does not follow its source.
 
-What it cannot tell you about AWS: how long anything takes, quotas, iam:PassRole, the rights of who deploys a stack
-(CloudFormation acts as the account's root), the rights of a machine's `aws-sdk:` tasks, history in every detail,
+Engines. What is created is the installed PostgreSQL; CreateDBInstance refuses every other engine and version. By
+resources/engine an instance or a snapshot is called something else (mysql, mariadb, sqlserver-ee/-se/-ex/-web, oracle-ee,
+oracle-ee-cdb, another version of postgres): its data stays that of PostgreSQL, and its copies and restores have the new
+name and what RDS says about it: classes, storage, licenses, logs, families of groups, and what a restore of SQL Server
+(MultiAZ, storage) and of Oracle with containers (Engine) does not take. The table of engines has a few versions of each;
+most refusals have the words that RDS was seen to use, the others are plain.
+
+Groups. A parameter or option group must be there, and of the family or major version of the instance. Of those of
+PostgreSQL the parameters that are known (DescribeDBParameters) reach the server: all at its start and its reboot, dynamic
+ones at once where the request says `immediate`; rds.logical_replication = 1 makes it a publisher. Libraries that are not
+installed are left out. An option group belongs to the VPC of its first instance; options do nothing but stay.
+
+Roles that a request names (MonitoringRoleArn, DomainIAMRoleName) need iam:PassRole and must trust the service.
+
+What it cannot tell you about AWS: how long anything takes, quotas, other uses of iam:PassRole, the rights of who deploys a
+stack (CloudFormation acts as the account's root), the rights of a machine's `aws-sdk:` tasks, history in every detail,
 express machines, redrives.
 """
 

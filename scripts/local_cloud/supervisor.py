@@ -32,6 +32,8 @@ START_DEADLINE_SECONDS = 60
 # How long a restored instance is available before it is busy once more, before `wait_scale`: shorter than the shortest
 # time between two polls of a state machine.
 FLAP_SECONDS = 5
+# How long the storage of a restored instance is filled, before `wait_scale`.
+STORAGE_SECONDS = 10
 
 
 class LocalCloudError(Exception):
@@ -178,7 +180,8 @@ def launch(
         if with_rds:
             command = [str(emulator or emulator_binary()), "--listen", f"127.0.0.1:{rds_port}"]
             command += ["--data-dir", str(directory / "rds"), "--cloud-url", url]
-            command += ["--postgres-bin", postgres_bin(), "--flap-seconds", str(FLAP_SECONDS * wait_scale), *emulator_arguments]
+            command += ["--postgres-bin", postgres_bin(), "--flap-seconds", str(FLAP_SECONDS * wait_scale)]
+            command += ["--storage-seconds", str(STORAGE_SECONDS * wait_scale), *emulator_arguments]
             state["rds"] = _start(directory, "rds", command, environment, rds_url)
             _write_state(directory, state)
             _wait_until_healthy(state["rds"], "/_emulator/health")

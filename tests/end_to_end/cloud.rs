@@ -42,6 +42,13 @@ impl Cloud {
         &self.directory
     }
 
+    /// The major version of the PostgreSQL that databases run on.
+    pub fn postgres_major_version(&self) -> String {
+        let health =
+            ask(self.source.variable("AWS_ENDPOINT_URL_RDS"), "GET", "/_emulator/health", &Value::Null);
+        health["postgres"].as_str().unwrap().split('.').next().unwrap().to_owned()
+    }
+
     /// What the RDS emulator measured of every snapshot: RDS itself does not tell.
     pub fn measured_snapshots(&self) -> Value {
         ask(self.source.variable("AWS_ENDPOINT_URL_RDS"), "GET", "/_emulator/snapshots", &Value::Null)

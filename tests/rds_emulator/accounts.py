@@ -190,6 +190,53 @@ class Account:
             with contextlib.suppress(self.rds.exceptions.DBSnapshotNotFoundFault):
                 self.rds.delete_db_snapshot(DBSnapshotIdentifier=snapshot)
 
+    # Groups
+
+    @property
+    def major_version(self) -> str:
+        """The major version of PostgreSQL that is installed."""
+        return self.instance("plain")["EngineVersion"].split(".")[0]
+
+    @contextlib.contextmanager
+    def parameter_group(self, name: str, family: Optional[str] = None, **values: str) -> Iterator[str]:
+        """A parameter group, of the installed PostgreSQL if no other family is named, with some values."""
+        family = family or f"postgres{self.major_version}"
+        self.rds.create_db_parameter_group(DBParameterGroupName=name, DBParameterGroupFamily=family, Description="d")
+        if values:
+            self.set_parameters(name, **values)
+        yield name
+        until(lambda: self._is_deleted(lambda: self.rds.delete_db_parameter_group(DBParameterGroupName=name)), "the group to go")
+
+    def set_parameters(self, group: str, method: str = "pending-reboot", **values: str) -> None:
+        parameters = [
+            {"ParameterName": name, "ParameterValue": value, "ApplyMethod": method} for name, value in values.items()
+        ]
+        self.rds.modify_db_parameter_group(DBParameterGroupName=group, Parameters=parameters)
+
+    @contextlib.contextmanager
+    def option_group(
+        self, name: str, engine: str = "postgres", major: Optional[str] = None, options: tuple[str, ...] = ()
+    ) -> Iterator[str]:
+        """An option group, of the installed PostgreSQL if no other version is named, with some options."""
+        self.rds.create_option_group(
+            OptionGroupName=name, EngineName=engine, MajorEngineVersion=major or self.major_version, OptionGroupDescription="d"
+        )
+        included = [{"OptionName": option} for option in options]
+        if included:
+            self.rds.modify_option_group(OptionGroupName=name, OptionsToInclude=included)
+        yield name
+        until(lambda: self._is_deleted(lambda: self.rds.delete_option_group(OptionGroupName=name)), "the group to go")
+
+    @staticmethod
+    def _is_deleted(delete: Callable[[], Any]) -> bool:
+        """Whether a group could be deleted: an instance that goes still has it."""
+        try:
+            delete()
+        except ClientError as error:
+            assert "State" in error.response["Error"]["Code"], error
+            return False
+        return True
+
     # Keys and roles
 
     def make_key(self, shared_with: Optional[str] = None, actions: Optional[list[str]] = None) -> str:
@@ -245,6 +292,14 @@ class Admin:
         "storageSeconds": 0.1,
         "bytesPerSecond": 1e9,
     }
+    QUOTAS = {
+        "manualSnapshots": 100,
+        "instances": 40,
+        "copies": 20,
+        "allocatedStorage": 100_000,
+        "parameterGroups": 50,
+        "optionGroups": 20,
+    }
     # As the server starts, but for what would make every other test wait.
     SWITCHES = {
         "availableFlaps": False,
@@ -254,6 +309,10 @@ class Admin:
         "sameValuesRefused": True,
         "incrementalRule": "newer",
         "automatedSnapshots": True,
+        "defaultVpc": True,
+        "dualStack": False,
+        "unknownNetworkRefused": False,
+        "storageStatus": False,
     }
 
     def __init__(self, cloud: Cloud) -> None:
@@ -267,7 +326,7 @@ class Admin:
 
     def reset(self) -> None:
         self.call("DELETE", "faults")
-        self.call("PUT", "quotas", manualSnapshots=100, instances=40, copies=20)
+        self.call("PUT", "quotas", **self.QUOTAS)
         self.timing(**self.QUICK)
         self.switches(**self.SWITCHES)
 
@@ -289,6 +348,10 @@ class Admin:
 
     def set_status(self, arn: str, status: str) -> None:
         self.call("POST", "resources/status", arn=arn, status=status)
+
+    def set_engine(self, arn: str, engine: str, version: str) -> None:
+        """Calls an instance or a snapshot one of another engine. Its data stays that of PostgreSQL."""
+        self.call("POST", "resources/engine", arn=arn, engine=engine, engineVersion=version)
 
     def calls(self, action: str) -> list[dict]:
         return [call for call in self.call("GET", "calls") if call["action"] == action]

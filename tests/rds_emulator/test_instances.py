@@ -64,7 +64,8 @@ def test_an_instance_is_created_before_it_is_available(a: Account, admin: Admin)
         ({"Tags": tags(mine="a,b")}, "InvalidParameterValue"),
         ({"Tags": tags(mine="v" * 257)}, "InvalidParameterValue"),
         ({"Tags": tags(**{"k" * 129: "x"})}, "InvalidParameterValue"),
-        ({"AllocatedStorage": 5}, "InvalidParameterValue"),
+        ({"AllocatedStorage": 5}, "InvalidParameterCombination"),
+        ({"AllocatedStorage": 4}, "InvalidParameterValue"),
         ({"MasterUsername": "rdsadmin"}, "InvalidParameterValue"),
         ({"MasterUserPassword": "short"}, "InvalidParameterValue"),
         ({"DBName": "1shop"}, "InvalidParameterValue"),
@@ -84,13 +85,13 @@ def test_an_instance_is_created_before_it_is_available(a: Account, admin: Admin)
         ({"Tags": tags(mine="aws:x")}, "InvalidParameterValue"),
         ({"Tags": tags(**{f"key-{number}": "x" for number in range(51)})}, "InvalidParameterValue"),
         # Known to the model, not to this server: refused, and named.
-        ({"Domain": "d-1"}, "InvalidParameterCombination"),
+        ({"TdeCredentialArn": "x"}, "InvalidParameterCombination"),
         ({"ManageMasterUserPassword": True}, "InvalidParameterCombination"),
     ],
 )
 def test_wrong_parameters_are_refused(a: Account, wrong: dict, code: str) -> None:
     name = wrong.pop("DBInstanceIdentifier", "wrong")
-    with refused(code, *(key for key in wrong if key in ("Domain", "ManageMasterUserPassword"))):
+    with refused(code, *(key for key in wrong if key in ("TdeCredentialArn", "ManageMasterUserPassword"))):
         a.create(name, **wrong)
     assert name not in a.instance_names()
 

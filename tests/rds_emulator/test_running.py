@@ -223,11 +223,12 @@ def test_without_the_switch_there_are_no_automated_snapshots(a: Account, plain_s
 
 def test_names_of_groups_are_stored_and_compared_in_lower_case(a: Account, b: Account, plain_snapshot: str) -> None:
     names = {"DBParameterGroupName": "Tuned-Group", "OptionGroupName": "Extra-Options"}
-    a.restore("grouped", plain_snapshot, **names)
-    found = a.until_instance("grouped", "available")
-    assert found["DBParameterGroups"][0]["DBParameterGroupName"] == "tuned-group"
-    assert found["OptionGroupMemberships"][0]["OptionGroupName"] == "extra-options"
-    a.drop("grouped")
+    with a.parameter_group("tuned-Group"), a.option_group("extra-Options"):
+        a.restore("grouped", plain_snapshot, **names)
+        found = a.until_instance("grouped", "available")
+        assert found["DBParameterGroups"][0]["DBParameterGroupName"] == "tuned-group"
+        assert found["OptionGroupMemberships"][0]["OptionGroupName"] == "extra-options"
+        a.drop("grouped")
     # A policy that names it otherwise does not match.
     others = allow("rds:*", resource=a.arn("db", "*")), allow("rds:*", resource=a.arn("snapshot", "*")), allow("rds:*", resource=a.arn("og", "*")), allow("rds:*", resource=a.arn("subgrp", "*"))
     role = a.role(*others, allow("rds:*", resource=a.arn("pg", "Tuned-Group")))

@@ -97,20 +97,25 @@ def test_what_a_restore_is_told_is_what_it_gets(a: Account, plain_snapshot: str)
         "CACertificateIdentifier": "rds-ca-ecc384-g1",
     }
     port = free_port()
-    a.restore(
-        "chosen",
-        plain_snapshot,
-        Engine="postgres",
-        Port=port,
-        DBSubnetGroupName="private",
-        VpcSecurityGroupIds=["sg-1", "sg-2"],
-        DBParameterGroupName="tuned",
-        OptionGroupName="extras",
-        EnableIAMDatabaseAuthentication=True,
-        EnableCloudwatchLogsExports=["postgresql"],
-        Tags=tags(version="7"),
-        **chosen,
-    )
+    with a.parameter_group("tuned"), a.option_group("extras"):
+        a.restore(
+            "chosen",
+            plain_snapshot,
+            Engine="postgres",
+            Port=port,
+            DBSubnetGroupName="private",
+            VpcSecurityGroupIds=["sg-1", "sg-2"],
+            DBParameterGroupName="tuned",
+            OptionGroupName="extras",
+            EnableIAMDatabaseAuthentication=True,
+            EnableCloudwatchLogsExports=["postgresql"],
+            Tags=tags(version="7"),
+            **chosen,
+        )
+        check_chosen(a, chosen, port)
+
+
+def check_chosen(a: Account, chosen: dict, port: int) -> None:
     instance = a.server("chosen").instance
     assert {name: instance[name] for name in chosen} == chosen
     assert instance["DBSubnetGroup"]["DBSubnetGroupName"] == "private"
@@ -122,7 +127,7 @@ def test_what_a_restore_is_told_is_what_it_gets(a: Account, plain_snapshot: str)
     assert instance["EnabledCloudwatchLogsExports"] == ["postgresql"]
     assert instance["TagList"] == tags(version="7")
     larger = a.take_snapshot("chosen")
-    with refused("InvalidParameterValue", "AllocatedStorage"):
+    with refused("InvalidParameterCombination", "Invalid storage size for engine name postgres and storage type gp3: 30"):
         a.restore("smaller", larger, AllocatedStorage=30, StorageType="gp3")
     # Another type of storage begins with its own performance.
     with refused("InvalidParameterCombination", "requires iops"):

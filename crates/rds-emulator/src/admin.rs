@@ -8,15 +8,26 @@ use serde_json::{Value, json};
 use crate::arn::Arn;
 use crate::cloud::Received;
 use crate::emulator::{Emulator, locked};
+use crate::engines;
 use crate::faults::Fault;
+use crate::groups::Applied;
 use crate::http::Answer;
 use crate::query::Tags;
+use crate::settings::Settings;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ResourceStatus {
     arn: String,
     status: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ResourceEngine {
+    arn: String,
+    engine: String,
+    engine_version: String,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +98,9 @@ fn carry_out(emulator: &Emulator, request: &Received) -> Result<Option<Value>, S
         ("POST", "resources/aws-backup") => {
             Ok(protect(emulator, &read::<Protection>(request)?).then(|| json!({})))
         }
+        ("POST", "resources/engine") => {
+            Ok(set_engine(emulator, &read::<ResourceEngine>(request)?)?.then(|| json!({})))
+        }
         ("POST", "resources/status") => Ok(set_status(emulator, &read(request)?).then(|| json!({}))),
         ("POST", "resources/tags") => Ok(add_tags(emulator, read(request)?).then(|| json!({}))),
         _ => Ok(None),
@@ -140,6 +154,30 @@ fn instances(emulator: &Emulator) -> Value {
             })
         })
         .collect()
+}
+
+/// Calls an instance or a snapshot one of another engine or version. Its data stays PostgreSQL's; what goes with the engine
+/// becomes that of an instance for which nothing was chosen.
+fn set_engine(emulator: &Emulator, wanted: &ResourceEngine) -> Result<bool, String> {
+    let engine = engines::named(&wanted.engine).map_err(|refusal| refusal.message)?;
+    let release = engine
+        .release(&wanted.engine_version)
+        .ok_or_else(|| format!("{} has no version {}", wanted.engine, wanted.engine_version))?;
+    let Some(arn) = Arn::parse(&wanted.arn) else { return Ok(false) };
+    let settings = Settings::of_release(&release);
+    let applied = Applied { group: release.default_parameters(), ..Applied::default() };
+    let mut world = locked(&emulator.world);
+    if let Some(instance) = world.instance(&arn) {
+        instance.settings = instance.settings.without_release().overlaid(&settings);
+        (instance.release, instance.applied) = (release, applied);
+    } else if let Some(snapshot) = world.snapshot(&arn) {
+        snapshot.option_group = release.default_options();
+        snapshot.origin.settings = snapshot.origin.settings.without_release().overlaid(&settings);
+        (snapshot.origin.release, snapshot.origin.applied) = (release, applied);
+    } else {
+        return Ok(false);
+    }
+    Ok(true)
 }
 
 /// Puts an instance under the protection of AWS Backup, or takes it away.

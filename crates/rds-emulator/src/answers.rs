@@ -2,13 +2,12 @@
 
 use time::OffsetDateTime;
 
+use crate::arn::Scope;
 use crate::clock::timestamp;
+use crate::groups::{OptionGroup, PERMANENT};
 use crate::model::{Instance, Region, Snapshot, StorageKey, SubnetGroup};
 use crate::query::Tags;
 use crate::xml::Xml;
-
-/// The network that everything here is said to be in; there is none.
-const VPC: &str = "vpc-00000000";
 
 /// How a client looks at something.
 #[derive(Debug, Clone)]
@@ -22,6 +21,8 @@ pub struct View<'a> {
     pub with_tags: bool,
     /// Whether snapshots have a SnapshotDatabaseTime.
     pub with_database_time: bool,
+    /// What groups of subnets can have.
+    pub network_types: &'static [&'static str],
 }
 
 /// The content of a `DBInstance`.
@@ -30,8 +31,8 @@ pub fn instance(xml: &mut Xml, instance: &Instance, region: Option<&Region>, vie
     xml.text("DBInstanceArn", instance.arn());
     xml.text("DbiResourceId", &instance.resource_id);
     xml.text("DBInstanceStatus", &instance.status);
-    xml.text("Engine", "postgres");
-    xml.text("EngineVersion", &instance.engine_version);
+    xml.text("Engine", instance.release.engine.name);
+    xml.text("EngineVersion", &instance.release.version);
     xml.text("MasterUsername", &instance.master_username);
     xml.optional("DBName", instance.database_name.as_ref());
     // As on RDS, what does not run yet has neither an address nor a time at which it was created.
@@ -43,14 +44,15 @@ pub fn instance(xml: &mut Xml, instance: &Instance, region: Option<&Region>, vie
         });
     }
     instance.settings.write(xml);
-    if let Some((operations, throughput)) = instance.settings.baseline() {
+    if let Some((operations, throughput)) = instance.settings.baseline(instance.release.engine) {
         xml.text("Iops", operations);
         xml.text("StorageThroughput", throughput);
     }
     let name = instance.settings.text("DBSubnetGroupName").unwrap_or_default();
     if let Some(group) = region.and_then(|region| region.subnet_groups.get(&name.to_ascii_lowercase())) {
-        xml.within("DBSubnetGroup", |xml| subnet_group(xml, group, &instance.scope));
+        xml.within("DBSubnetGroup", |xml| subnet_group(xml, group, &instance.scope, view.network_types));
     }
+    parameter_groups(xml, instance, region);
     xml.within("PendingModifiedValues", |xml| {
         instance.pending.overlaid(&instance.coming).write(xml);
         xml.optional("MasterUserPassword", instance.pending_password.as_ref().map(|_| "****"));
@@ -67,12 +69,38 @@ pub fn instance(xml: &mut Xml, instance: &Instance, region: Option<&Region>, vie
         xml.text("StorageOperationPercentProgress", progress.percent(view.moment));
     }
     replication(xml, instance, region);
-    for empty in ["DBSecurityGroups", "DomainMemberships", "AssociatedRoles"] {
+    domain(xml, instance);
+    for empty in ["DBSecurityGroups", "AssociatedRoles"] {
         xml.within(empty, |_| {});
     }
     if view.with_tags {
         tags(xml, &instance.tags);
     }
+}
+
+/// The parameter group of an instance, and whether its server has all of it.
+fn parameter_groups(xml: &mut Xml, instance: &Instance, region: Option<&Region>) {
+    let name = instance.settings.text("DBParameterGroupName").unwrap_or_default();
+    let is_applied = region.is_none_or(|region| region.applied(name) == instance.applied);
+    xml.list("DBParameterGroups", "DBParameterGroup", [name], |xml, name| {
+        xml.text("DBParameterGroupName", name);
+        xml.text("ParameterApplyStatus", if is_applied { "in-sync" } else { "pending-reboot" });
+    });
+}
+
+/// The Active Directory of an instance.
+fn domain(xml: &mut Xml, instance: &Instance) {
+    let settings = &instance.settings;
+    let is_member = settings.has(&["Domain", "DomainFqdn"]);
+    xml.list("DomainMemberships", "DomainMembership", is_member.then_some(settings), |xml, settings| {
+        xml.optional("Domain", settings.text("Domain"));
+        xml.text("Status", "joined");
+        xml.optional("FQDN", settings.text("DomainFqdn"));
+        xml.optional("IAMRoleName", settings.text("DomainIAMRoleName"));
+        xml.optional("OU", settings.text("DomainOu"));
+        xml.optional("AuthSecretArn", settings.text("DomainAuthSecretArn"));
+        xml.texts("DnsIps", "member", settings.names("DomainDnsIps"));
+    });
 }
 
 /// What an instance is a read replica of, and which ones it has.
@@ -107,9 +135,9 @@ pub fn snapshot(xml: &mut Xml, snapshot: &Snapshot, view: &View<'_>) {
         xml.optional("SnapshotDatabaseTime", database_time.map(timestamp));
     }
     xml.text("InstanceCreateTime", timestamp(origin.created));
-    xml.text("Engine", "postgres");
-    xml.text("EngineVersion", &origin.engine_version);
-    xml.text("LicenseModel", "postgresql-license");
+    xml.text("Engine", origin.release.engine.name);
+    xml.text("EngineVersion", &origin.release.version);
+    xml.optional("LicenseModel", origin.settings.text("LicenseModel"));
     xml.text("Status", &snapshot.status);
     xml.text("SnapshotType", kind(snapshot, view.viewer));
     xml.text("PercentProgress", percent(snapshot, view.moment));
@@ -124,7 +152,8 @@ pub fn snapshot(xml: &mut Xml, snapshot: &Snapshot, view: &View<'_>) {
     xml.optional("BackupRetentionPeriod", settings.number("BackupRetentionPeriod"));
     xml.optional("PreferredBackupWindow", settings.text("PreferredBackupWindow"));
     xml.optional("IAMDatabaseAuthenticationEnabled", settings.flag("EnableIAMDatabaseAuthentication"));
-    xml.text("VpcId", VPC);
+    xml.text("VpcId", &origin.vpc);
+    xml.optional("DedicatedLogVolume", settings.flag("DedicatedLogVolume"));
     xml.text("OptionGroupName", &snapshot.option_group);
     xml.text("SnapshotTarget", "region");
     xml.text("Encrypted", snapshot.key.is_some());
@@ -170,18 +199,35 @@ pub fn attributes(xml: &mut Xml, snapshot: &Snapshot) {
 }
 
 /// The content of a `DBSubnetGroup`.
-pub fn subnet_group(xml: &mut Xml, group: &SubnetGroup, scope: &crate::arn::Scope) {
+pub fn subnet_group(xml: &mut Xml, group: &SubnetGroup, scope: &Scope, network_types: &[&str]) {
     xml.text("DBSubnetGroupName", &group.name);
     xml.text("DBSubnetGroupDescription", &group.description);
     xml.text("DBSubnetGroupArn", scope.arn("subgrp", &group.name));
-    xml.text("VpcId", VPC);
+    xml.text("VpcId", &group.vpc);
     xml.text("SubnetGroupStatus", "Complete");
-    xml.list("Subnets", "Subnet", group.subnets.iter().zip(('a'..='f').cycle()), |xml, (subnet, zone)| {
-        xml.text("SubnetIdentifier", subnet);
-        xml.within("SubnetAvailabilityZone", |xml| xml.text("Name", format!("{}{zone}", scope.region)));
+    xml.list("Subnets", "Subnet", &group.subnets, |xml, subnet| {
+        xml.text("SubnetIdentifier", &subnet.name);
+        xml.within("SubnetAvailabilityZone", |xml| xml.text("Name", &subnet.zone));
         xml.text("SubnetStatus", "Active");
     });
-    xml.texts("SupportedNetworkTypes", "member", ["IPV4"]);
+    xml.texts("SupportedNetworkTypes", "member", network_types);
+}
+
+/// The content of an `OptionGroup`.
+pub fn option_group(xml: &mut Xml, group: &OptionGroup, scope: &Scope) {
+    xml.text("OptionGroupName", &group.name);
+    xml.text("OptionGroupDescription", &group.description);
+    xml.text("EngineName", group.engine.name);
+    xml.text("MajorEngineVersion", &group.major);
+    xml.list("Options", "Option", &group.options, |xml, option| {
+        xml.text("OptionName", option);
+        let is_permanent = PERMANENT.contains(&option.as_str());
+        xml.text("Persistent", is_permanent);
+        xml.text("Permanent", is_permanent);
+    });
+    xml.text("AllowsVpcAndNonVpcInstanceMemberships", group.vpc.is_none());
+    xml.optional("VpcId", group.vpc.as_ref());
+    xml.text("OptionGroupArn", scope.arn("og", &group.name));
 }
 
 /// A `TagList`.

@@ -33,6 +33,11 @@ impl Scope {
         format!("{identifier}.{hash}.{}.rds.localhost", self.region)
     }
 
+    /// The ARN of a role of the account, by its name.
+    pub fn role(&self, name: &str) -> String {
+        format!("arn:{}:iam::{}:role/{name}", self.partition(), self.account)
+    }
+
     fn partition(&self) -> &'static str {
         match self.region.split('-').next() {
             Some("cn") => "aws-cn",

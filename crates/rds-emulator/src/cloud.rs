@@ -1,4 +1,4 @@
-//! The one question that this server asks the local cloud beside KMS: may this principal do this?
+//! What this server asks the local cloud beside KMS: may this principal do this, and what is there in its account?
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,11 @@ use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
+use crate::network::{self, Surroundings};
 use crate::query::Tags;
 use crate::refusal::Refusal;
 
@@ -93,10 +95,7 @@ impl Cloud {
     /// Verifies the signature of `request` and every one of `checks`, in order.
     pub async fn authorise(&self, request: &Received, checks: &[Check]) -> Result<Caller, Refusal> {
         let question = Question { request, service: "rds", checks };
-        let answer = self.ask(&question).await.map_err(|error| {
-            tracing::error!(error = %error, "cannot ask the local cloud for authorisation");
-            Refusal::internal()
-        })?;
+        let answer: Answer = self.ask("authorize", &question).await?;
         if let Some(Rejected { code, message }) = answer.error {
             return Err(Refusal::new(&code, 403, message));
         }
@@ -108,20 +107,36 @@ impl Cloud {
         Ok(Caller { account: answer.account, principal_arn: answer.principal_arn, region: answer.region })
     }
 
-    async fn ask(&self, question: &Question<'_>) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    /// What RDS finds in an account by its own rights.
+    pub async fn surroundings(&self, question: &network::Question<'_>) -> Result<Surroundings, Refusal> {
+        self.ask("surroundings", question).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, what: &str, question: &impl Serialize) -> Result<T, Refusal> {
+        self.post(what, serde_json::to_vec(question).unwrap_or_default()).await.map_err(|error| {
+            tracing::error!(error = %error, what, "the local cloud does not answer");
+            Refusal::internal()
+        })
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        question: Vec<u8>,
+    ) -> Result<T, Box<dyn std::error::Error + Send + Sync>> {
         let stream = TcpStream::connect(&self.authority).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
-        let request = Request::post("/_local-cloud/authorize")
+        let request = Request::post(format!("/_local-cloud/{what}"))
             .header("host", &self.authority)
             .header("content-type", "application/json")
-            .body(Full::new(Bytes::from(serde_json::to_vec(question)?)))?;
+            .body(Full::new(Bytes::from(question)))?;
         let response = sender.send_request(request).await?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();
         connection.abort();
         if !status.is_success() {
-            return Err(format!("authorisation answered {status}").into());
+            return Err(format!("it answered {status}").into());
         }
         Ok(serde_json::from_slice(&body)?)
     }

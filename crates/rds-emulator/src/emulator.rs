@@ -61,11 +61,22 @@ pub struct Quotas {
     pub instances: usize,
     /// Copies that run at the same time.
     pub copies: usize,
+    /// The storage of all instances, in GiB.
+    pub allocated_storage: u32,
+    pub parameter_groups: usize,
+    pub option_groups: usize,
 }
 
 impl Default for Quotas {
     fn default() -> Self {
-        Self { manual_snapshots: 100, instances: 40, copies: 20 }
+        Self {
+            manual_snapshots: 100,
+            instances: 40,
+            copies: 20,
+            allocated_storage: 100_000,
+            parameter_groups: 50,
+            option_groups: 20,
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use time::OffsetDateTime;
 
 use crate::archive::Archive;
 use crate::arn::{Arn, Scope};
+use crate::engines::Release;
+use crate::groups::{Applied, OptionGroup, ParameterGroup};
 use crate::postgres::Server;
 use crate::query::Tags;
 use crate::rules::{self, CopyHistory, CopyKind, IncrementalRule};
@@ -28,6 +30,8 @@ pub struct Region {
     pub instances: BTreeMap<String, Instance>,
     pub snapshots: BTreeMap<String, Snapshot>,
     pub subnet_groups: BTreeMap<String, SubnetGroup>,
+    pub parameter_groups: BTreeMap<String, ParameterGroup>,
+    pub option_groups: BTreeMap<String, OptionGroup>,
     /// The newest completed copy of each instance (by its resource ID) that was made into this Region.
     newest_copies: BTreeMap<String, NewestCopy>,
     /// The same for each way that copies of an instance come about: by the key of every snapshot on it.
@@ -67,7 +71,11 @@ pub struct Instance {
     pub is_settling: bool,
     /// Whether AWS Backup protects it too, which then keeps its automated backups.
     pub has_aws_backup: bool,
-    pub engine_version: String,
+    pub release: Release,
+    /// What its server has of its parameter group.
+    pub applied: Applied,
+    /// The VPC that it is in.
+    pub vpc: String,
     pub master_username: String,
     pub database_name: Option<String>,
     pub created: OffsetDateTime,
@@ -120,7 +128,9 @@ pub struct Origin {
     pub identifier: String,
     pub resource_id: String,
     pub created: OffsetDateTime,
-    pub engine_version: String,
+    pub release: Release,
+    pub applied: Applied,
+    pub vpc: String,
     pub master_username: String,
     pub database_name: Option<String>,
     pub port: u16,
@@ -149,8 +159,15 @@ struct NewestCopy {
 pub struct SubnetGroup {
     pub name: String,
     pub description: String,
-    pub subnets: Vec<String>,
+    pub vpc: String,
+    pub subnets: Vec<Subnet>,
     pub tags: Tags,
+}
+
+/// A subnet of such a group.
+pub struct Subnet {
+    pub name: String,
+    pub zone: String,
 }
 
 impl World {
@@ -198,13 +215,15 @@ impl World {
         match arn.kind.as_str() {
             "db" => self.instance(arn).map(|instance| &mut instance.tags),
             "snapshot" => self.snapshot(arn).map(|snapshot| &mut snapshot.tags),
-            "subgrp" => self
-                .regions
-                .get_mut(&arn.scope)?
-                .subnet_groups
-                .get_mut(&arn.name)
-                .map(|group| &mut group.tags),
-            _ => None,
+            kind => {
+                let region = self.regions.get_mut(&arn.scope)?;
+                match kind {
+                    "subgrp" => region.subnet_groups.get_mut(&arn.name).map(|group| &mut group.tags),
+                    "pg" => region.parameter_groups.get_mut(&arn.name).map(|group| &mut group.tags),
+                    "og" => region.option_groups.get_mut(&arn.name).map(|group| &mut group.tags),
+                    _ => None,
+                }
+            }
         }
     }
 
@@ -238,6 +257,12 @@ impl Region {
     /// The instance with this resource ID.
     pub fn by_resource_id(&self, resource_id: &str) -> Option<&Instance> {
         self.instances.values().find(|instance| instance.resource_id == resource_id)
+    }
+
+    /// How much storage the instances have, in GiB.
+    pub fn storage_gib(&self) -> u32 {
+        let size = |instance: &Instance| instance.settings.number("AllocatedStorage");
+        self.instances.values().filter_map(size).sum()
     }
 
     /// How many manual snapshots there are, finished or not.
@@ -317,13 +342,20 @@ impl Instance {
         Arn { scope: self.scope.clone(), kind: "db".to_owned(), name: self.identifier.clone() }
     }
 
+    /// What it ends in when its server does not start: RDS blames its parameters, if it has any of its own.
+    pub fn failure(&self) -> &'static str {
+        if self.applied.values.is_empty() { "failed" } else { "incompatible-parameters" }
+    }
+
     /// What a snapshot made now says about this instance.
     pub fn as_origin(&self, now: OffsetDateTime) -> Origin {
         Origin {
             identifier: self.identifier.clone(),
             resource_id: self.resource_id.clone(),
             created: self.created,
-            engine_version: self.engine_version.clone(),
+            release: self.release.clone(),
+            applied: self.applied.clone(),
+            vpc: self.vpc.clone(),
             master_username: self.master_username.clone(),
             database_name: self.database_name.clone(),
             port: self.port.unwrap_or_default(),
@@ -358,6 +390,7 @@ impl Snapshot {
             && self.status == other.status
             && self.tags == other.tags
             && self.shared_with == other.shared_with
+            && self.origin.release == other.origin.release
             && self.full_bytes == other.full_bytes
             && started(self) == started(other)
     }

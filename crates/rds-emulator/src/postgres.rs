@@ -14,9 +14,14 @@ use tokio_postgres::NoTls;
 
 use crate::archive::{Archive, Seal};
 use crate::clock;
+use crate::engines::{self, Release};
+use crate::groups::Values;
+use crate::parameters;
 
 /// The role by which the service itself reaches every server, as on RDS.
 const SERVICE_ROLE: &str = "rdsadmin";
+/// The file, in the directory of a server, with what its parameter group sets.
+const PARAMETERS_FILE: &str = "rds.conf";
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const START_ATTEMPTS: u32 = 5;
 
@@ -25,6 +30,8 @@ pub struct Postgres {
     binaries: PathBuf,
     /// Such as `15.8`.
     pub version: String,
+    /// What RDS calls it.
+    pub release: Release,
     /// The user under which servers run when this process is root, which PostgreSQL refuses to be.
     user: Option<User>,
     /// The password of the service role; snapshots carry it along, so there is one for all servers.
@@ -59,14 +66,13 @@ impl Postgres {
                 postgres.display()
             )));
         }
+        let postgres = engines::named("postgres").ok();
+        let release = postgres.and_then(|engine| engine.release(&version)).ok_or_else(|| {
+            io::Error::other(format!("PostgreSQL {version} is not in the table of engines"))
+        })?;
         let is_root = fs::metadata("/proc/self")?.uid() == 0;
         let user = if is_root { Some(unprivileged_user()?) } else { None };
-        Ok(Self { binaries: binaries.to_owned(), version, user, password: random_hex(16)? })
-    }
-
-    /// The part of the version that data directories depend on, such as `15`.
-    pub fn major_version(&self) -> &str {
-        self.version.split('.').next().unwrap_or(&self.version)
+        Ok(Self { binaries: binaries.to_owned(), version, release, user, password: random_hex(16)? })
     }
 
     /// Makes a new database cluster in `directory`.
@@ -94,7 +100,33 @@ impl Postgres {
         let access = format!(
             "host all all 127.0.0.1/32 scram-sha-256\nhost replication {SERVICE_ROLE} 127.0.0.1/32 scram-sha-256\n"
         );
-        fs::write(directory.join("pg_hba.conf"), access)
+        fs::write(directory.join("pg_hba.conf"), access)?;
+        let mut settings = fs::OpenOptions::new().append(true).open(directory.join("postgresql.conf"))?;
+        io::Write::write_all(&mut settings, format!("include_if_exists = '{PARAMETERS_FILE}'\n").as_bytes())
+    }
+
+    /// Gives a server that runs these values of its parameter group, as far as it takes them without a restart.
+    pub async fn change_parameters(&self, directory: &Path, values: &Values) -> io::Result<()> {
+        self.write_parameters(directory, values)?;
+        let mut command = self.command("pg_ctl");
+        command.args(["reload", "--pgdata"]).arg(directory);
+        finish(command).await
+    }
+
+    fn write_parameters(&self, directory: &Path, values: &Values) -> io::Result<()> {
+        let file = directory.join(PARAMETERS_FILE);
+        // One that is there already has come with the data.
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        self.write_for_server(&file, &parameters::configuration(values, |library| self.has_library(library)))
+    }
+
+    fn has_library(&self, library: &str) -> bool {
+        let installation = self.binaries.parent().unwrap_or(&self.binaries);
+        let places = ["lib", "lib/postgresql"].map(|place| installation.join(place));
+        places.iter().any(|place| place.join(format!("{library}.so")).exists())
     }
 
     /// Unpacks a base backup as a new database cluster in `directory`. Blocking.
@@ -103,8 +135,15 @@ impl Postgres {
         archive.unpack(seal, directory, self.user.as_ref().map(|user| (user.user_id, user.group_id)))
     }
 
-    /// Starts the server of `directory` on `wanted_port` when that is free, else on a free one.
-    pub async fn start(&self, directory: &Path, wanted_port: Option<u16>) -> io::Result<Server> {
+    /// Starts the server of `directory` with these values of its parameter group, on `wanted_port` when that is free, else
+    /// on a free one.
+    pub async fn start(
+        &self,
+        directory: &Path,
+        wanted_port: Option<u16>,
+        values: &Values,
+    ) -> io::Result<Server> {
+        self.write_parameters(directory, values)?;
         let mut wanted = wanted_port;
         let mut attempt = 1;
         loop {
@@ -134,7 +173,6 @@ impl Postgres {
             "unix_socket_directories=",
             "shared_buffers=16MB",
             "max_wal_senders=10",
-            "wal_level=replica",
             // A backup fetches the log of its own duration at its end; a busy server must not have recycled it.
             "wal_keep_size=128MB",
             "logging_collector=off",

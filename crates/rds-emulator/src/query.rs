@@ -101,6 +101,19 @@ impl Parameters {
         Ok(tags)
     }
 
+    /// Takes `name.element.1.Field`, `name.element.2.Field`, ... in order, each by its fields.
+    pub fn structures(&mut self, name: &str, element: &str) -> Vec<Self> {
+        self.0.remove(name);
+        let mut structures = Vec::new();
+        for member in self.members(name, element) {
+            let start = format!("{member}.");
+            let fields: Vec<String> = self.0.keys().filter(|key| key.starts_with(&start)).cloned().collect();
+            let take = |field: &String| Some((field[start.len()..].to_owned(), self.0.remove(field)?));
+            structures.push(Self(fields.iter().filter_map(take).collect()));
+        }
+        structures
+    }
+
     /// Takes `Filters.Filter.n.Name` and `.Values.Value.n`; a filter that is not `known` is refused.
     pub fn filters(&mut self, known: &[&str]) -> Result<Vec<Filter>, Refusal> {
         let mut filters = Vec::new();
@@ -178,6 +191,16 @@ mod tests {
         assert_eq!(tags, Tags::from([("a".into(), "1".into()), ("b".into(), String::new())]));
         parameters.finish("X").unwrap();
         assert!(Parameters::parse("", "Tags.Tag.1.Key=a&Tags.Tag.2.Key=a").tags().is_err());
+    }
+
+    #[test]
+    fn structures_are_taken_by_their_fields() {
+        let body = "P.Parameter.2.Name=b&P.Parameter.1.Name=a&P.Parameter.1.Value=1&P.Parameter.10.Name=c";
+        let mut parameters = Parameters::parse("", body);
+        let mut found = parameters.structures("P", "Parameter");
+        assert_eq!(found.iter_mut().map(|one| one.text("Name").unwrap()).collect::<String>(), "abc");
+        assert_eq!(found[0].text("Value").as_deref(), Some("1"));
+        parameters.finish("X").unwrap();
     }
 
     #[test]

@@ -58,8 +58,16 @@ impl Refusal {
         )
     }
 
-    pub fn unknown_log(log: &str) -> Self {
-        Self::invalid_combination(format!("You cannot use the log type {log} with engine postgres."))
+    pub fn storage_quota(limit: u32) -> Self {
+        Self::new(
+            "StorageQuotaExceeded",
+            400,
+            format!("Storage quota exceeded: {limit} GiB of storage are allowed."),
+        )
+    }
+
+    pub fn unknown_log(log: &str, engine: &str) -> Self {
+        Self::invalid_combination(format!("You cannot use the log type {log} with engine {engine}."))
     }
 
     pub fn snapshot_not_found(identifier: &str) -> Self {

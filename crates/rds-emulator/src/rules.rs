@@ -33,6 +33,11 @@ fn identifier(text: &str, longest: usize, parameter: &str) -> Result<String, Ref
     )))
 }
 
+/// The name of a parameter or option group in the form in which it is stored: as for snapshots (model).
+pub fn group_name(text: &str, parameter: &str) -> Result<String, Refusal> {
+    identifier(text, 255, parameter)
+}
+
 /// A subnet group's name in the form in which it is stored. Model, CreateDBSubnetGroup.
 pub fn subnet_group_name(text: &str) -> Result<String, Refusal> {
     let allowed = |character: char| character.is_ascii_alphanumeric() || " ._-".contains(character);

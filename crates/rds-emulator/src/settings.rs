@@ -2,18 +2,25 @@
 //! may hold, how it is called in an answer, and when a modification of it takes effect.
 
 mod classes;
+mod fitting;
+mod storage;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+use crate::engines::Release;
 use crate::query::Parameters;
 use crate::refusal::Refusal;
 use crate::windows;
 use crate::xml::Xml;
-pub use table::Taker;
-use table::{SETTINGS, Shown, is_log};
+pub use classes::all_classes;
+#[cfg(test)]
+pub use classes::is_class;
+pub use storage::wrong_size;
+use table::{EXTENDED_SUPPORT, SETTINGS, Shown};
+pub use table::{Taker, WITHOUT_EXTENDED_SUPPORT};
 
 /// What the client chose, by the name of the parameter of CreateDBInstance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,11 +33,6 @@ enum Value {
     Flag(bool),
     Names(Vec<String>),
 }
-
-/// From this size on gp3 storage lies on several volumes, and its performance can be chosen.
-const STRIPED_GIB: u32 = 400;
-/// The least storage with provisioned operations.
-const SMALLEST_PROVISIONED_GIB: u32 = 100;
 
 impl Settings {
     /// Takes the settings that `taker` knows out of a request.
@@ -52,7 +54,7 @@ impl Settings {
     }
 
     /// What an instance has when nothing was chosen. Model, CreateDBInstance and RestoreDBInstanceFromDBSnapshot.
-    pub fn defaults(major_version: &str, region: &str) -> Self {
+    pub fn defaults(release: &Release, region: &str) -> Self {
         let text = |value: &str| Value::Text(value.to_owned());
         Self(BTreeMap::from([
             ("StorageType", text("gp3")),
@@ -60,17 +62,32 @@ impl Settings {
             ("AvailabilityZone", Value::Text(format!("{region}a"))),
             ("PubliclyAccessible", Value::Flag(false)),
             ("DBSubnetGroupName", text("default")),
-            ("VpcSecurityGroupIds", Value::Names(vec!["sg-default".to_owned()])),
-            ("DBParameterGroupName", Value::Text(format!("default.postgres{major_version}"))),
-            ("OptionGroupName", Value::Text(format!("default:postgres-{major_version}"))),
             ("BackupRetentionPeriod", Value::Number(1)),
             ("AutoMinorVersionUpgrade", Value::Flag(true)),
             ("CopyTagsToSnapshot", Value::Flag(false)),
             ("DeletionProtection", Value::Flag(false)),
             ("EnableIAMDatabaseAuthentication", Value::Flag(false)),
             ("CACertificateIdentifier", text("rds-ca-rsa2048-g1")),
-            ("LicenseModel", text("postgresql-license")),
+            ("NetworkType", text("IPV4")),
+            ("DedicatedLogVolume", Value::Flag(false)),
+            ("EnablePerformanceInsights", Value::Flag(false)),
+            ("MonitoringInterval", Value::Number(0)),
         ]))
+        .overlaid(&Self::of_release(release))
+    }
+
+    /// What goes with the engine and its version where nothing is chosen.
+    pub fn of_release(release: &Release) -> Self {
+        let license = release.engine.licenses.first().copied().unwrap_or_default();
+        let mut settings = Self(BTreeMap::from([
+            ("DBParameterGroupName", Value::Text(release.default_parameters())),
+            ("OptionGroupName", Value::Text(release.default_options())),
+            ("LicenseModel", Value::Text(license.to_owned())),
+        ]));
+        if release.engine.has_extended_support() {
+            settings.0.insert("EngineLifecycleSupport", Value::Text(EXTENDED_SUPPORT.to_owned()));
+        }
+        settings
     }
 
     /// What a restore takes from the instance of which the snapshot was made (model, RestoreDBInstanceFromDBSnapshot);
@@ -103,6 +120,14 @@ impl Settings {
         all
     }
 
+    /// The same for a modification of storage: another type begins with its own performance.
+    pub fn changed_by(&self, newer: &Self) -> Self {
+        let is_other = newer.text("StorageType").is_some_and(|kind| Some(kind) != self.text("StorageType"));
+        let mut kept = self.clone();
+        kept.0.retain(|name, _| !is_other || !["Iops", "StorageThroughput"].contains(name));
+        kept.overlaid(newer)
+    }
+
     /// Parts a modification into what always takes effect at once, and what waits for the maintenance window unless
     /// the client asks for it now.
     pub fn parted(self) -> (Self, Self) {
@@ -126,6 +151,39 @@ impl Settings {
     /// Whether the two windows leave each other alone.
     pub fn check_windows(&self) -> Result<(), Refusal> {
         windows::check(self.text("PreferredBackupWindow"), self.text("PreferredMaintenanceWindow"))
+    }
+
+    /// These settings without what another engine may not have.
+    pub fn without_release(&self) -> Self {
+        let mut settings = self.clone();
+        for name in ["EngineLifecycleSupport", "EnableCloudwatchLogsExports"] {
+            settings.0.remove(name);
+        }
+        settings
+    }
+
+    /// These settings with another text for one of them.
+    pub fn with_text(mut self, parameter: &'static str, text: String) -> Self {
+        self.0.insert(parameter, Value::Text(text));
+        self
+    }
+
+    /// These settings with the time for which Performance Insights keeps its data.
+    pub fn with_insights_retention(mut self) -> Self {
+        self.0.entry("PerformanceInsightsRetentionPeriod").or_insert(Value::Number(7));
+        self
+    }
+
+    /// These settings with the security groups of an instance for which none was chosen.
+    pub fn with_security_group(mut self, group: &str) -> Self {
+        let names = || Value::Names(vec![group.to_owned()]);
+        self.0.entry("VpcSecurityGroupIds").or_insert_with(names);
+        self
+    }
+
+    /// Whether one of these parameters is among the settings.
+    pub fn has(&self, parameters: &[&str]) -> bool {
+        parameters.iter().any(|name| self.0.contains_key(name))
     }
 
     /// Whether a setting of `other` is among these.
@@ -170,16 +228,18 @@ impl Settings {
         }
     }
 
-    /// The logs that are exported, after some were turned on and others off.
-    pub fn change_logs(&self, on: &[String], off: &[String]) -> Result<Self, Refusal> {
-        const NAME: &str = "EnableCloudwatchLogsExports";
-        if let Some(unknown) = on.iter().chain(off).find(|log| !is_log(log)) {
-            return Err(Refusal::unknown_log(unknown));
+    pub fn names(&self, parameter: &str) -> &[String] {
+        match self.0.get(parameter) {
+            Some(Value::Names(names)) => names,
+            _ => &[],
         }
-        let mut logs = match self.0.get(NAME) {
-            Some(Value::Names(logs)) => logs.clone(),
-            _ => Vec::new(),
-        };
+    }
+
+    /// The logs that are exported, after some were turned on and others off.
+    pub fn change_logs(&self, release: &Release, on: &[String], off: &[String]) -> Result<Self, Refusal> {
+        const NAME: &str = "EnableCloudwatchLogsExports";
+        fitting::check_logs(release, on.iter().chain(off))?;
+        let mut logs = self.names(NAME).to_vec();
         logs.retain(|log| !off.contains(log));
         logs.extend(on.iter().filter(|log| !off.contains(log)).cloned());
         logs.sort();
@@ -188,73 +248,6 @@ impl Settings {
             return Ok(Self::default());
         }
         Ok(Self(BTreeMap::from([(NAME, Value::Names(logs))])))
-    }
-
-    /// Whether the storage settings fit together. Guide, storage types, for PostgreSQL.
-    pub fn check_storage(&self) -> Result<(), Refusal> {
-        let kind = self.text("StorageType").unwrap_or("gp3");
-        let size = self.number("AllocatedStorage").unwrap_or_default();
-        let iops = self.number("Iops").filter(|iops| *iops > 0);
-        let throughput = self.number("StorageThroughput").filter(|throughput| *throughput > 0);
-        let problem = match kind {
-            "io1" | "io2" if iops.is_none() => {
-                format!("The storage type {kind} requires iops to be specified.")
-            }
-            "io1" | "io2" if size < SMALLEST_PROVISIONED_GIB => {
-                format!("Invalid storage size for engine name postgres and storage type {kind}: {size}")
-            }
-            "gp2" | "standard" if iops.is_some() => {
-                format!("You can't specify Iops with the storage type {kind}.")
-            }
-            "gp3" if size < STRIPED_GIB && (iops.is_some() || throughput.is_some()) => format!(
-                "You can't specify IOPS or storage throughput for engine postgres and a storage size less than \
-                 {STRIPED_GIB}."
-            ),
-            "gp2" | "standard" | "io1" | "io2" if throughput.is_some() => {
-                format!("You can't specify StorageThroughput with the storage type {kind}.")
-            }
-            _ => return Ok(()),
-        };
-        Err(Refusal::invalid_combination(problem))
-    }
-
-    /// Whether the storage has room to grow by itself, if it is to.
-    pub fn check_growth(&self) -> Result<(), Refusal> {
-        let size = self.number("AllocatedStorage").unwrap_or_default();
-        match self.number("MaxAllocatedStorage") {
-            Some(most) if most <= size => {
-                Err(Refusal::invalid_combination("Max storage size must be greater than storage size"))
-            }
-            Some(most) if most * 10 < size * 11 => Err(Refusal::invalid_combination(
-                "The maximum allocated storage must be increased by at least 10 percent.",
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// These settings with those of a modification that takes effect at once. A limit of growth that is the present size
-    /// ends the growth (guide, storage autoscaling).
-    pub fn grown(&self, newer: &Self) -> Result<Self, Refusal> {
-        let mut all = self.overlaid(newer);
-        let limit = newer.number("MaxAllocatedStorage");
-        if limit.is_some() && limit == all.number("AllocatedStorage") {
-            all.0.remove("MaxAllocatedStorage");
-        } else if limit.is_some() {
-            all.check_growth()?;
-        }
-        Ok(all)
-    }
-
-    /// The operations and megabytes a second of gp3 storage for which nothing else was chosen. Guide, storage types.
-    pub fn baseline(&self) -> Option<(u32, u32)> {
-        let chosen =
-            self.number("Iops").or(self.number("StorageThroughput")).is_some_and(|number| number > 0);
-        let size = self.number("AllocatedStorage").unwrap_or_default();
-        (self.text("StorageType") == Some("gp3") && !chosen).then_some(if size < STRIPED_GIB {
-            (3_000, 125)
-        } else {
-            (12_000, 500)
-        })
     }
 
     /// Writes every setting under the name that answers use.

@@ -23,6 +23,16 @@ pub struct Switches {
     pub incremental_rule: IncrementalRule,
     /// Whether RDS makes a snapshot by itself of every new instance that has automated backups.
     pub automated_snapshots: bool,
+    /// Whether accounts have a default VPC, which instances are put in for which no group of subnets is chosen. Without one
+    /// of EC2 there is none either way.
+    pub default_vpc: bool,
+    /// Whether subnets have IPv6 addresses, so that instances can be of the network type DUAL.
+    pub dual_stack: bool,
+    /// Whether subnets and security groups that EC2 does not know are refused, as they are by RDS.
+    pub unknown_network_refused: bool,
+    /// Whether a restored instance says by its status too that its storage is filled, and not only by
+    /// StorageOperationStatus.
+    pub storage_status: bool,
 }
 
 impl Switches {
@@ -42,6 +52,10 @@ impl Default for Switches {
             same_values_refused: true,
             incremental_rule: IncrementalRule::Newer,
             automated_snapshots: true,
+            default_vpc: true,
+            dual_stack: false,
+            unknown_network_refused: false,
+            storage_status: false,
         }
     }
 }

@@ -12,6 +12,7 @@ VERSION = "1.5.33"
 
 MODULES = (
     "authorize",
+    "surroundings",
     "iam",
     "kms",
     "secretsmanager",

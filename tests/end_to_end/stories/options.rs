@@ -43,11 +43,7 @@ const OPTIONS: &[(&str, &str)] = &[
 /// > A copy with deletion protection stays when it is due, is reported, and does not keep others from going.
 pub fn a_copy_has_every_option_before_the_secret_names_it(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
-    let subnets = ["--subnet-ids", "subnet-0a", "subnet-0b", "--db-subnet-group-description", "two zones"];
-    b.aws(
-        &[&["rds", "create-db-subnet-group", "--db-subnet-group-name", "options-subnets"], &subnets[..]]
-            .concat(),
-    );
+    make_groups(cloud);
     let pair = Pair::deploy(cloud, "options", &[("CarrySourceTags", "true")], OPTIONS);
     let password = password();
     let source = a.create_database(
@@ -150,6 +146,26 @@ pub fn what_would_be_refused_later_is_refused_before_the_copy(cloud: &Cloud) {
     pair.put_secret(&large);
     refused("SecretInvalid", &[&format!("{} bytes", large.len()), "65536"]);
     assert_eq!(pair.secret(), large);
+}
+
+/// Makes the groups that the options name, and that of the source.
+fn make_groups(cloud: &Cloud) {
+    let (a, b) = (&cloud.source, &cloud.destination);
+    let version = cloud.postgres_major_version();
+    let subnets = ["--subnet-ids", "subnet-0a", "subnet-0b", "--db-subnet-group-description", "two zones"];
+    b.aws(
+        &[&["rds", "create-db-subnet-group", "--db-subnet-group-name", "options-subnets"], &subnets[..]]
+            .concat(),
+    );
+    let family = format!("postgres{version}");
+    let parameters = ["--db-parameter-group-name", "options-parameters", "--description", "a group"];
+    let create = ["rds", "create-db-parameter-group", "--db-parameter-group-family", &family];
+    b.aws(&[&create[..], &parameters].concat());
+    for (account, name) in [(a, "source-options"), (b, "options-group")] {
+        let create = ["rds", "create-option-group", "--engine-name", "postgres", "--option-group-name", name];
+        let of = ["--major-engine-version", &version, "--option-group-description", "a group"];
+        account.aws(&[&create[..], &of].concat());
+    }
 }
 
 /// What `describe-db-instances` shows of the options.

@@ -11,9 +11,7 @@ const OTHERS: &[(&str, usize)] = &[
     ("ReservedDBInstances", 40),
     ("DBSecurityGroups", 25),
     ("AuthorizationsPerDBSecurityGroup", 20),
-    ("DBParameterGroups", 50),
     ("EventSubscriptions", 20),
-    ("OptionGroups", 20),
     ("SubnetsPerDBSubnetGroup", 20),
     ("ReadReplicasPerMaster", 15),
     ("DBClusters", 40),
@@ -23,7 +21,6 @@ const OTHERS: &[(&str, usize)] = &[
     ("ManualClusterSnapshots", 100),
     ("CustomEndpointsPerDBCluster", 5),
 ];
-const MOST_STORAGE_GIB: usize = 100_000;
 const MOST_SUBNET_GROUPS: usize = 50;
 
 pub async fn describe(call: &Call, parameters: Parameters) -> Result<Xml, Refusal> {
@@ -33,11 +30,12 @@ pub async fn describe(call: &Call, parameters: Parameters) -> Result<Xml, Refusa
     let quotas = call.emulator.quotas();
     let mut world = locked(&call.emulator.world);
     let region = world.region(&call.scope);
-    let storage = |instance: &crate::model::Instance| instance.settings.number("AllocatedStorage");
-    let gibibytes: u32 = region.instances.values().filter_map(storage).sum();
+    let gibibytes = |number: u32| usize::try_from(number).unwrap_or_default();
     let counted = [
         ("DBInstances", region.instances.len(), quotas.instances),
-        ("AllocatedStorage", usize::try_from(gibibytes).unwrap_or_default(), MOST_STORAGE_GIB),
+        ("AllocatedStorage", gibibytes(region.storage_gib()), gibibytes(quotas.allocated_storage)),
+        ("DBParameterGroups", region.parameter_groups.len(), quotas.parameter_groups),
+        ("OptionGroups", region.option_groups.len(), quotas.option_groups),
         ("ManualSnapshots", region.manual_snapshots(), quotas.manual_snapshots),
         ("DBSubnetGroups", region.subnet_groups.len(), MOST_SUBNET_GROUPS),
     ];

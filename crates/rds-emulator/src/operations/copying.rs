@@ -10,6 +10,7 @@ use crate::archive::{Archive, Seal};
 use crate::arn::Arn;
 use crate::clock;
 use crate::emulator::{Emulator, locked};
+use crate::groups::OptionGroup;
 use crate::model::{Copied, Job, Snapshot, StorageKey};
 use crate::query::{Parameters, Tags};
 use crate::refusal::Refusal;
@@ -57,13 +58,8 @@ pub async fn copy(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusa
             "CopyOptionGroup can be used only in copies across accounts, and not with OptionGroupName.",
         ));
     }
+    let option_group = target_options(call, &source, option_group, copy_option_group)?;
     let key = target_key(call, &source, key_name.as_deref()).await?;
-
-    let option_group = match option_group {
-        Some(given) => given,
-        None if copy_option_group || !crosses_accounts => source.option_group.clone(),
-        None => format!("default:postgres-{}", call.emulator.postgres.major_version()),
-    };
     let (arn, job) = begin(call, begun(call, &source, identifier, key, all_tags, option_group))?;
     let (emulator, end_status, target) = (Arc::clone(&call.emulator), call.end_status(), arn.clone());
     tokio::spawn(async move {
@@ -74,6 +70,45 @@ pub async fn copy(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusa
         finish(&emulator, &target, job, made, &end_status);
     });
     Ok(call.snapshot_answer(&arn))
+}
+
+/// The option group of the copy, which must have those options that cannot be taken away.
+fn target_options(
+    call: &Call,
+    source: &Snapshot,
+    chosen: Option<String>,
+    copies: bool,
+) -> Result<String, Refusal> {
+    let mut world = locked(&call.emulator.world);
+    let origin = world.region(&source.scope);
+    let (own, permanent) = (
+        origin.option_groups.get(&source.option_group).cloned(),
+        origin.permanent_options(&source.option_group),
+    );
+    let region = world.region(&call.scope);
+    let group = match chosen {
+        Some(given) => given.to_ascii_lowercase(),
+        None if source.scope == call.scope => return Ok(source.option_group.clone()),
+        None if copies => {
+            // It comes along, bound to no VPC of this account yet.
+            if let Some(own) = own {
+                let copied = OptionGroup { vpc: None, tags: Tags::new(), ..own };
+                region.option_groups.entry(copied.name.clone()).or_insert(copied);
+            }
+            return Ok(source.option_group.clone());
+        }
+        None => source.origin.release.default_options(),
+    };
+    region.check_option_group(&group, &source.origin.release, None)?;
+    let has = region.permanent_options(&group);
+    if !permanent.iter().all(|option| has.contains(option)) {
+        // Recorded.
+        return Err(Refusal::invalid_value(format!(
+            "The snapshot requires a target option group with the following options: [{}]",
+            permanent.join(", ")
+        )));
+    }
+    Ok(group)
 }
 
 /// A copy at the moment at which it is asked for.

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::placing::{self, Placed};
 use super::{Call, ENCRYPT, Operation, add_instance, automated, new_resource_id};
 use crate::archive::Archive;
 use crate::arn::Arn;
@@ -36,7 +37,8 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
 
     let arn = call.scope.resolve("db", &identifier);
     let mut checks = call.creation_checks(operation, &arn, &tags);
-    let settings = call.with_windows(call.default_settings().overlaid(&chosen));
+    let release = call.emulator.postgres.release.clone();
+    let settings = call.with_windows(call.default_settings(&release).overlaid(&chosen));
     checks.extend(call.group_checks(operation, &settings, &tags));
     call.allow(&checks).await?;
 
@@ -50,19 +52,18 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
             return Err(Refusal::missing(required));
         }
     }
-    let engine_version = known_engine(&call.emulator, &engine, engine_version.as_deref())?;
-    settings.check_storage()?;
-    settings.check_growth()?;
-    settings.check_windows()?;
+    known_engine(&call.emulator, &engine, engine_version.as_deref())?;
+    settings.check_growth(release.engine)?;
+    let key = new_key(call, encrypted, key_name).await?;
+    let placed = placing::place(call, release, settings, &chosen, key.is_some()).await?;
     let instance = Instance {
-        key: new_key(call, encrypted, key_name).await?,
+        key,
         // Recorded answers: it waits to be set.
         pending_password: Some(password.clone()),
-        engine_version,
         master_username,
         database_name,
         tags,
-        ..unborn(call, identifier, settings)?
+        ..unborn(call, identifier, placed)?
     };
     add_instance(call, instance.clone())?;
 
@@ -79,7 +80,8 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
 }
 
 /// An instance that is about to be made, and is nothing yet but its name and settings.
-pub fn unborn(call: &Call, identifier: String, settings: Settings) -> Result<Instance, Refusal> {
+pub fn unborn(call: &Call, identifier: String, placed: Placed) -> Result<Instance, Refusal> {
+    let Placed { release, settings, vpc, applied } = placed;
     Ok(Instance {
         scope: call.scope.clone(),
         identifier,
@@ -96,7 +98,9 @@ pub fn unborn(call: &Call, identifier: String, settings: Settings) -> Result<Ins
         initialising: None,
         is_settling: false,
         has_aws_backup: false,
-        engine_version: call.emulator.postgres.version.clone(),
+        release,
+        applied,
+        vpc,
         master_username: String::new(),
         database_name: None,
         created: clock::now(),
@@ -128,14 +132,14 @@ async fn initialise(emulator: &Emulator, instance: &Instance, password: &str) ->
     let port = instance.settings.number("Port").and_then(|port| u16::try_from(port).ok());
     fs::create_dir_all(&directory)?;
     emulator.postgres.initialise(&directory.join("data")).await?;
-    let server = emulator.postgres.start(&directory.join("data"), port).await?;
+    let server = emulator.postgres.start(&directory.join("data"), port, &instance.applied.values).await?;
     let (user, database) = (&instance.master_username, instance.database_name.as_deref());
     emulator.postgres.prepare(server.port, user, password, database).await?;
     Ok(server)
 }
 
-/// The version of the engine that is wanted, which must be the one that is installed.
-pub fn known_engine(emulator: &Emulator, engine: &str, version: Option<&str>) -> Result<String, Refusal> {
+/// Refuses an engine or a version that is not the one that is installed.
+fn known_engine(emulator: &Emulator, engine: &str, version: Option<&str>) -> Result<(), Refusal> {
     let installed = &emulator.postgres.version;
     if engine != "postgres" {
         let message =
@@ -143,12 +147,12 @@ pub fn known_engine(emulator: &Emulator, engine: &str, version: Option<&str>) ->
         return Err(Refusal::invalid_value(message));
     }
     match version {
-        Some(other) if other != installed && other != emulator.postgres.major_version() => {
+        Some(other) if other != installed && other != emulator.postgres.release.line.major => {
             Err(Refusal::invalid_combination(format!(
                 "Cannot find version {other} for postgres; installed is {installed}."
             )))
         }
-        _ => Ok(installed.clone()),
+        _ => Ok(()),
     }
 }
 
@@ -192,7 +196,7 @@ pub async fn hand_over(emulator: &Arc<Emulator>, born: Born, started: io::Result
                 tracing::error!(arn = %born.arn, %error, "an instance has failed");
                 // An administrator may have given it another status meanwhile, which it keeps.
                 if instance.job == born.job {
-                    instance.status = "failed".to_owned();
+                    instance.status = instance.failure().to_owned();
                     instance.job = None;
                 }
                 None
@@ -225,6 +229,7 @@ async fn settle(emulator: &Arc<Emulator>, born: &Born, end_status: &str) {
         if once_more(emulator, born, &switches.flap_status, flap).await && backs_up && !backing_up.is_zero() {
             once_more(emulator, born, "backing-up", backing_up).await;
         }
+        fill(emulator, born, switches.storage_status).await;
         if let Some(instance) = locked(&emulator.world).instance_in(&born.arn, None) {
             instance.is_settling = false;
         }
@@ -237,6 +242,21 @@ async fn settle(emulator: &Arc<Emulator>, born: &Born, end_status: &str) {
         clock::sleep(backing_up).await;
     }
     rest(emulator, &born.arn, born.job, end_status);
+    if is_usual {
+        fill(emulator, born, switches.storage_status).await;
+    }
+}
+
+/// Lets an instance whose storage is still filled say so by its status, if it is to.
+async fn fill(emulator: &Arc<Emulator>, born: &Born, by_status: bool) {
+    let filled = locked(&emulator.world)
+        .instance_in(&born.arn, None)
+        .and_then(|instance| instance.initialising)
+        .map(|progress| progress.end() - clock::now());
+    if let (true, Some(left)) = (by_status, filled) {
+        let pause = Duration::try_from(left).unwrap_or_default();
+        once_more(emulator, born, "storage-initialization", pause).await;
+    }
 }
 
 /// Ends a job of an instance.

@@ -5,6 +5,7 @@ use crate::answers;
 use crate::arn::Arn;
 use crate::emulator::locked;
 use crate::model::{Instance, Snapshot};
+use crate::network::{network_types, subnet_group_not_found};
 use crate::query::{Filter, Parameters, Tags};
 use crate::refusal::Refusal;
 use crate::xml::Xml;
@@ -32,8 +33,9 @@ pub async fn instances(call: &Call, mut parameters: Parameters) -> Result<Xml, R
         passes(&filters, |filter| match filter {
             "db-instance-id" => vec![&instance.identifier, arn],
             "dbi-resource-id" => vec![&instance.resource_id],
-            "engine" => vec!["postgres"],
-            // It is in no cluster and in no domain.
+            "engine" => vec![instance.release.engine.name],
+            "domain" => instance.settings.text("Domain").into_iter().collect(),
+            // It is in no cluster.
             _ => vec![],
         })
     });
@@ -125,7 +127,7 @@ pub async fn snapshots(call: &Call, mut parameters: Parameters) -> Result<Xml, R
             "db-snapshot-id" => vec![&snapshot.identifier, arn],
             "dbi-resource-id" => vec![&snapshot.origin.resource_id],
             "snapshot-type" => vec![answers::kind(snapshot, account)],
-            _ => vec!["postgres"],
+            _ => vec![snapshot.origin.release.engine.name],
         })
     });
     let view = call.view(true);
@@ -150,22 +152,23 @@ pub async fn subnet_groups(call: &Call, mut parameters: Parameters) -> Result<Xm
     if let Some(name) = &name {
         found.retain(|(_, group)| group.name.eq_ignore_ascii_case(name));
         if found.is_empty() {
-            return Err(super::subnet_groups::not_found(name));
+            return Err(subnet_group_not_found(name));
         }
     }
-    let write = |xml: &mut Xml, group: &_| answers::subnet_group(xml, group, &call.scope);
+    let types = network_types(&call.emulator.switches());
+    let write = |xml: &mut Xml, group: &_| answers::subnet_group(xml, group, &call.scope, types);
     Ok(page.write("DBSubnetGroups", "DBSubnetGroup", found, write))
 }
 
 /// Whether something has, for every filter, one of its values. `values_of` tells what it has under the filter's name.
-fn passes<'a>(filters: &[Filter], values_of: impl Fn(&str) -> Vec<&'a str>) -> bool {
+pub fn passes<'a>(filters: &[Filter], values_of: impl Fn(&str) -> Vec<&'a str>) -> bool {
     filters.iter().all(|filter| {
         values_of(&filter.name).iter().any(|value| filter.values.iter().any(|one| one == value))
     })
 }
 
 /// Which part of a list the client wants.
-struct Page {
+pub struct Page {
     most: usize,
     /// Where the page before ended.
     after: Option<String>,
@@ -173,8 +176,13 @@ struct Page {
 
 impl Page {
     /// Model: MaxRecords from 20 to 100, by default 100; Marker as a page before has given it.
-    fn take(parameters: &mut Parameters) -> Result<Self, Refusal> {
-        let most = parameters.integer("MaxRecords", 20..=100)?.unwrap_or(100);
+    pub fn take(parameters: &mut Parameters) -> Result<Self, Refusal> {
+        Self::take_up_to(parameters, 100)
+    }
+
+    /// The same for what may fill longer pages.
+    pub fn take_up_to(parameters: &mut Parameters, longest: u32) -> Result<Self, Refusal> {
+        let most = parameters.integer("MaxRecords", 20..=longest)?.unwrap_or(100);
         let after = match parameters.text("Marker") {
             Some(marker) => {
                 Some(from_marker(&marker).ok_or_else(|| Refusal::invalid_value("Unrecognized marker."))?)
@@ -185,7 +193,7 @@ impl Page {
     }
 
     /// Writes this page of `items`, which come with their ARNs, and the marker of the next.
-    fn write<T>(
+    pub fn write<T>(
         &self,
         list: &str,
         member: &str,

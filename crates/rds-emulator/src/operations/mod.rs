@@ -3,11 +3,16 @@
 
 mod account;
 mod automated;
+mod catalog;
 mod copying;
 mod creating;
 mod deleting;
 mod describing;
 mod modifying;
+mod operation;
+mod option_groups;
+mod parameter_groups;
+mod placing;
 mod replicas;
 mod restoring;
 mod running;
@@ -27,122 +32,17 @@ use crate::arn::{Arn, Scope};
 use crate::clock;
 use crate::cloud::{Check, Received};
 use crate::emulator::{Emulator, locked};
+use crate::engines::Release;
 use crate::faults::Veil;
 use crate::kms::{Key, Unusable};
 use crate::model::{Instance, Snapshot, StorageKey};
-use crate::query::{Parameters, Tags};
+use crate::network::network_types;
+use crate::query::Tags;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::xml::Xml;
-
-/// What this server can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    AddTagsToResource,
-    CopyDBSnapshot,
-    CreateDBInstance,
-    CreateDBInstanceReadReplica,
-    CreateDBSnapshot,
-    CreateDBSubnetGroup,
-    DeleteDBInstance,
-    DeleteDBSnapshot,
-    DescribeAccountAttributes,
-    DescribeDBInstances,
-    DescribeDBSnapshotAttributes,
-    DescribeDBSnapshots,
-    DescribeDBSubnetGroups,
-    ListTagsForResource,
-    ModifyDBInstance,
-    ModifyDBSnapshotAttribute,
-    RebootDBInstance,
-    RemoveTagsFromResource,
-    RestoreDBInstanceFromDBSnapshot,
-    StartDBInstance,
-    StopDBInstance,
-}
-
-use Operation::{
-    AddTagsToResource, CopyDBSnapshot, CreateDBInstance, CreateDBInstanceReadReplica, CreateDBSnapshot,
-    CreateDBSubnetGroup, DeleteDBInstance, DeleteDBSnapshot, DescribeAccountAttributes, DescribeDBInstances,
-    DescribeDBSnapshotAttributes, DescribeDBSnapshots, DescribeDBSubnetGroups, ListTagsForResource,
-    ModifyDBInstance, ModifyDBSnapshotAttribute, RebootDBInstance, RemoveTagsFromResource,
-    RestoreDBInstanceFromDBSnapshot, StartDBInstance, StopDBInstance,
-};
-
-/// Each operation with the kind of its main resource and the parameter that names it.
-const OPERATIONS: &[(Operation, &str, &str)] = &[
-    (AddTagsToResource, "", "ResourceName"),
-    (CopyDBSnapshot, "snapshot", "TargetDBSnapshotIdentifier"),
-    (CreateDBInstance, "db", "DBInstanceIdentifier"),
-    (CreateDBInstanceReadReplica, "db", "DBInstanceIdentifier"),
-    (CreateDBSnapshot, "snapshot", "DBSnapshotIdentifier"),
-    (CreateDBSubnetGroup, "subgrp", "DBSubnetGroupName"),
-    (DeleteDBInstance, "db", "DBInstanceIdentifier"),
-    (DeleteDBSnapshot, "snapshot", "DBSnapshotIdentifier"),
-    (DescribeAccountAttributes, "", ""),
-    (DescribeDBInstances, "db", "DBInstanceIdentifier"),
-    (DescribeDBSnapshotAttributes, "snapshot", "DBSnapshotIdentifier"),
-    (DescribeDBSnapshots, "snapshot", "DBSnapshotIdentifier"),
-    (DescribeDBSubnetGroups, "subgrp", "DBSubnetGroupName"),
-    (ListTagsForResource, "", "ResourceName"),
-    (ModifyDBInstance, "db", "DBInstanceIdentifier"),
-    (ModifyDBSnapshotAttribute, "snapshot", "DBSnapshotIdentifier"),
-    (RebootDBInstance, "db", "DBInstanceIdentifier"),
-    (RemoveTagsFromResource, "", "ResourceName"),
-    (RestoreDBInstanceFromDBSnapshot, "db", "DBInstanceIdentifier"),
-    (StartDBInstance, "db", "DBInstanceIdentifier"),
-    (StopDBInstance, "db", "DBInstanceIdentifier"),
-];
-
-impl Operation {
-    /// The operation that a request's `Action` names.
-    pub fn named(action: &str) -> Option<Self> {
-        OPERATIONS.iter().map(|(operation, ..)| *operation).find(|operation| operation.name() == action)
-    }
-
-    /// Its name in requests and policies.
-    pub fn name(self) -> String {
-        format!("{self:?}")
-    }
-
-    /// The ARN of what a request is about; all of a kind (`db:*`) when it names none.
-    pub fn main_resource(self, scope: &Scope, parameters: &Parameters) -> String {
-        let row = OPERATIONS.iter().find(|(operation, ..)| *operation == self);
-        let (kind, parameter) = row.map_or(("", ""), |(_, kind, parameter)| (*kind, *parameter));
-        let name = parameters.peek(parameter).filter(|name| !name.is_empty());
-        if (kind, name) == ("", None) {
-            return "*".to_owned();
-        }
-        scope.resolve(kind, name.unwrap_or("*"))
-    }
-
-    /// Carries out a request.
-    pub async fn carry_out(self, call: &Call, parameters: Parameters) -> Result<Xml, Refusal> {
-        match self {
-            AddTagsToResource => tagging::add(call, parameters).await,
-            CopyDBSnapshot => copying::copy(call, parameters).await,
-            CreateDBInstance => creating::create(call, parameters).await,
-            CreateDBInstanceReadReplica => replicas::create(call, parameters).await,
-            CreateDBSnapshot => snapshotting::create(call, parameters).await,
-            CreateDBSubnetGroup => subnet_groups::create(call, parameters).await,
-            DeleteDBInstance => deleting::delete_instance(call, parameters).await,
-            DeleteDBSnapshot => deleting::delete_snapshot(call, parameters).await,
-            DescribeAccountAttributes => account::describe(call, parameters).await,
-            DescribeDBInstances => describing::instances(call, parameters).await,
-            DescribeDBSnapshotAttributes => sharing::describe(call, parameters).await,
-            DescribeDBSnapshots => describing::snapshots(call, parameters).await,
-            DescribeDBSubnetGroups => describing::subnet_groups(call, parameters).await,
-            ListTagsForResource => tagging::list(call, parameters).await,
-            ModifyDBInstance => modifying::modify(call, parameters).await,
-            ModifyDBSnapshotAttribute => sharing::modify(call, parameters).await,
-            RebootDBInstance => running::reboot(call, parameters).await,
-            RemoveTagsFromResource => tagging::remove(call, parameters).await,
-            RestoreDBInstanceFromDBSnapshot => restoring::restore(call, parameters).await,
-            StartDBInstance => running::start(call, parameters).await,
-            StopDBInstance => running::stop(call, parameters).await,
-        }
-    }
-}
+pub use operation::Operation;
+use operation::Operation::{AddTagsToResource, CreateDBSnapshot};
 
 /// A request of a known caller.
 pub struct Call {
@@ -163,6 +63,8 @@ const COPY_FROM: &[&str] = &["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt"
 /// What a caller needs on the key of a copy.
 const COPY_TO: &[&str] =
     &["kms:DescribeKey", "kms:CreateGrant", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptTo"];
+/// The service that sends what enhanced monitoring measures.
+const MONITORING: &str = "monitoring.rds.amazonaws.com";
 /// What a caller needs on the key of a snapshot to have an instance made of it.
 const RESTORE: &[&str] = &["kms:DescribeKey", "kms:CreateGrant"];
 
@@ -219,13 +121,24 @@ impl Call {
         checks
     }
 
-    /// The questions about the groups that an instance is to be in.
+    /// The questions about the groups that an instance is to be in, and about the roles that it is given: those are passed
+    /// to the service (service authorisation reference, dependent actions).
     fn group_checks(&self, operation: Operation, settings: &Settings, tags: &Tags) -> Vec<Check> {
-        [("subgrp", "DBSubnetGroupName"), ("pg", "DBParameterGroupName"), ("og", "OptionGroupName")]
+        let groups =
+            [("subgrp", "DBSubnetGroupName"), ("pg", "DBParameterGroupName"), ("og", "OptionGroupName")];
+        let mut checks: Vec<Check> = groups
             .iter()
             .filter_map(|(kind, parameter)| Some((kind, settings.text(parameter)?)))
             .map(|(kind, name)| self.check(operation, &self.scope.resolve(kind, name), tags))
-            .collect()
+            .collect();
+        checks.extend(self.roles(settings).into_iter().map(|(role, service)| Check {
+            action: "iam:PassRole".to_owned(),
+            resource: role,
+            resource_tags: Tags::new(),
+            request_tags: Tags::new(),
+            keys: BTreeMap::from([("iam:PassedToService", service.to_owned())]),
+        }));
+        checks
     }
 
     /// Finds a key that can encrypt storage here. `which` says in the refusal whose key it is.
@@ -268,8 +181,8 @@ impl Call {
     }
 
     /// What an instance has when nothing is chosen for it.
-    fn default_settings(&self) -> Settings {
-        Settings::defaults(self.emulator.postgres.major_version(), &self.scope.region)
+    fn default_settings(&self, release: &Release) -> Settings {
+        Settings::defaults(release, &self.scope.region)
     }
 
     /// Settings with the windows that RDS picks where none was chosen.
@@ -319,6 +232,7 @@ impl Call {
             moment: self.moment(),
             with_tags: with_tags && !self.veil.hides_tags,
             with_database_time: self.emulator.switches().snapshot_database_time,
+            network_types: network_types(&self.emulator.switches()),
         }
     }
 
@@ -363,16 +277,20 @@ fn new_resource_id() -> Result<String, Refusal> {
 
 /// Keeps a new instance, unless the rules of its Region forbid it.
 fn add_instance(call: &Call, instance: Instance) -> Result<(), Refusal> {
-    let limit = call.emulator.quotas().instances;
+    let quotas = call.emulator.quotas();
     let mut world = locked(&call.emulator.world);
     let region = world.region(&call.scope);
     if region.instances.contains_key(&instance.identifier) {
         return Err(Refusal::instance_exists());
     }
-    if region.instances.len() >= limit {
-        return Err(Refusal::instance_quota(limit));
+    if region.instances.len() >= quotas.instances {
+        return Err(Refusal::instance_quota(quotas.instances));
     }
-    subnet_groups::must_exist(region, &instance.settings)?;
+    let wanted = instance.settings.number("AllocatedStorage").unwrap_or_default();
+    if region.storage_gib() + wanted > quotas.allocated_storage {
+        return Err(Refusal::storage_quota(quotas.allocated_storage));
+    }
+    region.bind_option_group(instance.settings.text("OptionGroupName").unwrap_or_default(), &instance.vpc);
     region.instances.insert(instance.identifier.clone(), instance);
     Ok(())
 }
@@ -389,27 +307,4 @@ fn add_snapshot(call: &Call, region: &mut crate::model::Region, snapshot: Snapsh
     }
     region.snapshots.insert(snapshot.identifier.clone(), snapshot);
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_operation_is_in_the_table_under_its_own_name() {
-        for (operation, _, parameter) in OPERATIONS.iter().filter(|(.., parameter)| !parameter.is_empty()) {
-            assert_eq!(Operation::named(&operation.name()), Some(*operation));
-            let scope = Scope { account: "111111111111".into(), region: "us-east-1".into() };
-            let parameters = Parameters::parse("", &format!("{parameter}=arn:aws:x"));
-            assert_eq!(operation.main_resource(&scope, &parameters), "arn:aws:x");
-        }
-        assert_eq!(Operation::named("DescribeDBClusters"), None);
-    }
-
-    #[test]
-    fn a_request_that_names_nothing_is_about_all_of_a_kind() {
-        let scope = Scope { account: "111111111111".into(), region: "us-east-1".into() };
-        let resource = DescribeDBInstances.main_resource(&scope, &Parameters::parse("", "MaxRecords=20"));
-        assert_eq!(resource, "arn:aws:rds:us-east-1:111111111111:db:*");
-    }
 }

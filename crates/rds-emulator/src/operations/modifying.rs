@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Call, Operation, automated};
+use super::{Call, Operation, automated, placing};
 use crate::arn::Arn;
 use crate::clock;
 use crate::emulator::{Emulator, locked};
+use crate::engines::Release;
 use crate::model::{Instance, Job, Region};
 use crate::query::{Parameters, Tags};
 use crate::refusal::Refusal;
@@ -52,30 +53,25 @@ impl Change {
         let now = instance.settings.overlaid(&instance.pending).overlaid(&instance.coming);
         let waits = self.immediately && instance.pending.has_any_of(&self.chosen);
         let is_same = self.password.is_none() && self.new_name.is_none() && !waits;
-        Ok(is_same && now.overlaid(&self.chosen) == now && self.logs(&now)? == now)
+        Ok(is_same && now.overlaid(&self.chosen) == now && self.logs(&instance.release, &now)? == now)
     }
 
     /// The settings with the logs that the request turns on and off.
-    fn logs(&self, settings: &Settings) -> Result<Settings, Refusal> {
+    fn logs(&self, release: &Release, settings: &Settings) -> Result<Settings, Refusal> {
         if self.logs_on.is_none() && self.logs_off.is_none() {
             return Ok(settings.clone());
         }
         let (on, off) = (self.logs_on.clone().unwrap_or_default(), self.logs_off.clone().unwrap_or_default());
-        Ok(settings.overlaid(&settings.change_logs(&on, &off)?))
+        Ok(settings.overlaid(&settings.change_logs(release, &on, &off)?))
     }
 
     /// Begins the change of an instance. Nothing is changed when it is refused.
     fn begin(self, instance: &mut Instance, job: Job) -> Result<(), Refusal> {
         let wanted = instance.settings.overlaid(&instance.pending).overlaid(&self.chosen);
-        wanted.check_storage()?;
-        let storage = self.chosen.number("AllocatedStorage");
-        if storage.is_some() && storage < instance.settings.number("AllocatedStorage") {
-            return Err(Refusal::invalid_combination("Requested size cannot be less than the current size."));
-        }
         wanted.check_windows()?;
-        let with_logs = self.logs(&instance.settings)?;
+        let with_logs = self.logs(&instance.release, &instance.settings)?;
         let (now, later) = self.chosen.parted();
-        instance.settings = with_logs.grown(&now)?;
+        instance.settings = with_logs.grown(instance.release.engine, &now)?.tidied();
         // What is to be as it is waits no longer.
         instance.pending = instance.pending.overlaid(&later).without(&instance.settings);
         instance.pending_name = self.new_name.or(instance.pending_name.take());
@@ -105,14 +101,21 @@ pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         change.new_name = Some(rules::instance_identifier(&new_name)?);
     }
     change.password.as_deref().map(rules::master_password).transpose()?;
-    super::creating::known_engine(&call.emulator, "postgres", change.engine_version.as_deref())?;
     let not_found = || Refusal::instance_not_found(&name);
     let arn = call.own("db", &name).ok_or_else(not_found)?;
+    let was_on = locked(&call.emulator.world)
+        .instance(&arn)
+        .is_some_and(|instance| instance.settings.flag("EnablePerformanceInsights") == Some(true));
+    if !was_on {
+        change.chosen = placing::with_insights_key(call, change.chosen.clone()).await?;
+    }
+    let surroundings = call.surroundings(&call.roles(&change.chosen)).await?;
     let same_values_refused = call.emulator.switches().same_values_refused;
     let (job, status) = {
         let mut world = locked(&call.emulator.world);
         let job = world.new_job();
         check_relations(world.region(&call.scope), &arn.name, &change)?;
+        let options = change.chosen.text("OptionGroupName").map(str::to_owned);
         let instance = world.instance(&arn).ok_or_else(not_found)?;
         if !rules::may_be_modified(&instance.status) {
             let message = format!("Database instance is not in available state: it is {}.", instance.status);
@@ -121,6 +124,8 @@ pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         if change.is_empty() || (same_values_refused && change.is_already(instance)?) {
             return Err(Refusal::invalid_combination("No modifications were requested"));
         }
+        check_version(instance, change.engine_version.as_deref())?;
+        placing::check_change(instance, &change.chosen, &surroundings, &call.emulator.switches())?;
         let before = instance.settings.clone();
         change.begin(instance, job)?;
         let status = if instance.coming_name.is_some() {
@@ -130,6 +135,10 @@ pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         } else {
             instance.pending_password.as_ref().map(|_| "resetting-master-credentials")
         };
+        let vpc = instance.vpc.clone();
+        if let Some(options) = options {
+            world.region(&call.scope).bind_option_group(&options, &vpc);
+        }
         (job, status)
     };
 
@@ -153,7 +162,29 @@ fn check_relations(region: &Region, name: &str, change: &Change) -> Result<(), R
             "BackupRetentionPeriod cannot be 0 for an instance that is a source of read replicas.",
         ));
     }
+    // An instance that cannot be modified now is not looked at any closer.
+    if !rules::may_be_modified(&instance.status) {
+        return Ok(());
+    }
+    if let Some(group) = change.chosen.text("DBParameterGroupName") {
+        region.check_parameter_group(group, &instance.release)?;
+    }
+    if let Some(group) = change.chosen.text("OptionGroupName") {
+        region.check_option_group(group, &instance.release, Some(&instance.vpc))?;
+    }
     Ok(())
+}
+
+/// Refuses another version than the instance has: nothing is upgraded here.
+fn check_version(instance: &Instance, wanted: Option<&str>) -> Result<(), Refusal> {
+    let Release { version, line, .. } = &instance.release;
+    match wanted.filter(|wanted| wanted != version && *wanted != line.major) {
+        // Recorded.
+        Some(wanted) => {
+            Err(Refusal::invalid_combination(format!("Cannot find upgrade path from {version} to {wanted}.")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Lets the time of a modification pass, and then makes it.
@@ -186,7 +217,7 @@ fn finish(emulator: &Emulator, arn: &Arn, job: Job, end_status: &str) {
     let without_backups = {
         let mut world = locked(&emulator.world);
         let Some(instance) = world.instance_in(arn, job) else { return };
-        instance.settings = instance.settings.overlaid(&std::mem::take(&mut instance.coming));
+        instance.settings = instance.settings.changed_by(&std::mem::take(&mut instance.coming)).tidied();
         instance.pending_password = None;
         instance.status = end_status.to_owned();
         instance.job = None;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::creating::{Born, hand_over, unborn};
-use super::{Call, Operation, add_instance, restoring, snapshotting};
+use super::{Call, Operation, add_instance, placing, restoring, snapshotting};
 use crate::clock;
 use crate::emulator::locked;
 use crate::model::Instance;
@@ -28,7 +28,8 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
     let source_text = call.scope.resolve("db", &source_name);
     let mut checks = call.creation_checks(operation, &call.scope.resolve("db", &identifier), &tags);
     checks.push(call.check(operation, &source_text, &tags));
-    checks.extend(call.group_checks(operation, &call.default_settings().overlaid(&chosen), &tags));
+    let release = call.emulator.postgres.release.clone();
+    checks.extend(call.group_checks(operation, &call.default_settings(&release).overlaid(&chosen), &tags));
     call.allow(&checks).await?;
 
     let identifier = rules::instance_identifier(&identifier)?;
@@ -42,18 +43,18 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
         may_have_replica(source, region.replicas(&source.resource_id).count())?;
         source.clone()
     };
-    let settings = call.with_windows(
-        call.default_settings().overlaid(&source.settings.inherited_by(&chosen)).overlaid(&chosen),
-    );
+    let inherited = source.settings.inherited_by(&chosen);
+    let settings = call.default_settings(&source.release).overlaid(&inherited).overlaid(&chosen);
+    // RDS creates read replicas with backups disabled (model).
+    let settings = call.with_windows(settings).without_backups();
+    let placed = placing::place(call, source.release, settings, &chosen, source.key.is_some()).await?;
     let replica = Instance {
-        engine_version: source.engine_version,
         master_username: source.master_username,
         database_name: source.database_name,
         key: source.key,
         replica_of: Some(source.resource_id),
         tags,
-        // RDS creates read replicas with backups disabled (model).
-        ..unborn(call, identifier, settings.without_backups())?
+        ..unborn(call, identifier, placed)?
     };
     let port = chosen.number("Port");
     add_instance(call, replica.clone())?;
@@ -68,8 +69,7 @@ pub async fn create(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
             Ok((archive, _)) => {
                 let archive = Arc::new(archive);
                 let port = port.and_then(|port| u16::try_from(port).ok()).unwrap_or_default();
-                let started =
-                    restoring::start(&emulator, Arc::clone(&archive), &replica.resource_id, port).await;
+                let started = restoring::start(&emulator, Arc::clone(&archive), &replica, port).await;
                 (Some(archive), started)
             }
             Err(error) => (None, Err(error)),

@@ -5,18 +5,21 @@ use std::io;
 use std::sync::Arc;
 
 use super::copying::seal_of;
-use super::creating::{Born, hand_over, known_engine, unborn};
-use super::{Call, Operation, RESTORE, add_instance};
+use super::creating::{Born, hand_over, unborn};
+use super::{Call, Operation, RESTORE, add_instance, placing};
 use crate::archive::Archive;
 use crate::arn::Arn;
 use crate::clock;
 use crate::emulator::{Emulator, locked};
+use crate::engines::{self, Brand, Release};
+use crate::groups::Applied;
 use crate::model::{Instance, Snapshot};
+use crate::parameters::LETTER_CASE;
 use crate::postgres::Server;
 use crate::query::{Parameters, Tags};
 use crate::refusal::Refusal;
 use crate::rules;
-use crate::settings::{Settings, Taker};
+use crate::settings::{Settings, Taker, WITHOUT_EXTENDED_SUPPORT, wrong_size};
 use crate::xml::Xml;
 
 pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Refusal> {
@@ -33,7 +36,8 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
     let mut checks = call.creation_checks(operation, &instance_text, &tags);
     checks.push(call.check(operation, &snapshot_text, &tags));
     // RDS asks about the default groups too when the request names none (service authorisation reference).
-    checks.extend(call.group_checks(operation, &call.default_settings().overlaid(&chosen), &tags));
+    let defaults = call.default_settings(&release_of(call, &snapshot_text));
+    checks.extend(call.group_checks(operation, &defaults.overlaid(&chosen), &tags));
     if tags.is_empty() {
         let inherited = inherited_tags(call, &snapshot_text);
         if !inherited.is_empty() {
@@ -44,14 +48,15 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
 
     let identifier = rules::instance_identifier(&identifier)?;
     rules::tag_count(tags.len())?;
-    known_engine(&call.emulator, engine.as_deref().unwrap_or("postgres"), None)?;
     let (snapshot, archive) = restorable(call, &snapshot_name, &snapshot_text)?;
-    let inherited = snapshot.origin.settings.inherited_by(&chosen);
-    let settings = call.with_windows(call.default_settings().overlaid(&inherited).overlaid(&chosen));
-    settings.check_storage()?;
-    if settings.number("AllocatedStorage") < snapshot.origin.settings.number("AllocatedStorage") {
-        return Err(Refusal::invalid_value("AllocatedStorage cannot be less than that of the snapshot."));
+    check_engine(engine.as_deref(), &snapshot.origin.release, &chosen)?;
+    let release = restored_release(&snapshot, &chosen);
+    let settings = call.with_windows(restored_settings(call, &snapshot, &release, &chosen));
+    let size = settings.number("AllocatedStorage").unwrap_or_default();
+    if snapshot.origin.settings.number("AllocatedStorage").is_some_and(|least| size < least) {
+        return Err(wrong_size(release.engine, settings.text("StorageType").unwrap_or_default(), size));
     }
+    let placed = placing::place(call, release, settings, &chosen, snapshot.key.is_some()).await?;
     if let Some(key) = &snapshot.key {
         call.find_key(&key.arn, "source snapshot").await?;
         call.allow_key(&key.arn, RESTORE, "source snapshot").await?;
@@ -63,22 +68,101 @@ pub async fn restore(call: &Call, mut parameters: Parameters) -> Result<Xml, Ref
         key: snapshot.key.clone(),
         // Tags that are given replace those of the instance that the snapshot was made of (model).
         tags: if tags.is_empty() { snapshot.origin.tags.clone() } else { tags },
-        ..unborn(call, identifier, settings)?
+        ..unborn(call, identifier, placed)?
     };
     let chosen_port = chosen.number("Port").and_then(|port| u16::try_from(port).ok());
     add_instance(call, instance.clone())?;
 
     let answer = call.instance_answer(&instance.arn());
-    let (emulator, end_status) = (Arc::clone(&call.emulator), call.end_status());
+    let usual_end = end_of(&snapshot, &instance);
+    let end_status = call.end_status.clone().unwrap_or_else(|| usual_end.to_owned());
+    let emulator = Arc::clone(&call.emulator);
     tokio::spawn(async move {
         let timing = emulator.timing();
         let done = clock::now() + timing.duration(timing.restore_seconds, archive.content_bytes);
         let port = chosen_port.unwrap_or(snapshot.origin.port);
-        let started = start(&emulator, Arc::clone(&archive), &instance.resource_id, port).await;
+        let started = start(&emulator, Arc::clone(&archive), &instance, port).await;
         clock::sleep_until(done).await;
         hand_over(&emulator, Born::of(&instance, Some(archive)), started, &end_status).await;
     });
     Ok(answer)
+}
+
+/// The release of a snapshot that the caller sees, else the one of which most are.
+fn release_of(call: &Call, snapshot: &str) -> Release {
+    let mut world = locked(&call.emulator.world);
+    Arn::parse(snapshot)
+        .and_then(|arn| world.snapshot(&arn))
+        .filter(|snapshot| snapshot.is_visible_to(&call.scope.account))
+        .map_or_else(|| call.emulator.postgres.release.clone(), |snapshot| snapshot.origin.release.clone())
+}
+
+/// What this call does not take of an engine, and any engine but that of the snapshot. The refusals are known from the
+/// handlers of CloudFormation, most of their words are not.
+fn check_engine(wanted: Option<&str>, release: &Release, chosen: &Settings) -> Result<(), Refusal> {
+    let engine = release.engine;
+    if let Some(wanted) = wanted.map(engines::named).transpose()? {
+        if wanted.name != engine.name {
+            return Err(Refusal::invalid_combination(format!(
+                "The engine {} can't be used to restore a DB snapshot of the engine {}.",
+                wanted.name, engine.name
+            )));
+        }
+        if engine.brand == Brand::OracleContainer {
+            return Err(not_taken("Engine", engine.name));
+        }
+    }
+    if engine.brand == Brand::SqlServer {
+        // Recorded.
+        if chosen.flag("MultiAZ") == Some(true) {
+            return Err(Refusal::invalid_value(
+                "Mirroring cannot be applied to instances with backup retention set to zero.",
+            ));
+        }
+        let refused = ["MultiAZ", "AllocatedStorage", "StorageType", "Iops", "StorageThroughput"];
+        if let Some(parameter) = refused.iter().find(|parameter| chosen.has(&[parameter])) {
+            return Err(not_taken(parameter, engine.name));
+        }
+    }
+    Ok(())
+}
+
+fn not_taken(parameter: &str, engine: &str) -> Refusal {
+    let of = format!("when you restore a DB snapshot of the engine {engine}");
+    Refusal::invalid_combination(format!("{parameter} can't be specified {of}."))
+}
+
+/// The release that a restored instance has: RDS upgrades one that is past its standard support and may not enter the
+/// extended one (model, EngineLifecycleSupport).
+fn restored_release(snapshot: &Snapshot, chosen: &Settings) -> Release {
+    let release = snapshot.origin.release.clone();
+    match chosen.text("EngineLifecycleSupport") {
+        Some(WITHOUT_EXTENDED_SUPPORT) => release.without_extended_support(clock::now()),
+        _ => release,
+    }
+}
+
+/// What a restored instance is to have. The option group is that of the snapshot (guide, option groups), where there is
+/// one of its name.
+fn restored_settings(call: &Call, snapshot: &Snapshot, release: &Release, chosen: &Settings) -> Settings {
+    let mut defaults = call.default_settings(release);
+    let mut world = locked(&call.emulator.world);
+    if world.region(&call.scope).option_groups.contains_key(&snapshot.option_group) {
+        defaults = defaults.with_text("OptionGroupName", snapshot.option_group.clone());
+    }
+    let inherited = snapshot.origin.settings.inherited_by(chosen);
+    defaults.overlaid(&inherited).overlaid(chosen)
+}
+
+/// How a restore ends: MySQL 8 does not start on data that was written with another case of letters.
+fn end_of(snapshot: &Snapshot, instance: &Instance) -> &'static str {
+    let case = |applied: &Applied| applied.values.get(LETTER_CASE).cloned().unwrap_or_else(|| "0".to_owned());
+    let release = &instance.release;
+    let is_bound = release.engine.brand == Brand::MySql && release.line.major.starts_with('8');
+    if is_bound && case(&snapshot.origin.applied) != case(&instance.applied) {
+        return "incompatible-parameters";
+    }
+    "available"
 }
 
 /// The tags that an instance takes over from that of the snapshot when the request gives none.
@@ -120,14 +204,14 @@ fn restorable(call: &Call, name: &str, text: &str) -> Result<(Snapshot, Arc<Arch
 pub async fn start(
     emulator: &Arc<Emulator>,
     archive: Arc<Archive>,
-    resource_id: &str,
+    instance: &Instance,
     port: u16,
 ) -> io::Result<Server> {
-    let directory = emulator.instance_directory(resource_id);
+    let directory = emulator.instance_directory(&instance.resource_id);
     fs::create_dir_all(&directory)?;
     let data = directory.join("data");
     let seal = seal_of(emulator, &archive).await?;
     let (worker, target) = (Arc::clone(emulator), data.clone());
     tokio::task::spawn_blocking(move || worker.postgres.unpack(&archive, &seal, &target)).await??;
-    emulator.postgres.start(&data, Some(port)).await
+    emulator.postgres.start(&data, Some(port), &instance.applied.values).await
 }

@@ -7,7 +7,8 @@ use super::{Call, Operation, RESTORE};
 use crate::arn::Arn;
 use crate::clock;
 use crate::emulator::{Emulator, locked};
-use crate::model::{Instance, Job};
+use crate::groups::Values;
+use crate::model::{Instance, Job, World};
 use crate::query::{Parameters, Tags};
 use crate::refusal::Refusal;
 use crate::xml::Xml;
@@ -127,17 +128,17 @@ async fn shut_down(emulator: &Emulator, arn: &Arn, job: Job) -> io::Result<()> {
 /// Starts a server where the last one was. One that runs already, because an administrator has only said that it is
 /// stopped, goes on.
 async fn start_again(emulator: &Emulator, arn: &Arn, job: Job) -> io::Result<()> {
-    let (resource_id, port) = {
+    let (resource_id, port, values) = {
         let mut world = locked(&emulator.world);
         let Some(instance) = world.instance_in(arn, job) else { return Ok(()) };
-        let found = (instance.resource_id.clone(), instance.port);
-        if world.servers.contains_key(&found.0) {
+        let (resource_id, port) = (instance.resource_id.clone(), instance.port);
+        if world.servers.contains_key(&resource_id) {
             return Ok(());
         }
-        found
+        (resource_id, port, take_parameters(&mut world, arn))
     };
     let directory = emulator.instance_directory(&resource_id).join("data");
-    let server = emulator.postgres.start(&directory, port).await?;
+    let server = emulator.postgres.start(&directory, port, &values).await?;
     let unwanted = {
         let mut world = locked(&emulator.world);
         match world.instance_in(arn, job) {
@@ -155,13 +156,25 @@ async fn start_again(emulator: &Emulator, arn: &Arn, job: Job) -> io::Result<()>
     Ok(())
 }
 
+/// Gives an instance all of its parameter group, as it is now.
+fn take_parameters(world: &mut World, arn: &Arn) -> Values {
+    let Some(instance) = world.instance(arn) else { return Values::new() };
+    let group = instance.settings.text("DBParameterGroupName").unwrap_or_default().to_owned();
+    let applied = world.region(&arn.scope).applied(&group);
+    let values = applied.values.clone();
+    if let Some(instance) = world.instance(arn) {
+        instance.applied = applied;
+    }
+    values
+}
+
 fn end(emulator: &Emulator, arn: &Arn, job: Job, done: io::Result<()>, status: &str) {
     if let Some(instance) = locked(&emulator.world).instance_in(arn, job) {
         instance.status = status.to_owned();
         instance.job = None;
         if let Err(error) = done {
             tracing::error!(%arn, %error, "an instance has failed");
-            instance.status = "failed".to_owned();
+            instance.status = instance.failure().to_owned();
         }
     }
 }

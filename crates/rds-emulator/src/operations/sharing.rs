@@ -38,7 +38,16 @@ pub async fn modify(call: &Call, mut parameters: Parameters) -> Result<Xml, Refu
     let not_found = || Refusal::snapshot_not_found(&name);
     let arn = call.own("snapshot", &name).ok_or_else(not_found)?;
     let mut world = locked(&call.emulator.world);
+    let options = world.snapshot(&arn).map(|snapshot| snapshot.option_group.clone()).unwrap_or_default();
+    let permanent = world.region(&arn.scope).permanent_options(&options);
     let snapshot = world.snapshot(&arn).ok_or_else(not_found)?;
+    // Guide, sharing: those two are the exceptions.
+    let bound = permanent.iter().find(|option| !["Timezone", "OLS"].contains(&option.as_str()));
+    if let Some(option) = bound.filter(|_| !added.is_empty()) {
+        return Err(Refusal::snapshot_state(format!(
+            "The snapshot {name} cannot be shared: its option group has the permanent option {option}."
+        )));
+    }
     if snapshot.is_automated {
         return Err(Refusal::snapshot_state(format!(
             "The snapshot {name} is automated and cannot be shared: copy it first."

@@ -66,14 +66,18 @@ fn change(
     action: impl FnOnce(&mut Tags) -> Result<(), Refusal>,
 ) -> Result<Xml, Refusal> {
     let arn = Arn::parse(name)
-        .filter(|arn| arn.scope == call.scope && ["db", "snapshot", "subgrp"].contains(&arn.kind.as_str()))
+        .filter(|arn| {
+            arn.scope == call.scope && ["db", "og", "pg", "snapshot", "subgrp"].contains(&arn.kind.as_str())
+        })
         .ok_or_else(|| Refusal::invalid_value(format!("Invalid resource name: {name}")))?;
     let is_too_new = call.is_too_new(&arn);
     let mut world = locked(&call.emulator.world);
     let tags = world.tags(&arn).filter(|_| !is_too_new).ok_or_else(|| match arn.kind.as_str() {
         "db" => Refusal::instance_not_found(&arn.name),
         "snapshot" => Refusal::snapshot_not_found(&arn.name),
-        _ => super::subnet_groups::not_found(&arn.name),
+        "pg" => crate::parameters::group_not_found(&arn.name),
+        "og" => crate::groups::option_group_not_found(&arn.name),
+        _ => crate::network::subnet_group_not_found(&arn.name),
     })?;
     action(tags)?;
     Ok(Xml::default())

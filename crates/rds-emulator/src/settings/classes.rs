@@ -1,4 +1,4 @@
-//! The instance classes of PostgreSQL. Guide, DB instance classes.
+//! The instance classes. Guide, DB instance classes.
 
 /// Each family with its sizes.
 const FAMILIES: &[(&[&str], &[&str])] = &[
@@ -18,7 +18,17 @@ const FAMILIES: &[(&[&str], &[&str])] = &[
     (&["m8g", "r8g"], &["24xlarge", "48xlarge"]),
     (&["x2idn", "x2iedn"], &["16xlarge", "24xlarge", "32xlarge"]),
     (&["x2iedn"], &["xlarge", "2xlarge", "4xlarge", "8xlarge"]),
+    (&["t2"], &["micro", "small", "medium", "large", "xlarge", "2xlarge"]),
+    (&["m4", "r4"], &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge"]),
 ];
+
+/// Every class.
+pub fn all_classes() -> impl Iterator<Item = String> {
+    let of = |(families, sizes): &'static (&[&str], &[&str])| {
+        families.iter().flat_map(move |family| sizes.iter().map(move |size| format!("db.{family}.{size}")))
+    };
+    FAMILIES.iter().flat_map(of)
+}
 
 /// Whether there is such a class.
 pub fn is_class(text: &str) -> bool {

@@ -8,6 +8,10 @@ use crate::query::Parameters;
 use crate::refusal::Refusal;
 use crate::windows::{is_backup_window, is_maintenance_window};
 
+/// Model, EngineLifecycleSupport.
+pub const EXTENDED_SUPPORT: &str = "open-source-rds-extended-support";
+pub const WITHOUT_EXTENDED_SUPPORT: &str = "open-source-rds-extended-support-disabled";
+
 /// The operations that take settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taker {
@@ -51,6 +55,8 @@ const ALL: &[Taker] = &[Taker::Create, Taker::Restore, Taker::Replica, Taker::Mo
 const AT_BIRTH: &[Taker] = &[Taker::Create, Taker::Restore, Taker::Replica];
 const NOT_REPLICA: &[Taker] = &[Taker::Create, Taker::Restore, Taker::Modify];
 const NOT_RESTORE: &[Taker] = &[Taker::Create, Taker::Modify];
+/// Model: a restore takes neither Performance Insights nor enhanced monitoring.
+const NOT_RESTORED: &[Taker] = &[Taker::Create, Taker::Replica, Taker::Modify];
 
 const fn row(
     parameter: &'static str,
@@ -65,7 +71,7 @@ const fn row(
 #[rustfmt::skip]
 pub static SETTINGS: &[Setting] = &[
     row("DBInstanceClass", Kind::Text(is_class), Shown::As("DBInstanceClass"), ALL, true),
-    row("AllocatedStorage", Kind::Number(20..=65_536), Shown::As("AllocatedStorage"), ALL, true),
+    row("AllocatedStorage", Kind::Number(5..=65_536), Shown::As("AllocatedStorage"), ALL, true),
     row("MaxAllocatedStorage", Kind::Number(20..=65_536), Shown::As("MaxAllocatedStorage"), NOT_RESTORE, false),
     row("StorageType", Kind::Text(is_storage_type), Shown::As("StorageType"), ALL, true),
     row("Iops", Kind::Number(0..=256_000), Shown::As("Iops"), ALL, true),
@@ -77,8 +83,7 @@ pub static SETTINGS: &[Setting] = &[
     row("DBSubnetGroupName", Kind::Name(is_name), Shown::Elsewhere, AT_BIRTH, false),
     row("VpcSecurityGroupIds", Kind::Names("VpcSecurityGroupId", is_security_group),
         Shown::Membership("VpcSecurityGroups", "VpcSecurityGroupMembership", "VpcSecurityGroupId", ("Status", "active")), ALL, false),
-    row("DBParameterGroupName", Kind::Name(is_name),
-        Shown::Membership("DBParameterGroups", "DBParameterGroup", "DBParameterGroupName", ("ParameterApplyStatus", "in-sync")), ALL, false),
+    row("DBParameterGroupName", Kind::Name(is_name), Shown::Elsewhere, ALL, false),
     row("OptionGroupName", Kind::Name(is_name),
         Shown::Membership("OptionGroupMemberships", "OptionGroupMembership", "OptionGroupName", ("Status", "in-sync")), ALL, false),
     row("BackupRetentionPeriod", Kind::Number(0..=35), Shown::As("BackupRetentionPeriod"), NOT_REPLICA, true),
@@ -91,6 +96,21 @@ pub static SETTINGS: &[Setting] = &[
     row("EnableCloudwatchLogsExports", Kind::Names("member", is_log), Shown::As("EnabledCloudwatchLogsExports"), AT_BIRTH, false),
     row("CACertificateIdentifier", Kind::Text(is_certificate), Shown::As("CACertificateIdentifier"), ALL, true),
     row("LicenseModel", Kind::Text(is_license), Shown::As("LicenseModel"), NOT_REPLICA, true),
+    row("EngineLifecycleSupport", Kind::Text(is_lifecycle), Shown::As("EngineLifecycleSupport"), NOT_REPLICA, false),
+    row("NetworkType", Kind::Text(is_network_type), Shown::As("NetworkType"), ALL, false),
+    row("DedicatedLogVolume", Kind::Flag, Shown::As("DedicatedLogVolume"), ALL, true),
+    row("Domain", Kind::Text(is_anything), Shown::Elsewhere, ALL, false),
+    row("DomainIAMRoleName", Kind::Text(is_role_name), Shown::Elsewhere, ALL, false),
+    row("DomainFqdn", Kind::Text(is_short), Shown::Elsewhere, ALL, false),
+    row("DomainOu", Kind::Text(is_short), Shown::Elsewhere, ALL, false),
+    row("DomainAuthSecretArn", Kind::Text(is_secret_arn), Shown::Elsewhere, ALL, false),
+    row("DomainDnsIps", Kind::Names("member", is_address), Shown::Elsewhere, ALL, false),
+    row("EnablePerformanceInsights", Kind::Flag, Shown::As("PerformanceInsightsEnabled"), NOT_RESTORED, false),
+    row("PerformanceInsightsKMSKeyId", Kind::Text(is_anything), Shown::As("PerformanceInsightsKMSKeyId"), NOT_RESTORED, false),
+    row("PerformanceInsightsRetentionPeriod", Kind::Number(0..=999), Shown::As("PerformanceInsightsRetentionPeriod"),
+        NOT_RESTORED, false),
+    row("MonitoringInterval", Kind::Number(0..=60), Shown::As("MonitoringInterval"), NOT_RESTORED, false),
+    row("MonitoringRoleArn", Kind::Text(is_role_arn), Shown::As("MonitoringRoleArn"), NOT_RESTORED, false),
 ];
 
 impl Kind {
@@ -100,7 +120,6 @@ impl Kind {
                 Refusal::new("CertificateNotFound", 404, format!("Certificate not found: {value}"))
             }
             "DBInstanceClass" => Refusal::invalid_value(format!("Invalid DB Instance class: {value}")),
-            "EnableCloudwatchLogsExports" => Refusal::unknown_log(value),
             _ => Refusal::invalid_value(format!("Invalid value {value} for {name}.")),
         };
         Ok(match self {
@@ -141,8 +160,9 @@ fn is_security_group(text: &str) -> bool {
         .is_some_and(|rest| !rest.is_empty() && rest.chars().all(|one| one.is_ascii_alphanumeric()))
 }
 
-pub fn is_log(text: &str) -> bool {
-    ["postgresql", "upgrade", "iam-db-auth-error"].contains(&text)
+/// Which of them an engine has is checked later.
+fn is_log(text: &str) -> bool {
+    !text.is_empty()
 }
 
 fn is_certificate(text: &str) -> bool {
@@ -150,5 +170,39 @@ fn is_certificate(text: &str) -> bool {
 }
 
 fn is_license(text: &str) -> bool {
-    text == "postgresql-license"
+    ["postgresql-license", "general-public-license", "license-included", "bring-your-own-license"]
+        .contains(&text)
+}
+
+fn is_lifecycle(text: &str) -> bool {
+    [EXTENDED_SUPPORT, WITHOUT_EXTENDED_SUPPORT].contains(&text)
+}
+
+fn is_network_type(text: &str) -> bool {
+    ["IPV4", "DUAL"].contains(&text)
+}
+
+fn is_anything(_: &str) -> bool {
+    true
+}
+
+/// Model, DomainFqdn and its companions.
+fn is_short(text: &str) -> bool {
+    text.len() <= 64
+}
+
+fn is_role_name(text: &str) -> bool {
+    text.len() <= 64 && text.chars().all(|one| one.is_ascii_alphanumeric() || "+=,.@_-".contains(one))
+}
+
+fn is_role_arn(text: &str) -> bool {
+    text.starts_with("arn:") && text.contains(":iam::") && text.contains(":role/")
+}
+
+fn is_secret_arn(text: &str) -> bool {
+    text.starts_with("arn:") && text.contains(":secretsmanager:")
+}
+
+fn is_address(text: &str) -> bool {
+    text.parse::<std::net::Ipv4Addr>().is_ok()
 }
