@@ -18,7 +18,7 @@ from local_cloud import supervisor
 
 from .failure import Failure
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 LOCAL_CLOUD = ROOT / "target" / "local-cloud"
 #: As the name of a profile: the credentials of the environment and no profile by its name.
 ENVIRONMENT = ""

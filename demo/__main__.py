@@ -12,11 +12,11 @@ from datetime import datetime, timezone
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import database
-from .account import LOCAL_CLOUD, ROOT
+from console.account import LOCAL_CLOUD, ROOT
 from .demonstration import DATABASE, DIRECTORY, LOGS, SECRET_NAME, USER, Demonstration
-from .failure import Failure
-from .numbers import whole
-from .screen import Screen, duration
+from console.failure import Failure
+from console.numbers import whole
+from console.screen import Screen, duration
 
 SUMMARY = DIRECTORY / "summary.json"
 #: Says that the local cloud that is up is one that `--keep` left behind.

@@ -8,13 +8,13 @@ import time
 from contextlib import closing, contextmanager
 
 from . import database
-from .account import ROOT, Account, use_local_cloud
-from .failure import Failure
-from .replicate import DESTINATION_STACK, SOURCE_STACK, replicate
-from .rollback import roll_back
-from .screen import duration, table
-from .status.facts import VERSION
-from .vocabulary import COPY_IN_DESTINATION, COPY_IN_SOURCE, READY_SOURCE, RESTORE
+from console.account import ROOT, Account, use_local_cloud
+from console.failure import Failure
+from console.replicate import DESTINATION_STACK, SOURCE_STACK, replicate
+from console.rollback import roll_back
+from console.screen import duration, table
+from console.status.facts import VERSION
+from console.vocabulary import COPY_IN_DESTINATION, COPY_IN_SOURCE, READY_SOURCE, RESTORE
 
 DIRECTORY = ROOT / "target" / "demo"
 LOGS = DIRECTORY / "logs"

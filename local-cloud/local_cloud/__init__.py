@@ -11,7 +11,7 @@
     aws_cli.py      the aws command of target/tools
 
 Tests start a cloud of their own, with its own ports and directory, next to any other (PYTHONPATH must contain
-scripts/):
+local-cloud/):
 
     from local_cloud import launch
 

@@ -167,7 +167,7 @@ def launch(
         "AWS_EC2_METADATA_DISABLED": "true",
         "SFN_WAIT_SCALE": str(wait_scale),
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": str(60 * wait_scale),
-        "PYTHONPATH": str(ROOT / "scripts"),
+        "PYTHONPATH": str(ROOT / "local-cloud"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "LOCAL_CLOUD_STOCK": "1" if stock else "0",
     }

@@ -181,7 +181,7 @@ def test_a_call_through_a_symbolic_link_finds_the_tools_that_are_there(tmp_path:
     for program in (tools / "bin" / "python", *(tools / "postgres" / name for name in ("initdb", "postgres", "pg_ctl", "pg_basebackup"))):
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
-    arguments = f'"{tools}/bin/python" "{checkout}/scripts/local_cloud/aws_cli.py" "$@"'
+    arguments = f'"{tools}/bin/python" "{checkout}/local-cloud/local_cloud/aws_cli.py" "$@"'
     (tools / "bin" / "aws").write_text(f"#!/bin/sh\nexec {arguments}\n")
     (tools / "postgres-bin").write_text(f"{tools}/postgres\n")
     wanted = f"{tools}\n".encode() + (checkout / "scripts" / "requirements.txt").read_bytes()

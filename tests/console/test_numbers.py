@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Callable
 
 import pytest
-from console import demo, replicate, rollback
+from console import replicate, rollback
 from console.status import __main__ as status
+from demo import __main__ as demo
 
 NO_SECONDS = ("0", "-1", "-0.5", "nan", "inf", "soon", "")
 NO_NUMBERS = ("0", "-1", "2.5", "nan", "1e1", "9" * 5000, "many", "")

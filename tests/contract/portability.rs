@@ -36,7 +36,7 @@ pub fn constants(sources: &Sources) -> Vec<String> {
 
 /// What is deployed: not what only tests, the local cloud and people use.
 fn ships(path: &str) -> bool {
-    let is_deployed = ![BUILD, README].contains(&path) && !path.starts_with("crates/rds-emulator/");
+    let is_deployed = ![BUILD, README].contains(&path);
     let is_test = path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("tests/");
     is_deployed && !is_test && path != SEMANTICS
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::sources::Sources;
 
 /// Where the commands read it.
-pub const PATH: &str = "scripts/console/vocabulary.json";
+pub const PATH: &str = "console/vocabulary.json";
 
 /// What the commands read is what the domain says.
 pub fn is_current(sources: &Sources) -> Option<String> {

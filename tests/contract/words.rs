@@ -13,8 +13,6 @@ use crate::sources::Sources;
 const STATUSES: &str = "crates/replication/src/progress.rs";
 /// The file that has the stages.
 const STAGES: &str = "crates/replication/src/machines.rs";
-/// The other side of the tests has words of its own, so that a mistake is not made twice.
-const EMULATOR: &str = "crates/rds-emulator/";
 /// What is a word of RDS only by accident: how an execution has ended, for operators.
 const ENGLISH: [(&str, &str); 1] = [("crates/notify/src/alert.rs", "failed")];
 /// A part of a word with fewer letters says nothing about its status.
@@ -60,9 +58,7 @@ fn texts<'s>(sources: &'s Sources, home: &str) -> impl Iterator<Item = (&'s str,
     let tests = files_of_tests(sources);
     sources
         .code()
-        .filter(move |(path, _)| {
-            *path != home && !path.starts_with(EMULATOR) && !tests.iter().any(|test| is_in(path, test))
-        })
+        .filter(move |(path, _)| *path != home && !tests.iter().any(|test| is_in(path, test)))
         .flat_map(|(path, code)| {
             code.iter().flat_map(move |code| code.texts.iter().map(move |text| (path, text)))
         })

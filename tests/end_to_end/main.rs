@@ -11,11 +11,7 @@
     reason = "a story fails by panicking, and it watches a world that has its own clock"
 )]
 
-mod account;
-mod cloud;
-mod pair;
 mod stories;
-mod waiting;
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -23,7 +19,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use cloud::Cloud;
+use harness::cloud::Cloud;
 
 /// A story: its name, and what happens in it.
 type Story = (&'static str, fn(&Cloud));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::lane::Lane;
-use crate::waiting::wait_for;
+use harness::waiting::wait_for;
 
 /// How long a snapshot or a copy of ten rows may take.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -11,7 +11,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
-use crate::account::Account;
+use harness::account::Account;
 
 /// The clients of one account, for one thread.
 pub struct Aws {

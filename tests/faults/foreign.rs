@@ -3,7 +3,7 @@
 use replication::lineage;
 
 use crate::lane::Lane;
-use crate::pair::password;
+use harness::pair::password;
 
 impl Lane<'_> {
     /// Makes a snapshot and a database that are not ours, though their names and marks look like it.

@@ -15,11 +15,11 @@ use time::OffsetDateTime;
 
 use crate::aws::{Aws, Execution};
 use crate::calls::Machine;
-use crate::cloud::Cloud;
-use crate::pair::{Pair, fill, password};
 use crate::rolling::Rollback;
 use crate::switches::{Call, Switches};
-use crate::waiting::wait_for;
+use harness::cloud::Cloud;
+use harness::pair::{Pair, fill, password};
+use harness::waiting::wait_for;
 
 /// The error of a run that failed and could not tell people; a rule does.
 pub const UNTOLD: &str = "AlertNotSent";

@@ -16,22 +16,13 @@
     reason = "a trial fails by panicking, and it watches a world that has its own clock"
 )]
 
-#[path = "../end_to_end/account.rs"]
-#[expect(dead_code, reason = "the stories use the rest")]
-mod account;
 mod announcing;
 mod aws;
 mod calls;
 mod checks;
-#[path = "../end_to_end/cloud.rs"]
-#[expect(dead_code, reason = "the stories use the rest")]
-mod cloud;
 mod foreign;
 mod lane;
 mod messages;
-#[path = "../end_to_end/pair.rs"]
-#[expect(dead_code, reason = "the stories use the rest")]
-mod pair;
 mod random;
 mod report;
 mod rollbacks;
@@ -41,8 +32,6 @@ mod soak;
 mod sweep;
 mod switches;
 mod table;
-#[path = "../end_to_end/waiting.rs"]
-mod waiting;
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -51,7 +40,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use calls::{Machine, Point};
-use cloud::Cloud;
+use harness::cloud::Cloud;
 use lane::Lane;
 use report::Report;
 use scenarios::Scenario;

@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::calls::Machine;
 use crate::lane::{Lane, Started};
 use crate::scenarios::Scenario;
-use crate::waiting::wait_for;
+use harness::waiting::wait_for;
 
 /// All of them.
 pub const SCENARIOS: &[Scenario] = &[

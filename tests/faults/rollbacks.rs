@@ -16,7 +16,7 @@ use crate::scenarios::{
     two_replications_arrive_at_once,
 };
 use crate::switches::{Order, Standing};
-use crate::waiting::wait_for;
+use harness::waiting::wait_for;
 
 /// Those of every lane.
 pub const SCENARIOS: &[Scenario] = &[

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::calls::Machine;
 use crate::checks::require;
 use crate::lane::{Lane, OLDER_KEPT, SETTLE_LIMIT, Started};
-use crate::waiting::wait_for;
+use harness::waiting::wait_for;
 
 /// A version that a lane can be rolled back to.
 #[derive(Debug, Clone)]

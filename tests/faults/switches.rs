@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::cloud::{Cloud, ask};
+use harness::cloud::{Cloud, ask};
 
 /// Where faults are ordered and calls are read.
 pub struct Switches {

@@ -254,7 +254,7 @@ impl Account {
     /// What a function answers to each event, after the thing that it is about was given a status.
     pub fn walk(&self, function: &str, steps: &[Value]) -> Vec<Value> {
         let mut command = self.command(&self.program("python"));
-        command.arg(root().join("tests/end_to_end/walk.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(root().join("tests/src/walk.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut walking = command.spawn().unwrap();
         let emulator = self.variable("AWS_ENDPOINT_URL_RDS");
         let order = json!({"function": function, "emulator": emulator, "steps": steps});

@@ -1,7 +1,7 @@
 """What ministack lacks or does more laxly than AWS, one module a service.
 
 A patch replaces a function of ministack's with one that behaves as AWS does, and says in its docstring what AWS does.
-Each has a test in tests/local_cloud that fails without it (`pytest tests/local_cloud --stock` proves that).
+Each has a test in local-cloud/tests/cloud that fails without it (`pytest local-cloud/tests/cloud --stock` proves that).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One cloud for the whole session, on free ports and without the RDS emulator.
 
-`pytest tests/local_cloud`          everything works with the patches
-`pytest tests/local_cloud --stock`  each test of a patch fails without them; a test that passes there is reported as failed
+`pytest local-cloud/tests/cloud`          everything works with the patches
+`pytest local-cloud/tests/cloud --stock`  each test of a patch fails without them; a test that passes there is reported as failed
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, Callable, Iterator, Optional, TypeVar
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "local-cloud"))
 
 from accounts import Accounts  # noqa: E402
 from faults import Faults  # noqa: E402

@@ -14,7 +14,7 @@ import pytest
 from accounts import Accounts
 from local_cloud import LocalCloudError, command, launch, processes, supervisor
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import regex
 from botocore.exceptions import ClientError
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "cloudformation"
+TEMPLATES = Path(__file__).resolve().parents[3] / "cloudformation"
 
 
 def pattern(account: str, parameter: str) -> str:

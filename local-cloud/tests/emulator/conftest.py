@@ -1,6 +1,6 @@
 """One local cloud with the RDS emulator for the whole session, on free ports, where every operation takes a moment.
 
-`pytest tests/rds_emulator [--emulator PATH]`, where PATH is a binary that is built already.
+`pytest local-cloud/tests/emulator [--emulator PATH]`, where PATH is a binary that is built already.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Iterator
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "local-cloud"))
 
 from accounts import A, B, Account, Admin, Database, Server  # noqa: E402
 from local_cloud import Cloud, launch  # noqa: E402

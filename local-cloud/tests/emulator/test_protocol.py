@@ -15,7 +15,7 @@ from botocore.httpsession import URLLib3Session
 from local_cloud import Cloud
 
 RESTORE = "Action=RestoreDBInstanceFromDBSnapshot&Version=2014-10-31&DBInstanceIdentifier=x&DBSnapshotIdentifier=y"
-TOOLS = Path(__file__).resolve().parents[2] / "target" / "tools" / "bin"
+TOOLS = Path(__file__).resolve().parents[3] / "target" / "tools" / "bin"
 
 
 def test_pages_hold_what_was_asked_for_and_lead_to_the_next(a: Account) -> None:

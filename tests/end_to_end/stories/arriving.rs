@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::cloud::Cloud;
-use crate::pair::{Pair, contents, fill, password};
+use harness::cloud::Cloud;
+use harness::pair::{Pair, contents, fill, password};
 
 /// An unencrypted source is encrypted on its way; a second replication makes a second copy and leaves the first alone.
 /// The operator's fields of the secret survive byte for byte, and nothing but our two fields is ever shown.

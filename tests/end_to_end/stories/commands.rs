@@ -1,9 +1,9 @@
 //! The local cloud without our product: what a person can do with `aws`, `psql` and the printed exports.
 
-use crate::account::text;
-use crate::cloud::Cloud;
-use crate::pair::{contents, fill, password};
-use crate::waiting::wait_for;
+use harness::account::text;
+use harness::cloud::Cloud;
+use harness::pair::{contents, fill, password};
+use harness::waiting::wait_for;
 
 /// A snapshot made in one account is shared, seen, copied and restored in the other, and holds the rows.
 pub fn plain_commands_work_with_the_printed_exports(cloud: &Cloud) {
@@ -37,7 +37,7 @@ pub fn plain_commands_work_with_the_printed_exports(cloud: &Cloud) {
         "--values-to-add",
         &b.number(),
     ]);
-    wait_for("B sees the shared snapshot", crate::account::LIMIT, || sees().then_some(()));
+    wait_for("B sees the shared snapshot", harness::account::LIMIT, || sees().then_some(()));
     b.aws(&[
         "rds",
         "copy-db-snapshot",

@@ -1,8 +1,8 @@
 //! What stays and what goes after several replications.
 
-use crate::cloud::Cloud;
-use crate::pair::{Pair, contents, fill, password};
-use crate::waiting::wait_for;
+use harness::cloud::Cloud;
+use harness::pair::{Pair, contents, fill, password};
+use harness::waiting::wait_for;
 
 /// The command that deletes an instance.
 const DELETE: [&str; 4] = ["rds", "delete-db-instance", "--skip-final-snapshot", "--db-instance-identifier"];
@@ -27,7 +27,7 @@ pub fn what_is_older_goes_and_what_is_foreign_stays(cloud: &Cloud) {
         pair.replicate();
     }
     let mut left = Vec::new();
-    wait_for("only what is kept is left", crate::account::LIMIT, || {
+    wait_for("only what is kept is left", harness::account::LIMIT, || {
         left = b.instances(&pair.copies());
         (left.len() <= 3).then_some(())
     });
@@ -43,13 +43,13 @@ pub fn what_is_older_goes_and_what_is_foreign_stays(cloud: &Cloud) {
     assert!(words.contains("AccessDenied") && words.contains("rds:DeleteDBInstance"), "{words}");
     prune.aws(&[&DELETE[..], &["keeping-copy-4"]].concat());
 
-    let in_source = wait_for("only the kept snapshots are left in A", crate::account::LIMIT, || {
+    let in_source = wait_for("only the kept snapshots are left in A", harness::account::LIMIT, || {
         let found = a.snapshots(&pair.snapshots());
         (found.len() <= 4).then_some(found)
     });
     let copies = in_source.iter().filter(|name| name.ends_with("-copy-in")).count();
     assert_eq!((copies, in_source.len()), (2, 4), "two of each kind: {in_source:?}");
-    let in_destination = wait_for("only the kept snapshots are left in B", crate::account::LIMIT, || {
+    let in_destination = wait_for("only the kept snapshots are left in B", harness::account::LIMIT, || {
         let found = b.snapshots(&pair.copies());
         (found.len() <= 2).then_some(found)
     });

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::account::text;
-use crate::cloud::Cloud;
-use crate::pair::{Pair, fill, password};
+use harness::account::text;
+use harness::cloud::Cloud;
+use harness::pair::{Pair, fill, password};
 
 /// A run without the right on A's key ends at its first look, says which key and which permission, tells a person, and
 /// leaves nothing half made.

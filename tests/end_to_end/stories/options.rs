@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::account::{tags, text};
-use crate::cloud::Cloud;
-use crate::pair::{Pair, contents, fill, password};
+use harness::account::{tags, text};
+use harness::cloud::Cloud;
+use harness::pair::{Pair, contents, fill, password};
 
 /// Every option of a restore, in a combination that RDS takes for PostgreSQL.
 const OPTIONS: &[(&str, &str)] = &[

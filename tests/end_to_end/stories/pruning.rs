@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::account::{Account, text};
-use crate::cloud::{Cloud, ask};
-use crate::pair::{Pair, password};
+use harness::account::{Account, text};
+use harness::cloud::{Cloud, ask};
+use harness::pair::{Pair, password};
 
 /// No older version is to be kept, and a run may delete two things. RDS refuses snapshots and copies at first because too many
 /// run at a time. AWS Backup protects the first version too; the second has deletion protection for three runs; and the

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::account::{tags, text};
-use crate::cloud::Cloud;
-use crate::pair::{Pair, Replication, fill, password};
+use harness::account::{tags, text};
+use harness::cloud::Cloud;
+use harness::pair::{Pair, Replication, fill, password};
 
 /// Four copies wait; the fourth is released, and no older one is to be kept. So three are due, one run deletes two of them,
 /// and each leaves a last snapshot, which stays like one that a person has made.

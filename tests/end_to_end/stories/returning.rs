@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::account::{tags, text};
-use crate::cloud::Cloud;
-use crate::pair::{Pair, contents, fill, password};
+use harness::account::{tags, text};
+use harness::cloud::Cloud;
+use harness::pair::{Pair, contents, fill, password};
 
 /// Three replications with different rows, one older version kept: the secret goes back to the second and on to the third,
 /// and the fourth replication takes the next number. A version that only its snapshot holds is restored once, as a new

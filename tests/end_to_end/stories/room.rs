@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::account::{Account, text};
-use crate::cloud::{Cloud, ask};
-use crate::pair::{Pair, password};
+use harness::account::{Account, text};
+use harness::cloud::{Cloud, ask};
+use harness::pair::{Pair, password};
 
 /// How often a run asks RDS for an instance before it believes that nothing makes room.
 const TRIES: u32 = 9;

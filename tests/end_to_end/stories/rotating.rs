@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::account::text;
-use crate::cloud::Cloud;
-use crate::pair::{Pair, contents, fill, password};
+use harness::account::text;
+use harness::cloud::Cloud;
+use harness::pair::{Pair, contents, fill, password};
 
 /// Replications and rollbacks while every version gets a password of its own, and when no more does: after each, what is in
 /// the secret opens the version that it names. No password is anywhere else, and a secret that cannot be kept safely is

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::account::text;
-use crate::cloud::Cloud;
-use crate::pair::{Pair, contents, fill, password};
+use harness::account::text;
+use harness::cloud::Cloud;
+use harness::pair::{Pair, contents, fill, password};
 
 /// With a key that was there before the stacks, given by its ARN.
 ///

@@ -3,9 +3,9 @@
 use replication::progress::{INSTANCE_STATUSES, Progress, SNAPSHOT_STATUSES};
 use serde_json::{Value, json};
 
-use crate::account::{Account, text};
-use crate::cloud::Cloud;
-use crate::pair::{Pair, password};
+use harness::account::{Account, text};
+use harness::cloud::Cloud;
+use harness::pair::{Pair, password};
 
 /// A word that RDS does not use today: it is waited for, until the deadline of the stage.
 const UNKNOWN: &str = "a-word-of-next-year";

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::account::text;
-use crate::cloud::Cloud;
-use crate::pair::{Pair, password};
+use harness::account::text;
+use harness::cloud::Cloud;
+use harness::pair::{Pair, password};
 
 /// That no copy is fresh, that a message could not be handled, that somebody stopped a run, and that the function which tells
 /// alerts operators is broken itself: each becomes a message on an alert topic.

@@ -1,0 +1,13 @@
+//! The harness of the tests that run what ships: the local cloud, its accounts, a pair of stacks in them, and waiting.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and it watches a world that has its own clock"
+)]
+
+pub mod account;
+pub mod cloud;
+pub mod pair;
+pub mod waiting;
