@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lambda_task::Environment;
+use lambda_task::{AccountRole, Environment};
 use replication::Error;
 use restore_options::Options;
 use serde_json::{Value, json};
@@ -22,17 +22,22 @@ type Read = fn(&Environment) -> Result<(), Error>;
 /// The functions of each account.
 const FUNCTIONS: [(&str, &str, Read); 11] = [
     ("source", "Snapshot", |given| snapshot::Config::read(given).map(drop)),
-    ("source", "Copy", |given| copy::Config::read(given).map(drop)),
+    ("source", "Copy", |given| in_role(given, copy::source::Config::read)),
     ("source", "Share", |given| share::Config::read(given).map(drop)),
     ("source", "Notify", |given| notify::Config::read(given).map(drop)),
     ("source", "Prune", |given| prune::Config::read(given).map(drop)),
-    ("destination", "Copy", |given| copy::Config::read(given).map(drop)),
+    ("destination", "Copy", |given| in_role(given, copy::destination::Config::read)),
     ("destination", "Restore", |given| restore::Config::read(given).map(drop)),
     ("destination", "RotateSecret", |given| rotate_secret::Config::read(given).map(drop)),
     ("destination", "Prune", |given| prune::Config::read(given).map(drop)),
     ("destination", "Notify", |given| notify::Config::read(given).map(drop)),
     ("destination", "Launch", |given| launch::Config::read(given).map(drop)),
 ];
+
+/// Which of two tasks a function is, is read before the configuration of that task.
+fn in_role<T>(given: &Environment, read: fn(&Environment) -> Result<T, Error>) -> Result<(), Error> {
+    AccountRole::read(given).and_then(|_| read(given)).map(drop)
+}
 
 /// No function lacks a variable, none is given one that it does not read, and each can read what parameters may be.
 pub fn variables(sources: &Sources) -> Vec<String> {

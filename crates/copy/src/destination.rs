@@ -3,6 +3,7 @@
 use aws_sdk_kms::Client as Kms;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
+use lambda_task::Environment;
 use rds_access::Snapshot;
 use replication::contract::{DbSnapshot, DestinationInput, DestinationState, Envelope, StageReport, Status};
 use replication::copying::{EarlierCopy, Expectation};
@@ -17,30 +18,55 @@ use restore_options::Options;
 use time::OffsetDateTime;
 
 use crate::convergence::{self, Order, Started};
-use crate::{Config, key};
+use crate::{Settings, key};
 
-/// What the destination stack replicates, and under which names.
+/// What the destination stack says.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Config {
+    settings: Settings,
     /// The base of every name.
-    pub database_name: InstanceIdentifier,
+    database_name: InstanceIdentifier,
     /// The one source database that this stack replicates.
-    pub source_database: InstanceIdentifier,
+    source_database: InstanceIdentifier,
     /// The secret that names the live version.
-    pub secret_arn: String,
+    secret_arn: String,
     /// What the stack says about new versions.
-    pub rules: Rules,
+    rules: Rules,
     /// Whether the option group of the source database is copied too.
-    pub copy_option_group: bool,
+    copy_option_group: bool,
     /// How the copy will be restored.
-    pub restore_options: Options,
+    restore_options: Options,
+}
+
+impl Config {
+    /// Reads the function's environment. What the restore would refuse is refused here, before anything is copied.
+    ///
+    /// # Errors
+    /// `InvalidConfiguration`, naming the variable.
+    pub fn read(environment: &Environment) -> Result<Self, Error> {
+        Ok(Self {
+            settings: Settings::read(environment)?,
+            database_name: environment.parsed("DATABASE_NAME", "a database identifier")?,
+            source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
+            secret_arn: environment.text("SECRET_ARN")?,
+            rules: Rules {
+                most_ahead: environment.parsed("MAX_VERSIONS_AHEAD", "a whole number from 1")?,
+                promotes: environment.choice("PROMOTE", ["manual", "automatic"])?,
+            },
+            copy_option_group: environment.parsed("COPY_OPTION_GROUP", "true or false")?,
+            restore_options: Options::read(environment)?,
+        })
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        Scope { stack: &self.settings.stack, prefix: &self.database_name, database: &self.source_database }
+    }
 }
 
 /// What a poll knows.
 struct Poll<'a> {
     rds: &'a Rds,
     config: &'a Config,
-    place: &'a Place,
     message: &'a DestinationInput,
     stage: Stage,
     /// The name of the copy.
@@ -49,32 +75,38 @@ struct Poll<'a> {
     unseen: u32,
 }
 
+/// Looks for this run's copy and makes it if it is not there.
+///
+/// # Errors
+/// `InvalidConfiguration` (a limit of growth that the storage has reached), `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
+/// `SourceMismatch`, `TooManyVersionsAhead`, `VersionsExhausted`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
+/// `SecretInvalid`, `DeadlineExceeded`, or a fault of a service.
 pub async fn run(
     rds: &Rds,
     kms: &Kms,
     secrets: &Secrets,
     config: &Config,
-    place: &Place,
     input: Envelope<DestinationState>,
     now: OffsetDateTime,
 ) -> Result<DbSnapshot, Error> {
     let earlier = input.state.db_snapshot;
     let message = input.state.input;
     let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
-    let stage = Stage { name: StageName::Copy, started_at, now, deadline_seconds: config.deadline_seconds };
+    let stage =
+        Stage { name: StageName::Copy, started_at, now, deadline_seconds: config.settings.deadline_seconds };
     let id = &message.replication.id;
-    let name = naming::destination_copy(place.database_name.as_str(), id)?;
+    let name = naming::destination_copy(config.database_name.as_str(), id)?;
     let unseen = earlier.as_ref().map_or(0, |earlier| earlier.stage.unseen);
-    let poll = Poll { rds, config, place, message: &message, stage, name, unseen };
+    let poll = Poll { rds, config, message: &message, stage, name, unseen };
 
     if let Some(found) = rds_access::snapshot(rds, poll.name.as_str()).await? {
-        let is_ours = found.is_of_replication(&config.stack, id);
+        let is_ours = found.is_of_replication(&config.settings.stack, id);
         let report = convergence::judge(&found, is_ours, &stage)?;
         let copy = match earlier {
             Some(earlier) => earlier.copy,
             // The first answer was lost: work out again what was to be expected.
             None => {
-                let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
+                let snapshots = rds_access::snapshots_of_stack(rds, &config.settings.stack).await?;
                 poll.expectation(&snapshots, found.key_arn.as_deref().unwrap_or_default())
             }
         };
@@ -90,42 +122,32 @@ pub async fn run(
 impl Poll<'_> {
     /// Copies what is announced, if it is to be copied and can be.
     async fn begin(&self, kms: &Kms, secrets: &Secrets) -> Result<DbSnapshot, Error> {
-        let Self { rds, config, place, message, stage, name, .. } = self;
+        let Self { rds, config, message, stage, name, .. } = self;
         let (shared, refusal) = self.shared_snapshot().await?;
         let instances = rds_access::instances(rds).await?;
-        let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
-        let secret = secret_access::read(secrets, &place.secret_arn).await?;
+        let snapshots = rds_access::snapshots_of_stack(rds, &config.settings.stack).await?;
+        let secret = secret_access::read(secrets, &config.secret_arn).await?;
         let world = World { instances: &instances, snapshots: &snapshots, live_host: &secret.pointer.host };
-        let scope =
-            Scope { stack: &config.stack, prefix: &place.database_name, database: &place.source_database };
         let announced = Announced {
             id: &message.replication.id,
             arn: &message.target_db_snapshot.arn,
             shared: shared.as_ref(),
             unseen: self.unseen,
         };
-        let step = receiving::decide(&scope, &world, &announced, &place.rules);
+        let step = receiving::decide(&config.scope(), &world, &announced, &config.rules);
         // What RDS said when it refused to show the snapshot says more than that it is not there.
         let step = step.map_err(|error| match refusal {
             Some(refusal) if error.name() == ErrorName::NotFound => refusal,
             _ => error,
         })?;
-        let pending = |report: StageReport, copy: Expectation| DbSnapshot {
-            identifier: name.clone(),
-            arn: None,
-            source_db_identifier: place.source_database.clone(),
-            stage: report,
-            copy,
-            snapshot_database_time: shared.as_ref().and_then(|shared| shared.data_time.clone()),
-            superseded_by: None,
-        };
+        let pending = |report, copy| self.pending(report, copy, shared.as_ref());
         if let Step::Superseded(live) = step {
             let report =
                 StageReport { status: Status::Superseded, ..StageReport::pending(stage, "superseded", None) };
             let superseded = pending(report, Expectation::not_copied());
             return Ok(DbSnapshot { superseded_by: Some(live), ..superseded });
         }
-        let key_arn = key::usable(kms, &config.key, key::Reach::OwnAccount).await?;
+        let key_arn = key::usable(kms, &config.settings.key, key::Reach::OwnAccount).await?;
         let copy = self.expectation(&snapshots, &key_arn);
         match (step, &shared) {
             (Step::Copy, Some(shared)) => {
@@ -133,7 +155,7 @@ impl Poll<'_> {
                     key::usable(kms, source_key, key::Reach::OtherAccounts).await?;
                 }
                 let doing = format!("copying snapshot {}", shared.identifier);
-                place.restore_options.check_growth(&doing, shared.allocated_storage)?;
+                config.restore_options.check_growth(&doing, shared.allocated_storage)?;
                 secret.check_room()?;
                 match self.start(shared, &key_arn).await? {
                     Started::Made(found) => {
@@ -142,7 +164,7 @@ impl Poll<'_> {
                     }
                     Started::NotYet => Ok(pending(convergence::not_started(name, stage)?, copy)),
                     Started::Full(full) => {
-                        let is_leaving = quota::is_snapshot_leaving(&snapshots, &config.stack);
+                        let is_leaving = quota::is_snapshot_leaving(&snapshots, &config.settings.stack);
                         Ok(pending(convergence::no_room(full, name, stage, self.unseen, is_leaving)?, copy))
                     }
                 }
@@ -154,19 +176,33 @@ impl Poll<'_> {
         }
     }
 
+    /// The report of a copy that RDS does not show.
+    fn pending(&self, stage: StageReport, copy: Expectation, shared: Option<&Snapshot>) -> DbSnapshot {
+        DbSnapshot {
+            identifier: self.name.clone(),
+            arn: None,
+            source_db_identifier: self.config.source_database.clone(),
+            stage,
+            copy,
+            snapshot_database_time: shared.and_then(|shared| shared.data_time.clone()),
+            superseded_by: None,
+        }
+    }
+
     /// Asks RDS for the copy.
     async fn start(&self, shared: &Snapshot, key_arn: &str) -> Result<Started, Error> {
-        let Self { rds, config, place, message, name, .. } = self;
+        let Self { rds, config, message, name, .. } = self;
         let from = message.target_db_snapshot.arn.to_string();
-        let tags = Tags::of_replication(&config.stack, &message.replication.id, &shared.source_database)
-            .named(name.as_str())
-            .with(lineage::SOURCE_SNAPSHOT, &from);
+        let tags =
+            Tags::of_replication(&config.settings.stack, &message.replication.id, &shared.source_database)
+                .named(name.as_str())
+                .with(lineage::SOURCE_SNAPSHOT, &from);
         let order = Order {
             from: &from,
             to: name,
             key_arn,
             source_key_arn: shared.key_arn.as_deref(),
-            copy_option_group: place.copy_option_group,
+            copy_option_group: config.copy_option_group,
             tags: &tags,
         };
         convergence::start(rds, &order).await
@@ -196,8 +232,8 @@ impl Poll<'_> {
 
     /// What RDS is expected to move, judged by our newest earlier copy of the same database.
     fn expectation(&self, snapshots: &[Snapshot], key_arn: &str) -> Expectation {
-        let Self { config, place, message, name, .. } = self;
-        let earlier = EarlierCopy::newest(snapshots, &config.stack, &place.source_database, name);
+        let Self { config, message, name, .. } = self;
+        let earlier = EarlierCopy::newest(snapshots, &config.settings.stack, &config.source_database, name);
         Expectation::across_accounts(message.replication.shared_snapshot_is_copy, earlier.as_ref(), key_arn)
     }
 }
@@ -211,5 +247,55 @@ fn describe(found: Snapshot, report: StageReport, copy: Expectation) -> DbSnapsh
         copy,
         snapshot_database_time: found.data_time,
         superseded_by: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use replication::ErrorName;
+
+    use super::*;
+
+    fn environment(chosen: (&'static str, &'static str)) -> Environment {
+        let flags = [
+            "MULTI_AZ",
+            "PUBLICLY_ACCESSIBLE",
+            "IAM_DATABASE_AUTHENTICATION",
+            "DELETION_PROTECTION",
+            "AUTO_MINOR_VERSION_UPGRADE",
+            "COPY_TAGS_TO_SNAPSHOT",
+            "APPLY_SOURCE_TAGS",
+            "COPY_OPTION_GROUP",
+        ];
+        let others = [
+            ("ACCOUNT_ROLE", "destination"),
+            ("STACK_NAME", "stack"),
+            ("KMS_KEY", "key"),
+            ("SECRET_ARN", "secret"),
+            ("DATABASE_NAME", "copy"),
+            ("SOURCE_DB_IDENTIFIER", "orders"),
+            ("MAX_VERSIONS_AHEAD", "3"),
+            ("PROMOTE", "automatic"),
+            ("STAGE_DEADLINE_SECONDS", "60"),
+        ];
+        flags.map(|flag| (flag, "false")).into_iter().chain(others).chain([chosen]).collect()
+    }
+
+    /// > Every option that the restore would refuse ends the run before anything is copied.
+    #[test]
+    fn the_options_of_the_restore_are_judged_before_the_copy() {
+        assert!(Config::read(&environment(("EXTRA_TAGS", "team=data"))).is_ok());
+        for wrong in [
+            ("EXTRA_TAGS", "rds-replication:stack=mine"),
+            ("MAX_ALLOCATED_STORAGE", "2.5"),
+            ("DB_PARAMETER_GROUP_NAME", "Orders"),
+            ("PREFERRED_MAINTENANCE_WINDOW", "sun:00:10-mon:00:05"),
+            ("PORT", "many"),
+            ("MULTI_AZ", "perhaps"),
+        ] {
+            let error = Config::read(&environment(wrong)).unwrap_err();
+            assert_eq!(error.name(), ErrorName::InvalidConfiguration);
+            assert!(error.to_string().contains(wrong.0), "{error}");
+        }
     }
 }

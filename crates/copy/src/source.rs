@@ -2,6 +2,7 @@
 
 use aws_sdk_kms::Client as Kms;
 use aws_sdk_rds::Client as Rds;
+use lambda_task::Environment;
 use rds_access::Snapshot;
 use replication::contract::{Envelope, SourceDbSnapshot, SourceState, StageReport, Status, TargetDbSnapshot};
 use replication::copying::{EarlierCopy, Expectation};
@@ -13,11 +14,25 @@ use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
 use crate::convergence::{self, Order, Started};
-use crate::{Config, key};
+use crate::{Settings, key};
+
+/// What the source stack says.
+#[derive(Debug, Clone)]
+pub struct Config(Settings);
+
+impl Config {
+    /// Reads the function's environment.
+    ///
+    /// # Errors
+    /// `InvalidConfiguration`, naming the variable.
+    pub fn read(environment: &Environment) -> Result<Self, Error> {
+        Settings::read(environment).map(Self)
+    }
+}
 
 /// One poll for the copy of a run.
 struct Poll<'a> {
-    config: &'a Config,
+    settings: &'a Settings,
     id: ReplicationId,
     source: SourceDbSnapshot,
     source_arn: SnapshotArn,
@@ -27,20 +42,25 @@ struct Poll<'a> {
     earlier: Option<TargetDbSnapshot>,
 }
 
+/// Looks for this run's copy and makes it if it is not there.
+///
+/// # Errors
+/// `InvalidInput`, `KeyUnusable`, `KeyNotAccessible`, `NotFound`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
+/// `DeadlineExceeded`, or a fault of a service.
 pub async fn run(
     rds: &Rds,
     kms: &Kms,
-    config: &Config,
+    Config(settings): &Config,
     input: Envelope<SourceState>,
     now: OffsetDateTime,
 ) -> Result<TargetDbSnapshot, Error> {
     let (source, source_arn) = source_snapshot(input.state.source_db_snapshot)?;
     let earlier = input.state.target_db_snapshot;
     let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
-    let stage = Stage { name: StageName::Copy, started_at, now, deadline_seconds: config.deadline_seconds };
+    let stage = Stage { name: StageName::Copy, started_at, now, deadline_seconds: settings.deadline_seconds };
     let name = naming::encrypted_copy(&source.identifier)?;
     let id = input.execution.replication_id();
-    let poll = Poll { config, id, source, source_arn, name, stage, earlier };
+    let poll = Poll { settings, id, source, source_arn, name, stage, earlier };
 
     let Some(found) = rds_access::snapshot(rds, poll.name.as_str()).await? else {
         return poll.absent(rds, kms).await;
@@ -70,7 +90,7 @@ impl Poll<'_> {
         if found.tags.is_empty() && self.unseen() < UNSEEN_POLLS {
             return self.not_seen(found.status.as_str());
         }
-        convergence::judge(found, found.is_of_replication(&self.config.stack, &self.id), &self.stage)
+        convergence::judge(found, found.is_of_replication(&self.settings.stack, &self.id), &self.stage)
     }
 
     /// Goes on where there is no snapshot of this name.
@@ -85,7 +105,7 @@ impl Poll<'_> {
                 .because("it was there and is gone")
                 .advise("start a new execution"));
         }
-        let key_arn = key::usable(kms, &self.config.key, key::Reach::OtherAccounts).await?;
+        let key_arn = key::usable(kms, &self.settings.key, key::Reach::OtherAccounts).await?;
         if self.source.encrypted && self.source.kms_key_id.as_deref() == Some(&key_arn) {
             let stage = StageReport::available(&self.stage, &self.source.stage.rds_status);
             return Ok(TargetDbSnapshot {
@@ -116,14 +136,14 @@ impl Poll<'_> {
 
     /// The report of a copy for which there is no room.
     async fn no_room(&self, rds: &Rds, full: Error) -> Result<StageReport, Error> {
-        let stack = &self.config.stack;
+        let stack = &self.settings.stack;
         let snapshots = rds_access::snapshots_of_stack(rds, stack).await?;
         let is_leaving = quota::is_snapshot_leaving(&snapshots, stack);
         convergence::no_room(full, &self.name, &self.stage, self.unseen(), is_leaving)
     }
 
     async fn start(&self, rds: &Rds, key_arn: &str) -> Result<Started, Error> {
-        let tags = Tags::of_replication(&self.config.stack, &self.id, &self.source.source_db_identifier)
+        let tags = Tags::of_replication(&self.settings.stack, &self.id, &self.source.source_db_identifier)
             .with(lineage::SOURCE_SNAPSHOT, self.source_arn.to_string())
             .named(self.name.as_str());
         let order = Order {
@@ -142,7 +162,7 @@ impl Poll<'_> {
         if let Some(earlier) = &self.earlier {
             return Ok(earlier.copy.clone());
         }
-        let Config { stack, .. } = self.config;
+        let Settings { stack, .. } = self.settings;
         let all = rds_access::snapshots_of_stack(rds, stack).await?;
         let earlier = EarlierCopy::newest(&all, stack, &self.source.source_db_identifier, &self.name);
         Ok(Expectation::re_encryption(self.source.encrypted, earlier.as_ref(), key_arn))

@@ -5,4 +5,4 @@ mod environment;
 mod serve;
 
 pub use environment::{AccountRole, Environment, invalid};
-pub use serve::{Stop, parse, serve, start};
+pub use serve::{Stop, parse, refuse, serve, start};

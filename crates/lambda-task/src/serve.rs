@@ -71,6 +71,14 @@ where
     .await
 }
 
+/// Answers every call with an error: that of a function that cannot know what it is for.
+///
+/// # Errors
+/// Only when the Lambda runtime itself cannot be reached.
+pub async fn refuse(error: Error) -> Result<(), Stop> {
+    serve(Err::<(), _>(error), async |(), _input: Value, _now| Ok(Value::Null)).await
+}
+
 async fn attempt<Config, Input: DeserializeOwned, Output: Serialize>(
     config: &Config,
     payload: Value,

@@ -11,29 +11,76 @@ use replication::restore::AfterRestore;
 use replication::windows::{Problem, Windows};
 use replication::{Error, ErrorName};
 
+/// How the value of an option is read, and how it goes into the request.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Text(fn(Request, Option<String>) -> Request),
+    /// The name of a group, which RDS stores in lower case.
+    Group(fn(Request, Option<String>) -> Request),
+    Number(fn(Request, Option<i32>) -> Request),
+    Flag(fn(Request, Option<bool>) -> Request),
+    List(fn(Request, Option<Vec<String>>) -> Request),
+}
+
+/// Every option of the restore call but the windows: the variable that holds it, and what becomes of it. Public access is
+/// always said, because RDS otherwise decides by the kind of the subnet group (API model).
+const OPTIONS: &[(&str, Kind)] = &[
+    ("ENGINE", Kind::Text(Request::set_engine)),
+    ("DB_INSTANCE_CLASS", Kind::Text(Request::set_db_instance_class)),
+    ("MULTI_AZ", Kind::Flag(Request::set_multi_az)),
+    ("PORT", Kind::Number(Request::set_port)),
+    ("DB_SUBNET_GROUP", Kind::Text(Request::set_db_subnet_group_name)),
+    ("SECURITY_GROUP_IDS", Kind::List(Request::set_vpc_security_group_ids)),
+    ("PUBLICLY_ACCESSIBLE", Kind::Flag(Request::set_publicly_accessible)),
+    ("DB_PARAMETER_GROUP_NAME", Kind::Group(Request::set_db_parameter_group_name)),
+    ("OPTION_GROUP_NAME", Kind::Group(Request::set_option_group_name)),
+    ("STORAGE_TYPE", Kind::Text(Request::set_storage_type)),
+    ("IOPS", Kind::Number(Request::set_iops)),
+    ("STORAGE_THROUGHPUT", Kind::Number(Request::set_storage_throughput)),
+    ("IAM_DATABASE_AUTHENTICATION", Kind::Flag(Request::set_enable_iam_database_authentication)),
+    ("CLOUDWATCH_LOGS_EXPORTS", Kind::List(Request::set_enable_cloudwatch_logs_exports)),
+    ("DELETION_PROTECTION", Kind::Flag(Request::set_deletion_protection)),
+    ("CA_CERTIFICATE_IDENTIFIER", Kind::Text(Request::set_ca_certificate_identifier)),
+    ("BACKUP_RETENTION_PERIOD", Kind::Number(Request::set_backup_retention_period)),
+    ("AUTO_MINOR_VERSION_UPGRADE", Kind::Flag(Request::set_auto_minor_version_upgrade)),
+    ("COPY_TAGS_TO_SNAPSHOT", Kind::Flag(Request::set_copy_tags_to_snapshot)),
+];
+
+/// The value of an option, with what puts it into the request.
+#[derive(Debug, Clone)]
+enum Choice {
+    Text(fn(Request, Option<String>) -> Request, Option<String>),
+    Number(fn(Request, Option<i32>) -> Request, Option<i32>),
+    Flag(fn(Request, Option<bool>) -> Request, bool),
+    List(fn(Request, Option<Vec<String>>) -> Request, Option<Vec<String>>),
+}
+
+impl Choice {
+    fn read(environment: &Environment, name: &str, kind: Kind) -> Result<Self, Error> {
+        Ok(match kind {
+            Kind::Text(set) => Self::Text(set, environment.optional(name)),
+            Kind::Group(set) => Self::Text(set, lower_case(environment, name)?),
+            Kind::Number(set) => Self::Number(set, environment.optional_parsed(name, "a whole number")?),
+            Kind::Flag(set) => Self::Flag(set, environment.parsed(name, "true or false")?),
+            Kind::List(set) => Self::List(set, environment.optional_list(name)),
+        })
+    }
+
+    fn apply(&self, request: Request) -> Request {
+        match self {
+            Self::Text(set, value) => set(request, value.clone()),
+            Self::Number(set, value) => set(request, *value),
+            Self::Flag(set, value) => set(request, Some(*value)),
+            Self::List(set, value) => set(request, value.clone()),
+        }
+    }
+}
+
 /// The stack's choices; what is not given is left to RDS.
 #[derive(Debug, Clone)]
 pub struct Options {
-    engine: Option<String>,
-    class: Option<String>,
-    multi_az: bool,
-    port: Option<i32>,
-    subnet_group: Option<String>,
-    security_groups: Option<Vec<String>>,
-    publicly_accessible: bool,
-    parameter_group: Option<String>,
-    option_group: Option<String>,
-    storage_type: Option<String>,
-    iops: Option<i32>,
-    storage_throughput: Option<i32>,
-    iam_authentication: bool,
-    logs_exports: Option<Vec<String>>,
-    deletion_protection: bool,
-    ca_certificate: Option<String>,
-    backup_retention_days: Option<i32>,
+    choices: Vec<Choice>,
     backup_window: Option<String>,
-    auto_minor_version_upgrade: bool,
-    copy_tags_to_snapshot: bool,
     /// What is changed after the restore, before readers come.
     pub after: AfterRestore,
     extra_tags: Tags,
@@ -46,63 +93,25 @@ impl Options {
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
-        let flag = |name| environment.parsed(name, "true or false");
-        let number = |name| environment.optional_parsed(name, "a whole number");
         let windows = windows(environment)?;
+        let choices = OPTIONS.iter().map(|(name, kind)| Choice::read(environment, name, *kind));
         Ok(Self {
-            engine: environment.optional("ENGINE"),
-            class: environment.optional("DB_INSTANCE_CLASS"),
-            multi_az: flag("MULTI_AZ")?,
-            port: number("PORT")?,
-            subnet_group: environment.optional("DB_SUBNET_GROUP"),
-            security_groups: environment.optional_list("SECURITY_GROUP_IDS"),
-            publicly_accessible: flag("PUBLICLY_ACCESSIBLE")?,
-            parameter_group: lower_case(environment, "DB_PARAMETER_GROUP_NAME")?,
-            option_group: lower_case(environment, "OPTION_GROUP_NAME")?,
-            storage_type: environment.optional("STORAGE_TYPE"),
-            iops: number("IOPS")?,
-            storage_throughput: number("STORAGE_THROUGHPUT")?,
-            iam_authentication: flag("IAM_DATABASE_AUTHENTICATION")?,
-            logs_exports: environment.optional_list("CLOUDWATCH_LOGS_EXPORTS"),
-            deletion_protection: flag("DELETION_PROTECTION")?,
-            ca_certificate: environment.optional("CA_CERTIFICATE_IDENTIFIER"),
-            backup_retention_days: number("BACKUP_RETENTION_PERIOD")?,
+            choices: choices.collect::<Result<_, _>>()?,
             backup_window: windows.backup,
-            auto_minor_version_upgrade: flag("AUTO_MINOR_VERSION_UPGRADE")?,
-            copy_tags_to_snapshot: flag("COPY_TAGS_TO_SNAPSHOT")?,
             after: AfterRestore {
-                max_allocated_storage: number("MAX_ALLOCATED_STORAGE")?,
+                max_allocated_storage: environment
+                    .optional_parsed("MAX_ALLOCATED_STORAGE", "a whole number")?,
                 maintenance_window: windows.maintenance,
             },
             extra_tags: extra_tags(environment)?,
-            apply_source_tags: flag("APPLY_SOURCE_TAGS")?,
+            apply_source_tags: environment.parsed("APPLY_SOURCE_TAGS", "true or false")?,
         })
     }
 
-    /// Puts the choices into the request. Public access is always said, because RDS otherwise decides by the kind of
-    /// the subnet group (API model).
+    /// Puts the choices into the request.
     pub fn apply(&self, request: Request) -> Request {
-        request
-            .set_engine(self.engine.clone())
-            .set_db_instance_class(self.class.clone())
-            .multi_az(self.multi_az)
-            .set_port(self.port)
-            .set_db_subnet_group_name(self.subnet_group.clone())
-            .set_vpc_security_group_ids(self.security_groups.clone())
-            .publicly_accessible(self.publicly_accessible)
-            .set_db_parameter_group_name(self.parameter_group.clone())
-            .set_option_group_name(self.option_group.clone())
-            .set_storage_type(self.storage_type.clone())
-            .set_iops(self.iops)
-            .set_storage_throughput(self.storage_throughput)
-            .enable_iam_database_authentication(self.iam_authentication)
-            .set_enable_cloudwatch_logs_exports(self.logs_exports.clone())
-            .deletion_protection(self.deletion_protection)
-            .set_ca_certificate_identifier(self.ca_certificate.clone())
-            .set_backup_retention_period(self.backup_retention_days)
-            .set_preferred_backup_window(self.backup_window.clone())
-            .auto_minor_version_upgrade(self.auto_minor_version_upgrade)
-            .copy_tags_to_snapshot(self.copy_tags_to_snapshot)
+        let request = request.set_preferred_backup_window(self.backup_window.clone());
+        self.choices.iter().fold(request, |request, choice| choice.apply(request))
     }
 
     /// Refuses a limit of growth that is too low for the storage to be restored, in GiB. After the restore RDS would refuse
