@@ -1,14 +1,11 @@
-//! What both accounts do alike: ask RDS for the copy, and judge the copy that is there.
+//! What both accounts do alike: ask RDS for the copy.
 
 use aws_sdk_rds::Client;
 use rds_access::{CopyOrder, Refusal, Snapshot};
-use replication::contract::StageReport;
+use replication::Error;
 use replication::lineage::Tags;
 use replication::naming::SnapshotIdentifier;
-use replication::pacing::Stage;
-use replication::progress::Progress;
-use replication::quota::{self, Refused, Room, WAITING_FOR_ROOM};
-use replication::{Error, ErrorName};
+use replication::quota::{self, Refused};
 
 use crate::key;
 
@@ -59,54 +56,4 @@ pub async fn start(rds: &Client, order: &Order<'_>) -> Result<Started, Error> {
         }
         Err(refused) => Err(refused.into_error(doing)),
     }
-}
-
-/// Judges the copy that is there: ours and ready, ours and on its way, failed, or somebody else's.
-pub fn judge(found: &Snapshot, is_ours: bool, stage: &Stage) -> Result<StageReport, Error> {
-    let name = &found.identifier;
-    if !is_ours {
-        return Err(Error::new(ErrorName::NameTaken, format!("copying to snapshot {name}"))
-            .because("a snapshot of this name exists and was not made by this run")
-            .advise("rename or delete it, then start the execution again"));
-    }
-    match found.status.progress() {
-        Progress::Ready => Ok(StageReport::available(stage, found.status.as_str())),
-        Progress::Pending => {
-            stage.check_deadline(&format!("snapshot copy {name}"), found.status.as_str())?;
-            Ok(StageReport::pending(stage, found.status.as_str(), found.percent_progress))
-        }
-        Progress::Failed => Err(Error::new(
-            ErrorName::CopyFailed,
-            format!("waiting for snapshot copy {name}"),
-        )
-        .because(format!("it is {}", found.status))
-        .advise(
-            "check that the snapshot it is copied from still exists and that its key may still be used, then \
-                 start the source execution again",
-        )),
-    }
-}
-
-/// The report while a full quota may still count what was pruned; the error once nothing makes room any more. `polls` is how
-/// many have met it before.
-pub fn no_room(
-    full: Error,
-    to: &SnapshotIdentifier,
-    stage: &Stage,
-    polls: u32,
-    is_something_leaving: bool,
-) -> Result<StageReport, Error> {
-    match Room::after(polls, is_something_leaving) {
-        Room::Awaited { polls } => {
-            stage.check_deadline(&format!("snapshot copy {to} to begin"), WAITING_FOR_ROOM)?;
-            Ok(StageReport::unseen(stage, WAITING_FOR_ROOM, polls))
-        }
-        Room::Full => Err(full),
-    }
-}
-
-/// The report of a copy that is not there yet.
-pub fn not_started(to: &SnapshotIdentifier, stage: &Stage) -> Result<StageReport, Error> {
-    stage.check_deadline(&format!("snapshot copy {to} to begin"), "not started")?;
-    Ok(StageReport::pending(stage, "not started", None))
 }

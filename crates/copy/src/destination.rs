@@ -6,6 +6,7 @@ use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
 use rds_access::Snapshot;
 use replication::contract::{DbSnapshot, DestinationInput, DestinationState, Envelope, StageReport, Status};
+use replication::copies;
 use replication::copying::{EarlierCopy, Expectation};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, InstanceIdentifier, SnapshotIdentifier};
@@ -101,7 +102,7 @@ pub async fn run(
 
     if let Some(found) = rds_access::snapshot(rds, poll.name.as_str()).await? {
         let is_ours = found.is_of_replication(&config.settings.stack, id);
-        let report = convergence::judge(&found, is_ours, &stage)?;
+        let report = copies::judge(&found, is_ours, &stage)?;
         let copy = match earlier {
             Some(earlier) => earlier.copy,
             // The first answer was lost: work out again what was to be expected.
@@ -159,20 +160,20 @@ impl Poll<'_> {
                 secret.check_room()?;
                 match self.start(shared, &key_arn).await? {
                     Started::Made(found) => {
-                        let report = convergence::judge(&found, true, stage)?;
+                        let report = copies::judge(&found, true, stage)?;
                         Ok(describe(*found, report, copy))
                     }
-                    Started::NotYet => Ok(pending(convergence::not_started(name, stage)?, copy)),
+                    Started::NotYet => Ok(pending(copies::not_started(name, stage)?, copy)),
                     Started::Full(full) => {
                         let is_leaving = quota::is_snapshot_leaving(&snapshots, &config.settings.stack);
-                        Ok(pending(convergence::no_room(full, name, stage, self.unseen, is_leaving)?, copy))
+                        Ok(pending(copies::no_room(full, name, stage, self.unseen, is_leaving)?, copy))
                     }
                 }
             }
             (Step::Await { polls }, _) => {
                 Ok(pending(StageReport::unseen(stage, "not shared yet", polls), copy))
             }
-            _ => Ok(pending(convergence::not_started(name, stage)?, copy)),
+            _ => Ok(pending(copies::not_started(name, stage)?, copy)),
         }
     }
 

@@ -14,6 +14,7 @@
 //! | [`lineage`] | is it ours, and which replication made it |
 //! | [`snapshotting`] | is the snapshot of a run to be made, and how far is it |
 //! | [`sharing`] | may a snapshot be shared, and is it already |
+//! | [`copies`] | is the copy of a run to be made, and how far is it |
 //! | [`quota`] | what does it mean that there is no room for a snapshot |
 //! | [`copying`] | will RDS copy everything or only what changed |
 //! | [`secret`] | how to change the secret without touching what is not ours |
@@ -28,6 +29,7 @@
 //! | [`error`] | what went wrong, in words a person can act on |
 
 pub mod contract;
+pub mod copies;
 pub mod copying;
 pub mod error;
 pub mod lineage;
