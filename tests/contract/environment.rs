@@ -25,11 +25,11 @@ const FUNCTIONS: [(&str, &str, Read); 11] = [
     ("source", "Copy", |given| in_role(given, copy::source::Config::read)),
     ("source", "Share", |given| share::Config::read(given).map(drop)),
     ("source", "Notify", |given| notify::Config::read(given).map(drop)),
-    ("source", "Prune", |given| prune::Config::read(given).map(drop)),
+    ("source", "Prune", |given| in_role(given, prune::source::Config::read)),
     ("destination", "Copy", |given| in_role(given, copy::destination::Config::read)),
     ("destination", "Restore", |given| restore::Config::read(given).map(drop)),
     ("destination", "RotateSecret", |given| rotate_secret::Config::read(given).map(drop)),
-    ("destination", "Prune", |given| prune::Config::read(given).map(drop)),
+    ("destination", "Prune", |given| in_role(given, prune::destination::Config::read)),
     ("destination", "Notify", |given| notify::Config::read(given).map(drop)),
     ("destination", "Launch", |given| launch::Config::read(given).map(drop)),
 ];

@@ -5,39 +5,33 @@ use aws_sdk_secretsmanager::Client as Secrets;
 use rds_access::{Deleted, Instance, Refusal};
 use replication::{Error, lineage, naming};
 
+use crate::destination::Config;
 use crate::report::Deletion;
-use crate::{Config, Versions};
 
 /// Deletes an instance after one more observation of it and of the secret: somebody may have rolled back to it since the
 /// decision. A rollback takes the mark off first, so that this sees it before the secret does.
-pub async fn delete(
-    rds: &Rds,
-    secrets: &Secrets,
-    config: &Config,
-    versions: &Versions,
-    instance: &Instance,
-) -> Deletion {
+pub async fn delete(rds: &Rds, secrets: &Secrets, config: &Config, instance: &Instance) -> Deletion {
     let still_due = async {
-        let live_host = secret_access::read(secrets, &versions.secret_arn).await?.pointer.host;
+        let live_host = secret_access::read(secrets, &config.secret_arn).await?.pointer.host;
         if instance.host.as_deref() == Some(live_host.as_str()) {
             return Ok(Some(Deletion::NotNow("the secret names it now".to_owned())));
         }
         Ok::<_, Error>(match rds_access::instance(rds, &instance.identifier).await? {
             None => Some(Deletion::AlreadyGone),
-            Some(now) if !(now.tags.are_marked() && now.is_of_stack(&config.stack)) => Some(not_marked()),
+            Some(now) if !(now.tags.are_marked() && now.is_of_stack(config.stack())) => Some(not_marked()),
             Some(_) => None,
         })
     };
     match still_due.await {
         Err(error) => Deletion::Refused(error),
         Ok(Some(settled)) => settled,
-        Ok(None) => delete_now(rds, versions, instance).await.unwrap_or_else(Deletion::Refused),
+        Ok(None) => delete_now(rds, config, instance).await.unwrap_or_else(Deletion::Refused),
     }
 }
 
-async fn delete_now(rds: &Rds, versions: &Versions, instance: &Instance) -> Result<Deletion, Error> {
+async fn delete_now(rds: &Rds, config: &Config, instance: &Instance) -> Result<Deletion, Error> {
     let name = &instance.identifier;
-    let final_snapshot = if versions.final_snapshot && instance.status.takes_final_snapshot() {
+    let final_snapshot = if config.final_snapshot && instance.status.takes_final_snapshot() {
         let id = instance.tags.get(lineage::REPLICATION_ID).unwrap_or_default();
         Some(naming::final_snapshot(name, id)?)
     } else {

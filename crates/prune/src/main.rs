@@ -1,16 +1,28 @@
 //! The `prune` function; the library says what it does.
 
+use lambda_task::AccountRole;
+use prune::{destination, source};
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_task::Stop> {
     let environment = lambda_task::start();
     let aws = aws_client::config().await;
-    let clients = prune::Clients {
-        rds: aws_sdk_rds::Client::new(&aws),
-        secrets: aws_sdk_secretsmanager::Client::new(&aws),
-        machines: aws_sdk_sfn::Client::new(&aws),
-    };
-    lambda_task::serve(prune::Config::read(&environment), async |config, input, now| {
-        prune::run(&clients, config, input, now).await
-    })
-    .await
+    let rds = aws_sdk_rds::Client::new(&aws);
+    match AccountRole::read(&environment) {
+        Ok(AccountRole::Source) => {
+            lambda_task::serve(source::Config::read(&environment), async |config, input, now| {
+                source::run(&rds, config, input, now).await
+            })
+            .await
+        }
+        Ok(AccountRole::Destination) => {
+            let secrets = aws_sdk_secretsmanager::Client::new(&aws);
+            let clients = destination::Clients { rds, secrets, machines: aws_sdk_sfn::Client::new(&aws) };
+            lambda_task::serve(destination::Config::read(&environment), async |config, input, _now| {
+                destination::run(&clients, config, input).await
+            })
+            .await
+        }
+        Err(error) => lambda_task::refuse(error).await,
+    }
 }

@@ -11,12 +11,13 @@ use replication::Error;
 use replication::lineage::{DELETION_MARK, Tags};
 use replication::retention::Verdict;
 
+use crate::destination::{Clients, Config};
 use crate::report::Pruned;
-use crate::{Clients, Versions, World};
+use crate::world::World;
 
 /// Tags what is decided to be superseded and carries no tag yet. What cannot be tagged is in the report: the next run tries
 /// again.
-pub async fn mark(clients: &Clients, versions: &Versions, world: &World, report: &mut Pruned) {
+pub async fn mark(clients: &Clients, config: &Config, world: &World, report: &mut Pruned) {
     let superseded = world.about_instances.iter().filter(|decision| decision.verdict == Verdict::Mark);
     let superseded: Vec<&Instance> =
         superseded.filter_map(|decision| world.instance(&decision.identifier)).collect();
@@ -34,7 +35,7 @@ pub async fn mark(clients: &Clients, versions: &Versions, world: &World, report:
         }
     }
     if !marked.is_empty()
-        && let Err(error) = spare_live(&clients.rds, &clients.secrets, versions, &mut marked).await
+        && let Err(error) = spare_live(&clients.rds, &clients.secrets, config, &mut marked).await
     {
         // What is live is deleted by nobody, whatever tag it carries: a deletion reads the secret again.
         report.notes.push(error.to_string());
@@ -46,10 +47,10 @@ pub async fn mark(clients: &Clients, versions: &Versions, world: &World, report:
 async fn spare_live(
     rds: &Rds,
     secrets: &Secrets,
-    versions: &Versions,
+    config: &Config,
     marked: &mut Vec<&Instance>,
 ) -> Result<(), Error> {
-    let live_host = secret_access::read(secrets, &versions.secret_arn).await?.pointer.host;
+    let live_host = secret_access::read(secrets, &config.secret_arn).await?.pointer.host;
     let is_live = |instance: &&Instance| instance.host.as_deref() == Some(live_host.as_str());
     let Some(index) = marked.iter().position(is_live) else { return Ok(()) };
     let live = marked.remove(index);

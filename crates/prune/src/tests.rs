@@ -2,38 +2,13 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn config(role: &str) -> Config {
-    let variables = [
-        ("STACK_NAME", "stack"),
-        ("ACCOUNT_ROLE", role),
-        ("SOURCE_DB_IDENTIFIER", "orders"),
-        ("SNAPSHOTS_TO_KEEP", "2"),
-        ("MAX_DELETIONS", "3"),
-        ("SHARED_SNAPSHOT_HOURS", "12"),
-        ("SECRET_ARN", "secret"),
-        ("NO_OF_OLDER_INSTANCES", "2"),
-        ("FINAL_SNAPSHOT", "false"),
-    ];
-    Config::read(&variables.into_iter().collect()).unwrap()
-}
-
-fn input(stage: &str, state: &Value) -> Input {
-    lambda_task::parse(json!({
-        "execution": {"id": "arn:x", "name": "n", "startTime": "2026-11-22T10:34:00Z"},
-        "stage": stage, "state": state}))
-    .unwrap()
-}
-
-#[test]
-fn a_run_prunes_for_its_own_database() {
-    let made = json!({"SourceDBIdentifier": "Billing", "SourceDBSnapshot": {"sourceDBIdentifier": "shop"}});
-    for (role, state, database) in [
-        ("source", json!({}), "orders"),
-        ("source", json!({"SourceDBIdentifier": "Billing"}), "billing"),
-        ("source", made.clone(), "shop"),
-        ("destination", made, "orders"),
-    ] {
-        assert_eq!(input("room", &state).database(&config(role)).as_str(), database, "{role} {state}");
+/// A call with these earlier results.
+fn input(stage: &str, state: &Value) -> Call {
+    let execution = json!({"id": "arn:x", "name": "n", "startTime": "2026-11-22T10:34:00Z"});
+    Call {
+        execution: lambda_task::parse(execution).unwrap(),
+        place: lambda_task::parse(json!(stage)).unwrap(),
+        results: lambda_task::parse(state.clone()).unwrap(),
     }
 }
 

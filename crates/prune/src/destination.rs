@@ -1,0 +1,170 @@
+//! The destination account: the versions of one database, and the snapshot copies that they were restored from.
+
+use aws_sdk_rds::Client as Rds;
+use aws_sdk_secretsmanager::Client as Secrets;
+use lambda_task::Environment;
+use rds_access::Instance;
+use replication::contract::{self, Execution};
+use replication::naming::InstanceIdentifier;
+use replication::retention::{self, InstanceRule, Planned, SnapshotRule};
+use replication::secret::Version;
+use replication::{Error, ErrorName};
+use serde::Deserialize;
+
+use crate::call::{Call, Place, Results};
+use crate::report::{Deletion, Pruned};
+use crate::running::{self, Machines};
+use crate::world::World;
+use crate::{Outcome, Settings, instances, marking, snapshots};
+
+/// What the destination stack says.
+#[derive(Debug, Clone)]
+pub struct Config {
+    settings: Settings,
+    pub(crate) secret_arn: String,
+    older_to_keep: usize,
+    /// Whether a snapshot is made of an instance before it goes.
+    pub(crate) final_snapshot: bool,
+}
+
+impl Config {
+    /// Reads the function's environment.
+    ///
+    /// # Errors
+    /// `InvalidConfiguration`, naming the variable.
+    pub fn read(environment: &Environment) -> Result<Self, Error> {
+        Ok(Self {
+            settings: Settings::read(environment)?,
+            secret_arn: environment.text("SECRET_ARN")?,
+            older_to_keep: environment.parsed("NO_OF_OLDER_INSTANCES", "a whole number from 0")?,
+            final_snapshot: environment.parsed("FINAL_SNAPSHOT", "true or false")?,
+        })
+    }
+
+    pub(crate) fn stack(&self) -> &str {
+        &self.settings.stack
+    }
+}
+
+/// The event. What to prune is read from RDS and the secret; the document says what was planned and where the secret was
+/// moved.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Input {
+    execution: Execution,
+    #[serde(default, rename = "stage")]
+    place: Place,
+    /// The machines whose running executions may need things.
+    machines: Machines,
+    #[serde(default)]
+    state: State,
+}
+
+/// The document of the destination machine, as far as `prune` reads it.
+#[derive(Debug, Clone, Default, Deserialize)]
+struct State {
+    secret: Option<Moved>,
+    #[serde(flatten)]
+    results: Results,
+}
+
+/// Where the run has moved the secret.
+#[derive(Debug, Clone, Deserialize)]
+struct Moved {
+    #[serde(rename = "db_host")]
+    host: String,
+    outcome: contract::Outcome,
+}
+
+/// The clients of the services that are used.
+#[derive(Debug)]
+pub struct Clients {
+    /// RDS.
+    pub rds: Rds,
+    /// Secrets Manager.
+    pub secrets: Secrets,
+    /// Step Functions.
+    pub machines: aws_sdk_sfn::Client,
+}
+
+/// Prunes what this stack has made of its database.
+///
+/// # Errors
+/// `SecretMovedBack`, `SecretInvalid`, or a fault of a service. A deletion that is refused is in the report; only one that
+/// may succeed when it is made again is an error too, and only at the end of a run.
+pub async fn run(clients: &Clients, config: &Config, input: Input) -> Result<Pruned, Error> {
+    let world = observe(clients, config, &input).await?;
+    let delete = async |thing: &Planned| match thing {
+        Planned::Instance(name) => match world.instance(name) {
+            Some(instance) => instances::delete(&clients.rds, &clients.secrets, config, instance).await,
+            None => Deletion::AlreadyGone,
+        },
+        Planned::Snapshot(name) => match world.snapshot(name) {
+            Some(snapshot) => snapshots::delete(&clients.rds, snapshot).await,
+            None => Deletion::AlreadyGone,
+        },
+    };
+    let Input { execution, place, state, .. } = input;
+    let call = Call { execution, place, results: state.results };
+    match crate::prune(&config.settings, &call, &world, delete).await {
+        Outcome::Planned(report) => Ok(report),
+        Outcome::Done(mut report, _) if place == Place::Room => {
+            marking::mark(clients, config, &world, &mut report).await;
+            Ok(report)
+        }
+        Outcome::Done(report, failed) => crate::end(&clients.rds, &call, &world, report, failed).await,
+    }
+}
+
+/// Observes what is there, and decides about it.
+async fn observe(clients: &Clients, config: &Config, input: &Input) -> Result<World, Error> {
+    let Settings { stack, source_database: database, snapshots_to_keep, .. } = &config.settings;
+    let in_use = running::in_use(&clients.machines, &input.machines, &input.execution).await?;
+    // At the end of the run nothing is left that it still needs. Its execution has the name of its replication.
+    let in_use = match input.execution.name.parse() {
+        Ok(id) if input.place == Place::Room => in_use.with(id),
+        _ => in_use,
+    };
+    // The secret is read before the instances: what has become live since is newer than what it names.
+    let secret = secret_access::read_version(&clients.secrets, &config.secret_arn).await?;
+    let instances = rds_access::instances(&clients.rds).await?;
+    refuse_if_moved_back(stack, database, input, &instances, &secret)?;
+    let rule = InstanceRule {
+        final_snapshot: config.final_snapshot,
+        in_use: in_use.clone(),
+        ..InstanceRule::new(stack, database, &secret.secret.pointer.host, config.older_to_keep)
+    };
+    let about_instances = retention::plan_instances(&instances, &rule);
+    let snapshots = rds_access::snapshots_of_stack(&clients.rds, stack).await?;
+    let rule = SnapshotRule { in_use, ..SnapshotRule::new(stack, database, *snapshots_to_keep) };
+    let about_snapshots = retention::plan_snapshots(&snapshots, &rule);
+    Ok(World { instances, snapshots, about_instances, about_snapshots })
+}
+
+/// Ends the run by name if somebody else has put the secret back after this run had moved it.
+fn refuse_if_moved_back(
+    stack: &str,
+    database: &InstanceIdentifier,
+    input: &Input,
+    instances: &[Instance],
+    secret: &Version,
+) -> Result<(), Error> {
+    let moved = input
+        .state
+        .secret
+        .as_ref()
+        .filter(|secret| input.place == Place::Prune && secret.outcome.has_moved());
+    let Some(moved) = moved else { return Ok(()) };
+    let back = retention::moved_back(instances, stack, database, &moved.host, secret);
+    let Some(named) = back else { return Ok(()) };
+    let moved_to = retention::live_instance(instances, stack, &moved.host).and_then(|one| one.tags.version());
+    let version = moved_to.map_or_else(String::new, |version| version.to_string());
+    Err(Error::new(ErrorName::SecretMovedBack, format!("checking that the secret still names {}", moved.host))
+        .because(format!(
+            "it names the older version {} again, and this stack did not write that; nothing was deleted",
+            named.identifier
+        ))
+        .advise(format!(
+            "find out who has written the secret, such as a rotation that began before this run moved it; then go \
+             forward again with scripts/rollback {version}"
+        )))
+}

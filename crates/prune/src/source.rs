@@ -1,0 +1,123 @@
+//! The source account: the snapshots of one database, which the other account may still be copying.
+
+use aws_sdk_rds::Client as Rds;
+use lambda_task::Environment;
+use replication::Error;
+use replication::contract::Execution;
+use replication::naming::InstanceIdentifier;
+use replication::retention::{self, InUse, Planned, Sharing, SnapshotRule};
+use serde::Deserialize;
+use time::{Duration, OffsetDateTime};
+
+use crate::call::{Call, Place, Results};
+use crate::report::{Deletion, Pruned};
+use crate::world::World;
+use crate::{Outcome, Settings, snapshots};
+
+/// What the source stack says.
+#[derive(Debug, Clone)]
+pub struct Config {
+    settings: Settings,
+    /// How long a shared snapshot stays.
+    shared_snapshots_stay: Duration,
+}
+
+impl Config {
+    /// Reads the function's environment.
+    ///
+    /// # Errors
+    /// `InvalidConfiguration`, naming the variable.
+    pub fn read(environment: &Environment) -> Result<Self, Error> {
+        let hours: u32 = environment.parsed("SHARED_SNAPSHOT_HOURS", "a whole number from 0")?;
+        let shared_snapshots_stay = Duration::hours(hours.into());
+        Ok(Self { settings: Settings::read(environment)?, shared_snapshots_stay })
+    }
+}
+
+/// The event. What to prune is read from RDS; the document says for which database, and what was planned.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Input {
+    execution: Execution,
+    #[serde(default, rename = "stage")]
+    place: Place,
+    #[serde(default)]
+    state: State,
+}
+
+/// The document of the source machine, as far as `prune` reads it.
+#[derive(Debug, Clone, Default, Deserialize)]
+struct State {
+    #[serde(rename = "SourceDBIdentifier")]
+    source_db_identifier: Option<InstanceIdentifier>,
+    #[serde(rename = "SourceDBSnapshot")]
+    source_db_snapshot: Option<OfDatabase>,
+    #[serde(flatten)]
+    results: Results,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct OfDatabase {
+    #[serde(rename = "sourceDBIdentifier")]
+    source_db_identifier: InstanceIdentifier,
+}
+
+impl State {
+    /// The database of the run: what its snapshot is of, else what its input names, if either does.
+    fn database(&self) -> Option<&InstanceIdentifier> {
+        let of_snapshot = self.source_db_snapshot.as_ref().map(|snapshot| &snapshot.source_db_identifier);
+        of_snapshot.or(self.source_db_identifier.as_ref())
+    }
+}
+
+/// Prunes the snapshots that this stack has made of the run's database.
+///
+/// # Errors
+/// A fault of a service. A deletion that is refused is in the report; only one that may succeed when it is made again is an
+/// error too, and only at the end of a run.
+pub async fn run(rds: &Rds, config: &Config, input: Input, now: OffsetDateTime) -> Result<Pruned, Error> {
+    let Config { settings, shared_snapshots_stay } = config;
+    let Input { execution, place, state } = input;
+    let database = state.database().unwrap_or(&settings.source_database);
+    let rule = SnapshotRule {
+        sharing: Some(Sharing { now, stays: *shared_snapshots_stay }),
+        in_use: InUse::default().with(execution.replication_id()),
+        ..SnapshotRule::new(&settings.stack, database, settings.snapshots_to_keep)
+    };
+    let snapshots = rds_access::snapshots_of_stack(rds, &settings.stack).await?;
+    let about_snapshots = retention::plan_snapshots(&snapshots, &rule);
+    let world = World { instances: vec![], snapshots, about_instances: vec![], about_snapshots };
+    let delete = async |thing: &Planned| match thing {
+        Planned::Snapshot(name) => match world.snapshot(name) {
+            Some(snapshot) => snapshots::delete(rds, snapshot).await,
+            None => Deletion::AlreadyGone,
+        },
+        Planned::Instance(_) => Deletion::NotNow("the source account has no versions".to_owned()),
+    };
+    let call = Call { execution, place, results: state.results };
+    match crate::prune(settings, &call, &world, delete).await {
+        Outcome::Planned(report) => Ok(report),
+        Outcome::Done(report, _) if place == Place::Room => Ok(report),
+        Outcome::Done(report, failed) => crate::end(rds, &call, &world, report, failed).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_prunes_for_its_own_database() {
+        let made =
+            json!({"SourceDBIdentifier": "Billing", "SourceDBSnapshot": {"sourceDBIdentifier": "shop"}});
+        for (state, database) in [
+            (json!({}), None),
+            (json!({"SourceDBIdentifier": "Billing"}), Some("billing")),
+            (made, Some("shop")),
+        ] {
+            let named: State = lambda_task::parse(state).unwrap();
+            assert_eq!(named.database().map(InstanceIdentifier::as_str), database);
+        }
+    }
+}

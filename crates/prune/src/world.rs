@@ -1,0 +1,52 @@
+//! What is there, with what was decided about it.
+
+use aws_sdk_rds::Client as Rds;
+use rds_access::{Instance, Snapshot};
+use replication::lineage::{self, Tags};
+use replication::retention::{Decision, Planned};
+
+/// What is there, and what was decided about it.
+pub struct World {
+    pub instances: Vec<Instance>,
+    pub snapshots: Vec<Snapshot>,
+    pub about_instances: Vec<Decision>,
+    pub about_snapshots: Vec<Decision>,
+}
+
+impl World {
+    pub fn instance(&self, identifier: &str) -> Option<&Instance> {
+        self.instances.iter().find(|one| one.identifier.as_str() == identifier)
+    }
+
+    pub fn snapshot(&self, identifier: &str) -> Option<&Snapshot> {
+        self.snapshots.iter().find(|one| one.identifier.as_str() == identifier)
+    }
+
+    /// Whether a thing that was there when it was planned is gone or on its way out.
+    pub fn is_leaving(&self, thing: &Planned) -> bool {
+        match thing {
+            Planned::Instance(name) => self.instance(name).is_none_or(Instance::is_leaving),
+            Planned::Snapshot(name) => self.snapshot(name).is_none_or(|one| one.status.is_deleting()),
+        }
+    }
+
+    /// Whether an earlier run could not delete a thing.
+    pub fn was_undeleted(&self, thing: &Planned) -> bool {
+        let tagged = self.tagged(thing.identifier());
+        tagged.is_some_and(|(_, tags)| tags.get(lineage::UNDELETED).is_some())
+    }
+
+    /// Whether a thing that was there is certainly gone.
+    pub async fn is_gone(&self, rds: &Rds, identifier: &str) -> bool {
+        match self.instance(identifier) {
+            Some(instance) => rds_access::instance_is_gone(rds, &instance.identifier).await,
+            None => rds_access::snapshot_is_gone(rds, identifier).await,
+        }
+    }
+
+    /// The ARN and the tags of a thing.
+    pub fn tagged(&self, identifier: &str) -> Option<(String, &Tags)> {
+        let instance = self.instance(identifier).map(|one| (one.arn.clone(), &one.tags));
+        instance.or_else(|| self.snapshot(identifier).map(|one| (one.arn.to_string(), &one.tags)))
+    }
+}
