@@ -20,6 +20,8 @@ pub enum Refusal {
     Key(String),
     /// The parameters do not go together for this thing.
     Combination(String),
+    /// A value is not one that RDS takes.
+    Value(String),
     /// Anything else, under its name.
     Other(Error),
 }
@@ -34,12 +36,17 @@ const CODES: &[(&str, Meaning)] = &[
     ("DBSnapshotAlreadyExists", |_| Refusal::AlreadyThere),
     ("DBSnapshotNotFound", Refusal::Gone),
     ("InstanceQuotaExceeded", Refusal::Quota),
+    // It passes in minutes to hours.
+    ("InsufficientDBInstanceCapacity", Refusal::NotNow),
     ("InvalidDBInstanceState", Refusal::NotNow),
     ("InvalidDBSnapshotState", Refusal::NotNow),
+    // The two are in no model of an operation.
     ("InvalidParameterCombination", Refusal::Combination),
+    ("InvalidParameterValue", Refusal::Value),
     ("KMSKeyNotAccessibleFault", Refusal::Key),
     ("SharedSnapshotQuotaExceeded", Refusal::Quota),
     ("SnapshotQuotaExceeded", Refusal::Quota),
+    ("StorageQuotaExceeded", Refusal::Quota),
 ];
 
 /// Names a fault that any call of RDS was answered with; `doing` says what was being done to which thing.
@@ -66,7 +73,7 @@ impl Refusal {
             Self::Gone(said) => (ErrorName::NotFound, said),
             Self::Quota(said) => (ErrorName::QuotaExceeded, said),
             Self::Key(said) => (ErrorName::KeyNotAccessible, said),
-            Self::NotNow(said) | Self::Combination(said) => (ErrorName::Rejected, said),
+            Self::NotNow(said) | Self::Combination(said) | Self::Value(said) => (ErrorName::Rejected, said),
         };
         Error::new(name, doing).because(said)
     }

@@ -171,7 +171,7 @@ pub async fn delete_snapshot(client: &Client, name: &str) -> Result<(), Refusal>
 }
 
 /// The refusal, or that the thing is gone if that is why the call was forbidden.
-async fn gone_or(refused: Refusal, is_gone: impl AsyncFnOnce() -> bool) -> Refusal {
+pub(crate) async fn gone_or(refused: Refusal, is_gone: impl AsyncFnOnce() -> bool) -> Refusal {
     if refused.is_denied() && is_gone().await {
         return Refusal::Gone("it does not exist any more".to_owned());
     }

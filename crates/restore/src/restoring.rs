@@ -39,8 +39,8 @@ impl Poll<'_> {
                 Ok(Some(self.report(choice, false, StageReport::pending(stage, &status, None))))
             }
             Restoring::NotNow(status) => {
-                stage.check_deadline(&format!("database {} to be created", choice.identifier), status)?;
-                Ok(Some(self.report(choice, true, StageReport::pending(stage, status, None))))
+                stage.check_deadline(&format!("database {} to be created", choice.identifier), &status)?;
+                Ok(Some(self.report(choice, true, StageReport::pending(stage, &status, None))))
             }
             Restoring::Full(full) => {
                 let polls = self.earlier.map_or(0, |earlier| earlier.stage.unseen);
