@@ -49,7 +49,7 @@ pub fn of_machines(sources: &Sources) -> Vec<String> {
     for (machine, _, _) in MACHINES {
         match sources.machine(machine) {
             Ok(found) if found.comment.is_empty() => {
-                problems.push(format!("{machine}: it does not say what it is for"))
+                problems.push(format!("{machine}: it does not say what it is for"));
             }
             Ok(_) => {}
             Err(error) => {

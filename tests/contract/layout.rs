@@ -27,7 +27,9 @@ pub fn of_machines(sources: &Sources) -> Vec<String> {
                 blocks.len()
             ));
         }
-        blocks.into_iter().for_each(|block| retries.entry(block).or_default().push(name));
+        for block in blocks {
+            retries.entry(block).or_default().push(name);
+        }
         for (state, task) in machine.tasks() {
             if let [catch] = task.catch.as_slice()
                 && !text.contains(&line(catch))

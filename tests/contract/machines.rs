@@ -294,7 +294,7 @@ fn of_stage(sources: &Sources, name: &str, machine: &Machine, state: &str, task:
     }
     let deadline = stage.and_then(|stage| stage.deadline).map(|deadline| deadline.parameter());
     let account = MACHINES.iter().find(|(of, _, _)| *of == name).map_or(name, |(_, account, _)| account);
-    for template in sources.template(account).iter() {
+    if let Ok(template) = sources.template(account) {
         let given =
             &template.properties(function)["Environment"]["Variables"]["STAGE_DEADLINE_SECONDS"]["Ref"];
         if given.as_str() != deadline {

@@ -50,7 +50,7 @@ pub fn walk<'a>(path: &str, value: &'a Value, visit: &mut dyn FnMut(&str, &'a Va
     visit(path, value);
     match value {
         Value::Object(fields) => {
-            fields.iter().for_each(|(key, value)| walk(&format!("{path}.{key}"), value, visit))
+            fields.iter().for_each(|(key, value)| walk(&format!("{path}.{key}"), value, visit));
         }
         Value::Array(items) => {
             items

@@ -113,6 +113,7 @@ impl Lane<'_> {
     }
 
     /// An error has a name that is ours or that of a function which was ended from outside, and says what happened.
+    #[expect(clippy::unused_self, reason = "it is called as the other checks are")]
     pub fn check_name(&self, execution: &Execution) -> Result<(), String> {
         let Execution { arn, error, cause, .. } = execution;
         // The machines' own name for a run whose notify function failed too.

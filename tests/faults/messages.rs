@@ -24,7 +24,7 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 /// Lambda tries what failed twice more, after a minute and after two (scaled here), before it gives up.
-const GIVEN_UP: Duration = Duration::from_secs(60);
+const GIVEN_UP: Duration = Duration::from_mins(1);
 
 /// > A message that is delivered again starts nothing again.
 fn a_message_is_delivered_five_times_at_once(lane: &Lane<'_>) -> Result<(), String> {
@@ -58,7 +58,7 @@ fn an_old_message_comes_again_after_a_newer_one(lane: &Lane<'_>) -> Result<(), S
 /// > An older copy never takes the place of a newer one.
 fn a_message_is_late_and_a_newer_copy_is_live(lane: &Lane<'_>) -> Result<(), String> {
     let live = lane.pointer();
-    let hours_ago = OffsetDateTime::now_utc() - Duration::from_secs(5 * 3600);
+    let hours_ago = OffsetDateTime::now_utc() - Duration::from_hours(5);
     let id = ReplicationId::new(hours_ago, &live.host);
     lane.publish(&lane.message_of(&id));
     let run = lane.finish(Started::announced(id, live.clone()), || {});

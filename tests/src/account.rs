@@ -27,7 +27,7 @@ pub struct Database {
 }
 
 /// How long any one thing may take here; a tenth of it is usual.
-pub const LIMIT: Duration = Duration::from_secs(180);
+pub const LIMIT: Duration = Duration::from_mins(3);
 
 impl Account {
     /// The account that these exports are for. A shell evaluates them, because that is what they are for.

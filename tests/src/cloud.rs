@@ -115,8 +115,8 @@ pub fn run(mut command: Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(
         output.status.success(),
-        "{:?} ended with {}\n{}{}",
-        command.get_program(),
+        "{} ended with {}\n{}{}",
+        command.get_program().display(),
         output.status,
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)

@@ -1,6 +1,9 @@
 //! The harness of the tests that run what ships: the local cloud, its accounts, a pair of stacks in them, and waiting.
 
 #![expect(
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,

@@ -59,6 +59,7 @@ fn not_accessible(doing: &str, key: &str, error: Error) -> Error {
 }
 
 /// The error for a copy that RDS refused because of a key.
+#[must_use]
 pub fn refused_by_rds(doing: &str, keys: &[&str], said: String) -> Error {
     Error::new(ErrorName::KeyNotAccessible, doing).because(said).advise(advice(&keys.join(" and ")))
 }

@@ -63,7 +63,7 @@ where
         match &outcome {
             Ok(output) => tracing::info!(request, output = %output, "task done"),
             Err(error) => {
-                tracing::error!(request, error = error.name().as_str(), cause = %error, "task failed")
+                tracing::error!(request, error = error.name().as_str(), cause = %error, "task failed");
             }
         }
         outcome.map_err(diagnostic)

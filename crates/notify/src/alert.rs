@@ -105,6 +105,7 @@ impl Alert {
     }
 
     /// One line: what happened to which database.
+    #[must_use]
     pub fn subject(&self) -> String {
         let (noun, database) = (self.machine.noun(), &self.database);
         match &self.news {

@@ -61,6 +61,7 @@ pub enum Deletion {
 
 impl Pruned {
     /// The report of a plan before anything is deleted.
+    #[must_use]
     pub fn of_plan(instances: Vec<Decision>, snapshots: Vec<Decision>, planned: Vec<Planned>) -> Self {
         Self {
             status: Status::Available,
@@ -77,6 +78,7 @@ impl Pruned {
     }
 
     /// Asks the machine to call again, once the plan is in its document.
+    #[must_use]
     pub fn to_be_carried_out(self) -> Self {
         Self { status: Status::NotAvailable, wait_seconds: 1, ..self }
     }

@@ -77,6 +77,7 @@ pub struct StageReport {
 }
 
 /// Whether a count is left out of a document.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it a reference")]
 pub(crate) fn is_zero(count: &u32) -> bool {
     *count == 0
 }
@@ -305,7 +306,7 @@ impl TryFrom<VersionDocument> for VersionState {
             (None, Some(version)) => Purpose::RollBack { version, source_db_identifier },
             (None, None) => {
                 return Err(Error::new(ErrorName::InvalidInput, "reading the machine's document").because(
-                    r#"it has neither version, which a rollback needs, nor Input, the message of a replication"#,
+                    r"it has neither version, which a rollback needs, nor Input, the message of a replication",
                 ));
             }
         };
@@ -401,6 +402,7 @@ pub struct LeftOut {
 }
 
 /// Whether a flag is left out of a document.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it a reference")]
 fn is_false(flag: &bool) -> bool {
     !*flag
 }

@@ -157,6 +157,7 @@ mod tests {
     use crate::lineage::Tags;
     use crate::observed::testing::snapshot;
 
+    #[expect(clippy::unnecessary_wraps, reason = "as it is looked for")]
     fn earlier(key: &str, of_copy: Option<bool>) -> Option<EarlierCopy> {
         Some(EarlierCopy { identifier: "copy-1".into(), key_arn: Some(key.into()), of_copy })
     }

@@ -128,6 +128,7 @@ impl Machine {
 }
 
 /// A deadline as the stack parameter that sets it.
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde gives it a reference")]
 fn parameter<S: serde::Serializer>(deadline: &Option<StageName>, to: S) -> Result<S::Ok, S::Error> {
     deadline.map(StageName::parameter).serialize(to)
 }

@@ -82,14 +82,14 @@ pub struct Login {
 }
 
 impl Login {
-    fn read(value: &Option<Box<RawValue>>) -> Option<Value> {
-        value.as_ref().and_then(|value| serde_json::from_str(value.get()).ok())
+    fn read(value: Option<&RawValue>) -> Option<Value> {
+        value.and_then(|value| serde_json::from_str(value.get()).ok())
     }
 
     /// Whether there is a password in it; without one it opens nothing.
     #[must_use]
     pub fn has_password(&self) -> bool {
-        Self::read(&self.password).is_some_and(|value| !value.is_null() && value != "")
+        Self::read(self.password.as_deref()).is_some_and(|value| !value.is_null() && value != "")
     }
 
     /// That of a master user.
@@ -104,7 +104,8 @@ impl Login {
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         let read = Self::read;
-        read(&self.username) == read(&other.username) && read(&self.password) == read(&other.password)
+        read(self.username.as_deref()) == read(other.username.as_deref())
+            && read(self.password.as_deref()) == read(other.password.as_deref())
     }
 }
 

@@ -109,6 +109,7 @@ impl Options {
     }
 
     /// Puts the choices into the request.
+    #[must_use]
     pub fn apply(&self, request: Request) -> Request {
         let request = request.set_preferred_backup_window(self.backup_window.clone());
         self.choices.iter().fold(request, |request, choice| choice.apply(request))
@@ -134,12 +135,14 @@ impl Options {
     }
 
     /// All tags of a new instance: ours, the stack's own, and those of the source database where the stack wants them.
+    #[must_use]
     pub fn tags(&self, ours: Tags, of_source: &Tags) -> Tags {
         let with_extra = ours.over(&self.extra_tags);
         if self.apply_source_tags { with_extra.over(of_source) } else { with_extra }
     }
 
     /// The tags of the source database that an instance with these tags does not have, with the reasons.
+    #[must_use]
     pub fn left_out(&self, of_instance: &Tags, of_source: &Tags) -> Vec<LeftOut> {
         if !self.apply_source_tags || of_instance.is_empty() {
             return vec![];

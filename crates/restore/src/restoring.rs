@@ -17,7 +17,7 @@ impl Poll<'_> {
         self.check_growth(choice, snapshots)?;
         let stage = StageReport::pending(&self.stage, "chosen", None);
         let stage = StageReport { wait_seconds: INTENT_WAIT_SECONDS, ..stage };
-        Ok(self.report(choice, true, stage))
+        Ok(report(choice, true, stage))
     }
 
     /// Restores what an earlier poll has chosen. Nothing if an instance of the name exists.
@@ -36,11 +36,11 @@ impl Poll<'_> {
         let snapshot = &choice.origin.snapshot;
         match restoring::restore_instance(rds, request, snapshot, &choice.identifier).await? {
             Restoring::Accepted(status) => {
-                Ok(Some(self.report(choice, false, StageReport::pending(stage, &status, None))))
+                Ok(Some(report(choice, false, StageReport::pending(stage, &status, None))))
             }
             Restoring::NotNow(status) => {
                 stage.check_deadline(&format!("database {} to be created", choice.identifier), &status)?;
-                Ok(Some(self.report(choice, true, StageReport::pending(stage, &status, None))))
+                Ok(Some(report(choice, true, StageReport::pending(stage, &status, None))))
             }
             Restoring::Full(full) => {
                 let polls = self.earlier.map_or(0, |earlier| earlier.stage.unseen);
@@ -49,7 +49,7 @@ impl Poll<'_> {
                         let waiting_for = format!("room for database {}", choice.identifier);
                         stage.check_deadline(&waiting_for, WAITING_FOR_ROOM)?;
                         let stage = StageReport::unseen(stage, WAITING_FOR_ROOM, polls);
-                        Ok(Some(self.report(choice, true, stage)))
+                        Ok(Some(report(choice, true, stage)))
                     }
                     Room::Full => Err(full),
                 }
@@ -64,17 +64,17 @@ impl Poll<'_> {
         let doing = format!("restoring snapshot {}", choice.origin.snapshot);
         self.config.options.check_growth(&doing, storage)
     }
+}
 
-    fn report(&self, choice: &Choice, chosen: bool, stage: StageReport) -> DbInstance {
-        DbInstance {
-            identifier: choice.identifier.clone(),
-            version: choice.version,
-            restored_version: choice.restored_version(),
-            host: None,
-            chosen,
-            changing: None,
-            left_out: vec![],
-            stage,
-        }
+fn report(choice: &Choice, chosen: bool, stage: StageReport) -> DbInstance {
+    DbInstance {
+        identifier: choice.identifier.clone(),
+        version: choice.version,
+        restored_version: choice.restored_version(),
+        host: None,
+        chosen,
+        changing: None,
+        left_out: vec![],
+        stage,
     }
 }

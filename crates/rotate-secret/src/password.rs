@@ -35,10 +35,7 @@ pub async fn set(rds: &Rds, instance: &Instance, credentials: &Credentials) -> R
         .db_instance_identifier(name.as_str())
         .master_user_password(credentials.password())
         .apply_immediately(true);
-    let error = match request.send().await {
-        Ok(_) => return Ok(Effect::Done),
-        Err(error) => error,
-    };
+    let Err(error) = request.send().await else { return Ok(Effect::Done) };
     match error.as_service_error() {
         // It became busy since it was observed.
         Some(e) if e.is_invalid_db_instance_state_fault() => Ok(Effect::NotNow),

@@ -177,6 +177,7 @@ impl World {
     }
 
     /// A job that no other resource has.
+    #[expect(clippy::unnecessary_wraps, reason = "as resources hold it")]
     pub fn new_job(&mut self) -> Job {
         self.last_job += 1;
         Some(self.last_job)

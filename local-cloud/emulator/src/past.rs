@@ -13,7 +13,7 @@ use crate::model::{Instance, Snapshot, World};
 /// How often it is written down what there is.
 const INTERVAL: Duration = Duration::from_millis(50);
 /// For how long it is remembered.
-const REMEMBERED: Duration = Duration::from_secs(900);
+const REMEMBERED: Duration = Duration::from_mins(15);
 
 /// The instances and snapshots of the last minutes.
 #[derive(Default)]

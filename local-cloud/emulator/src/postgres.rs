@@ -22,7 +22,7 @@ use crate::parameters;
 const SERVICE_ROLE: &str = "rdsadmin";
 /// The file, in the directory of a server, with what its parameter group sets.
 const PARAMETERS_FILE: &str = "rds.conf";
-const START_DEADLINE: Duration = Duration::from_secs(60);
+const START_DEADLINE: Duration = Duration::from_mins(1);
 const START_ATTEMPTS: u32 = 5;
 
 /// The installed PostgreSQL.
@@ -421,7 +421,7 @@ fn last_line(log: &Path) -> String {
 }
 
 async fn finish(command: Command) -> io::Result<()> {
-    let name = format!("{:?}", command.get_program());
+    let name = command.get_program().display().to_string();
     let output =
         tokio::process::Command::from(command).kill_on_drop(true).stdin(Stdio::null()).output().await?;
     if output.status.success() {

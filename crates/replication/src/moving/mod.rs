@@ -418,6 +418,7 @@ impl<'a> Poll<'a> {
         passwords.is_some_and(|stored| stored.passwords.are_in(&secret.secret, instances))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as every other step is decided")]
     fn swap(&self, target: &Target<'a>, change: Change) -> Result<Decision<'a>, Error> {
         let reason = format!("the database is {}", target.instance.status);
         let status = target.instance.status.as_str();

@@ -61,10 +61,12 @@ const SQL_SERVER_STORAGE: &[Storage] = &[
     provisioned("io2", (100, 16_384), 64_000, (1.0, 1_000.0)),
 ];
 
+#[expect(clippy::unnecessary_wraps, reason = "a cell of the table, which may be empty")]
 const fn extended(begins: &'static str, standard_ends: &'static str, ends: &'static str) -> Option<Support> {
     Some(Support { begins, standard_ends, extended_ends: Some(ends) })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a cell of the table, which may be empty")]
 const fn standard(begins: &'static str, standard_ends: &'static str) -> Option<Support> {
     Some(Support { begins, standard_ends, extended_ends: None })
 }

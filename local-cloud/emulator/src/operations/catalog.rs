@@ -149,7 +149,7 @@ pub async fn engine_versions(call: &Call, mut parameters: Parameters) -> Result<
     let key = |release: &Release| format!("{} {}", release.engine.name, release.version);
     let items = found.into_iter().map(|release| (key(&release), release)).collect();
     Ok(page.write("DBEngineVersions", "DBEngineVersion", items, |xml, release| {
-        write_version(xml, &release, &all)
+        write_version(xml, &release, &all);
     }))
 }
 

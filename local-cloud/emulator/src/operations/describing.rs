@@ -42,7 +42,7 @@ pub async fn instances(call: &Call, mut parameters: Parameters) -> Result<Xml, R
     let mut world = locked(&call.emulator.world);
     let region = &*world.region(&call.scope);
     Ok(page.write("DBInstances", "DBInstance", found, |xml, instance| {
-        answers::instance(xml, instance, Some(region), &call.view(true))
+        answers::instance(xml, instance, Some(region), &call.view(true));
     }))
 }
 
