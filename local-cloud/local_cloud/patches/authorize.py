@@ -13,11 +13,11 @@ out; the tags of a KMS key are looked up here. The checks are made in order and 
 from __future__ import annotations
 
 import contextvars
-import json
-from typing import Any, Awaitable, Callable, Optional
+from typing import Any, Optional
 from urllib.parse import parse_qs
 
 from local_cloud import permissions
+from local_cloud.questions import answer_at
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses, router
 
@@ -25,29 +25,8 @@ PATH = "/_local-cloud/authorize"
 
 
 def apply() -> None:
-    serve = app.app
-
-    async def serve_with_authorize(scope: dict, receive: Callable[[], Awaitable[dict]], send: Callable) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH:
-            await serve(scope, receive, send)
-            return
-        body = b""
-        more = True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        try:
-            # The question sets request variables of ministack's; in a copy of the context they end with it.
-            status, answer = 200, contextvars.copy_context().run(authorize, json.loads(body))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            status, answer = 400, {"error": {"code": "MalformedQuestion", "message": repr(error)}}
-        content = json.dumps(answer).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
-
-    app.app = serve_with_authorize
+    # The question sets request variables of ministack's; in a copy of the context they end with it.
+    answer_at(PATH, lambda question: contextvars.copy_context().run(authorize, question))
 
 
 def authorize(question: dict) -> dict:

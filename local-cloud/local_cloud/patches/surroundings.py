@@ -9,11 +9,10 @@ The network is that of EC2: an account whose default VPC was deleted has none he
 
 from __future__ import annotations
 
-import json
-from typing import Any, Awaitable, Callable
+from typing import Any
 
 from local_cloud import permissions
-from ministack import app
+from local_cloud.questions import answer_at
 from ministack.core import responses
 from ministack.services import ec2
 
@@ -21,28 +20,7 @@ PATH = "/_local-cloud/surroundings"
 
 
 def apply() -> None:
-    serve = app.app
-
-    async def serve_with_surroundings(scope: dict, receive: Callable[[], Awaitable[dict]], send: Callable) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH:
-            await serve(scope, receive, send)
-            return
-        body = b""
-        more = True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        try:
-            status, answer = 200, surroundings(json.loads(body))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            status, answer = 400, {"error": {"code": "MalformedQuestion", "message": repr(error)}}
-        content = json.dumps(answer).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
-
-    app.app = serve_with_surroundings
+    answer_at(PATH, surroundings)
 
 
 def surroundings(question: dict) -> dict[str, Any]:
