@@ -15,7 +15,7 @@ from typing import Any, Callable, Iterator, Optional, TypeVar
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "local-cloud"))
+sys.path[:0] = [str(ROOT / "local-cloud"), str(ROOT / "local-cloud" / "tests")]
 
 from accounts import Accounts  # noqa: E402
 from faults import Faults  # noqa: E402

@@ -1,23 +1,8 @@
-"""A secret with its versions, and refusals, for the tests."""
+"""A secret with its versions, for the tests."""
 
 from __future__ import annotations
 
-import contextlib
-from typing import Any, Iterator
-
-import pytest
-from botocore.exceptions import ClientError
-
-
-@contextlib.contextmanager
-def refused(code: str, *words: str) -> Iterator[None]:
-    """What happens inside is refused with this error, whose message has these words."""
-    with pytest.raises(ClientError) as caught:
-        yield
-    error = caught.value.response["Error"]
-    assert error["Code"] == code, error
-    for word in words:
-        assert word in error["Message"], error
+from typing import Any
 
 
 class Secret:

@@ -10,7 +10,8 @@ import pytest
 from accounts import allow
 from botocore.config import Config
 from faults import Faults
-from secret import Secret, refused
+from refusals import refused
+from secret import Secret
 
 OURS = "rds-replication-pending"
 

@@ -8,7 +8,8 @@ from typing import Any, Callable
 
 import pytest
 from botocore.exceptions import ClientError
-from secret import Secret, refused
+from refusals import refused
+from secret import Secret
 
 MARKED = "You can't perform this operation on the secret because it was marked for deletion."
 TAKEN = "You can't create this secret because a secret with this name is already scheduled for deletion."

@@ -10,7 +10,8 @@ import pytest
 from accounts import allow
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from secret import Secret, refused
+from refusals import refused
+from secret import Secret
 
 pytestmark = pytest.mark.patch
 

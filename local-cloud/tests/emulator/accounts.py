@@ -11,7 +11,6 @@ import urllib.request
 from typing import Any, Callable, Iterator, Optional, TypeVar
 
 import pg8000.native
-import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from local_cloud import Cloud
@@ -36,17 +35,6 @@ def until(look: Callable[[], Optional[Value]], what: str) -> Value:
             return found
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.02)
-
-
-@contextlib.contextmanager
-def refused(code: str, *words: str) -> Iterator[None]:
-    """What happens inside is refused with this error, whose message has these words."""
-    with pytest.raises(ClientError) as caught:
-        yield
-    error = caught.value.response["Error"]
-    assert error["Code"] == code, error
-    for word in words:
-        assert word in error["Message"], error
 
 
 def tags(**values: str) -> list[dict]:

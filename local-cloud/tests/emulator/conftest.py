@@ -14,7 +14,7 @@ from typing import Iterator
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "local-cloud"))
+sys.path[:0] = [str(ROOT / "local-cloud"), str(ROOT / "local-cloud" / "tests")]
 
 from accounts import A, B, Account, Admin, Database, Server  # noqa: E402
 from local_cloud import Cloud, launch  # noqa: E402

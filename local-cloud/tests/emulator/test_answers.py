@@ -7,8 +7,9 @@ import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from accounts import B, Account, Admin, Server, refused, tags, until
+from accounts import B, Account, Admin, Server, tags, until
 from local_cloud import Cloud
+from refusals import refused
 from test_protocol import emulator_command
 
 TIMES = ("SnapshotCreateTime", "OriginalSnapshotCreateTime", "SnapshotDatabaseTime")

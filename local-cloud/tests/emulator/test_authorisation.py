@@ -7,8 +7,9 @@ import urllib.request
 from typing import Any
 
 import pytest
-from accounts import Account, Server, allow, refused, tags
+from accounts import Account, Server, allow, tags
 from local_cloud import Cloud
+from refusals import refused
 
 
 def test_a_role_may_do_what_its_policy_names_and_no_more(a: Account, servers: dict[str, Server]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from accounts import Account, Admin, Server, allow, refused
+from accounts import Account, Admin, Server, allow
+from refusals import refused
 
 
 def options(a: Account, **wanted: Any) -> list[dict]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-from accounts import A, B, Account, Admin, Database, allow, refused, until
+from accounts import A, B, Account, Admin, Database, allow, until
 from local_cloud import Cloud
+from refusals import refused
 
 USE = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey", "kms:CreateGrant"]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from accounts import Account, Admin, Server, refused
+from accounts import Account, Admin, Server
+from refusals import refused
 
 COMBINATION = "InvalidParameterCombination"
 SQL_SERVER = ("sqlserver-se", "16.00.4165.4.v1")

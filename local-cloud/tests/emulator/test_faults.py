@@ -6,8 +6,9 @@ import time
 import urllib.error
 
 import pytest
-from accounts import A, Account, Admin, Server, refused
+from accounts import A, Account, Admin, Server
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
+from refusals import refused
 
 HUNG_UP = (ConnectionClosedError, EndpointConnectionError)
 

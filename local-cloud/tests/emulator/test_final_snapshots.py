@@ -7,7 +7,8 @@ import signal
 from typing import Iterator
 
 import pytest
-from accounts import Account, Admin, Database, Server, allow, refused, tags, until
+from accounts import Account, Admin, Database, Server, allow, tags, until
+from refusals import refused
 
 
 @pytest.fixture

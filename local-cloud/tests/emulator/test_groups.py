@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from accounts import B, Account, Server, allow, refused, tags
+from accounts import B, Account, Server, allow, tags
+from refusals import refused
 
 OLD = "postgres12"
 

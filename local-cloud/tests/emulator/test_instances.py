@@ -7,8 +7,9 @@ import subprocess
 from datetime import datetime, timezone
 
 import pytest
-from accounts import A, PASSWORD, Account, Admin, Database, Server, refused, tags, until
+from accounts import A, PASSWORD, Account, Admin, Database, Server, tags, until
 from local_cloud import Cloud
+from refusals import refused
 
 
 def test_an_instance_is_a_database_that_can_be_used(servers: dict[str, Server], orders: Database, a: Account) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from accounts import Account, Admin, Server, allow, refused
+from accounts import Account, Admin, Server, allow
+from refusals import refused
 
 
 def quotas(rds: object) -> dict[str, tuple[int, int]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from accounts import PASSWORD, Account, Admin, Server, refused
+from accounts import PASSWORD, Account, Admin, Server
+from refusals import refused
 
 NOTHING = ("InvalidParameterCombination", "No modifications were requested")
 OVERLAP = ("InvalidParameterValue", "The backup window and maintenance window must not overlap.")

@@ -6,7 +6,8 @@ import json
 from typing import Any, Iterator
 
 import pytest
-from accounts import A, Account, Admin, Server, allow, refused, until
+from accounts import A, Account, Admin, Server, allow, until
+from refusals import refused
 
 COMBINATION = "InvalidParameterCombination"
 

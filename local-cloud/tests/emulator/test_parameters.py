@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import Iterator
 
-from accounts import PASSWORD, Account, Database, Server, refused, until
+from accounts import PASSWORD, Account, Database, Server, until
+from refusals import refused
 
 PENDING, IN_SYNC = "pending-reboot", "in-sync"
 

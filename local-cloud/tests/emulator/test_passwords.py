@@ -6,7 +6,8 @@ from typing import Iterator
 
 import pg8000
 import pytest
-from accounts import PASSWORD, Account, Admin, Server, refused, until
+from accounts import PASSWORD, Account, Admin, Server, until
+from refusals import refused
 
 OTHER = "battery-staple'"
 

@@ -8,11 +8,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from accounts import A, Account, Server, refused
+from accounts import A, Account, Server
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
 from local_cloud import Cloud
+from refusals import refused
 
 RESTORE = "Action=RestoreDBInstanceFromDBSnapshot&Version=2014-10-31&DBInstanceIdentifier=x&DBSnapshotIdentifier=y"
 TOOLS = Path(__file__).resolve().parents[3] / "target" / "tools" / "bin"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Iterator
 
 import pytest
-from accounts import Account, Admin, Server, refused
+from accounts import Account, Admin, Server
+from refusals import refused
 
 COMBINATION = "InvalidParameterCombination"
 

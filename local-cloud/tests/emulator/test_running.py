@@ -6,7 +6,8 @@ from typing import Iterator
 
 import pg8000
 import pytest
-from accounts import Account, Admin, Server, allow, refused, tags, until
+from accounts import Account, Admin, Server, allow, tags, until
+from refusals import refused
 
 HUNG_UP = (pg8000.exceptions.InterfaceError, ConnectionError)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from accounts import B, Account, refused, tags
+from accounts import B, Account, tags
+from refusals import refused
 
 
 def test_a_shared_snapshot_is_seen_by_those_who_ask_for_it(a: Account, b: Account, snapshot: str) -> None:

@@ -6,7 +6,8 @@ import socket
 from datetime import datetime, timezone
 
 import pytest
-from accounts import Account, Admin, Database, Server, refused, tags, until
+from accounts import Account, Admin, Database, Server, tags, until
+from refusals import refused
 
 
 def free_port() -> int:
