@@ -4,7 +4,7 @@ use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
 use rds_access::Instance;
-use replication::contract::{self, Execution};
+use replication::contract::{Execution, Outcome, Status};
 use replication::naming::InstanceIdentifier;
 use replication::retention::{self, InstanceRule, Planned, SnapshotRule};
 use replication::secret::Version;
@@ -15,7 +15,7 @@ use crate::call::{Call, Place, Results};
 use crate::report::{Deletion, Pruned};
 use crate::running::{self, Machines};
 use crate::world::World;
-use crate::{Outcome, Settings, instances, marking, snapshots};
+use crate::{Settings, instances, marking, snapshots};
 
 /// What the destination stack says.
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ struct State {
 struct Moved {
     #[serde(rename = "db_host")]
     host: String,
-    outcome: contract::Outcome,
+    outcome: Outcome,
 }
 
 /// The clients of the services that are used.
@@ -105,14 +105,11 @@ pub async fn run(clients: &Clients, config: &Config, input: Input) -> Result<Pru
     };
     let Input { execution, place, state, .. } = input;
     let call = Call { execution, place, results: state.results };
-    match crate::prune(&config.settings, &call, &world, delete).await {
-        Outcome::Planned(report) => Ok(report),
-        Outcome::Done(mut report, _) if place == Place::Room => {
-            marking::mark(clients, config, &world, &mut report).await;
-            Ok(report)
-        }
-        Outcome::Done(report, failed) => crate::end(&clients.rds, &call, &world, report, failed).await,
+    let mut report = crate::prune(&clients.rds, &config.settings, &call, &world, delete).await?;
+    if place == Place::Room && report.status == Status::Available {
+        marking::mark(clients, config, &world, &mut report).await;
     }
+    Ok(report)
 }
 
 /// Observes what is there, and decides about it.

@@ -64,15 +64,15 @@ impl Settings {
     }
 }
 
-/// Plans what is due, or deletes what an earlier call has planned. What is `due` comes in the order in which it goes.
-/// Nothing is reported if there is only a plan yet; else what the deletions have come to, with an error that may not come
-/// again when they are tried again.
+/// Plans what is due, or deletes what an earlier call has planned. At the end of a run what may succeed when it is made
+/// again is an error, and of what stays operators hear.
 async fn prune(
+    rds: &Rds,
     settings: &Settings,
     call: &Call,
     world: &World,
     delete: impl AsyncFn(&Planned) -> Deletion,
-) -> Outcome {
+) -> Result<Pruned, Error> {
     for decision in world.about_instances.iter().chain(&world.about_snapshots) {
         tracing::info!(%decision, "decided");
     }
@@ -92,13 +92,12 @@ async fn prune(
         }
         None => retention::plan_deletions(due.clone(), settings.max_deletions, call.planned_elsewhere()),
     };
-    let report =
+    let mut report =
         Pruned::of_plan(world.about_instances.clone(), world.about_snapshots.clone(), planned.clone());
     if call.planned().is_none() && !planned.is_empty() {
-        return Outcome::Planned(report.to_be_carried_out());
+        return Ok(report.to_be_carried_out());
     }
 
-    let mut report = report;
     let mut failed = None;
     for thing in &planned {
         let ended = if due.contains(thing) {
@@ -115,29 +114,12 @@ async fn prune(
     report.leave_hindered();
     report.leave(&later, settings.max_deletions);
     report.leave_too(refused_before);
-    Outcome::Done(report, failed)
-}
-
-/// What a call has come to.
-enum Outcome {
-    /// Deletions are planned, and the next call makes them.
-    Planned(Pruned),
-    /// Everything was tried; with the first failure that may pass.
-    Done(Pruned, Option<Error>),
-}
-
-/// Ends a call at the end of a run: what may succeed when it is made again is an error, and of what stays operators hear.
-async fn end(
-    rds: &Rds,
-    call: &Call,
-    world: &World,
-    mut report: Pruned,
-    failed: Option<Error>,
-) -> Result<Pruned, Error> {
-    if let Some(retryable) = failed {
-        return Err(retryable);
+    if call.place == Place::Prune {
+        if let Some(retryable) = failed {
+            return Err(retryable);
+        }
+        tell(rds, call, world, &mut report).await;
     }
-    tell(rds, call, world, &mut report).await;
     Ok(report)
 }
 

@@ -12,7 +12,7 @@ use time::{Duration, OffsetDateTime};
 use crate::call::{Call, Place, Results};
 use crate::report::{Deletion, Pruned};
 use crate::world::World;
-use crate::{Outcome, Settings, snapshots};
+use crate::{Settings, snapshots};
 
 /// What the source stack says.
 #[derive(Debug, Clone)]
@@ -94,11 +94,7 @@ pub async fn run(rds: &Rds, config: &Config, input: Input, now: OffsetDateTime) 
         Planned::Instance(_) => Deletion::NotNow("the source account has no versions".to_owned()),
     };
     let call = Call { execution, place, results: state.results };
-    match crate::prune(settings, &call, &world, delete).await {
-        Outcome::Planned(report) => Ok(report),
-        Outcome::Done(report, _) if place == Place::Room => Ok(report),
-        Outcome::Done(report, failed) => crate::end(rds, &call, &world, report, failed).await,
-    }
+    crate::prune(rds, settings, &call, &world, delete).await
 }
 
 #[cfg(test)]
