@@ -139,10 +139,7 @@ impl<'w> World<'w> {
     /// The other database of the stack, if one has a version of this number.
     #[must_use]
     pub fn other_database(&self, scope: &Scope<'_>, version: Version) -> Option<&'w str> {
-        let instances = self.instances.iter().filter(|i| i.is_of_stack(scope.stack)).map(|i| &i.tags);
-        let snapshots = self.snapshots.iter().filter(|s| s.is_of_stack(scope.stack)).map(|s| &s.tags);
-        instances
-            .chain(snapshots)
+        self.tags_of_stack(scope.stack)
             .filter(|tags| tags.version() == Some(version))
             .filter_map(|tags| tags.get(crate::lineage::SOURCE_DATABASE))
             .find(|database| *database != scope.database.as_str())
@@ -157,11 +154,11 @@ impl<'w> World<'w> {
         instances.chain(snapshots).filter(|(_, tags)| tags.version().is_some())
     }
 
-    /// The number of every version of any database of the stack that exists as an instance or a snapshot.
-    fn numbers(&self, scope: &Scope<'_>) -> impl Iterator<Item = Version> {
-        let instances = self.instances.iter().filter(|i| i.is_of_stack(scope.stack)).map(|i| &i.tags);
-        let snapshots = self.snapshots.iter().filter(|s| s.is_of_stack(scope.stack)).map(|s| &s.tags);
-        instances.chain(snapshots).filter_map(Tags::version)
+    /// The tags of everything that the stack has made, of any database.
+    fn tags_of_stack(&self, stack: &str) -> impl Iterator<Item = &'w Tags> {
+        let instances = self.instances.iter().filter(move |i| i.is_of_stack(stack)).map(|i| &i.tags);
+        let snapshots = self.snapshots.iter().filter(move |s| s.is_of_stack(stack)).map(|s| &s.tags);
+        instances.chain(snapshots)
     }
 
     /// The age of the live version, if it is known.
@@ -244,7 +241,8 @@ impl<'w> World<'w> {
     pub fn next_version(&self, scope: &Scope<'_>) -> Result<Version, Error> {
         let in_name = |name: &str| naming::version_of(scope.prefix.as_str(), name);
         let named = in_name(naming::instance_of_endpoint(self.live_host));
-        let largest = self.numbers(scope).chain(named).max().unwrap_or_default();
+        let largest =
+            self.tags_of_stack(scope.stack).filter_map(Tags::version).chain(named).max().unwrap_or_default();
         let taken = |version: &Version| {
             self.instances.iter().any(|instance| in_name(instance.identifier.as_str()) == Some(*version))
         };
