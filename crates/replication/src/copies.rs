@@ -9,7 +9,7 @@ use crate::naming::{ReplicationId, SnapshotIdentifier};
 use crate::observed::Snapshot;
 use crate::pacing::{Stage, UNSEEN_POLLS};
 use crate::progress::Progress;
-use crate::quota::{Room, WAITING_FOR_ROOM};
+use crate::quota;
 use crate::{Error, ErrorName};
 
 /// What a poll in the source account knows of its run.
@@ -144,13 +144,7 @@ pub fn no_room(
     polls: u32,
     is_something_leaving: bool,
 ) -> Result<StageReport, Error> {
-    match Room::after(polls, is_something_leaving) {
-        Room::Awaited { polls } => {
-            stage.check_deadline(&format!("snapshot copy {to} to begin"), WAITING_FOR_ROOM)?;
-            Ok(StageReport::unseen(stage, WAITING_FOR_ROOM, polls))
-        }
-        Room::Full => Err(full),
-    }
+    quota::no_room(full, &format!("snapshot copy {to} to begin"), stage, polls, is_something_leaving)
 }
 
 /// The report of a copy that is not there yet.

@@ -1,6 +1,8 @@
 //! What it means that RDS refuses one more snapshot for a quota.
 
+use crate::contract::StageReport;
 use crate::observed::{Instance, Snapshot};
+use crate::pacing::Stage;
 use crate::{Error, ErrorName};
 
 /// How many manual snapshots the account has in the Region, and how many it may have.
@@ -26,11 +28,11 @@ pub enum Refused {
 pub const ROOM_POLLS: u32 = 8;
 
 /// What a stage says of itself while a full quota is waited for.
-pub const WAITING_FOR_ROOM: &str = "waiting for room";
+const WAITING_FOR_ROOM: &str = "waiting for room";
 
 /// What a poll does that has met a full quota, which is a named error only when nothing makes room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
+enum Room {
     /// It is waited for: what this stack has begun to delete still counts, and that takes minutes.
     Awaited {
         /// How many polls running have met the full quota while nothing of the stack was seen to go, with this one.
@@ -43,13 +45,33 @@ pub enum Room {
 impl Room {
     /// Decides; `polls` is the count before this poll, and `is_something_leaving` is whether RDS is deleting a thing of the
     /// stack that counts.
-    #[must_use]
-    pub fn after(polls: u32, is_something_leaving: bool) -> Self {
+    fn after(polls: u32, is_something_leaving: bool) -> Self {
         match polls {
             _ if is_something_leaving => Self::Awaited { polls: 0 },
             polls if polls < ROOM_POLLS => Self::Awaited { polls: polls + 1 },
             _ => Self::Full,
         }
+    }
+}
+
+/// The report of a poll that has met a full quota; `full` once nothing makes room any more. The arguments are those of
+/// [`Room::after`], and what the stage waits for.
+///
+/// # Errors
+/// `full`; [`ErrorName::DeadlineExceeded`].
+pub fn no_room(
+    full: Error,
+    waiting_for: &str,
+    stage: &Stage,
+    polls: u32,
+    is_something_leaving: bool,
+) -> Result<StageReport, Error> {
+    match Room::after(polls, is_something_leaving) {
+        Room::Awaited { polls } => {
+            stage.check_deadline(waiting_for, WAITING_FOR_ROOM)?;
+            Ok(StageReport::unseen(stage, WAITING_FOR_ROOM, polls))
+        }
+        Room::Full => Err(full),
     }
 }
 

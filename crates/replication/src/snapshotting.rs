@@ -6,7 +6,7 @@ use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotIdentifier};
 use crate::observed::{Instance, Snapshot};
 use crate::pacing::{Stage, UNSEEN_POLLS};
 use crate::progress::Progress;
-use crate::quota::{Room, WAITING_FOR_ROOM};
+use crate::quota;
 use crate::{Error, ErrorName};
 
 /// The snapshot that is to exist.
@@ -136,19 +136,18 @@ impl Wanted<'_> {
     /// # Errors
     /// The error that was given; [`ErrorName::DeadlineExceeded`].
     pub fn no_room(&self, full: Error, is_something_leaving: bool) -> Result<StageReport, Error> {
-        match Room::after(self.unseen, is_something_leaving) {
-            Room::Awaited { polls } => self.await_with(WAITING_FOR_ROOM, polls),
-            Room::Full => Err(full),
-        }
+        quota::no_room(
+            full,
+            &format!("snapshot {}", self.name),
+            &self.stage,
+            self.unseen,
+            is_something_leaving,
+        )
     }
 
     fn unseen(&self, status: &str) -> Result<StageReport, Error> {
-        self.await_with(status, self.unseen + 1)
-    }
-
-    fn await_with(&self, status: &str, polls: u32) -> Result<StageReport, Error> {
         self.stage.check_deadline(&format!("snapshot {}", self.name), status)?;
-        Ok(StageReport::unseen(&self.stage, status, polls))
+        Ok(StageReport::unseen(&self.stage, status, self.unseen + 1))
     }
 }
 

@@ -5,7 +5,7 @@ use rds_access::restoring::{self, Restoring};
 use replication::Error;
 use replication::contract::{DbInstance, StageReport};
 use replication::pacing::INTENT_WAIT_SECONDS;
-use replication::quota::{self, Room, WAITING_FOR_ROOM};
+use replication::quota;
 use replication::restore::Choice;
 use replication::versions::World;
 
@@ -44,15 +44,10 @@ impl Poll<'_> {
             }
             Restoring::Full(full) => {
                 let polls = self.earlier.map_or(0, |earlier| earlier.stage.unseen);
-                match Room::after(polls, quota::is_instance_leaving(instances, &config.stack)) {
-                    Room::Awaited { polls } => {
-                        let waiting_for = format!("room for database {}", choice.identifier);
-                        stage.check_deadline(&waiting_for, WAITING_FOR_ROOM)?;
-                        let stage = StageReport::unseen(stage, WAITING_FOR_ROOM, polls);
-                        Ok(Some(report(choice, true, stage)))
-                    }
-                    Room::Full => Err(full),
-                }
+                let waiting_for = format!("room for database {}", choice.identifier);
+                let is_leaving = quota::is_instance_leaving(instances, &config.stack);
+                let stage = quota::no_room(full, &waiting_for, stage, polls, is_leaving)?;
+                Ok(Some(report(choice, true, stage)))
             }
             Restoring::Exists => Ok(None),
         }
