@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use replication::naming::ReplicationId;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -22,12 +21,28 @@ impl Lane<'_> {
         self.announced_ahead.borrow_mut().push_back(message);
     }
 
-    /// The message of a replication of this id, about data that no other is about.
-    pub fn fresh_message(&self, id: &ReplicationId) -> Value {
+    /// A message about data that no other is about. It lacks the id.
+    pub fn fresh_message(&self) -> Value {
         let ahead = self.announced_ahead.borrow_mut().pop_front();
-        let mut message = ahead.unwrap_or_else(|| self.announce());
-        message["Input"]["replication"]["id"] = json!(id.as_str());
-        message
+        ahead.unwrap_or_else(|| self.announce())
+    }
+
+    /// The message about a shared snapshot. It lacks the id.
+    pub fn message_about(&self, identifier: &Value, arn: &Value, source_arn: &Value, time: &Value) -> Value {
+        json!({"Input": {
+            "targetDBSnapshot": {
+                "targetDBSnapshotIdentifier": identifier,
+                "targetDBSnapshotArn": arn,
+                "status": "Available",
+            },
+            "replication": {
+                "id": "",
+                "sourceDBIdentifier": self.pair.database(),
+                "sourceDBSnapshotArn": source_arn,
+                "sharedSnapshotIsCopy": true,
+                "snapshotDatabaseTime": time,
+            },
+        }})
     }
 
     /// Makes and shares a snapshot; its message, which lacks the id.
@@ -55,19 +70,7 @@ impl Lane<'_> {
         {
             self.source.delete_snapshot(&oldest);
         }
-        json!({"Input": {
-            "targetDBSnapshot": {
-                "targetDBSnapshotIdentifier": copy.identifier,
-                "targetDBSnapshotArn": copy.arn,
-                "status": "Available",
-            },
-            "replication": {
-                "id": "",
-                "sourceDBIdentifier": self.pair.database(),
-                "sourceDBSnapshotArn": snapshot.arn,
-                "sharedSnapshotIsCopy": true,
-                "snapshotDatabaseTime": snapshot.data_time,
-            },
-        }})
+        let (source, time) = (json!(snapshot.arn), json!(snapshot.data_time));
+        self.message_about(&json!(copy.identifier), &json!(copy.arn), &source, &time)
     }
 }

@@ -168,7 +168,7 @@ impl<'a> Lane<'a> {
             _ => {
                 let now = OffsetDateTime::now_utc();
                 let id = ReplicationId::new(now, &format!("{} {now:?}", self.name));
-                self.announce_and_remember(&id);
+                self.announce_and_remember();
                 self.publish(&self.message_of(&id));
                 Started::announced(id, before)
             }
@@ -176,8 +176,8 @@ impl<'a> Lane<'a> {
     }
 
     /// Shares fresh data for a replication; messages are about them from here on.
-    pub fn announce_and_remember(&self, id: &ReplicationId) {
-        let message = self.fresh_message(id);
+    pub fn announce_and_remember(&self) {
+        let message = self.fresh_message();
         *self.message.borrow_mut() = message;
     }
 
@@ -307,20 +307,12 @@ impl<'a> Lane<'a> {
         let output = self.source.execution(source_execution).unwrap().output;
         let document: Value = serde_json::from_str(&output).unwrap();
         let (snapshot, target) = (&document["SourceDBSnapshot"], &document["targetDBSnapshot"]);
-        *self.message.borrow_mut() = json!({"Input": {
-            "targetDBSnapshot": {
-                "targetDBSnapshotIdentifier": target["targetDBSnapshotIdentifier"],
-                "targetDBSnapshotArn": target["targetDBSnapshotArn"],
-                "status": "Available",
-            },
-            "replication": {
-                "id": "",
-                "sourceDBIdentifier": self.pair.database(),
-                "sourceDBSnapshotArn": snapshot["SourceDBSnapshotArn"],
-                "sharedSnapshotIsCopy": true,
-                "snapshotDatabaseTime": snapshot["snapshotDatabaseTime"],
-            },
-        }});
+        *self.message.borrow_mut() = self.message_about(
+            &target["targetDBSnapshotIdentifier"],
+            &target["targetDBSnapshotArn"],
+            &snapshot["SourceDBSnapshotArn"],
+            &snapshot["snapshotDatabaseTime"],
+        );
     }
 
     /// A run without a fault: it has to succeed, and to leave nothing behind that nobody needs.

@@ -140,7 +140,7 @@ fn messages_that_are_refused(lane: &Lane<'_>) -> Result<(), String> {
 fn a_good_and_a_bad_record_in_one_event(lane: &Lane<'_>) -> Result<(), String> {
     let id = ReplicationId::new(OffsetDateTime::now_utc(), "one of two");
     let before = lane.pointer();
-    lane.announce_and_remember(&id);
+    lane.announce_and_remember();
     let topic = &lane.pair.source["TopicArn"];
     let records = [record(topic, "{}"), record(topic, &lane.message_of(&id).to_string())];
     invoke(lane, &json!({"Records": records}));
