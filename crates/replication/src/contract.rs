@@ -227,7 +227,7 @@ pub struct Replication {
     /// The snapshot of the source database that the shared one is, or is a copy of; for operators.
     #[serde(rename = "sourceDBSnapshotArn", default, skip_serializing_if = "Option::is_none")]
     pub source_db_snapshot_arn: Option<SnapshotArn>,
-    /// Whether the shared snapshot is itself a copy: then RDS never copies it incrementally.
+    /// Whether the shared snapshot is itself a copy, which decides what RDS is expected to move ([`crate::copying`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_snapshot_is_copy: Option<bool>,
     /// The point in time of the data.
