@@ -55,6 +55,7 @@ pub fn faults(point: &Point) -> Vec<Fault> {
         return of_invocation(point);
     }
     let mut faults = of_any_call(point);
+    faults.extend(of_observation(point));
     faults.extend(of_operation(point).into_iter().map(telling));
     faults
 }
@@ -126,6 +127,20 @@ fn of_any_call(point: &Point) -> Vec<Fault> {
         lasting(point, "broken for ever", broken, &["ServiceFault"]),
         lasting(point, "unreachable for ever", drop_before, &["ServiceFault"]),
         denied,
+    ]
+}
+
+/// What RDS shows too little of: tags (in GovCloud, or where a tool strips them), and what it has accepted a moment ago.
+fn of_observation(point: &Point) -> Vec<Fault> {
+    if !matches!(point.action.as_str(), "DescribeDBInstances" | "DescribeDBSnapshots") {
+        return Vec::new();
+    }
+    let hidden = || json!({"effect": "hideTags"});
+    vec![
+        once("tags hidden once", hidden()),
+        telling(Fault { lasts: true, ..once("tags hidden for ever", hidden()) }),
+        once("answer of 3 s ago once", json!({"effect": "stale", "age": 3.0})),
+        once("what is new hidden once", json!({"effect": "late", "age": 30.0})),
     ]
 }
 
