@@ -54,8 +54,8 @@ impl Room {
     }
 }
 
-/// The report of a poll that has met a full quota; `full` once nothing makes room any more. The arguments are those of
-/// [`Room::after`], and what the stage waits for.
+/// The report of a poll that has met a full quota; `full` once nothing makes room any more. `polls` is how many have met it
+/// before while nothing was seen to go, and `is_something_leaving` is whether RDS is deleting a thing of the stack that counts.
 ///
 /// # Errors
 /// `full`; [`ErrorName::DeadlineExceeded`].
