@@ -64,11 +64,11 @@ pub async fn snapshots_of_stack(client: &Client, stack: &str) -> Result<Vec<Snap
         let snapshot = snapshot.map_err(|error| fault("listing the manual snapshots", &error))?;
         let is_hidden = snapshot.tag_list().is_empty()
             && snapshot.db_snapshot_identifier().is_some_and(observed::has_snapshot_form);
-        if is_hidden || read_tags(snapshot.tag_list()).name_stack(stack) {
+        if is_hidden || read_tags(snapshot.tag_list()).tagged_with_stack(stack) {
             snapshots.extend(with_tags(client, read_snapshot(&snapshot)?).await?);
         }
     }
-    snapshots.retain(|snapshot| snapshot.tags.name_stack(stack));
+    snapshots.retain(|snapshot| snapshot.tags.tagged_with_stack(stack));
     Ok(snapshots)
 }
 

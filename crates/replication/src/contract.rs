@@ -12,7 +12,7 @@ use crate::lineage::Tags;
 pub use crate::moving::{Outcome, SecretMove};
 use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier, Version};
 use crate::pacing::Stage;
-use crate::rollback::Wanted;
+use crate::rollback::RequestedVersion;
 use crate::{Error, ErrorName};
 
 /// What every task of a state machine receives.
@@ -274,7 +274,7 @@ pub enum Purpose {
     /// A rollback: a version that exists.
     RollBack {
         /// Which one.
-        version: Wanted,
+        version: RequestedVersion,
         /// The database that the person had in mind, to be compared with the stack's.
         source_db_identifier: Option<InstanceIdentifier>,
     },
@@ -285,7 +285,7 @@ pub enum Purpose {
 struct VersionDocument {
     #[serde(rename = "Input")]
     input: Option<Box<DestinationInput>>,
-    version: Option<Wanted>,
+    version: Option<RequestedVersion>,
     #[serde(rename = "SourceDBIdentifier")]
     source_db_identifier: Option<InstanceIdentifier>,
     #[serde(rename = "DBSnapshot")]

@@ -145,14 +145,14 @@ impl Tags {
 
     /// Whether they name the stack, which those of a thing do too that a person has made from one of the stack's.
     #[must_use]
-    pub fn name_stack(&self, stack: &str) -> bool {
+    pub fn tagged_with_stack(&self, stack: &str) -> bool {
         self.get(STACK) == Some(stack)
     }
 
     /// Whether they say that the stack has made the thing of this identifier.
     #[must_use]
-    pub fn are_of_stack(&self, stack: &str, identifier: &str) -> bool {
-        self.name_stack(stack) && self.get(NAME) == Some(identifier)
+    pub fn created_by_stack(&self, stack: &str, identifier: &str) -> bool {
+        self.tagged_with_stack(stack) && self.get(NAME) == Some(identifier)
     }
 
     /// Whether they name the replication.
@@ -219,7 +219,7 @@ impl Tags {
 
     /// What may be handed on to another thing: every tag but ours, which say whose *this* thing is, and those of AWS.
     #[must_use]
-    pub fn handed_on(&self) -> Self {
+    pub fn inheritable(&self) -> Self {
         self.iter().filter(|(key, value)| !is_reserved(key, value)).collect()
     }
 
@@ -227,7 +227,7 @@ impl Tags {
     /// is room for it and for what comes later. A key of these keeps its value.
     #[must_use]
     pub fn over(mut self, others: &Self) -> Self {
-        for (key, value) in others.handed_on().0 {
+        for (key, value) in others.inheritable().0 {
             if self.0.len() + LATER_TAGS < MOST_TAGS && refusal(&key, &value).is_none() {
                 self.0.entry(key).or_insert(value);
             }
@@ -237,7 +237,7 @@ impl Tags {
 
     /// What [`Self::over`] has left out of `others` here, with the reason.
     pub fn left_out_of(&self, others: &Self) -> impl Iterator<Item = (String, String)> {
-        others.handed_on().0.into_iter().filter(|(key, _)| self.get(key).is_none()).map(|(key, value)| {
+        others.inheritable().0.into_iter().filter(|(key, _)| self.get(key).is_none()).map(|(key, value)| {
             let reason = refusal(&key, &value);
             (key, reason.unwrap_or_else(|| format!("a resource has at most {MOST_TAGS} tags")))
         })
@@ -281,9 +281,9 @@ mod tests {
     fn a_thing_is_ours_only_by_stack_name_and_replication() {
         let id: ReplicationId = "20261122t103400z-1f2e3d".parse().unwrap();
         let tags = Tags::of_replication("stack", &id, &"orders".parse().unwrap()).named("copy-1");
-        assert!(tags.are_of_stack("stack", "copy-1") && !tags.are_of_stack("stac", "copy-1"));
-        assert!(!tags.are_of_stack("stack", "investigation") && tags.name_stack("stack"));
-        assert!(!Tags::default().are_of_stack("", ""));
+        assert!(tags.created_by_stack("stack", "copy-1") && !tags.created_by_stack("stac", "copy-1"));
+        assert!(!tags.created_by_stack("stack", "investigation") && tags.tagged_with_stack("stack"));
+        assert!(!Tags::default().created_by_stack("", ""));
         assert_eq!(tags.version(), None);
         assert!(tags.with(DELETION_MARK.0, DELETION_MARK.1).are_marked());
     }
@@ -316,7 +316,7 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        assert_eq!(found.handed_on(), Tags::default().with("team", "data"));
+        assert_eq!(found.inheritable(), Tags::default().with("team", "data"));
         let ours = Tags::default().with(STACK, "ours").with("owner", "us");
         let both = ours.over(&found.with("owner", "them"));
         assert_eq!(both, Tags::default().with(STACK, "ours").with("owner", "us").with("team", "data"));

@@ -88,7 +88,7 @@ impl Instance {
         let id = self.tags.get(lineage::REPLICATION_ID);
         let is_named_like_snapshot =
             id.is_some_and(|id| naming::is_snapshot_name(self.identifier.as_str(), id));
-        self.tags.are_of_stack(stack, self.identifier.as_str())
+        self.tags.created_by_stack(stack, self.identifier.as_str())
             && !is_named_like_snapshot
             && sealed_for.is_none_or(|sealed_for| self.resource_id.as_deref() == Some(sealed_for))
     }
@@ -125,7 +125,7 @@ impl Snapshot {
     #[must_use]
     pub fn is_of_stack(&self, stack: &str) -> bool {
         let id = self.tags.get(lineage::REPLICATION_ID);
-        self.tags.are_of_stack(stack, self.identifier.as_str())
+        self.tags.created_by_stack(stack, self.identifier.as_str())
             && self.is_of_database(&self.source_database)
             && id.is_some_and(|id| naming::is_snapshot_name(self.identifier.as_str(), id))
     }

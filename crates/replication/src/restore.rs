@@ -16,7 +16,7 @@ use crate::naming::{self, InstanceIdentifier, ReplicationId, SnapshotArn, Snapsh
 use crate::observed::{Instance, Snapshot};
 use crate::pacing::{Stage, UNSEEN_POLLS};
 use crate::progress::{InstanceStatus, Restored};
-use crate::rollback::{self, Place, Wanted};
+use crate::rollback::{self, RequestedVersion, VersionLocation};
 use crate::versions::{Scope, World};
 use crate::{Error, ErrorName};
 
@@ -37,7 +37,7 @@ pub enum Purpose<'a> {
     /// A version that exists.
     RollBack {
         /// Which one.
-        wanted: Wanted,
+        wanted: RequestedVersion,
         /// Whether the operator has named the database.
         names_database: bool,
     },
@@ -204,15 +204,17 @@ fn own<'w>(
 
 fn roll_back<'w>(
     scope: &Scope<'_>,
-    wanted: Wanted,
+    wanted: RequestedVersion,
     names_database: bool,
     earlier: Option<&DbInstance>,
     world: &World<'w>,
 ) -> Result<Step<'w>, Error> {
     let Some(earlier) = earlier else {
         return match rollback::find(wanted, names_database, scope, world)? {
-            Place::Instance(instance) => Ok(Step::Follow { instance, restored_by: None }),
-            Place::Snapshot(snapshot, version) => choose(scope, Origin::of_version(snapshot, version), world),
+            VersionLocation::Instance(instance) => Ok(Step::Follow { instance, restored_by: None }),
+            VersionLocation::Snapshot(snapshot, version) => {
+                choose(scope, Origin::of_version(snapshot, version), world)
+            }
         };
     };
     if let Some(instance) = chosen_before(scope, earlier, world) {
@@ -222,17 +224,17 @@ fn roll_back<'w>(
     check_tags(earlier, world)?;
     let Some(version) = earlier.restored_version else {
         // The instance of the version was there and is gone, so that nothing was created yet.
-        let wanted = Wanted::Version(earlier.version);
+        let wanted = RequestedVersion::Version(earlier.version);
         return roll_back(scope, wanted, names_database, None, world);
     };
     if !earlier.chosen {
         return unseen(earlier, world);
     }
     // Previous to what is live was judged once; what is live may have changed since.
-    match rollback::find(Wanted::Version(version), names_database, scope, world)? {
+    match rollback::find(RequestedVersion::Version(version), names_database, scope, world)? {
         // Another rollback to the same version was quicker.
-        Place::Instance(instance) => Ok(Step::Follow { instance, restored_by: None }),
-        Place::Snapshot(snapshot, version) => {
+        VersionLocation::Instance(instance) => Ok(Step::Follow { instance, restored_by: None }),
+        VersionLocation::Snapshot(snapshot, version) => {
             begin(scope, Origin::of_version(snapshot, version), Some(earlier), world)
         }
     }

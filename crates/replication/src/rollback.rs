@@ -14,14 +14,14 @@ use crate::{Error, ErrorName};
 /// The version that an operator asks for: `7`, or `"previous"` for the one whose data are next older than the live one's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]
-pub enum Wanted {
+pub enum RequestedVersion {
     /// The version of this number.
     Version(Version),
     /// The newest of those whose data are older than the live one's.
     Previous,
 }
 
-impl TryFrom<Value> for Wanted {
+impl TryFrom<Value> for RequestedVersion {
     type Error = Error;
 
     fn try_from(value: Value) -> Result<Self, Error> {
@@ -48,7 +48,7 @@ impl TryFrom<Value> for Wanted {
 
 /// Where a version is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place<'w> {
+pub enum VersionLocation<'w> {
     /// An instance holds it.
     Instance(&'w Instance),
     /// Only a snapshot copy holds it; it has to be restored first.
@@ -74,17 +74,17 @@ type Versions = BTreeMap<Version, (Kept, Age)>;
 /// # Errors
 /// [`ErrorName::VersionNotFound`], with the versions that exist; [`ErrorName::SourceMismatch`].
 pub fn find<'w>(
-    wanted: Wanted,
+    wanted: RequestedVersion,
     names_database: bool,
     scope: &Scope<'_>,
     world: &World<'w>,
-) -> Result<Place<'w>, Error> {
+) -> Result<VersionLocation<'w>, Error> {
     let instances: Vec<&Instance> = world.instances.iter().filter(|i| scope.owns(i)).collect();
     let snapshots = usable_snapshots(scope, world);
     let versions = versions(&instances, &snapshots);
     let version = match wanted {
-        Wanted::Version(version) => version,
-        Wanted::Previous => previous(scope, world, &versions)?,
+        RequestedVersion::Version(version) => version,
+        RequestedVersion::Previous => previous(scope, world, &versions)?,
     };
     let holds = |instance: &&&Instance| {
         instance.tags.version() == Some(version) || instance.tags.restored_version() == Some(version)
@@ -99,10 +99,10 @@ pub fn find<'w>(
         )
     });
     if let Some(instance) = best {
-        return Ok(Place::Instance(instance));
+        return Ok(VersionLocation::Instance(instance));
     }
     if let Some(snapshot) = snapshots.iter().find(|snapshot| snapshot.tags.version() == Some(version)) {
-        return Ok(Place::Snapshot(snapshot, version));
+        return Ok(VersionLocation::Snapshot(snapshot, version));
     }
     let doing = format!("rolling back to version {version}");
     let other = world.other_database(scope, version);

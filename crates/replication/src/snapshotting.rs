@@ -11,7 +11,7 @@ use crate::{Error, ErrorName};
 
 /// The snapshot that is to exist.
 #[derive(Debug, Clone)]
-pub struct Wanted<'a> {
+pub struct SnapshotRequest<'a> {
     /// The stack that makes it.
     pub stack: &'a str,
     /// The replication it is for.
@@ -39,7 +39,7 @@ pub enum Absent {
     Wait(StageReport),
 }
 
-impl Wanted<'_> {
+impl SnapshotRequest<'_> {
     fn doing(&self) -> String {
         format!("snapshotting database {} as {}", self.database, self.name)
     }
@@ -164,10 +164,10 @@ mod tests {
 
     const NAME: &str = "nightly-20261122t103400z-1f2e3d";
 
-    fn with_wanted<T>(unseen: u32, was_there: bool, then: impl FnOnce(&Wanted<'_>) -> T) -> T {
+    fn with_wanted<T>(unseen: u32, was_there: bool, then: impl FnOnce(&SnapshotRequest<'_>) -> T) -> T {
         let now = OffsetDateTime::UNIX_EPOCH;
         let stage = Stage { name: StageName::Snapshot, started_at: now, now, deadline_seconds: 600 };
-        then(&Wanted {
+        then(&SnapshotRequest {
             stack: "stack",
             id: &"20261122t103400z-1f2e3d".parse().unwrap(),
             database: &"orders".parse().unwrap(),

@@ -153,7 +153,7 @@ async fn carry_out(
             secret::change(secrets, config, change, "remembering what readers use in").await
         }
         Step::SetPassword(instance, credentials) => password::set(rds, instance, credentials).await,
-        Step::Move(change) | Step::TakeBack(change, _) => {
+        Step::Move(change) | Step::Revert(change, _) => {
             secret::change(secrets, config, change, &format!("pointing to {} in", decision.pointer.host))
                 .await
         }

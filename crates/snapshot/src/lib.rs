@@ -17,7 +17,7 @@ use replication::naming::{self, InstanceIdentifier};
 use replication::pacing::{Stage, StageName};
 use replication::progress::CREATING;
 use replication::quota;
-use replication::snapshotting::{Absent, Wanted};
+use replication::snapshotting::{Absent, SnapshotRequest};
 use time::OffsetDateTime;
 
 /// What the stack says.
@@ -62,7 +62,7 @@ pub async fn run(
     let name = naming::source_snapshot(&config.snapshot_name, &id)?;
     let earlier = input.state.source_db_snapshot;
     let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
-    let wanted = Wanted {
+    let wanted = SnapshotRequest {
         stack: &config.stack,
         id: &id,
         database: &database,
@@ -96,10 +96,10 @@ pub async fn run(
 async fn create(
     rds: &Client,
     config: &Config,
-    wanted: &Wanted<'_>,
+    wanted: &SnapshotRequest<'_>,
     tags: &Tags,
 ) -> Result<SourceDbSnapshot, Error> {
-    let Wanted { database, name, .. } = wanted;
+    let SnapshotRequest { database, name, .. } = wanted;
     let doing = format!("snapshotting database {database} as {name}");
     let (stage, created) = match rds_access::create_snapshot(rds, database, name, tags).await {
         Ok(Some(created)) => (wanted.made(&created)?, Some(created)),
@@ -121,7 +121,7 @@ async fn create(
 /// The stage's result: what is known of the snapshot, as far as it is there and known to be ours.
 fn describe(
     config: &Config,
-    wanted: &Wanted<'_>,
+    wanted: &SnapshotRequest<'_>,
     stage: StageReport,
     found: Option<Snapshot>,
 ) -> SourceDbSnapshot {
@@ -147,7 +147,7 @@ fn describe(
         described.allocated_storage = found.allocated_storage;
         described.snapshot_database_time = found.data_time;
         if config.carry_source_tags {
-            described.source_tags = found.tags.handed_on();
+            described.source_tags = found.tags.inheritable();
         }
     }
     described

@@ -56,9 +56,9 @@ fn results_carry_the_names_of_the_original() {
 fn a_rollback_says_which_version() {
     let read = |document: Value| serde_json::from_value::<VersionState>(document);
     for (version, wanted) in [
-        (json!(7), Wanted::Version(7)),
-        (json!("7"), Wanted::Version(7)),
-        (json!("previous"), Wanted::Previous),
+        (json!(7), RequestedVersion::Version(7)),
+        (json!("7"), RequestedVersion::Version(7)),
+        (json!("previous"), RequestedVersion::Previous),
     ] {
         let state = read(json!({"version": version, "SourceDBIdentifier": "orders"})).unwrap();
         assert!(matches!(state.purpose, Purpose::RollBack { version, .. } if version == wanted));

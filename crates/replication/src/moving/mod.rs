@@ -93,7 +93,7 @@ pub enum Step<'a> {
     /// Moves the secret to the instance.
     Move(Change),
     /// Moves the secret back, because the instance is deleted; then the run ends with the error.
-    TakeBack(Change, Error),
+    Revert(Change, Error),
     /// Changes tags, as it follows from what the secret names.
     Mark(Vec<(TagChange, &'a Instance)>, String),
 }
@@ -110,7 +110,7 @@ impl fmt::Display for Decision<'_> {
             Step::Move(change) => {
                 write!(f, "move the secret to {} as version {}", self.pointer.host, change.id)
             }
-            Step::TakeBack(change, _) => write!(f, "move the secret back as version {}", change.id),
+            Step::Revert(change, _) => write!(f, "move the secret back as version {}", change.id),
             Step::Mark(changes, host) => {
                 write!(f, "change the tags of {} for {host}", changes.len())
             }
@@ -287,8 +287,7 @@ impl<'a> Poll<'a> {
         };
         let reason = format!("{} is deleted, and {} answers", self.named().host, before.secret.pointer.host);
         let change = change::back(secret, before, self.observed)?;
-        let mut decision =
-            self.decision(Step::TakeBack(change, error), Outcome::InstanceBusy, DELETED, reason);
+        let mut decision = self.decision(Step::Revert(change, error), Outcome::InstanceBusy, DELETED, reason);
         decision.pointer = before.secret.pointer.clone();
         Ok(decision)
     }

@@ -149,7 +149,7 @@ impl Decision<'_> {
                 report.outcome = Outcome::InstanceBusy;
             }
             (Step::SetPassword(..), _) => report.stage.wait_seconds = PASSWORD_SECONDS,
-            (Step::TakeBack(_, error), _) => return Err(error.clone()),
+            (Step::Revert(_, error), _) => return Err(error.clone()),
             (Step::Move(change), _) => {
                 report.replaced.clone_from(&change.replaces);
                 report.moved_from = Some(self.named.host.clone());

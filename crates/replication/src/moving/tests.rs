@@ -106,7 +106,7 @@ fn said(decision: &Decision<'_>) -> String {
             assert_eq!(text["db_host"], decision.pointer.host.as_str());
             format!("move with {}", text["password"].as_str().unwrap())
         }
-        Step::TakeBack(change, error) => {
+        Step::Revert(change, error) => {
             let text: Value = serde_json::from_str(&change.text).unwrap();
             format!("back to {} with {}, {}", text["db_host"], text["password"], error.name().as_str())
         }

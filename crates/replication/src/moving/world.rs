@@ -272,7 +272,7 @@ impl World {
                 Effect::Done
             }
             Step::Move(change) => self.swap(run, change)?,
-            Step::TakeBack(..) => return Err(TestCaseError::fail("nothing was deleted")),
+            Step::Revert(..) => return Err(TestCaseError::fail("nothing was deleted")),
             Step::Mark(changes, _) => {
                 for (change, one) in changes.iter().filter(|(change, _)| *change != TagChange::Promote) {
                     self.tag(one, *change == TagChange::Supersede);

@@ -66,7 +66,7 @@ fn rolled_back(
     earlier: Option<&DbInstance>,
     instances: &[Instance],
 ) -> Result<String, ErrorName> {
-    let purpose = Purpose::RollBack { wanted: Wanted::Version(wanted), names_database: false };
+    let purpose = Purpose::RollBack { wanted: RequestedVersion::Version(wanted), names_database: false };
     let (snapshots, live) = ([kept(&orders(), 2, 2), kept(&orders(), 5, 5)], host(3));
     let step = decide(&orders(), &purpose, earlier, &world(instances, &snapshots, &live));
     step.map(|step| step.to_string()).map_err(|error| error.name())
@@ -160,7 +160,7 @@ fn a_rollback_follows_what_is_there_and_restores_what_is_not() {
 
 #[test]
 fn a_restored_version_has_the_replication_and_the_time_of_its_data() {
-    let purpose = Purpose::RollBack { wanted: Wanted::Version(5), names_database: true };
+    let purpose = Purpose::RollBack { wanted: RequestedVersion::Version(5), names_database: true };
     let snapshots = [kept(&orders(), 5, 5)];
     let step = decide(&orders(), &purpose, None, &world(&[], &snapshots, "")).unwrap();
     let Step::Choose(choice) = step else { panic!("{step:?}") };
@@ -393,7 +393,7 @@ proptest! {
     fn no_execution_restores_twice(dice in proptest::collection::vec(any::<u8>(), 400), rolls_back in any::<bool>()) {
         let (id, copy) = (id(9), copy(9));
         let purpose = if rolls_back {
-            Purpose::RollBack { wanted: Wanted::Version(2), names_database: false }
+            Purpose::RollBack { wanted: RequestedVersion::Version(2), names_database: false }
         } else {
             Purpose::Replicate { id: &id, copy: &copy, most_ahead: 30 }
         };

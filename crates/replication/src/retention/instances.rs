@@ -4,7 +4,7 @@ use crate::naming::InstanceIdentifier;
 use crate::observed::Instance;
 use crate::progress::Restored;
 
-use super::{Decision, InUse, Verdict, of_others};
+use super::{Decision, InUse, Verdict, not_created_by_us};
 
 /// What a stack wants to keep of the instances of one source database.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ fn is_live(instance: &Instance, live_host: &str) -> bool {
 pub fn plan_instances(instances: &[Instance], rule: &InstanceRule<'_>) -> Vec<Decision> {
     let InstanceRule { stack, keep, .. } = *rule;
     let of_database = instances.iter().filter(|instance| instance.is_of_database(rule.database));
-    let tagged = of_database.filter(|instance| instance.tags.name_stack(stack));
+    let tagged = of_database.filter(|instance| instance.tags.tagged_with_stack(stack));
     let (mut ours, others): (Vec<&Instance>, Vec<&Instance>) =
         tagged.partition(|instance| instance.is_of_stack(stack));
     ours.sort_by(|one, other| other.tags.age_order().cmp(&one.tags.age_order()));
@@ -55,17 +55,19 @@ pub fn plan_instances(instances: &[Instance], rule: &InstanceRule<'_>) -> Vec<De
     // Each of them holds data of its own that one can roll back to: the live version, and the older ones that stay.
     let mut kept: Vec<&Instance> = live.into_iter().collect();
     let mut plan: Vec<Decision> =
-        others.into_iter().map(|instance| of_others(&instance.identifier)).collect();
+        others.into_iter().map(|instance| not_created_by_us(&instance.identifier)).collect();
     for instance in ours {
         let older_kept = kept.len().saturating_sub(1);
-        let twin = kept.iter().find(|kept| kept.tags.are_of_same_data(&instance.tags));
-        let (verdict, reason) = match (standing(instance, live), twin) {
-            (Standing::Stays(reason), _) => stay(instance, reason),
-            (Standing::Leaving, _) => (Verdict::Keep, "it is already being deleted".to_owned()),
+        let same_data = kept.iter().find(|kept| kept.tags.are_of_same_data(&instance.tags));
+        let (verdict, reason) = match (standing(instance, live), same_data) {
+            (Standing::Kept(reason), _) => stay(instance, reason),
+            (Standing::Deleting, _) => (Verdict::Keep, "it is already being deleted".to_owned()),
             // It would take the place of other data.
-            (Standing::Older | Standing::Unready, Some(twin)) => {
-                remove(instance, rule, &format!("it holds the same data as {}, which stays", twin.identifier))
-            }
+            (Standing::Older | Standing::Unready, Some(same_data)) => remove(
+                instance,
+                rule,
+                &format!("it holds the same data as {}, which stays", same_data.identifier),
+            ),
             (Standing::Older, None) if older_kept < keep => {
                 kept.push(instance);
                 let number = older_kept + 1;
@@ -79,7 +81,7 @@ pub fn plan_instances(instances: &[Instance], rule: &InstanceRule<'_>) -> Vec<De
             (Standing::Older | Standing::Unready, None) => {
                 remove(instance, rule, &format!("older than the {keep} versions kept for rolling back"))
             }
-            (Standing::NeverWas, _) => {
+            (Standing::FailedRestore, _) => {
                 remove(instance, rule, &format!("it is {} and a newer version is live", instance.status))
             }
         };
@@ -90,40 +92,45 @@ pub fn plan_instances(instances: &[Instance], rule: &InstanceRule<'_>) -> Vec<De
 
 enum Standing {
     /// It is not superseded; the text says why.
-    Stays(String),
+    Kept(String),
     /// Its data is older than that of the live version, and one can roll back to it.
     Older,
     /// Its data is older than that of the live version, and one cannot roll back to it as it is.
     Unready,
     /// It is older than the live version, and what a failed restore left.
-    NeverWas,
+    FailedRestore,
     /// It is older than the live version and on its way out.
-    Leaving,
+    Deleting,
 }
 
 fn standing(instance: &Instance, live: Option<&Instance>) -> Standing {
-    let stays = |reason: String| Standing::Stays(reason);
+    let kept_because = |reason: String| Standing::Kept(reason);
     let Some(live) = live else {
-        return stays("the secret names no version of this database, so nothing is superseded".to_owned());
+        return kept_because(
+            "the secret names no version of this database, so nothing is superseded".to_owned(),
+        );
     };
     let (tags, of_live) = (&instance.tags, &live.tags);
     if instance.identifier == live.identifier {
-        return stays("the secret names it".to_owned());
+        return kept_because("the secret names it".to_owned());
     }
     if tags.version().is_none() {
-        return stays("it has no version".to_owned());
+        return kept_because("it has no version".to_owned());
     }
     if tags.data_time().is_none() && of_live.data_time().is_some() {
-        return stays("the time of its data is not known".to_owned());
+        return kept_because("the time of its data is not known".to_owned());
     }
     if tags.age_order() >= of_live.age_order() {
-        return stays(format!("its data is not older than that of the live version {}", live.identifier));
+        return kept_because(format!(
+            "its data is not older than that of the live version {}",
+            live.identifier
+        ));
     }
     match instance.status.restored() {
-        Restored::Deleting => Standing::Leaving,
+        Restored::Deleting => Standing::Deleting,
         // A stopped instance is whole: an operator has stopped it.
         Restored::Stopped | Restored::Usable => Standing::Older,
-        Restored::FailedRestore => Standing::NeverWas,
+        Restored::FailedRestore => Standing::FailedRestore,
         // Busy, or waiting for an operator who can bring it back, such as storage-full.
         Restored::Busy | Restored::Broken => Standing::Unready,
     }

@@ -72,7 +72,7 @@ impl fmt::Display for Decision {
 }
 
 /// The decision about a thing that has the stack's tags and another name than they say.
-fn of_others(identifier: &impl fmt::Display) -> Decision {
+fn not_created_by_us(identifier: &impl fmt::Display) -> Decision {
     let reason = "it has our tags but was not made under this name, so somebody else has made it".to_owned();
     Decision { identifier: identifier.to_string(), verdict: Verdict::Keep, reason }
 }

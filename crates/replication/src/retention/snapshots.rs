@@ -9,7 +9,7 @@ use crate::naming::InstanceIdentifier;
 use crate::observed::Snapshot;
 use crate::progress::Progress;
 
-use super::{Decision, InUse, Verdict, of_others};
+use super::{Decision, InUse, Verdict, not_created_by_us};
 
 /// What a stack wants to keep of the snapshots of one source database.
 #[derive(Debug, Clone)]
@@ -51,14 +51,15 @@ impl<'a> SnapshotRule<'a> {
 #[must_use]
 pub fn plan_snapshots(snapshots: &[Snapshot], rule: &SnapshotRule<'_>) -> Vec<Decision> {
     let of_database = snapshots.iter().filter(|snapshot| snapshot.is_of_database(rule.database));
-    let tagged = of_database.filter(|snapshot| snapshot.tags.name_stack(rule.stack));
+    let tagged = of_database.filter(|snapshot| snapshot.tags.tagged_with_stack(rule.stack));
     let (ours, others): (Vec<&Snapshot>, Vec<&Snapshot>) =
         tagged.partition(|snapshot| snapshot.is_of_stack(rule.stack));
     let (copies, made): (Vec<&Snapshot>, Vec<&Snapshot>) =
         ours.into_iter().partition(|snapshot| snapshot.tags.get(lineage::SOURCE_SNAPSHOT).is_some());
     let copy_of: BTreeMap<&str, &Snapshot> = copies.iter().map(|copy| (id(copy), *copy)).collect();
 
-    let mut plan: Vec<Decision> = others.iter().map(|snapshot| of_others(&snapshot.identifier)).collect();
+    let mut plan: Vec<Decision> =
+        others.iter().map(|snapshot| not_created_by_us(&snapshot.identifier)).collect();
     plan.extend(plan_one_kind(made, rule, |snapshot| copy_of.get(id(snapshot)).copied()));
     plan.extend(plan_one_kind(copies, rule, |_| None));
     plan
@@ -100,17 +101,19 @@ fn plan_one_kind<'a>(
         let needed =
             || rule.in_use.reason(&snapshot.tags).or_else(|| still_shared(snapshot, copy_of(snapshot), rule));
         let kept = staying.len();
-        let twin = staying.iter().find(|kept| rule.sharing.is_none() && are_of_same_data(kept, snapshot));
+        let same_data =
+            staying.iter().find(|kept| rule.sharing.is_none() && are_of_same_data(kept, snapshot));
         let (verdict, reason) = match status.progress() {
-            Progress::Ready if kept < keep && twin.is_none() => {
+            Progress::Ready if kept < keep && same_data.is_none() => {
                 staying.push(snapshot);
                 (Verdict::Keep, format!("number {} of the {keep} newest, which stay", kept + 1))
             }
-            Progress::Ready => match (needed(), twin) {
+            Progress::Ready => match (needed(), same_data) {
                 (Some(needed), _) => (Verdict::Keep, needed),
-                (None, Some(twin)) => {
-                    (Verdict::Delete, format!("it holds the same data as {}, which stays", twin.identifier))
-                }
+                (None, Some(same_data)) => (
+                    Verdict::Delete,
+                    format!("it holds the same data as {}, which stays", same_data.identifier),
+                ),
                 (None, None) => (Verdict::Delete, format!("older than the {keep} newest")),
             },
             Progress::Failed if status.is_deleting() => {
