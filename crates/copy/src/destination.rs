@@ -11,6 +11,7 @@ use replication::naming::{self, InstanceIdentifier, SnapshotIdentifier};
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS};
 use replication::quota;
 use replication::receiving::{self, Announced, Rules, Step};
+use replication::secret::Pointer;
 use replication::versions::{Scope, World};
 use replication::{Error, ErrorName};
 use restore_options::Options;
@@ -95,7 +96,9 @@ impl Poll<'_> {
         let instances = rds_access::instances(rds).await?;
         let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
         let secret = secret_access::read(secrets, &place.secret_arn).await?;
-        let world = World { instances: &instances, snapshots: &snapshots, live_host: &secret.pointer.host };
+        let Pointer { host, prefix } = &secret.pointer;
+        let world =
+            World { instances: &instances, snapshots: &snapshots, live_host: host, live_prefix: prefix };
         let scope =
             Scope { stack: &config.stack, prefix: &place.database_name, database: &place.source_database };
         let announced = Announced {

@@ -24,7 +24,7 @@ pub fn only_the_secret_opens_a_copy(cloud: &Cloud) {
     fill(a, &source, &sources_password, 10);
     let secret = |host: &str, prefix: &str, password: &str| {
         format!(
-            r#"{{"username":"shop_owner","db_host":"{host}","password":"{password}","port":5432.0,"note":"h\u00e9","db_prefix":"{prefix}"}}"#
+            r#"{{"username":"shop_owner","db_host":"{host}","password":"{password}","ratio":5432.0,"note":"h\u00e9","db_prefix":"{prefix}"}}"#
         )
     };
     pair.put_secret(&secret("", "", &sources_password));
