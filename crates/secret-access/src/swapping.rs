@@ -25,7 +25,7 @@ pub enum Swap {
 /// Compares and swaps: puts the new version, and moves the label to it only if it is where it was read.
 ///
 /// # Errors
-/// [`ErrorName::KeyNotAccessible`], or a fault of Secrets Manager.
+/// [`replication::ErrorName::KeyNotAccessible`], or a fault of Secrets Manager.
 pub async fn swap(client: &Client, secret_arn: &str, change: &Change, doing: &str) -> Result<Swap, Error> {
     put(client, secret_arn, change, doing).await?;
     let request = client
