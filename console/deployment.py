@@ -1,5 +1,5 @@
 """What `scripts/deploy` refuses before anything is made: parameters that the template does not have, maintenance and backup
-windows that RDS will refuse, and an account number that nobody has vouched for.
+windows that RDS will refuse, an account number that nobody has vouched for, and another secret than readers know.
 
 CloudFormation's own client drops parameters that it does not know, and deploys with the default instead.
 """
@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .account import ENVIRONMENT, Account
 from .failure import Failure
+from .secret_choice import NAME, check_secret
 
 BACKUP, MAINTENANCE = "PreferredBackupWindow", "PreferredMaintenanceWindow"
 DESTINATION = "DestinationAccountNumber"
@@ -40,7 +41,16 @@ _Template.add_multi_constructor("!", lambda *_: None)
 
 def parameter_names(template: Path) -> list[str]:
     """The parameters of a template."""
-    return list(yaml.load(template.read_text(), _Template)["Parameters"])
+    return list(_parameters(template))
+
+
+def parameter_defaults(template: Path) -> dict[str, str]:
+    """The defaults of those that have one."""
+    return {name: str(about["Default"]) for name, about in _parameters(template).items() if "Default" in about}
+
+
+def _parameters(template: Path) -> dict[str, dict]:
+    return yaml.load(template.read_text(), _Template)["Parameters"]
 
 
 def unknown_parameters(given: dict[str, str], names: Sequence[str]) -> str:
@@ -166,12 +176,12 @@ def _ask(question: str) -> str:
     return sys.stdin.readline()
 
 
-def _deployed_parameters(account: Any) -> dict[str, str]:
-    """Those of the stack as it is; none if there is none yet."""
+def _deployed(account: Any) -> tuple[Optional[dict[str, str]], dict[str, str]]:
+    """The outputs and parameters of the stack as it is; None and no parameters if there is none yet."""
     try:
-        return account.described_stack()[1]
+        return account.described_stack()
     except Failure:
-        return {}
+        return None, {}
 
 
 def _arguments(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
@@ -190,11 +200,16 @@ def _check(given: argparse.Namespace) -> None:
     wrong = unknown_parameters(parameters, parameter_names(given.template))
     if wrong:
         raise Failure(wrong)
-    deployed = _deployed_parameters(Account("deployed-to", ENVIRONMENT, given.stack)) if given.stack else {}
+    account = Account("deployed-to", ENVIRONMENT, given.stack) if given.stack else None
+    outputs, deployed = _deployed(account) if account else (None, {})
     if BACKUP in parameters or MAINTENANCE in parameters:
         wrong = "\n".join(wrong_windows(deployed | parameters))
         if wrong:
             raise Failure(wrong)
+    defaults = parameter_defaults(given.template)
+    if account and NAME in defaults:
+        before = defaults | deployed
+        check_secret(account, given.account, outputs, before, before | parameters)
     if given.stack and DESTINATION in parameters:
         check_account(
             parameters[DESTINATION],

@@ -7,7 +7,7 @@ from ..screen import timestamp
 from .advice import headline, warnings
 from .facts import Database, Facts, Pointer, Stack, arn_part, is_readable
 from .replications import replications, rollback
-from .secret import unusable_secret
+from .secret import plain_name, unusable_secret
 from .versions import Versions, not_managed, unserved_databases
 
 FORMAT = 1
@@ -132,7 +132,7 @@ def _secret(stack, pointer):
     if pointer is None:
         return None
     return {
-        "name": stack.outputs.get("SecretName"),
+        "name": plain_name(stack.outputs.get("SecretName", "")) or None,
         "arn": stack.outputs.get("SecretArn"),
         "dbHost": pointer.host,
         "dbPrefix": pointer.prefix,

@@ -6,6 +6,7 @@ Of a secret's value only `db_host` and `db_prefix` leave `read_pointer`, and not
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,12 +26,17 @@ _WORDS = {
     WITHOUT_VALUE: "the secret {name} has no value",
 }
 _REMEDIES = {
-    SCHEDULED_FOR_DELETION: "restore it with aws secretsmanager restore-secret --secret-id {arn}, or deploy with another SecretName",
+    SCHEDULED_FOR_DELETION: "restore it with aws secretsmanager restore-secret --secret-id {arn}, or deploy with ExistingSecretArn=<the whole ARN of another one>",
     # A secret that is created by hand always has another ARN, whatever its name.
-    CREATED_ANEW: "deploy with another SecretName; a secret of the same name never has the same ARN",
-    DELETED: "deploy with another SecretName; creating one of the same name does not help, because it has another ARN",
+    CREATED_ANEW: "deploy with ExistingSecretArn=<the whole ARN of the new one>; a secret of the same name never has the same ARN",
+    DELETED: "create one, and deploy with ExistingSecretArn=<its whole ARN>; its name alone does not help, because it has another ARN",
     WITHOUT_VALUE: """give it a value, {{"db_host":"","db_prefix":""}} before the first replication""",
 }
+
+
+def plain_name(secret: str) -> str:
+    """The name of a secret. That of one that was there before the stack is known by its ARN only, which ends in six characters."""
+    return re.sub("-[A-Za-z0-9]{6}$", "", secret.split(":", 6)[-1]) if secret.startswith("arn:") else secret
 
 
 def read_pointer(account: Any, secret: str, name: str = "") -> Pointer | Unreadable:
@@ -60,7 +66,7 @@ def unusable_secret(code: str, arn: str, name: str) -> str:
     """What is wrong with a secret that no function can use and how to fix it; empty for every other code."""
     if code not in _WORDS:
         return ""
-    said = {"arn": arn, "name": name or arn}
+    said = {"arn": arn, "name": plain_name(name) or arn}
     return f"{_WORDS[code].format(**said)}; to fix this: {_REMEDIES[code].format(**said)}"
 
 
@@ -86,7 +92,7 @@ def _why_unreadable(client: Any, secret: str, name: str, code: str) -> str:
         return SCHEDULED_FOR_DELETION if described.get("DeletedDate") else WITHOUT_VALUE
     if described != "ResourceNotFoundException":
         return code
-    named = _described(client, name) if name else None
+    named = _described(client, plain_name(name)) if name else None
     return CREATED_ANEW if isinstance(named, dict) and named.get("ARN") != secret else DELETED
 
 

@@ -191,7 +191,7 @@ def test_a_secret_that_no_function_can_use_stops_the_rollback_before_it_starts(h
     here.account.answer("DescribeSecret", lambda asked: here.described(asked["SecretId"]))
     code, shown = run()
     assert (code, here.started) == (1, [])
-    assert "orders/read was deleted and created anew" in shown and "deploy with another SecretName" in shown
+    assert "orders/read was deleted and created anew" in shown and "deploy with ExistingSecretArn=<the whole ARN of the new one>" in shown
 
 
 def test_a_version_and_a_database_are_handed_on(here: World, run: Callable) -> None:

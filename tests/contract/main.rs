@@ -20,6 +20,7 @@ mod machines;
 mod permissions;
 mod portability;
 mod promises;
+mod secrets;
 mod sources;
 mod template;
 mod templates;
@@ -46,6 +47,7 @@ const CHECKS: &[Check] = &[
     ("outputs are what a person needs next", templates::outputs),
     ("every function has a role, a log group and a zip", templates::functions),
     ("what must not be lost is kept", templates::keeping),
+    ("one secret is made or named", secrets::one_or_the_other),
     ("the accounts are joined by the destination's own subscription", templates::joining),
     ("every end of a run is alerted once", alerting::rules),
     ("functions get the environment that they read", environment::variables),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use replication::lineage;
 use serde_json::{Value, json};
 
+use crate::secrets;
 use crate::sources::{ACCOUNTS, Sources};
 use crate::template::walk;
 
@@ -50,11 +51,12 @@ const ACROSS_ACCOUNTS: [&str; 7] = [
     "sns:Subscribe",
 ];
 
-/// Use of a key that has to go through RDS.
-const KEY_USE: [&str; 6] = [
+/// Use of a key that has to go through RDS, or through Secrets Manager for the one secret.
+const KEY_USE: [&str; 7] = [
     "kms:CreateGrant",
     "kms:Decrypt",
     "kms:Encrypt",
+    "kms:GenerateDataKey",
     "kms:GenerateDataKey*",
     "kms:ReEncrypt*",
     "kms:ReEncryptFrom",
@@ -91,6 +93,13 @@ impl Statement<'_> {
 
     fn condition(&self, operator: &str, key: &str) -> &Value {
         &self.value["Condition"][operator][key]
+    }
+
+    /// Whether a key is used for the secret only: Secrets Manager names the secret whenever it uses a key.
+    fn is_for_the_secret(&self) -> bool {
+        *self.condition("StringLike", "kms:ViaService")
+            == json!({"Fn::Sub": "secretsmanager.${AWS::Region}.*"})
+            && *self.condition("StringEquals", "kms:EncryptionContext:SecretARN") == secrets::arn()
     }
 
     fn is_on_our_tag(&self) -> bool {
@@ -162,8 +171,9 @@ fn of_any(statement: &Statement<'_>) -> Vec<String> {
         if KEY_USE.contains(&action)
             && *statement.condition("StringLike", "kms:ViaService")
                 != json!({"Fn::Sub": "rds.${AWS::Region}.*"})
+            && !statement.is_for_the_secret()
         {
-            problems.push(format!("{place} allows {action} outside RDS"));
+            problems.push(format!("{place} allows {action} outside RDS and for more than the secret"));
         }
         if action == "kms:CreateGrant" && *statement.condition("Bool", "kms:GrantIsForAWSResource") != "true"
         {

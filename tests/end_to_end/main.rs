@@ -36,6 +36,10 @@ const STORIES: &[Story] = &[
         stories::pruning::a_run_deletes_what_it_has_planned_and_says_what_hinders_it,
     ),
     ("a_full_quota_makes_room_for_the_next_run", stories::room::a_full_quota_makes_room_for_the_next_run),
+    (
+        "a_secret_that_is_there_is_used_and_outlives_the_stack",
+        stories::adopting::a_secret_that_is_there_is_used_and_outlives_the_stack,
+    ),
     ("only_the_secret_opens_a_copy", stories::rotating::only_the_secret_opens_a_copy),
     (
         "a_copy_has_every_option_before_the_secret_names_it",

@@ -89,6 +89,20 @@ impl Account {
 
     /// `scripts/deploy` in this account.
     pub fn deploy(&self, stack: &str, parameters: &[(&str, &str)]) {
+        let command = self.deployment(stack, parameters);
+        // Two deployments at once would both make the account's bucket.
+        let _alone = self.deploying.lock().unwrap_or_else(PoisonError::into_inner);
+        run(command);
+    }
+
+    /// `scripts/deploy` in this account, without judging how it ends.
+    pub fn try_deploy(&self, stack: &str, parameters: &[(&str, &str)]) -> Output {
+        let mut command = self.deployment(stack, parameters);
+        let _alone = self.deploying.lock().unwrap_or_else(PoisonError::into_inner);
+        command.output().unwrap()
+    }
+
+    fn deployment(&self, stack: &str, parameters: &[(&str, &str)]) -> Command {
         let mut command = script("deploy");
         command.envs(&self.environment).arg(&self.role).args(["--no-build", "--stack-name", stack]);
         for (name, value) in parameters {
@@ -97,9 +111,7 @@ impl Account {
                 command.args(["--confirm-destination-account", value]);
             }
         }
-        // Two deployments at once would both make the account's bucket.
-        let _alone = self.deploying.lock().unwrap_or_else(PoisonError::into_inner);
-        run(command);
+        command
     }
 
     /// The outputs of a stack.

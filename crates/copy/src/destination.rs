@@ -13,6 +13,7 @@ use replication::naming::{self, InstanceIdentifier, SnapshotIdentifier};
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS};
 use replication::quota;
 use replication::receiving::{self, Announced, Rules, Step};
+use replication::secret::Pointer;
 use replication::versions::{Scope, World};
 use replication::{Error, ErrorName};
 use restore_options::Options;
@@ -128,7 +129,9 @@ impl Poll<'_> {
         let instances = rds_access::instances(rds).await?;
         let snapshots = rds_access::snapshots_of_stack(rds, &config.settings.stack).await?;
         let secret = secret_access::read(secrets, &config.secret_arn).await?;
-        let world = World { instances: &instances, snapshots: &snapshots, live_host: &secret.pointer.host };
+        let Pointer { host, prefix } = &secret.pointer;
+        let world =
+            World { instances: &instances, snapshots: &snapshots, live_host: host, live_prefix: prefix };
         let announced = Announced {
             id: &message.replication.id,
             arn: &message.target_db_snapshot.arn,

@@ -239,6 +239,9 @@ pub fn read_instance(found: &DbInstance) -> Result<Instance, Error> {
         resource_id: found.dbi_resource_id().map(str::to_owned),
         status: found.db_instance_status().ok_or_else(|| incomplete("DBInstanceStatus"))?.into(),
         host: found.endpoint().and_then(|endpoint| endpoint.address()).map(str::to_owned),
+        port: found.endpoint().and_then(|endpoint| endpoint.port()).and_then(|port| port.try_into().ok()),
+        engine: found.engine().map(str::to_owned),
+        database_name: found.db_name().map(str::to_owned),
         deletion_protection: found.deletion_protection().unwrap_or(false),
         master_username: found.master_username().map(str::to_owned),
         password_is_pending: found

@@ -18,6 +18,12 @@ pub struct Instance {
     pub status: InstanceStatus,
     /// Its endpoint address, once it has one.
     pub host: Option<String>,
+    /// Its endpoint port, once it has one.
+    pub port: Option<u16>,
+    /// The database engine, in RDS's words.
+    pub engine: Option<String>,
+    /// Its `DBName`: the database that it was made with, or what else the engine calls so.
+    pub database_name: Option<String>,
     /// Whether RDS refuses to delete it.
     pub deletion_protection: bool,
     /// The name of its master user.
@@ -162,6 +168,9 @@ pub mod testing {
             resource_id: Some(format!("db-{}", name.to_ascii_uppercase())),
             status: "available".into(),
             host: Some(host(name)),
+            port: Some(5432),
+            engine: Some("postgres".to_owned()),
+            database_name: Some("shop".to_owned()),
             deletion_protection: false,
             master_username: Some("owner".to_owned()),
             password_is_pending: false,

@@ -1,8 +1,10 @@
 //! The secret by which everything in the destination finds the current copy.
 //!
 //! Two fields are ours, `db_host` and `db_prefix`; and where versions have master passwords of their own, so are `username`
-//! and `password`. Every other field is kept as found: in its place, and byte for byte in its value, because a number
+//! and `password`. What other programs find a database by moves along where it is there ([`Standard`]). Every other field is kept as found: in its place, and byte for byte in its value, because a number
 //! such as `1.0` or an escaped character is the business of whoever wrote it.
+
+mod standard;
 
 use std::fmt;
 
@@ -14,16 +16,21 @@ use serde_json::value::RawValue;
 
 use crate::{Error, ErrorName, naming};
 
+pub use standard::Standard;
+
 const HOST: &str = "db_host";
 const PREFIX: &str = "db_prefix";
+/// Nobody's standard, so it moves where it is there and is never added.
+const OTHER_PORT: &str = "db_port";
 /// Ours only where a version has a master password of its own.
 const USER: &str = "username";
 const PASSWORD: &str = "password";
 
 /// The most that Secrets Manager takes as the value of a secret, in bytes (API `PutSecretValue`, `SecretString`).
 const MOST_BYTES: usize = 65_536;
-/// What moving a secret may add to it, in bytes: a host, a prefix, a user name and a password, each as long as RDS has it.
-const MOVE_BYTES: usize = 512;
+/// What moving a secret may add to it, in bytes: a host, a prefix, a user name and a password, each as long as RDS has it,
+/// and the standard fields.
+const MOVE_BYTES: usize = 1024;
 
 /// The secret's JSON object. It has no `Debug` and no `Display`: its content must never reach a log or an error.
 #[derive(Clone)]
@@ -157,15 +164,31 @@ impl Secret {
         Login { username: field(USER), password: field(PASSWORD) }
     }
 
-    /// The text of the secret with our two fields moved, with another user name and password if there is a login, and
-    /// everything else as it was.
+    /// Whether moving it to this instance would change a standard field.
+    ///
+    /// # Errors
+    /// [`ErrorName::SecretInvalid`] if a field cannot be written as JSON.
+    pub fn says_otherwise(&self, standard: &Standard<'_>) -> Result<bool, Error> {
+        standard.changes(&self.fields).map(|changes| !changes.is_empty())
+    }
+
+    /// The text of the secret with our two fields and the standard fields moved, with another user name and password if
+    /// there is a login, and everything else as it was.
     ///
     /// # Errors
     /// [`ErrorName::SecretInvalid`] if it cannot be written as JSON or becomes too large.
-    pub fn moved_to(&self, pointer: &Pointer, login: Option<&Login>) -> Result<String, Error> {
+    pub fn moved_to(
+        &self,
+        pointer: &Pointer,
+        standard: &Standard<'_>,
+        login: Option<&Login>,
+    ) -> Result<String, Error> {
         let mut fields = self.fields.clone();
         fields.set(HOST, Some(raw(&pointer.host)?));
         fields.set(PREFIX, Some(raw(&pointer.prefix)?));
+        for (name, value) in standard.changes(&self.fields)? {
+            fields.set(name, Some(value));
+        }
         if let Some(Login { username, password }) = login {
             fields.set(USER, username.clone());
             fields.set(PASSWORD, password.clone());
@@ -192,8 +215,8 @@ pub(crate) fn fits(text: &str) -> bool {
     text.len() <= MOST_BYTES
 }
 
-fn raw(text: &str) -> Result<Box<RawValue>, Error> {
-    serde_json::value::to_raw_value(text).map_err(|_| unwritable())
+fn raw<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>, Error> {
+    serde_json::value::to_raw_value(value).map_err(|_| unwritable())
 }
 
 /// A JSON object that keeps the order of its fields and the bytes of their values.
@@ -262,9 +285,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::lineage::Tags;
+    use crate::observed::testing;
 
     fn pointer(host: &str) -> Pointer {
         Pointer { host: host.to_owned(), prefix: "orders".to_owned() }
+    }
+
+    fn moved_to(secret: &Secret, pointer: &Pointer, login: Option<&Login>) -> Result<String, Error> {
+        let to = testing::instance("orders-7", Tags::default());
+        secret.moved_to(pointer, &Standard { to: &to, from: None, adds: false }, login)
     }
 
     /// > Every field of the secret that is not ours keeps its place and its bytes.
@@ -273,7 +303,7 @@ mod tests {
         let text = r#"{"username":"re\u0061der","db_host":"old","port":5432.0,"nested":{"b":1 ,"a":[ ]},"db_prefix":""}"#;
         let secret = Secret::parse(text).unwrap();
         assert_eq!(secret.pointer, Pointer { host: "old".into(), prefix: String::new() });
-        let moved = secret.moved_to(&pointer("new"), None).unwrap();
+        let moved = moved_to(&secret, &pointer("new"), None).unwrap();
         assert_eq!(
             moved,
             r#"{"username":"re\u0061der","db_host":"new","port":5432.0,"nested":{"b":1 ,"a":[ ]},"db_prefix":"orders"}"#
@@ -282,23 +312,23 @@ mod tests {
 
     #[test]
     fn missing_fields_of_ours_are_added_at_the_end() {
-        let moved = Secret::parse(r#"{"username":"x"}"#).unwrap().moved_to(&pointer("new"), None).unwrap();
+        let moved = moved_to(&Secret::parse(r#"{"username":"x"}"#).unwrap(), &pointer("new"), None).unwrap();
         assert_eq!(moved, r#"{"username":"x","db_host":"new","db_prefix":"orders"}"#);
     }
 
     #[test]
     fn a_login_comes_with_the_host_in_one_text_and_goes_back_byte_for_byte() {
-        let text = r#"{"password":"o\u006cd","port":1,"db_host":"a"}"#;
+        let text = r#"{"password":"o\u006cd","note":1,"db_host":"a"}"#;
         let secret = Secret::parse(text).unwrap();
         let new = Login::new("owner", "hunter\"2").unwrap();
-        let moved = secret.moved_to(&pointer("b"), Some(&new)).unwrap();
+        let moved = moved_to(&secret, &pointer("b"), Some(&new)).unwrap();
         let expected =
-            r#"{"password":"hunter\"2","port":1,"db_host":"b","db_prefix":"orders","username":"owner"}"#;
+            r#"{"password":"hunter\"2","note":1,"db_host":"b","db_prefix":"orders","username":"owner"}"#;
         assert_eq!(moved, expected);
         let moved = Secret::parse(&moved).unwrap();
         assert!(moved.login().is_same(&new) && !moved.login().is_same(&secret.login()));
-        let back = moved.moved_to(&pointer("a"), Some(&secret.login())).unwrap();
-        assert_eq!(back, r#"{"password":"o\u006cd","port":1,"db_host":"a","db_prefix":"orders"}"#);
+        let back = moved_to(&moved, &pointer("a"), Some(&secret.login())).unwrap();
+        assert_eq!(back, r#"{"password":"o\u006cd","note":1,"db_host":"a","db_prefix":"orders"}"#);
     }
 
     #[test]
@@ -324,16 +354,16 @@ mod tests {
         assert_eq!(error.name(), ErrorName::SecretInvalid);
         let text = error.to_string();
         assert!(
-            text.contains("65025 bytes") && text.contains("65536") && text.contains("to fix this: "),
+            text.contains("64513 bytes") && text.contains("65536") && text.contains("to fix this: "),
             "{text}"
         );
         assert!(!text.contains("hhh"), "{text}");
 
         let longest = Login::new(&"u".repeat(63), &"p".repeat(30)).unwrap();
         let widest = Pointer { host: "h".repeat(160), prefix: "p".repeat(50) };
-        let moved = sized(MOST_BYTES - MOVE_BYTES).moved_to(&widest, Some(&longest)).unwrap();
+        let moved = moved_to(&sized(MOST_BYTES - MOVE_BYTES), &widest, Some(&longest)).unwrap();
         assert!(moved.len() <= MOST_BYTES, "{}", moved.len());
-        let error = sized(MOST_BYTES).moved_to(&pointer("new"), None).unwrap_err();
+        let error = moved_to(&sized(MOST_BYTES), &pointer("new"), None).unwrap_err();
         assert_eq!(error.name(), ErrorName::SecretInvalid);
         assert!(error.to_string().contains("65536; to fix this: take fields out"), "{error}");
     }
@@ -351,18 +381,18 @@ mod tests {
     proptest! {
         #[test]
         fn moving_changes_only_our_fields(
-            fields in proptest::collection::btree_map("[a-z]{1,6}", "\\PC{0,12}", 0..6),
+            fields in proptest::collection::btree_map("x[a-z]{0,5}", "\\PC{0,12}", 0..6),
             host in "[a-z.]{1,20}",
         ) {
             let text = serde_json::to_string(&fields).unwrap();
-            let moved = Secret::parse(&text).unwrap().moved_to(&pointer(&host), None).unwrap();
+            let moved = moved_to(&Secret::parse(&text).unwrap(), &pointer(&host), None).unwrap();
             let mut expected: std::collections::BTreeMap<String, String> = fields;
             expected.insert(HOST.into(), host.clone());
             expected.insert(PREFIX.into(), "orders".into());
             let got: std::collections::BTreeMap<String, String> = serde_json::from_str(&moved).unwrap();
             prop_assert_eq!(got, expected);
             let again = Secret::parse(&moved).unwrap();
-            prop_assert_eq!(again.moved_to(&pointer(&host), None).unwrap(), moved);
+            prop_assert_eq!(moved_to(&again, &pointer(&host), None).unwrap(), moved);
         }
     }
 }

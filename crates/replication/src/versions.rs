@@ -51,6 +51,8 @@ pub struct World<'w> {
     pub snapshots: &'w [Snapshot],
     /// The host that the secret names.
     pub live_host: &'w str,
+    /// How the names of the versions began when the secret was moved to it.
+    pub live_prefix: &'w str,
 }
 
 /// What the secret names.
@@ -240,7 +242,9 @@ impl<'w> World<'w> {
     /// [`ErrorName::VersionsExhausted`] if there is no larger number.
     pub fn next_version(&self, scope: &Scope<'_>) -> Result<Version, Error> {
         let in_name = |name: &str| naming::version_of(scope.prefix.as_str(), name);
-        let named = in_name(naming::instance_of_endpoint(self.live_host));
+        // A secret that was there before the stack may have other names in it, whose numbers go on all the same.
+        let named = naming::instance_of_endpoint(self.live_host);
+        let named = in_name(named).into_iter().chain(naming::version_of(self.live_prefix, named));
         let largest =
             self.tags_of_stack(scope.stack).filter_map(Tags::version).chain(named).max().unwrap_or_default();
         let taken = |version: &Version| {

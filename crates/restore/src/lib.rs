@@ -23,7 +23,7 @@ use replication::lineage::Tags;
 use replication::naming::InstanceIdentifier;
 use replication::pacing::{Stage, StageName};
 use replication::restore::{self, Purpose, Step};
-use replication::secret::Secret;
+use replication::secret::{Pointer, Secret};
 use replication::versions::{Scope, World};
 use replication::{Error, ErrorName};
 use restore_options::Options;
@@ -158,7 +158,8 @@ impl Poll<'_> {
         snapshots: &[Snapshot],
         secret: &Secret,
     ) -> Result<Option<DbInstance>, Error> {
-        let world = World { instances, snapshots, live_host: &secret.pointer.host };
+        let Pointer { host, prefix } = &secret.pointer;
+        let world = World { instances, snapshots, live_host: host, live_prefix: prefix };
         match restore::decide(&self.config.scope(), &self.purpose, self.earlier, &world)? {
             Step::Follow { instance, restored_by } => {
                 self.follow(instance, restored_by.as_ref()).await.map(Some)

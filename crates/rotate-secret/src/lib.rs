@@ -1,9 +1,9 @@
 //! `rotate-secret` makes the secret name the instance of this run, and marks what that supersedes. Two machines use it: a
 //! replication moves the secret to its new version, a rollback to the version that an operator asked for.
 //!
-//! Converges to: `db_host` and `db_prefix` of the secret name the run's available instance; every other field is as
-//! whoever wrote it last has left it, but for the user name and the password where the version has a master password of
-//! its own. Older versions beyond those kept for rolling back carry the deletion tag, and no other version does. It may
+//! Converges to: `db_host` and `db_prefix` of the secret name the run's available instance, and so do the standard fields
+//! that are in it; every other field is as whoever wrote it last has left it, but for the user name and the password where
+//! the version has a master password of its own. Older versions beyond those kept for rolling back carry the deletion tag, and no other version does. It may
 //! run again at any time: a secret that already names the instance is not written again, so that the value before the
 //! move stays `AWSPREVIOUS`. A replication never replaces a version with newer data: those that overlap or arrive late
 //! end with the newest data live. A rollback does as it is told. Each poll observes, decides
@@ -39,6 +39,8 @@ pub struct Config {
     promotes: bool,
     /// Whether every version gets a master password of its own before the secret names it.
     rotates_passwords: bool,
+    /// Whether the standard fields that the secret does not have are added to it.
+    adds_standard_fields: bool,
     deadline_seconds: u32,
 }
 
@@ -54,6 +56,7 @@ impl Config {
             older_to_keep: environment.parsed("NO_OF_OLDER_INSTANCES", "a whole number from 0")?,
             promotes: environment.choice("PROMOTE", ["manual", "automatic"])?,
             rotates_passwords: environment.choice("MASTER_PASSWORD", ["keep", "rotate"])?,
+            adds_standard_fields: environment.choice("SECRET_FIELDS", ["original", "standard"])?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
         })
     }
@@ -64,6 +67,7 @@ impl Config {
             older_to_keep: self.older_to_keep,
             promotes: self.promotes,
             rotates_passwords: self.rotates_passwords,
+            adds_standard_fields: self.adds_standard_fields,
         }
     }
 }

@@ -10,13 +10,14 @@ fn the_environment_is_read() {
         ("NO_OF_OLDER_INSTANCES", "2"),
         ("PROMOTE", "automatic"),
         ("MASTER_PASSWORD", "keep"),
+        ("SECRET_FIELDS", "standard"),
         ("STAGE_DEADLINE_SECONDS", "60"),
     ]
     .into_iter()
     .collect();
     let config = Config::read(&environment).unwrap();
     let rules = config.rules();
-    assert!(rules.promotes && !rules.rotates_passwords);
+    assert!(rules.promotes && !rules.rotates_passwords && rules.adds_standard_fields);
     assert_eq!((rules.stack, rules.older_to_keep), ("stack", 2));
 }
 

@@ -2,7 +2,7 @@
 
 mod swapping;
 
-use aws_client::fault;
+use aws_client::{code_and_message, fault};
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use aws_sdk_secretsmanager::operation::get_secret_value::builders::GetSecretValueFluentBuilder;
@@ -31,7 +31,7 @@ pub async fn read_version(client: &Client, secret_arn: &str) -> Result<Version, 
     let answer = find(client.get_secret_value().secret_id(secret_arn), &doing).await?.ok_or_else(|| {
         Error::new(ErrorName::NotFound, &doing)
             .because("it does not exist or has no value")
-            .advise(r#"create it, or give it the value {"db_host":"","db_prefix":""}"#)
+            .advise(r#"give it the value {"db_host":"","db_prefix":""}, or deploy the stack with ExistingSecretArn=<the whole ARN of another one>"#)
     })?;
     version(&answer, &doing)
 }
@@ -77,8 +77,20 @@ async fn find(
         Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
             Ok(None)
         }
-        Err(error) => Err(fault(doing, &error)),
+        Err(error) => match error.as_service_error() {
+            Some(e) if e.is_decryption_failure() => Err(key_not_accessible(doing, code_and_message(e))),
+            _ => Err(fault(doing, &error)),
+        },
     }
+}
+
+/// The error of a version whose key cannot be used. Every version is under the key that the secret had when it was
+/// written, or one that it got later, if it was current then.
+fn key_not_accessible(doing: &str, said: String) -> Error {
+    Error::new(ErrorName::KeyNotAccessible, doing).because(said).advise(
+        "let the policy of the secret's key allow the function's role to use it; if the secret had another key before, \
+         keep that enabled",
+    )
 }
 
 fn version(answer: &GetSecretValueOutput, doing: &str) -> Result<Version, Error> {

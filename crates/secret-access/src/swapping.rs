@@ -4,8 +4,10 @@ use aws_client::{code_and_message, fault};
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::update_secret_version_stage::UpdateSecretVersionStageError;
+use replication::Error;
 use replication::moving::Change;
-use replication::{Error, ErrorName};
+
+use crate::key_not_accessible;
 
 /// The label of a version that we have written and that has no other yet. Secrets Manager may delete versions that have
 /// no label. It is not `AWSPENDING`, which belongs to a rotation that somebody may have set up.
@@ -23,7 +25,7 @@ pub enum Swap {
 /// Compares and swaps: puts the new version, and moves the label to it only if it is where it was read.
 ///
 /// # Errors
-/// [`ErrorName::KeyNotAccessible`], or a fault of Secrets Manager.
+/// [`replication::ErrorName::KeyNotAccessible`], or a fault of Secrets Manager.
 pub async fn swap(client: &Client, secret_arn: &str, change: &Change, doing: &str) -> Result<Swap, Error> {
     put(client, secret_arn, change, doing).await?;
     let request = client
@@ -66,9 +68,7 @@ async fn put(client: &Client, secret_arn: &str, change: &Change, doing: &str) ->
     };
     match error.as_service_error() {
         Some(e) if e.is_resource_exists_exception() => Ok(()),
-        Some(e) if e.is_encryption_failure() => Err(Error::new(ErrorName::KeyNotAccessible, doing)
-            .because(code_and_message(e))
-            .advise("let the function's role use the key of the secret")),
+        Some(e) if e.is_encryption_failure() => Err(key_not_accessible(doing, code_and_message(e))),
         _ => Err(fault(doing, &error)),
     }
 }

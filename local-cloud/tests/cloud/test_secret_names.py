@@ -129,3 +129,39 @@ def test_a_stack_makes_no_value_that_it_was_not_given(cloud: Any, name: str, eve
     assert deploy(cloud, eventually, name, Name=name)[0] == "CREATE_COMPLETE"
     with refused("ResourceNotFoundException", "AWSCURRENT"):
         cloud.client("secretsmanager", "source").get_secret_value(SecretId=name)
+
+
+def test_a_secret_that_is_to_be_kept_outlives_its_name_its_condition_and_its_stack(
+    cloud: Any, name: str, eventually: Callable
+) -> None:
+    secrets, stacks = cloud.client("secretsmanager", "source"), cloud.client("cloudformation", "source")
+    kept = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+
+    def template(secret: str) -> str:
+        resource = {"Type": "AWS::SecretsManager::Secret", "Condition": "Makes", **kept}
+        resource["Properties"] = {"Name": secret, "SecretString": "made"}
+        return json.dumps(
+            {
+                "Parameters": {"Existing": {"Type": "String", "Default": ""}},
+                "Conditions": {"Makes": {"Fn::Equals": [{"Ref": "Existing"}, ""]}},
+                "Resources": {"Secret": resource, "Topic": {"Type": "AWS::SNS::Topic"}},
+                "Outputs": {"Secret": {"Value": {"Fn::If": ["Makes", {"Fn::GetAtt": ["Secret", "Id"]}, {"Ref": "Existing"}]}}},
+            }
+        )
+
+    def output(wanted: str) -> str:
+        stack = stacks.describe_stacks(StackName=name)["Stacks"][0]
+        return stack["Outputs"][0]["OutputValue"] if stack["StackStatus"] == wanted else ""
+
+    stacks.create_stack(StackName=name, TemplateBody=template(f"{name}-one"))
+    first = eventually(lambda: output("CREATE_COMPLETE"))
+    secrets.put_secret_value(SecretId=first, SecretString="moved")
+    stacks.update_stack(StackName=name, TemplateBody=template(f"{name}-two"))
+    second = eventually(lambda: output("UPDATE_COMPLETE"))
+    assert second != first
+    existing = [{"ParameterKey": "Existing", "ParameterValue": first}]
+    stacks.update_stack(StackName=name, TemplateBody=template(f"{name}-two"), Parameters=existing)
+    eventually(lambda: output("UPDATE_COMPLETE") == first)
+    stacks.delete_stack(StackName=name)
+    stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 15})
+    assert [secrets.get_secret_value(SecretId=one)["SecretString"] for one in (first, second)] == ["moved", "made"]

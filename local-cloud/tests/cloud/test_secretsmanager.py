@@ -68,6 +68,36 @@ def test_a_secret_under_a_key_of_its_own_is_read_only_by_who_may_decrypt(cloud: 
     assert "not authorized to perform: kms:Decrypt" in error.value.response["Error"]["Message"]
 
 
+def test_a_key_may_be_allowed_for_one_secret_only(cloud: Any, accounts: Any, name: str) -> None:
+    mine, other = (secret(cloud, f"{name}-{which}", key(cloud)) for which in ("mine", "other"))
+    only = {"StringEquals": {"kms:EncryptionContext:SecretARN": mine}, "StringLike": {"kms:ViaService": "secretsmanager.*"}}
+    session = accounts.session("source", name, allow(READ), allow("kms:Decrypt", **only))
+    secrets = cloud.client("secretsmanager", "source", **session)
+    assert secrets.get_secret_value(SecretId=mine)["SecretString"] == "value"
+    with refused("AccessDeniedException", "kms:Decrypt"):
+        secrets.get_secret_value(SecretId=other)
+
+
+def test_only_current_versions_come_under_a_new_key(versions: Secret, accounts: Any, name: str) -> None:
+    old, new = key(versions.cloud), key(versions.cloud)
+    versions.secrets.update_secret(SecretId=name, KmsKeyId=old)
+    kept, current = versions.put("kept", "mine"), versions.put("current")
+    versions.secrets.update_secret(SecretId=name, KmsKeyId=new)
+    with_old, with_new = (
+        versions.cloud.client("secretsmanager", "source", **accounts.session("source", f"{name}-{which}", allow(READ), grant))
+        for which, grant in (("old", allow("kms:Decrypt", old)), ("new", allow("kms:Decrypt", new)))
+    )
+    for reader in (with_old, with_new):
+        assert reader.get_secret_value(SecretId=name)["VersionId"] == current
+    assert with_old.get_secret_value(SecretId=name, VersionId=kept)["SecretString"] == "kept"
+    with refused("AccessDeniedException", "kms:Decrypt", old):
+        with_new.get_secret_value(SecretId=name, VersionId=kept)
+    written = versions.put("written")
+    assert with_new.get_secret_value(SecretId=name)["VersionId"] == written
+    with refused("AccessDeniedException", "kms:Decrypt", new):
+        with_old.get_secret_value(SecretId=name)
+
+
 def test_a_repeated_put_changes_nothing(cloud: Any, name: str) -> None:
     secrets = cloud.client("secretsmanager", "source")
     secrets.create_secret(Name=name, SecretString="old")

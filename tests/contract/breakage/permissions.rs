@@ -40,6 +40,24 @@ pub fn all() -> Vec<Breakage> {
         template("destination", "snapshot:*-final-*", "snapshot:*", "without our tag"),
         template(
             "destination",
+            "                    kms:EncryptionContext:SecretARN: !If\n",
+            "                    kms:EncryptionContext:Secret: !If\n",
+            "allows kms:Decrypt outside RDS and for more than the secret",
+        ),
+        template(
+            "destination",
+            "                  - kms:GenerateDataKey\n",
+            "",
+            "with the secret and [String(\"kms:Decrypt\")] with its key",
+        ),
+        template(
+            "destination",
+            "secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Name}",
+            "secretsmanager:${AWS::Region}:*:secret:${Name}",
+            "may use the secret",
+        ),
+        template(
+            "destination",
             "                      - to-be-deleted\n",
             "                      - rds-replication:resource-id\n",
             "may change tags that say whose a thing is",
@@ -72,7 +90,7 @@ pub fn all() -> Vec<Breakage> {
             "source",
             "                kms:ViaService: !Sub 'rds.${AWS::Region}.*'",
             "                kms:CallerAccount: !Ref AWS::AccountId",
-            "outside RDS",
+            "outside RDS and for more than the secret",
         ),
         template(
             "source",

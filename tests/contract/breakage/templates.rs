@@ -133,6 +133,30 @@ pub fn all() -> Vec<Breakage> {
             r#""db_host":"none""#,
             "could write the secret's value again",
         ),
+        template(
+            "destination",
+            "    Condition: MakesSecret\n",
+            "",
+            "a secret is made although ExistingSecretArn names one",
+        ),
+        template(
+            "destination",
+            "        - !Ref SecretKMSKey\n        - !Ref AWS::NoValue\n",
+            "        - !Ref KMSKey\n        - !Ref AWS::NoValue\n",
+            "the secret is not under the key that is chosen for it",
+        ),
+        template(
+            "destination",
+            "          SECRET_ARN: !If\n            - HasExistingSecretArn\n            - !Ref ExistingSecretArn\n            - !GetAtt Secret.Id\n",
+            "          SECRET_ARN: !GetAtt Secret.Id\n",
+            "and not the one secret or the other",
+        ),
+        template(
+            "destination",
+            "          SECRET_ARN: !If\n            - HasExistingSecretArn\n            - !Ref ExistingSecretArn\n            - !GetAtt Secret.Id\n",
+            "          SECRET_ARN: !Ref SecretName\n",
+            "CopyFunction is given the secret",
+        ),
         template("source", "State: !Ref ScheduleState", "State: ENABLED", "/State of ScheduleRule is"),
         template("source", "Default: DISABLED", "Default: ENABLED", "the schedule is \"ENABLED\" by default"),
         template("source", "                - ABORTED\n", "", "of FailureRule is"),
@@ -159,9 +183,9 @@ pub fn all() -> Vec<Breakage> {
         ),
         template(
             "destination",
-            "          SECRET_ARN: !GetAtt Secret.Id\n          NO_OF_OLDER_INSTANCES",
-            "          NO_OF_OLDER_INSTANCES",
-            "RotateSecret reads SECRET_ARN, which the template does not give",
+            "          SECRET_FIELDS: !Ref SecretFields\n",
+            "",
+            "RotateSecret reads SECRET_FIELDS, which the template does not give",
         ),
         template(
             "destination",

@@ -10,8 +10,9 @@ use replication::contract::{
 use replication::copying::{Expectation, Kind};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, ReplicationId, SnapshotArn};
+use replication::observed::{Instance, testing};
 use replication::retention::{Decision, Planned, Verdict};
-use replication::secret::{self, Pointer, Secret};
+use replication::secret::{self, Pointer, Secret, Standard};
 use replication::{Error, passwords};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -216,7 +217,13 @@ fn results() -> Vec<String> {
             result.as_object().into_iter().flatten().map(|(field, value)| format!("    {field} {value}")),
         );
     }
-    lines.push(format!("the secret: {}", secret.moved_to(&secret_move().pointer, None).unwrap()));
+    let host = Some(secret_move().pointer.host);
+    let to = Instance { host, port: Some(5433), ..testing::instance("orders-copy-7", Tags::default()) };
+    for adds in [false, true] {
+        let standard = Standard { to: &to, from: None, adds };
+        let text = secret.moved_to(&secret_move().pointer, &standard, None).unwrap();
+        lines.push(format!("the secret{}: {text}", if adds { " with SecretFields=standard" } else { "" }));
+    }
     lines.extend(understood());
     headed("results", lines)
 }

@@ -18,7 +18,7 @@ pub fn rows_arrive_twice_and_secrets_stay_secret(cloud: &Cloud) {
     fill(a, &source, &password, 1000);
     let secret = |host: &str, prefix: &str| {
         format!(
-            r#"{{"username":"shop_owner","db_host":"{host}","password":"{password}","port":5432.0,"note":"h\u00e9","db_prefix":"{prefix}","pool":{{"b":1 ,"a":[ ]}}}}"#
+            r#"{{"username":"shop_owner","db_host":"{host}","password":"{password}","ratio":5432.0,"note":"h\u00e9","db_prefix":"{prefix}","pool":{{"b":1 ,"a":[ ]}}}}"#
         )
     };
     pair.put_secret(&secret("", ""));

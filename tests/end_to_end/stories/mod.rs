@@ -1,5 +1,6 @@
 //! One file a story.
 
+pub mod adopting;
 pub mod arriving;
 pub mod commands;
 pub mod keeping;

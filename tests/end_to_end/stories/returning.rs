@@ -27,7 +27,7 @@ pub fn a_person_goes_back_and_forward(cloud: &Cloud) {
     let secret = |host: &str| {
         let prefix = if host.is_empty() { "" } else { "returning-copy" };
         format!(
-            r#"{{"port":5432.0,"db_host":"{host}","db_prefix":"{prefix}","note":"h\u00e9","pool":{{"b":1 ,"a":[ ]}}}}"#
+            r#"{{"ratio":5432.0,"db_host":"{host}","db_prefix":"{prefix}","note":"h\u00e9","pool":{{"b":1 ,"a":[ ]}}}}"#
         )
     };
     pair.put_secret(&secret(""));

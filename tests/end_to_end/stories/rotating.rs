@@ -14,17 +14,21 @@ use harness::pair::{Pair, contents, fill, password};
 /// > A version keeps its password: what opens it returns to the secret with it, under MasterPassword=keep too, and with a
 /// > version that has none of its own what readers used before.
 /// > A new master password reaches no state document, no history and no log.
+/// > The secret may be under a key of its own, and that key may be changed while versions of the secret are under it.
 /// > A binary secret is refused and stays as it was.
 pub fn only_the_secret_opens_a_copy(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
-    let pair =
-        Pair::deploy(cloud, "rotating", &[], &[("MasterPassword", "rotate"), ("NoOfOlderInstances", "2")]);
+    let key = || text(&b.aws(&["kms", "create-key"])["KeyMetadata"]["Arn"]);
+    let (first_key, second_key) = (key(), key());
+    let parameters =
+        [("MasterPassword", "rotate"), ("NoOfOlderInstances", "2"), ("SecretKMSKey", first_key.as_str())];
+    let pair = Pair::deploy(cloud, "rotating", &[], &parameters);
     let sources_password = password();
     let source = a.create_database(&pair.database(), &sources_password, &[]);
     fill(a, &source, &sources_password, 10);
     let secret = |host: &str, prefix: &str, password: &str| {
         format!(
-            r#"{{"username":"shop_owner","db_host":"{host}","password":"{password}","port":5432.0,"note":"h\u00e9","db_prefix":"{prefix}"}}"#
+            r#"{{"username":"shop_owner","db_host":"{host}","password":"{password}","ratio":5432.0,"note":"h\u00e9","db_prefix":"{prefix}"}}"#
         )
     };
     pair.put_secret(&secret("", "", &sources_password));
@@ -56,7 +60,10 @@ pub fn only_the_secret_opens_a_copy(cloud: &Cloud) {
     assert!(again == of_first, "a version keeps its password");
     assert_eq!(secret_of_rollback, first_secret);
 
-    b.deploy(&pair.stack(b), &[("MasterPassword", "keep")]);
+    // What opens the versions stays under the first key.
+    b.deploy(&pair.stack(b), &[("MasterPassword", "keep"), ("SecretKMSKey", &second_key)]);
+    let described = ["secretsmanager", "describe-secret", "--secret-id", &pair.destination["SecretArn"]];
+    assert_eq!(b.aws(&described)["KmsKeyId"], second_key.as_str());
     pair.roll_back(&json!({"version": 2}));
     let (before, again) = moved(&secret_of_rollback, &passwords);
     assert!(again == of_second, "the password returns with its version under keep too");

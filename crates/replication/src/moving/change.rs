@@ -3,7 +3,7 @@
 
 use crate::observed::Instance;
 use crate::passwords::{self, Credentials, Passwords};
-use crate::secret::{Login, Version, version_id};
+use crate::secret::{Login, Pointer, Standard, Version, version_id};
 use crate::{Error, ErrorName};
 
 use super::Observed;
@@ -85,18 +85,19 @@ pub(super) fn remember(observed: Observed<'_>) -> Result<Change, Error> {
 
 /// Moves the secret to an instance, with another user name and password if there is a login, and where that comes from.
 pub(super) fn moved(
-    observed: Observed<'_>,
+    secret: &Version,
     target: &Target<'_>,
+    standard: &Standard<'_>,
     login: Option<(&Login, &[&str; 2])>,
 ) -> Result<Change, Error> {
-    let secret = observed.secret;
+    let Pointer { host, prefix } = &target.pointer;
     let (login, [kind, source]) = match login {
         Some((login, source)) => (Some(login), *source),
         None => (None, ["as it is", ""]),
     };
     Ok(Change {
-        id: version_id(&["move", &secret.id, &target.pointer.host, &target.pointer.prefix, kind, source]),
-        text: secret.secret.moved_to(&target.pointer, login)?,
+        id: version_id(&["move", &secret.id, host, prefix, kind, source, &standard.made_of()]),
+        text: secret.secret.moved_to(&target.pointer, standard, login)?,
         label: CURRENT,
         replaces: Some(secret.id.clone()),
     })
@@ -104,14 +105,19 @@ pub(super) fn moved(
 
 /// Moves the secret back to what it named before. Where the two have passwords of their own, the earlier one comes back
 /// with it; everything else stays as it is now.
-pub(super) fn back(secret: &Version, before: &Version, observed: Observed<'_>) -> Result<Change, Error> {
+pub(super) fn back(
+    before: &Version,
+    observed: Observed<'_>,
+    standard: &Standard<'_>,
+) -> Result<Change, Error> {
+    let secret = observed.secret;
     let has_own = |version: &Version| {
         observed.passwords.is_some_and(|stored| stored.passwords.are_in(&version.secret, observed.instances))
     };
     let login = (has_own(secret) || has_own(before)).then(|| before.secret.login());
     Ok(Change {
-        id: version_id(&["back", &secret.id, &before.id]),
-        text: secret.secret.moved_to(&before.secret.pointer, login.as_ref())?,
+        id: version_id(&["back", &secret.id, &before.id, &standard.made_of()]),
+        text: secret.secret.moved_to(&before.secret.pointer, standard, login.as_ref())?,
         label: CURRENT,
         replaces: Some(secret.id.clone()),
     })

@@ -26,7 +26,7 @@ use crate::pacing::UNSEEN_POLLS;
 use crate::passwords::{Credentials, StoredPasswords};
 use crate::progress::{DELETED, Restored};
 use crate::retention;
-use crate::secret::{Pointer, Version};
+use crate::secret::{Login, Pointer, Standard, Version};
 use crate::{Error, ErrorName, lineage};
 
 use target::{Missing, Target};
@@ -45,6 +45,8 @@ pub struct Rules<'a> {
     pub promotes: bool,
     /// Whether every version gets a master password of its own before the secret names it.
     pub rotates_passwords: bool,
+    /// Whether the standard fields that the secret does not have are added to it.
+    pub adds_standard_fields: bool,
 }
 
 /// What a poll has observed. Of all of it only the names may be shown.
@@ -282,21 +284,30 @@ impl<'a> Poll<'a> {
             };
         }
         let error = missing.error();
-        let Some(before) = self.observed.before.filter(|before| self.answers(before)) else {
+        let answers = |before: &'a Version| Some((before, self.answering(before)?));
+        let Some((before, instance)) = self.observed.before.and_then(answers) else {
             return Err(error);
         };
         let reason = format!("{} is deleted, and {} answers", self.named().host, before.secret.pointer.host);
-        let change = change::back(secret, before, self.observed)?;
+        let change = change::back(before, self.observed, &self.standard(instance))?;
         let mut decision = self.decision(Step::Revert(change, error), Outcome::InstanceBusy, DELETED, reason);
         decision.pointer = before.secret.pointer.clone();
         Ok(decision)
     }
 
-    /// Whether what a version of the secret names answers readers.
-    fn answers(&self, version: &Version) -> bool {
-        let host = Some(version.secret.pointer.host.as_str());
-        let found = self.observed.instances.iter().find(|instance| instance.host.as_deref() == host);
-        found.is_some_and(|instance| instance.status.restored() == Restored::Usable)
+    /// What a version of the secret names, if that answers readers.
+    fn answering(&self, version: &Version) -> Option<&'a Instance> {
+        let found = self.instance_of(&version.secret.pointer.host);
+        found.filter(|instance| instance.status.restored() == Restored::Usable)
+    }
+
+    fn instance_of(&self, host: &str) -> Option<&'a Instance> {
+        self.observed.instances.iter().find(|instance| instance.host.as_deref() == Some(host))
+    }
+
+    /// What the standard fields are to say of an instance.
+    fn standard(&self, to: &'a Instance) -> Standard<'a> {
+        Standard { to, from: self.instance_of(&self.named().host), adds: self.rules.adds_standard_fields }
     }
 
     /// Moves the secret to the instance, unless it is there or is not to be moved.
@@ -304,6 +315,11 @@ impl<'a> Poll<'a> {
         let passwords = self.observed.passwords.map(|stored| &stored.passwords);
         let own = passwords.and_then(|passwords| passwords.of(target.instance));
         if *self.named() == target.pointer && !self.owes_login(own)? {
+            // Once: what somebody writes after this run has moved it is left to the next one.
+            let has_moved = self.earlier.is_some_and(|earlier| earlier.outcome.has_moved());
+            if !has_moved && self.observed.secret.secret.says_otherwise(&self.standard(target.instance))? {
+                return self.swap(target, None);
+            }
             let outcome = match self.earlier {
                 Some(earlier) if earlier.outcome.has_moved() => earlier.outcome,
                 _ => Outcome::AlreadyMoved,
@@ -384,7 +400,7 @@ impl<'a> Poll<'a> {
             return Ok(self.decision(Step::Wait(0), Outcome::PasswordPending, status, reason));
         }
         let stored = passwords.map(|stored| stored.id.as_str()).unwrap_or_default();
-        self.swap(target, change::moved(self.observed, target, Some((&own.login()?, &["own", stored])))?)
+        self.swap(target, Some((&own.login()?, &["own", stored])))
     }
 
     /// Moves the secret to an instance that has no password of its own that is known.
@@ -403,12 +419,11 @@ impl<'a> Poll<'a> {
             return Ok(self.decision(step, Outcome::Prepared, status, reason));
         }
         if !self.is_of_one_version() {
-            return self.swap(target, change::moved(self.observed, target, None)?);
+            return self.swap(target, None);
         }
         let Some(stored) = self.observed.passwords else { return Err(credentials_unknown(instance)) };
         let original = stored.passwords.original().ok_or_else(|| credentials_unknown(instance))?;
-        let original = (original, &["original", stored.id.as_str()]);
-        self.swap(target, change::moved(self.observed, target, Some(original))?)
+        self.swap(target, Some((original, &["original", stored.id.as_str()])))
     }
 
     /// Whether what the secret says now opens one version only.
@@ -417,8 +432,9 @@ impl<'a> Poll<'a> {
         passwords.is_some_and(|stored| stored.passwords.are_in(&secret.secret, instances))
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "as every other step is decided")]
-    fn swap(&self, target: &Target<'a>, change: Change) -> Result<Decision<'a>, Error> {
+    /// Moves the secret, with another login if there is one, and where that comes from.
+    fn swap(&self, target: &Target<'a>, login: Option<(&Login, &[&str; 2])>) -> Result<Decision<'a>, Error> {
+        let change = change::moved(self.observed.secret, target, &self.standard(target.instance), login)?;
         let reason = format!("the database is {}", target.instance.status);
         let status = target.instance.status.as_str();
         let decision = self.decision(Step::Move(change), Outcome::Moved, status, reason);

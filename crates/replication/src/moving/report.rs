@@ -151,8 +151,11 @@ impl Decision<'_> {
             (Step::SetPassword(..), _) => report.stage.wait_seconds = PASSWORD_SECONDS,
             (Step::Revert(_, error), _) => return Err(error.clone()),
             (Step::Move(change), _) => {
-                report.replaced.clone_from(&change.replaces);
-                report.moved_from = Some(self.named.host.clone());
+                // Where it names the instance already, only other fields follow, and what it named before is as it was.
+                if self.named != self.pointer {
+                    report.replaced.clone_from(&change.replaces);
+                    report.moved_from = Some(self.named.host.clone());
+                }
                 report.stage.wait_seconds = NEXT_STEP_SECONDS;
             }
             (Step::Mark(_, host), effect) => {

@@ -35,7 +35,11 @@ fn instance(version: u32) -> Instance {
         .with(lineage::VERSION, version.to_string())
         .with(lineage::PROMOTED.0, lineage::PROMOTED.1)
         .named(&name(version));
-    testing::instance(&name(version), tags)
+    Instance { port: Some(port(version)), ..testing::instance(&name(version), tags) }
+}
+
+fn port(version: u32) -> u16 {
+    u16::try_from(5430 + version).unwrap()
 }
 
 /// The secret: its versions, and where its labels are and have been.
@@ -154,7 +158,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let text = json!({"username": "owner", "password": SOURCE, "db_host": testing::host(&name(1)), "db_prefix": "copy",
-                          "note": 0});
+                          "host": testing::host(&name(1)), "port": port(1).to_string(), "db_port": port(1), "note": 0});
         let mut store = Store::default();
         store.put(change::CURRENT, "made by an operator", &text.to_string());
         Self {
@@ -172,7 +176,13 @@ impl World {
     }
 
     fn rules(&self) -> Rules<'static> {
-        Rules { stack: STACK, older_to_keep: 1, promotes: true, rotates_passwords: self.rotates }
+        Rules {
+            stack: STACK,
+            older_to_keep: 1,
+            promotes: true,
+            rotates_passwords: self.rotates,
+            adds_standard_fields: false,
+        }
     }
 
     fn happen(&mut self, event: Event) -> Result<(), TestCaseError> {
@@ -316,6 +326,9 @@ impl World {
             serde_json::from_str(&self.store.texts[self.store.at(change::CURRENT, 0).unwrap()]).unwrap();
         prop_assert_eq!(&text["note"], &json!(self.edits), "an edit is lost");
         let (live, password) = (self.live(), text["password"].as_str().unwrap());
+        let found = [&text["host"], &text["port"], &text["db_port"]];
+        let expected = [&text["db_host"], &json!(port(live).to_string()), &json!(port(live))];
+        prop_assert_eq!(found, expected, "the standard fields name another than {}", live);
         prop_assert_eq!(&self.passwords[&live], password, "the secret does not open {}", live);
         Ok(())
     }
@@ -386,7 +399,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     /// > Whatever runs meet in whatever order, every one of them ends, the newest data is live unless an operator has
-    /// > rolled back, no edit of the secret is lost, and what it says opens the version that it names.
+    /// > rolled back, no edit of the secret is lost, and all that it says is of the version that it names, which it opens.
     #[test]
     fn runs_meet_and_the_secret_keeps_its_promises(meetings in proptest::collection::vec(meeting(2), 1..4)) {
         let mut world = World::new();

@@ -61,5 +61,5 @@ pub fn host(version: Version) -> String {
 }
 
 pub fn world<'w>(instances: &'w [Instance], snapshots: &'w [Snapshot], live_host: &'w str) -> World<'w> {
-    World { instances, snapshots, live_host }
+    World { instances, snapshots, live_host, live_prefix: "" }
 }

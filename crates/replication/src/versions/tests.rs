@@ -35,6 +35,27 @@ fn no_number_is_used_for_two_databases() {
     assert_eq!(next(&[other_stack], &[], ""), 1, "what is not the stack's only blocks its own name");
 }
 
+/// > A secret that was there before the stack is gone on from: the number in it counts, also under another prefix.
+#[test]
+fn the_number_in_an_adopted_secret_goes_on() {
+    let next = |instances: &[Instance], live_host: &str, live_prefix: &str| {
+        let snapshots = [];
+        World { instances, snapshots: &snapshots, live_host, live_prefix }.next_version(&orders()).unwrap()
+    };
+    assert_eq!(next(&[], "old-copy-7.c1.example", "old-copy"), 8);
+    let named = [foreign("old-copy-7")];
+    assert_eq!(next(&named, "old-copy-7.c1.example", "old-copy"), 8, "of somebody else, and there");
+    assert_eq!(next(&[instance(&orders(), 9, 9)], "old-copy-7.c1.example", "old-copy"), 10);
+    for (host, prefix) in [
+        ("production.c1.example", ""),
+        ("production-2024.c1.example", "copy"),
+        ("", "copy"),
+        ("old-copy-07.c1.example", "old-copy"),
+    ] {
+        assert_eq!(next(&[], host, prefix), 1, "{host} {prefix}");
+    }
+}
+
 /// > The live version and what is newer are counted for each source database by itself.
 #[test]
 fn a_database_that_the_stack_no_longer_serves_counts_for_nothing() {

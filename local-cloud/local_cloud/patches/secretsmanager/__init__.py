@@ -2,6 +2,7 @@
 
     access.py    secrets of other accounts, the keys of secrets, the condition keys of policies
     versions.py  the versions of a secret and their labels, sizes and limits
+    keys.py      the keys of the versions of a secret
     deletion.py  names that are taken, and secrets that are scheduled for deletion
     past.py      reads that are some seconds old, as an order of faults/ asks for them
     stack.py     AWS::SecretsManager::Secret
@@ -11,13 +12,13 @@ from __future__ import annotations
 
 import json
 
-from local_cloud.patches.secretsmanager import access, deletion, past, stack, versions
+from local_cloud.patches.secretsmanager import access, deletion, keys, past, stack, versions
 from ministack.core import responses, router
 from ministack.services import secretsmanager
 
 
 def apply() -> None:
-    for module in (access, versions, deletion, stack):
+    for module in (access, versions, keys, deletion, stack):
         module.apply()
     handle = secretsmanager.handle_request
 
@@ -35,7 +36,7 @@ def apply() -> None:
             refused = deletion.refusal(secret, action)
         if refused is None and secret:
             access_key = router.extract_access_key_id(headers, query_params) or ""
-            refused = access.refusal(secret, action, owner, caller, access_key)
+            refused = access.refusal(secret, request, action, owner, caller, access_key)
         if refused is not None:
             return refused
         with responses.request_scope(*scope), past.seen(secret, action):

@@ -2,8 +2,8 @@
 
 AWS: a secret of another account is named by its ARN; it needs an Allow in its resource policy and in the caller's,
 and a customer-managed key, because the default one cannot be shared. Reading a secret under such a key takes
-kms:Decrypt, writing it kms:GenerateDataKey and kms:Decrypt, by the key's policy too. A policy may ask which version or
-label a request names.
+kms:Decrypt, writing it kms:GenerateDataKey and kms:Decrypt, by the key's policy too, and Secrets Manager says for which
+secret that is: kms:EncryptionContext:SecretARN. A policy may ask which version or label a request names.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, Callable, Optional
 
 from local_cloud import permissions
+from local_cloud.patches.secretsmanager import keys, versions
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import kms, secretsmanager
 
@@ -62,16 +63,33 @@ def owner(secret_id: Any) -> Optional[str]:
     return None
 
 
-def refusal(secret: dict, action: str, owner: str, caller: str, access_key: str) -> Optional[tuple]:
+def refusal(
+    secret: dict, request: dict, action: str, owner: str, caller: str, access_key: str
+) -> Optional[tuple]:
     """The answer to a caller who may not use the key of the secret for this action; None to one who may."""
-    message = _key_denial(secret, owner, caller, access_key, KEY_ACTIONS[action]) if action in KEY_ACTIONS else None
-    return responses.error_response_json("AccessDeniedException", message, 400) if message else None
+    denials = [
+        _key_denial(secret["ARN"], reference, owner, caller, access_key, KEY_ACTIONS[action])
+        for reference in _keys(secret, request, action)
+    ]
+    if not denials or not all(denials):
+        return None
+    return responses.error_response_json("AccessDeniedException", denials[-1], 400)
 
 
-def _key_denial(secret: dict, owner: str, caller: str, access_key: str, actions: tuple[str, ...]) -> Optional[str]:
+def _keys(secret: dict, request: dict, action: str) -> list[Optional[str]]:
+    """The keys of which the caller needs one."""
+    if action == "GetSecretValue":
+        return keys.of_version(secret, request)
+    if action == "UpdateSecret" and not {"KmsKeyId", *versions.VALUES} & set(request):
+        return []
+    return [request.get("KmsKeyId") or secret.get("KmsKeyId")] if action in KEY_ACTIONS else []
+
+
+def _key_denial(
+    secret_arn: str, reference: Optional[str], owner: str, caller: str, access_key: str, actions: tuple[str, ...]
+) -> Optional[str]:
     """Why the caller may not use the key of the secret; None if it may. The default key is for its own account."""
     region = responses.get_region()
-    reference = secret.get("KmsKeyId")
     if not reference or "alias/aws/" in reference:
         if owner == caller:
             return None
@@ -85,6 +103,6 @@ def _key_denial(secret: dict, owner: str, caller: str, access_key: str, actions:
         return principal.message
     if principal.policies is None and owner == caller:
         return None
-    keys = {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}
-    denials = (permissions.denial(principal, action, key["Arn"], keys) for action in actions)
+    context = {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com", "kms:EncryptionContext:SecretARN": secret_arn}
+    denials = (permissions.denial(principal, action, key["Arn"], context) for action in actions)
     return next((message for message in denials if message), None)
