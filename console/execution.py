@@ -112,7 +112,11 @@ class Execution:
     def left(self) -> dict[str, str]:
         """What it wanted to delete and could not: the reasons by identifier."""
         things = (one for result in self.pruned() for one in _list(result.get("left")))
-        return {one["identifier"]: str(one.get("reason", "")) for one in things if isinstance(one, dict) and "identifier" in one}
+        return {
+            one["identifier"]: str(one.get("reason", ""))
+            for one in things
+            if isinstance(one, dict) and "identifier" in one
+        }
 
     def planned(self) -> set[str]:
         """The identifiers of what it deletes or has deleted."""

@@ -4,7 +4,7 @@ taken, and a change of the secret while readers depend on it, because readers do
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -17,7 +17,9 @@ NAME, EXISTING = "SecretName", "ExistingSecretArn"
 _ARN_PARTS = 7
 
 
-def check_secret(account: Any, number: str, outputs: Optional[dict[str, str]], before: dict[str, str], after: dict[str, str]) -> None:
+def check_secret(
+    account: Any, number: str, outputs: dict[str, str] | None, before: dict[str, str], after: dict[str, str]
+) -> None:
     """Raises `Failure` unless the stack can have the secret that these parameters say.
 
     `outputs` are those of the stack as it is, None if there is none; `before` and `after` are its parameters, with their
@@ -38,7 +40,9 @@ def check_secret(account: Any, number: str, outputs: Optional[dict[str, str]], b
 def _check_existing(account: Any, number: str, arn: str) -> None:
     parts = arn.split(":", _ARN_PARTS - 1)
     if len(parts) != _ARN_PARTS or parts[2] != "secretsmanager":
-        raise Failure(f"{EXISTING}={arn} is no ARN of a secret: give the whole one, as aws secretsmanager describe-secret shows it")
+        raise Failure(
+            f"{EXISTING}={arn} is no ARN of a secret: give the whole one, as aws secretsmanager describe-secret shows it"
+        )
     if parts[3] != account.region or parts[4] != number:
         raise Failure(
             f"{EXISTING}={arn} is in account {parts[4]}, Region {parts[3]}: the stack is deployed to account {number}, Region "
@@ -46,7 +50,9 @@ def _check_existing(account: Any, number: str, arn: str) -> None:
         )
     found = _described(account, arn)
     if found == "ResourceNotFoundException":
-        raise Failure(f"{EXISTING}={arn} does not exist; to fix this: give the whole ARN, with the six characters at its end")
+        raise Failure(
+            f"{EXISTING}={arn} does not exist; to fix this: give the whole ARN, with the six characters at its end"
+        )
     if isinstance(found, str):
         return
     if found["ARN"] != arn:
@@ -82,7 +88,9 @@ def _check_name(account: Any, name: str) -> None:
         return
     advice = f"to fix this: add --parameter {EXISTING}={found['ARN']}, and the stack uses it as it is; or give another {NAME}"
     if found.get("DeletedDate"):
-        raise Failure(f"the secret {name} is scheduled for deletion, and nobody can make another of its name; {advice}. First, {_restore(name)}")
+        raise Failure(
+            f"the secret {name} is scheduled for deletion, and nobody can make another of its name; {advice}. First, {_restore(name)}"
+        )
     raise Failure(f"there is a secret {name} already, and CloudFormation does not make another of its name; {advice}")
 
 

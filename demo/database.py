@@ -108,7 +108,9 @@ class Contents:
     @property
     def checksum(self):
         """One checksum for all."""
-        lines = "".join(f"{name} {self.rows.get(name, 0)} {digest}\n" for name, digest in sorted(self.checksums.items()))
+        lines = "".join(
+            f"{name} {self.rows.get(name, 0)} {digest}\n" for name, digest in sorted(self.checksums.items())
+        )
         return hashlib.sha256(lines.encode()).hexdigest()
 
 
@@ -151,11 +153,18 @@ def read(connection):
     cursor = connection.cursor()
     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     # The text of a row must not depend on the settings of a server.
-    for setting, value in (("TimeZone", "UTC"), ("DateStyle", "ISO"), ("IntervalStyle", "iso_8601"), ("bytea_output", "hex")):
+    for setting, value in (
+        ("TimeZone", "UTC"),
+        ("DateStyle", "ISO"),
+        ("IntervalStyle", "iso_8601"),
+        ("bytea_output", "hex"),
+    ):
         cursor.execute(f"SET LOCAL {setting} = '{value}'")
     rows, checksums = {}, {}
     for table, order in TABLES.items():
-        cursor.execute(f"SELECT count(*), coalesce(md5(string_agg(md5(t::text), '' ORDER BY {order})), '') FROM {table} AS t")
+        cursor.execute(
+            f"SELECT count(*), coalesce(md5(string_agg(md5(t::text), '' ORDER BY {order})), '') FROM {table} AS t"
+        )
         rows[table], checksums[table] = cursor.fetchone()
     cursor.execute(
         "SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM ("

@@ -94,7 +94,13 @@ def _arguments(arguments):
         metavar="NAME",
         help="only this stack of account B; may be given more than once (default: every destination stack)",
     )
-    parser.add_argument("--last", type=whole(1, 100), default=5, metavar="N", help="how many replications to tell of (default: %(default)s)")
+    parser.add_argument(
+        "--last",
+        type=whole(1, 100),
+        default=5,
+        metavar="N",
+        help="how many replications to tell of (default: %(default)s)",
+    )
     return parse(parser, arguments)
 
 
@@ -107,7 +113,9 @@ def main(arguments=None):
         destination = Account("destination", given.destination_profile)
         # Account A may be out of reach for whoever works in account B.
         source = attempt(lambda: Account("source", given.source_profile))
-        facts = read_facts(destination, source, stacks=given.destination_stack, last=given.last, now=datetime.now(timezone.utc))
+        facts = read_facts(
+            destination, source, stacks=given.destination_stack, last=given.last, now=datetime.now(timezone.utc)
+        )
     except (Failure, BotoCoreError, ClientError) as error:
         print(f"failed: account B cannot be read: {error}", file=sys.stderr)
         return 1
@@ -115,7 +123,11 @@ def main(arguments=None):
         return 130
     document = report(facts, given.last, Hints.of(given))
     try:
-        print(json.dumps(document, indent=2) if given.json else render(document), end="\n" if given.json else "", flush=True)
+        print(
+            json.dumps(document, indent=2) if given.json else render(document),
+            end="\n" if given.json else "",
+            flush=True,
+        )
     except BrokenPipeError:
         # Whoever reads has seen enough, as with `| head`; nothing may be written at the end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -68,7 +68,9 @@ def _database(facts: Facts, database: Database, last: int, hints: Hints) -> dict
     )
     others = [(name, Versions(**held, database=name)) for name in unserved_databases(stack, instances, snapshots)]
     rows = versions.rows()
-    found = replications(facts.now, readable("sourceRuns", of_source.runs if of_source else source), runs, stack.created)
+    found = replications(
+        facts.now, readable("sourceRuns", of_source.runs if of_source else source), runs, stack.created
+    )
     document = {
         "stack": stack.name,
         "stackStatus": stack.status,
@@ -103,7 +105,9 @@ def _database(facts: Facts, database: Database, last: int, hints: Hints) -> dict
         hints=hints,
         secret_problem=_secret_problem(stack, database.pointer),
         is_secret_written_by_another=pointer is not None and pointer.is_written_by_another,
-        trusted={facts.account, of_source.stack.parameters.get("DestinationAccountNumber")} if of_source else {facts.account},
+        trusted={facts.account, of_source.stack.parameters.get("DestinationAccountNumber")}
+        if of_source
+        else {facts.account},
     )
     document["warnings"] = [{"name": name, "text": text} for name, text in said]
     return document

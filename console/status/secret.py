@@ -48,7 +48,9 @@ def read_pointer(account: Any, secret: str, name: str = "") -> Pointer | Unreada
     try:
         answer = client.get_secret_value(SecretId=secret)
     except ClientError as error:
-        return Unreadable(_why_unreadable(client, secret, name, error.response.get("Error", {}).get("Code", "ClientError")))
+        return Unreadable(
+            _why_unreadable(client, secret, name, error.response.get("Error", {}).get("Code", "ClientError"))
+        )
     try:
         fields = json.loads(answer.get("SecretString", ""))
     except ValueError:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable, Optional
 
 # Every process of a local cloud has this variable in its environment, with the cloud's directory as its value. Children
 # inherit it: the functions that ministack starts, and the PostgreSQL servers of the RDS emulator.
 MARKER = "LOCAL_CLOUD_DIRECTORY"
 
 
-def started_at(pid: int) -> Optional[str]:
+def started_at(pid: int) -> str | None:
     """When the process started, in clock ticks of the kernel; with the pid it names a process for ever. None if it ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
@@ -24,7 +24,7 @@ def started_at(pid: int) -> Optional[str]:
     return None if fields[0] in ("Z", "X") else fields[19]
 
 
-def is_alive(process: Optional[dict]) -> bool:
+def is_alive(process: dict | None) -> bool:
     """Whether the process recorded as {"pid", "startedAt"} still runs."""
     # A process that ended before it could be recorded has no time at which it started.
     return bool(process and process["startedAt"]) and started_at(process["pid"]) == process["startedAt"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Optional
+from typing import Any
 
 import pytest
+
 from aws import FakeAccount, Refused, stack
 from conftest import ROOT
 from console import deployment
@@ -30,14 +31,14 @@ class Secrets:
         self.account.answer("GetSecretValue", self._value)
         self.account.answer("DescribeSecret", self._describe)
 
-    def add(self, arn: str, host: Optional[str], **more: Any) -> None:
+    def add(self, arn: str, host: str | None, **more: Any) -> None:
         """One that names this host; None for one that cannot be read."""
         found = {"ARN": arn, "Name": plain_name(arn), **more}
         self.described |= {arn: found, found["Name"]: found}
         if host is not None:
             self.values[arn] = json.dumps({"db_host": host, "db_prefix": "copy", "password": CANARY})
 
-    def check(self, before: dict, after: dict, outputs: Optional[dict] = None) -> str:
+    def check(self, before: dict, after: dict, outputs: dict | None = None) -> str:
         """Why it is refused; empty if it is not."""
         defaults = {"SecretName": "orders/read", "ExistingSecretArn": ""}
         try:
@@ -117,7 +118,7 @@ def test_a_new_stack_is_told_the_arn_of_the_secret_that_has_its_name(secrets: Se
     ],
 )
 def test_a_stack_keeps_its_secret_while_readers_depend_on_it(
-    secrets: Secrets, before: dict, after: dict, host: Optional[str], new: Optional[str], is_refused: bool
+    secrets: Secrets, before: dict, after: dict, host: str | None, new: str | None, is_refused: bool
 ) -> None:
     secrets.add(USED, host)
     if new is not None:

@@ -15,12 +15,13 @@ import json
 import logging
 import re
 from contextvars import ContextVar
-from typing import Any, Optional
+from typing import Any
 
-from local_cloud import permissions
 from ministack.core import iam_evaluator, responses
 from ministack.services import lambda_svc, sns
 from ministack.services.cloudformation import provisioners
+
+from local_cloud import permissions
 
 logger = logging.getLogger("sns")
 
@@ -172,6 +173,6 @@ def list_subscriptions(parameters: dict) -> Any:
     return sns._xml(200, "ListSubscriptionsResponse", content)
 
 
-def _element(xml: str, name: str) -> Optional[str]:
+def _element(xml: str, name: str) -> str | None:
     found = re.search(rf"<{name}>(.*?)</{name}>", xml, re.DOTALL)
     return found.group(1) if found else None

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_cloud import permissions
-from local_cloud.questions import answer_at
 from ministack.core import responses
 from ministack.services import ec2
+
+from local_cloud import permissions
+from local_cloud.questions import answer_at
 
 PATH = "/_local-cloud/surroundings"
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any, Optional
+from typing import Any
 
 import pytest
-from accounts import allow
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from refusals import refused
+
+from accounts import allow
 from secret import Secret
 
 pytestmark = pytest.mark.patch
@@ -25,7 +26,7 @@ def key(cloud: Any, *principals: str) -> str:
     return cloud.client("kms", "source").create_key(Policy=json.dumps({"Statement": [statement]}))["KeyMetadata"]["Arn"]
 
 
-def secret(cloud: Any, name: str, key_arn: Optional[str], reader: Optional[str] = None) -> str:
+def secret(cloud: Any, name: str, key_arn: str | None, reader: str | None = None) -> str:
     """A secret of the source account that the reader may read."""
     secrets = cloud.client("secretsmanager", "source")
     options = {"KmsKeyId": key_arn} if key_arn else {}
@@ -70,7 +71,10 @@ def test_a_secret_under_a_key_of_its_own_is_read_only_by_who_may_decrypt(cloud: 
 
 def test_a_key_may_be_allowed_for_one_secret_only(cloud: Any, accounts: Any, name: str) -> None:
     mine, other = (secret(cloud, f"{name}-{which}", key(cloud)) for which in ("mine", "other"))
-    only = {"StringEquals": {"kms:EncryptionContext:SecretARN": mine}, "StringLike": {"kms:ViaService": "secretsmanager.*"}}
+    only = {
+        "StringEquals": {"kms:EncryptionContext:SecretARN": mine},
+        "StringLike": {"kms:ViaService": "secretsmanager.*"},
+    }
     session = accounts.session("source", name, allow(READ), allow("kms:Decrypt", **only))
     secrets = cloud.client("secretsmanager", "source", **session)
     assert secrets.get_secret_value(SecretId=mine)["SecretString"] == "value"
@@ -84,7 +88,9 @@ def test_only_current_versions_come_under_a_new_key(versions: Secret, accounts: 
     kept, current = versions.put("kept", "mine"), versions.put("current")
     versions.secrets.update_secret(SecretId=name, KmsKeyId=new)
     with_old, with_new = (
-        versions.cloud.client("secretsmanager", "source", **accounts.session("source", f"{name}-{which}", allow(READ), grant))
+        versions.cloud.client(
+            "secretsmanager", "source", **accounts.session("source", f"{name}-{which}", allow(READ), grant)
+        )
         for which, grant in (("old", allow("kms:Decrypt", old)), ("new", allow("kms:Decrypt", new)))
     )
     for reader in (with_old, with_new):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Iterator
+from collections.abc import Iterator
 
 import pytest
-from accounts import Account, Admin, Database, Server, allow, tags, until
 from refusals import refused
+
+from accounts import Account, Admin, Database, Server, allow, tags, until
 
 
 @pytest.fixture

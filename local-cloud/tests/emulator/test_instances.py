@@ -7,9 +7,10 @@ import subprocess
 from datetime import datetime, timezone
 
 import pytest
-from accounts import A, PASSWORD, Account, Admin, Database, Server, tags, until
-from local_cloud import Cloud
 from refusals import refused
+
+from accounts import PASSWORD, A, Account, Admin, Database, Server, tags, until
+from local_cloud import Cloud
 
 
 def test_an_instance_is_a_database_that_can_be_used(servers: dict[str, Server], orders: Database, a: Account) -> None:
@@ -100,7 +101,11 @@ def test_wrong_parameters_are_refused(a: Account, wrong: dict, code: str) -> Non
 def test_required_parameters_are_asked_for(a: Account) -> None:
     with refused("MissingParameter", "AllocatedStorage"):
         a.rds.create_db_instance(
-            DBInstanceIdentifier="x", DBInstanceClass="db.t4g.micro", Engine="postgres", MasterUsername="o", MasterUserPassword=PASSWORD
+            DBInstanceIdentifier="x",
+            DBInstanceClass="db.t4g.micro",
+            Engine="postgres",
+            MasterUsername="o",
+            MasterUserPassword=PASSWORD,
         )
 
 
@@ -140,7 +145,9 @@ def test_modifications_wait_or_take_effect(a: Account, servers: dict[str, Server
 
     admin.timing(modifySeconds=1)
     logs = {"EnableLogTypes": ["postgresql"]}
-    begun = modify(DBInstanceIdentifier="plain", ApplyImmediately=True, CloudwatchLogsExportConfiguration=logs)["DBInstance"]
+    begun = modify(DBInstanceIdentifier="plain", ApplyImmediately=True, CloudwatchLogsExportConfiguration=logs)[
+        "DBInstance"
+    ]
     # As on RDS, the answer tells what waits, and the status tells it some time later.
     assert begun["DBInstanceStatus"] == "available"
     assert begun["PendingModifiedValues"]["DBInstanceClass"] == "db.r6g.large"
@@ -162,7 +169,10 @@ def test_growth_and_the_maintenance_window_are_set_afterwards(a: Account, server
     a.modify("plain", MaxAllocatedStorage=50, PreferredMaintenanceWindow="tue:15:00-tue:16:00")
     done = a.until_modified("plain")
     assert (done["MaxAllocatedStorage"], done["PreferredMaintenanceWindow"]) == (50, "tue:15:00-tue:16:00")
-    for wrong, words in (({"MaxAllocatedStorage": 21}, "10 percent"), ({"PreferredMaintenanceWindow": "tue:05:00"}, "tue")):
+    for wrong, words in (
+        ({"MaxAllocatedStorage": 21}, "10 percent"),
+        ({"PreferredMaintenanceWindow": "tue:05:00"}, "tue"),
+    ):
         code = "InvalidParameterValue" if "PreferredMaintenanceWindow" in wrong else "InvalidParameterCombination"
         with refused(code, words):
             a.modify("plain", **wrong)

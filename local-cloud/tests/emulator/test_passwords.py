@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Iterator
 
 import pg8000
 import pytest
-from accounts import PASSWORD, Account, Admin, Server, until
 from refusals import refused
+
+from accounts import PASSWORD, Account, Admin, Server, until
 
 OTHER = "battery-staple'"
 

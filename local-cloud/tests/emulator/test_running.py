@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Iterator
 
 import pg8000
 import pytest
-from accounts import Account, Admin, Server, allow, tags, until
 from refusals import refused
+
+from accounts import Account, Admin, Server, allow, tags, until
 
 HUNG_UP = (pg8000.exceptions.InterfaceError, ConnectionError)
 
@@ -74,7 +75,9 @@ def test_starting_takes_the_key(a: Account, played: Server, key: str) -> None:
 def test_a_reboot_interrupts(a: Account, played: Server, admin: Admin) -> None:
     with pytest.raises(HUNG_UP + (pg8000.exceptions.DatabaseError,)):
         with played.connect() as database:
-            assert a.rds.reboot_db_instance(DBInstanceIdentifier="played")["DBInstance"]["DBInstanceStatus"] == "rebooting"
+            assert (
+                a.rds.reboot_db_instance(DBInstanceIdentifier="played")["DBInstance"]["DBInstanceStatus"] == "rebooting"
+            )
             a.until_instance("played", "available")
             database.run("SELECT 1")
     with a.server("played").connect() as database:
@@ -231,7 +234,14 @@ def test_names_of_groups_are_stored_and_compared_in_lower_case(a: Account, b: Ac
         assert found["OptionGroupMemberships"][0]["OptionGroupName"] == "extra-options"
         a.drop("grouped")
     # A policy that names it otherwise does not match.
-    others = allow("rds:*", resource=a.arn("db", "*")), allow("rds:*", resource=a.arn("snapshot", "*")), allow("rds:*", resource=a.arn("og", "*")), allow("rds:*", resource=a.arn("subgrp", "*"))
+    others = (
+        allow("rds:*", resource=a.arn("db", "*")),
+        allow("rds:*", resource=a.arn("snapshot", "*")),
+        allow("rds:*", resource=a.arn("og", "*")),
+        allow("rds:*", resource=a.arn("subgrp", "*")),
+    )
     role = a.role(*others, allow("rds:*", resource=a.arn("pg", "Tuned-Group")))
     with refused("AccessDenied", a.arn("pg", "tuned-group")):
-        role.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="grouped-2", DBSnapshotIdentifier=plain_snapshot, **names)
+        role.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier="grouped-2", DBSnapshotIdentifier=plain_snapshot, **names
+        )

@@ -8,12 +8,14 @@ secret that is: kms:EncryptionContext:SecretARN. A policy may ask which version 
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core import iam_actions, iam_evaluator, responses
+from ministack.services import kms, secretsmanager
 
 from local_cloud import permissions
 from local_cloud.patches.secretsmanager import keys, versions
-from ministack.core import iam_actions, iam_evaluator, responses
-from ministack.services import kms, secretsmanager
 
 ACROSS_ACCOUNTS = {"DescribeSecret", "GetSecretValue", "ListSecretVersionIds", "PutSecretValue", "UpdateSecret"}
 KEY_ACTIONS = {
@@ -45,7 +47,7 @@ def _with_condition_keys(stock: Callable[..., dict]) -> Callable[..., dict]:
     return context
 
 
-def policy_and_owner(resource_arn: str) -> Optional[tuple[str, str]]:
+def policy_and_owner(resource_arn: str) -> tuple[str, str] | None:
     """The resource policy of a secret of any account, and the account; an empty policy for one that is not there."""
     account, region = permissions.account_and_region(resource_arn)
     policy = secretsmanager._resource_policies.get_scoped(account, region, resource_arn)
@@ -56,16 +58,14 @@ def policy_and_owner(resource_arn: str) -> Optional[tuple[str, str]]:
     return policy or "", account
 
 
-def owner(secret_id: Any) -> Optional[str]:
+def owner(secret_id: Any) -> str | None:
     """The account that an ARN names, if this is one."""
     if isinstance(secret_id, str) and secret_id.startswith("arn:") and secret_id.count(":") >= 6:
         return secret_id.split(":")[4]
     return None
 
 
-def refusal(
-    secret: dict, request: dict, action: str, owner: str, caller: str, access_key: str
-) -> Optional[tuple]:
+def refusal(secret: dict, request: dict, action: str, owner: str, caller: str, access_key: str) -> tuple | None:
     """The answer to a caller who may not use the key of the secret for this action; None to one who may."""
     denials = [
         _key_denial(secret["ARN"], reference, owner, caller, access_key, KEY_ACTIONS[action])
@@ -76,7 +76,7 @@ def refusal(
     return responses.error_response_json("AccessDeniedException", denials[-1], 400)
 
 
-def _keys(secret: dict, request: dict, action: str) -> list[Optional[str]]:
+def _keys(secret: dict, request: dict, action: str) -> list[str | None]:
     """The keys of which the caller needs one."""
     if action == "GetSecretValue":
         return keys.of_version(secret, request)
@@ -86,8 +86,8 @@ def _keys(secret: dict, request: dict, action: str) -> list[Optional[str]]:
 
 
 def _key_denial(
-    secret_arn: str, reference: Optional[str], owner: str, caller: str, access_key: str, actions: tuple[str, ...]
-) -> Optional[str]:
+    secret_arn: str, reference: str | None, owner: str, caller: str, access_key: str, actions: tuple[str, ...]
+) -> str | None:
     """Why the caller may not use the key of the secret; None if it may. The default key is for its own account."""
     region = responses.get_region()
     if not reference or "alias/aws/" in reference:
@@ -103,6 +103,9 @@ def _key_denial(
         return principal.message
     if principal.policies is None and owner == caller:
         return None
-    context = {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com", "kms:EncryptionContext:SecretARN": secret_arn}
+    context = {
+        "kms:ViaService": f"secretsmanager.{region}.amazonaws.com",
+        "kms:EncryptionContext:SecretARN": secret_arn,
+    }
     denials = (permissions.denial(principal, action, key["Arn"], context) for action in actions)
     return next((message for message in denials if message), None)

@@ -7,7 +7,7 @@ version stays under the earlier one.
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from collections.abc import Callable
 
 from ministack.services import secretsmanager
 
@@ -21,7 +21,7 @@ def apply() -> None:
     secretsmanager._update_secret = _update(secretsmanager._update_secret)
 
 
-def of_version(secret: dict, request: dict) -> list[Optional[str]]:
+def of_version(secret: dict, request: dict) -> list[str | None]:
     """The keys each of which opens the version that a request asks for."""
     label = request.get("VersionStage") or "AWSCURRENT"
     version_id = request.get("VersionId") or secretsmanager._find_stage_version(secret, label)[0]

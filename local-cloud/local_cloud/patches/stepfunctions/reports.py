@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Callable, Iterator
+from typing import Any
 
 from ministack.services import cloudwatch, eventbridge
 from ministack.services import stepfunctions as sfn
@@ -63,8 +64,7 @@ def _with_error(put: Callable[..., tuple]) -> Callable[..., tuple]:
         told = _error.get()
         if told and [entry.get("Source") for entry in request["Entries"]] == ["aws.states"]:
             entries = [
-                {**entry, "Detail": json.dumps({**json.loads(entry["Detail"]), **told})}
-                for entry in request["Entries"]
+                {**entry, "Detail": json.dumps({**json.loads(entry["Detail"]), **told})} for entry in request["Entries"]
             ]
             request = {**request, "Entries": entries}
         return put(request, *rest, **options)
