@@ -16,9 +16,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
+from console.failure import Failure
 from local_cloud import supervisor
-
-from .failure import Failure
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCAL_CLOUD = ROOT / "target" / "local-cloud"

@@ -18,9 +18,9 @@ import botocore.session
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .account import ENVIRONMENT, Account
-from .failure import Failure
-from .secret_choice import NAME, check_secret
+from console.account import ENVIRONMENT, Account
+from console.failure import Failure
+from console.secret_choice import NAME, check_secret
 
 BACKUP, MAINTENANCE = "PreferredBackupWindow", "PreferredMaintenanceWindow"
 DESTINATION = "DestinationAccountNumber"
@@ -50,7 +50,7 @@ def parameter_defaults(template: Path) -> dict[str, str]:
     return {name: str(about["Default"]) for name, about in _parameters(template).items() if "Default" in about}
 
 
-def _parameters(template: Path) -> dict[str, dict]:
+def _parameters(template: Path) -> dict[str, dict[str, Any]]:
     return yaml.load(template.read_text(), _Template)["Parameters"]
 
 
@@ -79,7 +79,8 @@ def wrong_windows(parameters: dict[str, str]) -> Iterator[str]:
         if text and found is None:
             yield f"{name}={text} is no window: it has the form {example}, in lower case and with hours from 00 to 23"
         elif found and not _SHORTEST <= found[1] < _DAY:
-            yield f"{name}={text} lasts {found[1]} minutes: RDS takes windows of {_SHORTEST} minutes and more, and of less than 24 hours"
+            limits = f"RDS takes windows of {_SHORTEST} minutes and more, and of less than 24 hours"
+            yield f"{name}={text} lasts {found[1]} minutes: {limits}"
         elif found and _DAY - found[1] < _SHORTEST and name == MAINTENANCE:
             yield f"{name}={text} leaves no {_SHORTEST} minutes of its day for the backup window"
         elif found:

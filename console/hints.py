@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from .account import LOCAL_CLOUD
+from console.account import LOCAL_CLOUD
 
 SOURCE_STACK = "rds-replication-source"
 DESTINATION_STACK = "rds-replication-destination"

@@ -8,9 +8,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from .failure import Failure
-from .status.facts import Unreadable
-from .status.secret import read_pointer, unusable_secret
+from console.failure import Failure
+from console.status.facts import Unreadable
+from console.status.secret import read_pointer, unusable_secret
 
 NAME, EXISTING = "SecretName", "ExistingSecretArn"
 #: How many parts the ARN of a secret has.
@@ -89,7 +89,8 @@ def _check_name(account: Any, name: str) -> None:
     advice = f"to fix this: add --parameter {EXISTING}={found['ARN']}, and the stack uses it as it is; or give another {NAME}"
     if found.get("DeletedDate"):
         raise Failure(
-            f"the secret {name} is scheduled for deletion, and nobody can make another of its name; {advice}. First, {_restore(name)}"
+            f"the secret {name} is scheduled for deletion, and nobody can make another of its name; {advice}."
+            f" First, {_restore(name)}"
         )
     raise Failure(f"there is a secret {name} already, and CloudFormation does not make another of its name; {advice}")
 
@@ -98,7 +99,7 @@ def _restore(secret: str) -> str:
     return f"restore it with aws secretsmanager restore-secret --secret-id {secret}"
 
 
-def _described(account: Any, secret: str) -> dict | str:
+def _described(account: Any, secret: str) -> dict[str, Any] | str:
     """What DescribeSecret says, or the code of its error. Whoever may not ask is told by CloudFormation, later."""
     try:
         return account.client("secretsmanager").describe_secret(SecretId=secret)

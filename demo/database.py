@@ -1,7 +1,10 @@
 """The demonstration's database: a small shop, filled by the server itself so that every run makes the same rows."""
 
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import pg8000.dbapi
 
@@ -79,13 +82,15 @@ WHERE lines.order_id = orders.id AND orders.total <> lines.total
 #: A day in the shop: rows of every table are inserted, updated and deleted. `{day}` tells the days apart.
 CHANGES = (
     "INSERT INTO customers (email, name, country, profile, created_at)"
-    " SELECT 'day{day}-' || n || '@shop.example', 'New Customer ' || n, 'BR', '{\"points\": 0}', timestamptz '2026-01-01 00:00:00+00'"
+    " SELECT 'day{day}-' || n || '@shop.example', 'New Customer ' || n, 'BR', '{\"points\": 0}',"
+    " timestamptz '2026-01-01 00:00:00+00'"
     " FROM generate_series(1, 25) AS n",
     "INSERT INTO orders (customer_id, status, total, placed_at)"
     " SELECT id, 'placed', 0, timestamptz '2026-01-02 00:00:00+00' + id * interval '1 second'"
     " FROM customers WHERE email LIKE 'day{day}-%' ORDER BY id",
     "INSERT INTO order_lines (order_id, line_number, article, quantity, unit_price)"
-    " SELECT orders.id, 1, 'A-9999', 2, 19.90 FROM orders JOIN customers ON customers.id = customer_id WHERE email LIKE 'day{day}-%'",
+    " SELECT orders.id, 1, 'A-9999', 2, 19.90 FROM orders JOIN customers ON customers.id = customer_id"
+    " WHERE email LIKE 'day{day}-%'",
     "DELETE FROM orders WHERE status = 'returned' AND id % 3 = 0",
     "UPDATE orders SET status = 'shipped' WHERE status = 'paid' AND id % 2 = 0",
     "UPDATE customers SET profile = jsonb_set(profile, '{points}', to_jsonb((profile ->> 'points')::int + 50)) WHERE id % 5 = 0",
@@ -97,16 +102,16 @@ CHANGES = (
 class Contents:
     """What a database holds: rows by table, and one checksum over every row, column, index and constraint."""
 
-    rows: dict
-    checksums: dict
+    rows: dict[str, int]
+    checksums: dict[str, str]
 
     @property
-    def row_count(self):
+    def row_count(self) -> int:
         """Rows of all tables."""
         return sum(self.rows.values())
 
     @property
-    def checksum(self):
+    def checksum(self) -> str:
         """One checksum for all."""
         lines = "".join(
             f"{name} {self.rows.get(name, 0)} {digest}\n" for name, digest in sorted(self.checksums.items())
@@ -114,14 +119,14 @@ class Contents:
         return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def connect(address, port, user, password, database):
+def connect(address: str, port: int, user: str, password: str, database: str) -> Any:
     """A connection. `address` is where the server is; the caller knows under which name."""
     return pg8000.dbapi.connect(
         host=address, port=port, user=user, password=password, database=database, timeout=30, application_name="demo"
     )
 
 
-def fill(connection, rows):
+def fill(connection: Any, rows: int) -> None:
     """Makes the schema and at least that many rows."""
     customers = max(-(-rows // 10), 1)
     numbers = {"customers": customers, "orders": 3 * customers}
@@ -137,7 +142,7 @@ def fill(connection, rows):
     connection.autocommit = False
 
 
-def change(connection, day):
+def change(connection: Any, day: int) -> dict[str, int]:
     """One day of business; answers with the number of rows inserted, updated and deleted."""
     cursor = connection.cursor()
     counts = {"INSERT": 0, "UPDATE": 0, "DELETE": 0}
@@ -148,7 +153,7 @@ def change(connection, day):
     return counts
 
 
-def read(connection):
+def read(connection: Any) -> Contents:
     """Counts and checksums, all of one moment."""
     cursor = connection.cursor()
     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

@@ -38,8 +38,8 @@ says otherwise (those of runs have one decimal), sizes GiB; null is what is not 
       replications[]              the newest, as many as --last says
         id, startedByHandInB      the replication; whether account B's run is not the one that a message started
         outcome                   succeeded, failed, running, superseded (newer data is live, or a version holds the same,
-                                  so nothing was copied), onItsWay or notArrived (A's run has succeeded and B has none), unknown (B's runs
-                                  are not readable)
+                                  so nothing was copied), onItsWay or notArrived (A's run has succeeded and B has none),
+                                  unknown (B's runs are not readable)
         roomFailures              by account: why nothing could be deleted before the run began; it went on
         toldOperators[]           what stays undeleted for so long that operators were told
         startedAt, ageSeconds, endedAt, endedAgeSeconds, seconds
@@ -62,24 +62,27 @@ says otherwise (those of runs have one decimal), sizes GiB; null is what is not 
 Exit code: 0 if account B could be read, 1 if not, 2 for wrong usage. What is read of account A does not count.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..account import Account, parse, take_accounts, use_local_cloud
-from ..failure import Failure
-from ..hints import Hints
-from ..numbers import whole
-from .reading import attempt, read_facts
-from .report import is_complete, report
-from .text import render
+from console.account import Account, parse, take_accounts, use_local_cloud
+from console.failure import Failure
+from console.hints import Hints
+from console.numbers import whole
+from console.status.reading import attempt, read_facts
+from console.status.report import is_complete, report
+from console.status.text import render
 
 
-def _arguments(arguments):
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/status",
         description="Says which copy is live, which can be rolled back to, and how the last replications went, for every "
@@ -104,7 +107,7 @@ def _arguments(arguments):
     return parse(parser, arguments)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Answers with its exit code."""
     given = _arguments(arguments)
     try:

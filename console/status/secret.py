@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .facts import Pointer, Unreadable
+from console.status.facts import Pointer, Unreadable
 
 #: Codes of our own for what AWS answers with InvalidRequestException or ResourceNotFoundException, which say too little.
 SCHEDULED_FOR_DELETION = "SecretScheduledForDeletion"
@@ -26,10 +26,16 @@ _WORDS = {
     WITHOUT_VALUE: "the secret {name} has no value",
 }
 _REMEDIES = {
-    SCHEDULED_FOR_DELETION: "restore it with aws secretsmanager restore-secret --secret-id {arn}, or deploy with ExistingSecretArn=<the whole ARN of another one>",
+    SCHEDULED_FOR_DELETION: (
+        "restore it with aws secretsmanager restore-secret --secret-id {arn},"
+        " or deploy with ExistingSecretArn=<the whole ARN of another one>"
+    ),
     # A secret that is created by hand always has another ARN, whatever its name.
     CREATED_ANEW: "deploy with ExistingSecretArn=<the whole ARN of the new one>; a secret of the same name never has the same ARN",
-    DELETED: "create one, and deploy with ExistingSecretArn=<its whole ARN>; its name alone does not help, because it has another ARN",
+    DELETED: (
+        "create one, and deploy with ExistingSecretArn=<its whole ARN>;"
+        " its name alone does not help, because it has another ARN"
+    ),
     WITHOUT_VALUE: """give it a value, {{"db_host":"","db_prefix":""}} before the first replication""",
 }
 
@@ -98,7 +104,7 @@ def _why_unreadable(client: Any, secret: str, name: str, code: str) -> str:
     return CREATED_ANEW if isinstance(named, dict) and named.get("ARN") != secret else DELETED
 
 
-def _described(client: Any, secret: str) -> dict | str:
+def _described(client: Any, secret: str) -> dict[str, Any] | str:
     """What DescribeSecret says, or the code of its error."""
     try:
         return client.describe_secret(SecretId=secret)

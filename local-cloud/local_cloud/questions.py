@@ -8,10 +8,10 @@ from typing import Any
 
 from ministack import app
 
-_answers: dict[str, Callable[[Any], dict]] = {}
+_answers: dict[str, Callable[[Any], dict[str, Any]]] = {}
 
 
-def answer_at(path: str, answer: Callable[[Any], dict]) -> None:
+def answer_at(path: str, answer: Callable[[Any], dict[str, Any]]) -> None:
     """From now on, what is asked at the path is answered by this function."""
     if not _answers:
         app.app = _before(app.app)
@@ -19,7 +19,9 @@ def answer_at(path: str, answer: Callable[[Any], dict]) -> None:
 
 
 def _before(serve: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    async def serve_with_questions(scope: dict, receive: Callable[[], Awaitable[dict]], send: Callable) -> None:
+    async def serve_with_questions(
+        scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[..., Any]
+    ) -> None:
         answer = _answers.get(scope["path"]) if scope["type"] == "http" else None
         if answer is None:
             await serve(scope, receive, send)

@@ -24,7 +24,7 @@ def apply() -> None:
     answer_at(PATH, surroundings)
 
 
-def surroundings(question: dict) -> dict[str, Any]:
+def surroundings(question: dict[str, Any]) -> dict[str, Any]:
     """The answer to a question of the form above."""
     roles = question.get("roles") or []
     with responses.request_scope(question["account"], question["region"]):

@@ -88,7 +88,7 @@ def test_a_failed_snapshot_tells_no_time(a: Account, servers: dict[str, Server],
 
 def test_every_instance_has_a_resource_id_of_its_own(a: Account, plain_snapshot: str) -> None:
     seen = {a.instance(name)["DbiResourceId"] for name in ("orders", "plain")}
-    for turn in range(2):
+    for _turn in range(2):
         begun = a.restore("again", plain_snapshot)
         assert begun["DbiResourceId"] == a.until_instance("again", "available")["DbiResourceId"]
         assert begun["DbiResourceId"] not in seen

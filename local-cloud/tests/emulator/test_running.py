@@ -35,9 +35,8 @@ def test_a_stopped_instance_does_not_run_and_starts_with_its_data(a: Account, pl
         a.drop("played")
     stopped = a.until_instance("played", "stopped")
     assert stopped["Endpoint"] == played.instance["Endpoint"]
-    with pytest.raises(HUNG_UP):
-        with played.connect():
-            pass
+    with pytest.raises(HUNG_UP), played.connect():
+        pass
     for refused_call in (
         lambda: a.rds.create_db_snapshot(DBInstanceIdentifier="played", DBSnapshotIdentifier="of-stopped"),
         lambda: a.modify("played", CopyTagsToSnapshot=True),
@@ -73,13 +72,10 @@ def test_starting_takes_the_key(a: Account, played: Server, key: str) -> None:
 
 
 def test_a_reboot_interrupts(a: Account, played: Server, admin: Admin) -> None:
-    with pytest.raises(HUNG_UP + (pg8000.exceptions.DatabaseError,)):
-        with played.connect() as database:
-            assert (
-                a.rds.reboot_db_instance(DBInstanceIdentifier="played")["DBInstance"]["DBInstanceStatus"] == "rebooting"
-            )
-            a.until_instance("played", "available")
-            database.run("SELECT 1")
+    with pytest.raises(HUNG_UP + (pg8000.exceptions.DatabaseError,)), played.connect() as database:
+        assert a.rds.reboot_db_instance(DBInstanceIdentifier="played")["DBInstance"]["DBInstanceStatus"] == "rebooting"
+        a.until_instance("played", "available")
+        database.run("SELECT 1")
     with a.server("played").connect() as database:
         assert database.run("SELECT 1") == [[1]]
     with refused("InvalidParameterCombination", "Multi-AZ"):

@@ -35,8 +35,8 @@ def apply() -> None:
     iam_actions.request_tag_context = _with_condition_keys(iam_actions.request_tag_context)
 
 
-def _with_condition_keys(stock: Callable[..., dict]) -> Callable[..., dict]:
-    def context(service: str, action: str, body: bytes, parameters: dict) -> dict:
+def _with_condition_keys(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def context(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
         keys = stock(service, action, body, parameters)
         if service == "secretsmanager":
             named = {name: iam_actions._safe_json_field(body, name) for name in CONDITION_KEYS}
@@ -47,7 +47,7 @@ def _with_condition_keys(stock: Callable[..., dict]) -> Callable[..., dict]:
     return context
 
 
-def policy_and_owner(resource_arn: str) -> tuple[str, str] | None:
+def policy_and_owner(resource_arn: str) -> tuple[Any, ...][str, str] | None:
     """The resource policy of a secret of any account, and the account; an empty policy for one that is not there."""
     account, region = permissions.account_and_region(resource_arn)
     policy = secretsmanager._resource_policies.get_scoped(account, region, resource_arn)
@@ -65,7 +65,9 @@ def owner(secret_id: Any) -> str | None:
     return None
 
 
-def refusal(secret: dict, request: dict, action: str, owner: str, caller: str, access_key: str) -> tuple | None:
+def refusal(
+    secret: dict[str, Any], request: dict[str, Any], action: str, owner: str, caller: str, access_key: str
+) -> tuple[Any, ...] | None:
     """The answer to a caller who may not use the key of the secret for this action; None to one who may."""
     denials = [
         _key_denial(secret["ARN"], reference, owner, caller, access_key, KEY_ACTIONS[action])
@@ -76,7 +78,7 @@ def refusal(secret: dict, request: dict, action: str, owner: str, caller: str, a
     return responses.error_response_json("AccessDeniedException", denials[-1], 400)
 
 
-def _keys(secret: dict, request: dict, action: str) -> list[str | None]:
+def _keys(secret: dict[str, Any], request: dict[str, Any], action: str) -> list[str | None]:
     """The keys of which the caller needs one."""
     if action == "GetSecretValue":
         return keys.of_version(secret, request)

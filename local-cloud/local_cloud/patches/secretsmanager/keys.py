@@ -8,6 +8,7 @@ version stays under the earlier one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ministack.services import secretsmanager
 
@@ -21,7 +22,7 @@ def apply() -> None:
     secretsmanager._update_secret = _update(secretsmanager._update_secret)
 
 
-def of_version(secret: dict, request: dict) -> list[str | None]:
+def of_version(secret: dict[str, Any], request: dict[str, Any]) -> list[str | None]:
     """The keys each of which opens the version that a request asks for."""
     label = request.get("VersionStage") or "AWSCURRENT"
     version_id = request.get("VersionId") or secretsmanager._find_stage_version(secret, label)[0]
@@ -29,8 +30,8 @@ def of_version(secret: dict, request: dict) -> list[str | None]:
     return version.get(KEYS) or [secret.get("KmsKeyId")]
 
 
-def _update(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    def update(request: dict) -> tuple:
+def _update(stock: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    def update(request: dict[str, Any]) -> tuple[Any, ...]:
         _, secret = secretsmanager._resolve(request.get("SecretId"))
         if secret is None or "KmsKeyId" not in request:
             return stock(request)
