@@ -6,17 +6,18 @@ import argparse
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional, Sequence
+from typing import Any
 
 import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
-from local_cloud import supervisor
 
-from .failure import Failure
+from console.failure import Failure
+from local_cloud import supervisor
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCAL_CLOUD = ROOT / "target" / "local-cloud"
@@ -43,7 +44,7 @@ def use_local_cloud(directory: Path = LOCAL_CLOUD) -> None:
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 
-def region_of_environment() -> Optional[str]:
+def region_of_environment() -> str | None:
     """The Region that the environment names: AWS_REGION, else AWS_DEFAULT_REGION, of which boto3 knows only the second."""
     return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or None
 
@@ -64,7 +65,7 @@ def take_accounts(parser: argparse.ArgumentParser, *roles: str) -> None:
         parser.add_argument(f"--{role}-profile", metavar="NAME", help=words)
 
 
-def parse(parser: argparse.ArgumentParser, arguments: Optional[Sequence[str]]) -> argparse.Namespace:
+def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parses the arguments; a word after `--local` is an argument of its own, a directory follows an equals sign."""
     words = sys.argv[1:] if arguments is None else arguments
     return parser.parse_args([f"--local={LOCAL_CLOUD}" if word == "--local" else word for word in words])
@@ -76,7 +77,7 @@ class Account:
 
     role: str
     """`source` or `destination`: the word used in everything that is printed."""
-    profile: Optional[str] = None
+    profile: str | None = None
     """An AWS profile. None is the one that is called like the role or, if there is none, `ENVIRONMENT`."""
     stack: str = ""
     """Its name; empty where no stack or several are meant."""
@@ -109,14 +110,18 @@ class Account:
         """Whose credentials are used, in words."""
         if self._profile:
             return f"profile {self._profile}"
-        return "credentials of the environment" + ("" if self.profile is not None else f", as there is no profile {self.role}")
+        return "credentials of the environment" + (
+            "" if self.profile is not None else f", as there is no profile {self.role}"
+        )
 
     def described_stack(self) -> tuple[dict[str, str], dict[str, str]]:
         """The outputs and the parameters of the account's stack, by name."""
         try:
             [stack] = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
         except (BotoCoreError, ClientError) as error:
-            raise Failure(f"cannot read the stack {self.stack} of the {self.role} account ({self.credentials}): {error}") from error
+            raise Failure(
+                f"cannot read the stack {self.stack} of the {self.role} account ({self.credentials}): {error}"
+            ) from error
         outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
         return outputs, {item["ParameterKey"]: item.get("ParameterValue", "") for item in stack.get("Parameters", [])}
 
@@ -135,7 +140,9 @@ class Account:
 
     def _unusable(self, error: Exception) -> Failure:
         whose = self.credentials if hasattr(self, "_profile") else f"profile {self.profile or self.role}"
-        advice = "; to fix this: set AWS_REGION, or give the profile a region" if isinstance(error, NoRegionError) else ""
+        advice = (
+            "; to fix this: set AWS_REGION, or give the profile a region" if isinstance(error, NoRegionError) else ""
+        )
         return Failure(f"the {self.role} account cannot be used ({whose}): {error}{advice}")
 
 

@@ -10,15 +10,16 @@ import argparse
 import difflib
 import re
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Callable, Iterator, Optional, Sequence
+from typing import Any
 
 import botocore.session
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .account import ENVIRONMENT, Account
-from .failure import Failure
+from console.account import ENVIRONMENT, Account
+from console.failure import Failure
 
 BACKUP, MAINTENANCE = "PreferredBackupWindow", "PreferredMaintenanceWindow"
 DESTINATION = "DestinationAccountNumber"
@@ -50,7 +51,9 @@ def unknown_parameters(given: dict[str, str], names: Sequence[str]) -> str:
     for name in given:
         if name not in names:
             near = [folded[one] for one in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)]
-            lines.append(f"the template has no parameter {name}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+            lines.append(
+                f"the template has no parameter {name}" + (f"; did you mean {' or '.join(near)}?" if near else "")
+            )
     return "\n".join([*lines, f"its parameters are {', '.join(sorted(names))}"]) if lines else ""
 
 
@@ -66,7 +69,8 @@ def wrong_windows(parameters: dict[str, str]) -> Iterator[str]:
         if text and found is None:
             yield f"{name}={text} is no window: it has the form {example}, in lower case and with hours from 00 to 23"
         elif found and not _SHORTEST <= found[1] < _DAY:
-            yield f"{name}={text} lasts {found[1]} minutes: RDS takes windows of {_SHORTEST} minutes and more, and of less than 24 hours"
+            limits = f"RDS takes windows of {_SHORTEST} minutes and more, and of less than 24 hours"
+            yield f"{name}={text} lasts {found[1]} minutes: {limits}"
         elif found and _DAY - found[1] < _SHORTEST and name == MAINTENANCE:
             yield f"{name}={text} leaves no {_SHORTEST} minutes of its day for the backup window"
         elif found:
@@ -75,7 +79,7 @@ def wrong_windows(parameters: dict[str, str]) -> Iterator[str]:
         yield f"{BACKUP}={backup} and {MAINTENANCE}={maintenance} overlap, which RDS refuses after the restore"
 
 
-def _backup_minutes(text: str) -> Optional[tuple[int, int]]:
+def _backup_minutes(text: str) -> tuple[int, int] | None:
     """The start in minutes of the day, and the length."""
     found = _BACKUP.fullmatch(text)
     if not found:
@@ -85,7 +89,7 @@ def _backup_minutes(text: str) -> Optional[tuple[int, int]]:
     return start, (end_hour * 60 + end_minute - start) % _DAY
 
 
-def _maintenance_minutes(text: str) -> Optional[tuple[int, int]]:
+def _maintenance_minutes(text: str) -> tuple[int, int] | None:
     """The start in minutes of the week, and the length."""
     found = _MAINTENANCE.fullmatch(text)
     if not found:
@@ -105,10 +109,10 @@ def check_account(
     wanted: str,
     *,
     own: str,
-    deployed: Optional[str],
-    confirmed: Optional[str],
-    of_profile: Callable[[], Optional[str]],
-    ask: Optional[Callable[[str], str]],
+    deployed: str | None,
+    confirmed: str | None,
+    of_profile: Callable[[], str | None],
+    ask: Callable[[str], str] | None,
 ) -> None:
     """Raises `Failure` unless somebody or something vouches for the account with which production will be shared.
 
@@ -120,7 +124,9 @@ def check_account(
     if not re.fullmatch("[0-9]{12}", wanted):
         raise Failure(f"{DESTINATION}={wanted} is no account number: give its 12 digits, without hyphens")
     if wanted == own:
-        raise Failure(f"{DESTINATION}={wanted} is the source account itself: RDS shares a snapshot with other accounts only")
+        raise Failure(
+            f"{DESTINATION}={wanted} is the source account itself: RDS shares a snapshot with other accounts only"
+        )
     if confirmed is not None:
         if confirmed != wanted:
             raise Failure(f"--confirm-destination-account {confirmed} is not {DESTINATION}={wanted}")
@@ -148,7 +154,7 @@ def check_account(
         raise Failure("that is another number; nothing was deployed")
 
 
-def account_of_profile(name: Optional[str]) -> Optional[str]:
+def account_of_profile(name: str | None) -> str | None:
     """The account of the destination profile; None if there is none, or the one that nobody asked for cannot be used."""
     if name is None and "destination" not in botocore.session.Session().available_profiles:
         return None
@@ -174,10 +180,12 @@ def _deployed_parameters(account: Any) -> dict[str, str]:
         return {}
 
 
-def _arguments(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m console.deployment", description=__doc__)
     parser.add_argument("--template", type=Path, required=True)
-    parser.add_argument("--stack", help="also compare with this stack and check the account, with the credentials of the environment")
+    parser.add_argument(
+        "--stack", help="also compare with this stack and check the account, with the credentials of the environment"
+    )
     parser.add_argument("--account", default="", help="the number of the account that is deployed to")
     parser.add_argument("--destination-profile")
     parser.add_argument("--confirm-destination-account")
@@ -206,7 +214,7 @@ def _check(given: argparse.Namespace) -> None:
         )
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The checks. Answers with the exit code."""
     try:
         _check(_arguments(arguments))

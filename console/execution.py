@@ -8,7 +8,7 @@ from datetime import timezone
 
 from botocore.exceptions import ClientError
 
-from .vocabulary import COPY_IN_DESTINATION, PRUNED, REPORTING_STATES, SNAPSHOT, STAGE_OF
+from console.vocabulary import COPY_IN_DESTINATION, PRUNED, REPORTING_STATES, SNAPSHOT, STAGE_OF
 
 _IDENTIFIER = re.compile(r"\d{8}t\d{6}z-[0-9a-f]{6}$")
 
@@ -112,7 +112,11 @@ class Execution:
     def left(self) -> dict[str, str]:
         """What it wanted to delete and could not: the reasons by identifier."""
         things = (one for result in self.pruned() for one in _list(result.get("left")))
-        return {one["identifier"]: str(one.get("reason", "")) for one in things if isinstance(one, dict) and "identifier" in one}
+        return {
+            one["identifier"]: str(one.get("reason", ""))
+            for one in things
+            if isinstance(one, dict) and "identifier" in one
+        }
 
     def planned(self) -> set[str]:
         """The identifiers of what it deletes or has deleted."""

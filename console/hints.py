@@ -7,9 +7,8 @@ import argparse
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
-from .account import LOCAL_CLOUD
+from console.account import LOCAL_CLOUD
 
 SOURCE_STACK = "rds-replication-source"
 DESTINATION_STACK = "rds-replication-destination"
@@ -19,9 +18,9 @@ DESTINATION_STACK = "rds-replication-destination"
 class Hints:
     """What the command was given that the next one has to be given too."""
 
-    local: Optional[Path] = None
-    source_profile: Optional[str] = None
-    destination_profile: Optional[str] = None
+    local: Path | None = None
+    source_profile: str | None = None
+    destination_profile: str | None = None
     destination_stack: str = DESTINATION_STACK
 
     @classmethod
@@ -35,24 +34,28 @@ class Hints:
             stack if isinstance(stack, str) else DESTINATION_STACK,
         )
 
-    def rollback(self, version: object = None, *, stack: Optional[str] = None) -> str:
+    def rollback(self, version: object = None, *, stack: str | None = None) -> str:
         """`scripts/rollback` to a version, of the given stack or of the one that this command is about."""
         version_words = [] if version is None else [str(version)]
         return self._command("rollback", *version_words, *self._stack(stack), *self._profile("destination"))
 
-    def status(self, *, stack: Optional[str] = None) -> str:
+    def status(self, *, stack: str | None = None) -> str:
         """`scripts/status` of the given stack or of the one that this command is about."""
         return self._command("status", *self._stack(stack), *self._profile("source"), *self._profile("destination"))
 
-    def deploy_destination(self, *parameters: str, stack: Optional[str] = None) -> str:
+    def deploy_destination(self, *parameters: str, stack: str | None = None) -> str:
         """`scripts/deploy destination` with these parameters."""
         stack = stack or self.destination_stack
         words = [] if stack == DESTINATION_STACK else ["--stack-name", stack]
-        words += [] if self.local else [word.replace("--destination-profile", "--profile") for word in self._profile("destination")]
+        words += (
+            []
+            if self.local
+            else [word.replace("--destination-profile", "--profile") for word in self._profile("destination")]
+        )
         words += [word for parameter in parameters for word in ("--parameter", parameter)]
         return shlex.join(["scripts/deploy", "destination", *words])
 
-    def _stack(self, stack: Optional[str]) -> list[str]:
+    def _stack(self, stack: str | None) -> list[str]:
         stack = stack or self.destination_stack
         return [] if stack == DESTINATION_STACK else ["--destination-stack", stack]
 

@@ -11,14 +11,14 @@ from datetime import datetime, timezone
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .account import Account, parse, take_accounts, use_local_cloud, wanted_output
-from .execution import Execution, execution_arn, replication_id
-from .failure import Failure
-from .hints import DESTINATION_STACK, SOURCE_STACK, Hints
-from .numbers import seconds
-from .screen import Screen, duration
-from .status.secret import secret_advice
-from .vocabulary import ANNOUNCEMENT, MOVE_SECRET, RESTORE
+from console.account import Account, parse, take_accounts, use_local_cloud, wanted_output
+from console.execution import Execution, execution_arn, replication_id
+from console.failure import Failure
+from console.hints import DESTINATION_STACK, SOURCE_STACK, Hints
+from console.numbers import seconds
+from console.screen import Screen, duration
+from console.status.secret import secret_advice
+from console.vocabulary import ANNOUNCEMENT, MOVE_SECRET, RESTORE
 
 
 @dataclass
@@ -164,7 +164,9 @@ def replicate(source, destination, screen, *, source_db=None, timeout=86400, arr
         screen.waiting(" | ".join(waiting))
         time.sleep(poll)
 
-    failures = [one.how_it_failed(role) for role, one in (("source", first), ("destination", second)) if not one.succeeded]
+    failures = [
+        one.how_it_failed(role) for role, one in (("source", first), ("destination", second)) if not one.succeeded
+    ]
     if failures:
         raise Failure("\n\n".join(failures))
     return Run(run_id, first, second)
@@ -188,12 +190,16 @@ def _refuse_what_cannot_arrive(
             "to fix this: name the right stacks with --source-stack and --destination-stack, or deploy the destination with "
             f"SourceTopicArn={topic}"
         )
-    database, served = (source_db or source_stack[1].get("SourceDBIdentifier", "")), destination_stack[1].get("SourceDBIdentifier", "")
+    database, served = (
+        (source_db or source_stack[1].get("SourceDBIdentifier", "")),
+        destination_stack[1].get("SourceDBIdentifier", ""),
+    )
     if database and served and database.lower() != served.lower():
         raise Failure(
             f"the snapshot would be of {database}, but the stack {destination.stack} takes only messages about {served} (parameter "
             "SourceDBIdentifier), so nothing was started\n"
-            "to fix this: name the destination stack of this database with --destination-stack, or another database with --source-db"
+            "to fix this: name the destination stack of this database with --destination-stack, "
+            "or another database with --source-db"
         )
 
 
@@ -242,7 +248,9 @@ def conclusion(run: Run, hints: Hints) -> list[str]:
     restored = run.destination.result(RESTORE)
     moved = run.destination.result(MOVE_SECRET)
     if run.destination.superseded:
-        lines = [f"done: replication {run.id} made no new version: newer or the same data is there, so nothing was copied"]
+        lines = [
+            f"done: replication {run.id} made no new version: newer or the same data is there, so nothing was copied"
+        ]
     else:
         lines = [f"done: replication {run.id}, new copy {restored.get('db_instance_identifier', '')}"]
     if moved.get("outcome") == "heldBack":
@@ -254,7 +262,11 @@ def conclusion(run: Run, hints: Hints) -> list[str]:
             lines.append(f"{role:<11}  could not delete anything before it began: {execution.room_failure()}")
         told = execution.told()
         left = execution.left().items()
-        lines += [f"{role:<11}  not deleted: {name}: {reason}" for name, reason in left if not any(name in text for text in told)]
+        lines += [
+            f"{role:<11}  not deleted: {name}: {reason}"
+            for name, reason in left
+            if not any(name in text for text in told)
+        ]
         lines += [f"{role:<11}  for an operator: {text}" for text in told]
     return lines
 
@@ -266,9 +278,19 @@ def _arguments(arguments):
     )
     take_accounts(parser, "source", "destination")
     parser.add_argument("--source-stack", default=SOURCE_STACK, help="stack in account A (default: %(default)s)")
-    parser.add_argument("--destination-stack", default=DESTINATION_STACK, help="stack in account B (default: %(default)s)")
-    parser.add_argument("--source-db", metavar="NAME", help="database to replicate (default: the source stack's parameter)")
-    parser.add_argument("--timeout", type=seconds, default=86400, metavar="SECONDS", help="how long all of it may take (default: %(default)s)")
+    parser.add_argument(
+        "--destination-stack", default=DESTINATION_STACK, help="stack in account B (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--source-db", metavar="NAME", help="database to replicate (default: the source stack's parameter)"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=86400,
+        metavar="SECONDS",
+        help="how long all of it may take (default: %(default)s)",
+    )
     parser.add_argument(
         "--arrival",
         type=seconds,

@@ -11,18 +11,18 @@ from datetime import datetime, timezone
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .account import Account, parse, take_accounts, use_local_cloud
-from .execution import Execution
-from .failure import Failure
-from .hints import DESTINATION_STACK, Hints
-from .numbers import seconds
-from .replicate import Follower
-from .screen import Screen, age, duration, timestamp
-from .status.facts import DATA_TIME, SOURCE_SNAPSHOT, Stack, is_readable, parse_time, seconds_between, version_in
-from .status.reading import attempt, read_instances, read_snapshots
-from .status.secret import read_pointer, unusable_secret
-from .status.versions import Versions
-from .vocabulary import MOVE_SECRET, MOVED
+from console.account import Account, parse, take_accounts, use_local_cloud
+from console.execution import Execution
+from console.failure import Failure
+from console.hints import DESTINATION_STACK, Hints
+from console.numbers import seconds
+from console.replicate import Follower
+from console.screen import Screen, age, duration, timestamp
+from console.status.facts import DATA_TIME, SOURCE_SNAPSHOT, Stack, is_readable, parse_time, seconds_between, version_in
+from console.status.reading import attempt, read_instances, read_snapshots
+from console.status.secret import read_pointer, unusable_secret
+from console.status.versions import Versions
+from console.vocabulary import MOVE_SECRET, MOVED
 
 #: The largest number that a version can have.
 _LARGEST_VERSION = 2**32 - 1
@@ -79,7 +79,9 @@ def _data_time(account, instance):
     """From the instance's tag or, before there was one, from the snapshot that it came from."""
     tagged = parse_time(instance.tags.get(DATA_TIME))
     snapshots = [] if tagged else attempt(lambda: read_snapshots(account))
-    origins = [one for one in snapshots if one.arn == instance.tags.get(SOURCE_SNAPSHOT)] if is_readable(snapshots) else []
+    origins = (
+        [one for one in snapshots if one.arn == instance.tags.get(SOURCE_SNAPSHOT)] if is_readable(snapshots) else []
+    )
     return tagged or (origins[0].data_time if origins else None)
 
 
@@ -172,7 +174,9 @@ def follow(execution, screen, *, timeout, poll):
     if not execution.succeeded:
         raise Failure(execution.how_it_failed("rollback"))
     if outcome not in MOVED:
-        raise Failure(f"the rollback machine has ended well, but what it did to the secret is: {outcome}\n  execution  {execution.arn}")
+        raise Failure(
+            f"the rollback machine has ended well, but what it did to the secret is: {outcome}\n  execution  {execution.arn}"
+        )
 
 
 def conclusion(execution, before, after, now):
@@ -200,7 +204,9 @@ def _version(text):
         raise argparse.ArgumentTypeError(f"{text!r} is neither previous nor a version number from 1")
     # The length, because Python refuses to read a number of thousands of digits.
     if len(text) > 20 or int(text) > _LARGEST_VERSION:
-        raise argparse.ArgumentTypeError(f"{text} is larger than the largest version number there is, {_LARGEST_VERSION}")
+        raise argparse.ArgumentTypeError(
+            f"{text} is larger than the largest version number there is, {_LARGEST_VERSION}"
+        )
     return int(text)
 
 
@@ -225,10 +231,19 @@ def _arguments(arguments):
         help="the version to make live; previous is the next lower one than the live one (default: %(default)s)",
     )
     take_accounts(parser, "destination")
-    parser.add_argument("--destination-stack", default=DESTINATION_STACK, metavar="NAME", help="stack in account B (default: %(default)s)")
+    parser.add_argument(
+        "--destination-stack",
+        default=DESTINATION_STACK,
+        metavar="NAME",
+        help="stack in account B (default: %(default)s)",
+    )
     parser.add_argument("--source-db", metavar="NAME", help="fail unless the stack holds copies of this database")
     parser.add_argument(
-        "--timeout", type=seconds, default=86400, metavar="SECONDS", help="how long all of it may take (default: %(default)s)"
+        "--timeout",
+        type=seconds,
+        default=86400,
+        metavar="SECONDS",
+        help="how long all of it may take (default: %(default)s)",
     )
     return parse(parser, arguments)
 
@@ -255,7 +270,9 @@ def main(arguments=None):
         screen.plain(f"\nfailed: {error}")
         return 1
     except Interrupted as interrupted:
-        screen.plain(f"\nno longer following; the execution goes on by itself: {interrupted}\n{hints.status()} tells how it ends")
+        screen.plain(
+            f"\nno longer following; the execution goes on by itself: {interrupted}\n{hints.status()} tells how it ends"
+        )
         return 130
     except KeyboardInterrupt:
         screen.plain("\nstopped")

@@ -11,12 +11,12 @@ from datetime import datetime, timezone
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import database
 from console.account import LOCAL_CLOUD, ROOT
-from .demonstration import DATABASE, DIRECTORY, LOGS, SECRET_NAME, USER, Demonstration
 from console.failure import Failure
 from console.numbers import whole
 from console.screen import Screen, duration
+from demo import database
+from demo.demonstration import DATABASE, DIRECTORY, LOGS, SECRET_NAME, USER, Demonstration
 
 SUMMARY = DIRECTORY / "summary.json"
 #: Says that the local cloud that is up is one that `--keep` left behind.
@@ -24,7 +24,9 @@ KEPT = LOCAL_CLOUD / "kept-by-demo"
 
 
 def _cloud_is_up():
-    return subprocess.run([ROOT / "scripts" / "local-cloud", "status"], capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run([ROOT / "scripts" / "local-cloud", "status"], capture_output=True, check=False).returncode == 0
+    )
 
 
 def _make_room(screen):
@@ -32,7 +34,9 @@ def _make_room(screen):
     if not _cloud_is_up():
         return
     if not KEPT.exists():
-        raise Failure("a local cloud is already up; take it down with scripts/local-cloud down, then run scripts/demo again")
+        raise Failure(
+            "a local cloud is already up; take it down with scripts/local-cloud down, then run scripts/demo again"
+        )
     screen.line("taking down what scripts/demo --keep left")
     _take_down()
 
@@ -56,11 +60,13 @@ def _say_what_next(screen, demonstration):
                 "",
                 "everything is still up; what to try next",
                 '  eval "$(scripts/local-cloud env destination)"     be account B, then:',
-                "  aws rds describe-db-instances --query 'DBInstances[].[DBInstanceIdentifier,Endpoint.Address,Endpoint.Port]' --output text",
+                "  aws rds describe-db-instances"
+                " --query 'DBInstances[].[DBInstanceIdentifier,Endpoint.Address,Endpoint.Port]' --output text",
                 f"  aws secretsmanager get-secret-value --secret-id {SECRET_NAME} --query SecretString --output text",
                 f"  psql --host {host} --port <port> --username {USER} --dbname {DATABASE}     (the password is in the secret)",
                 "  scripts/status --local                            what is live, what is kept, what the runs did",
-                "  scripts/rollback --local                          back to the version before; scripts/rollback 4 --local: forward",
+                "  scripts/rollback --local                          back to the version before;"
+                " scripts/rollback 4 --local: forward",
                 "  scripts/replicate --local                         once more",
                 "  scripts/local-cloud down                          end it",
             ]
@@ -74,7 +80,13 @@ def _arguments(arguments):
         description="Replicates a database between two accounts on this machine, rolls back and on, and proves every row.",
     )
     parser.add_argument("--keep", action="store_true", help="leave everything up and say what to try next")
-    parser.add_argument("--rows", type=whole(1, 100_000_000), default=20000, metavar="N", help="rows in the source database, at least (default: %(default)s)")
+    parser.add_argument(
+        "--rows",
+        type=whole(1, 100_000_000),
+        default=20000,
+        metavar="N",
+        help="rows in the source database, at least (default: %(default)s)",
+    )
     return parser.parse_args(arguments)
 
 
@@ -103,7 +115,14 @@ def main(arguments=None):
         demonstration.deploy()
         _tell(demonstration)
         code = 0
-    except (Failure, BotoCoreError, ClientError, OSError, subprocess.SubprocessError, database.pg8000.dbapi.Error) as error:
+    except (
+        Failure,
+        BotoCoreError,
+        ClientError,
+        OSError,
+        subprocess.SubprocessError,
+        database.pg8000.dbapi.Error,
+    ) as error:
         failure = str(error)
     except KeyboardInterrupt:
         failure, code = "stopped", 130

@@ -79,13 +79,15 @@ WHERE lines.order_id = orders.id AND orders.total <> lines.total
 #: A day in the shop: rows of every table are inserted, updated and deleted. `{day}` tells the days apart.
 CHANGES = (
     "INSERT INTO customers (email, name, country, profile, created_at)"
-    " SELECT 'day{day}-' || n || '@shop.example', 'New Customer ' || n, 'BR', '{\"points\": 0}', timestamptz '2026-01-01 00:00:00+00'"
+    " SELECT 'day{day}-' || n || '@shop.example', 'New Customer ' || n, 'BR', '{\"points\": 0}',"
+    " timestamptz '2026-01-01 00:00:00+00'"
     " FROM generate_series(1, 25) AS n",
     "INSERT INTO orders (customer_id, status, total, placed_at)"
     " SELECT id, 'placed', 0, timestamptz '2026-01-02 00:00:00+00' + id * interval '1 second'"
     " FROM customers WHERE email LIKE 'day{day}-%' ORDER BY id",
     "INSERT INTO order_lines (order_id, line_number, article, quantity, unit_price)"
-    " SELECT orders.id, 1, 'A-9999', 2, 19.90 FROM orders JOIN customers ON customers.id = customer_id WHERE email LIKE 'day{day}-%'",
+    " SELECT orders.id, 1, 'A-9999', 2, 19.90 FROM orders JOIN customers ON customers.id = customer_id"
+    " WHERE email LIKE 'day{day}-%'",
     "DELETE FROM orders WHERE status = 'returned' AND id % 3 = 0",
     "UPDATE orders SET status = 'shipped' WHERE status = 'paid' AND id % 2 = 0",
     "UPDATE customers SET profile = jsonb_set(profile, '{points}', to_jsonb((profile ->> 'points')::int + 50)) WHERE id % 5 = 0",
@@ -108,7 +110,9 @@ class Contents:
     @property
     def checksum(self):
         """One checksum for all."""
-        lines = "".join(f"{name} {self.rows.get(name, 0)} {digest}\n" for name, digest in sorted(self.checksums.items()))
+        lines = "".join(
+            f"{name} {self.rows.get(name, 0)} {digest}\n" for name, digest in sorted(self.checksums.items())
+        )
         return hashlib.sha256(lines.encode()).hexdigest()
 
 
@@ -151,11 +155,18 @@ def read(connection):
     cursor = connection.cursor()
     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     # The text of a row must not depend on the settings of a server.
-    for setting, value in (("TimeZone", "UTC"), ("DateStyle", "ISO"), ("IntervalStyle", "iso_8601"), ("bytea_output", "hex")):
+    for setting, value in (
+        ("TimeZone", "UTC"),
+        ("DateStyle", "ISO"),
+        ("IntervalStyle", "iso_8601"),
+        ("bytea_output", "hex"),
+    ):
         cursor.execute(f"SET LOCAL {setting} = '{value}'")
     rows, checksums = {}, {}
     for table, order in TABLES.items():
-        cursor.execute(f"SELECT count(*), coalesce(md5(string_agg(md5(t::text), '' ORDER BY {order})), '') FROM {table} AS t")
+        cursor.execute(
+            f"SELECT count(*), coalesce(md5(string_agg(md5(t::text), '' ORDER BY {order})), '') FROM {table} AS t"
+        )
         rows[table], checksums[table] = cursor.fetchone()
     cursor.execute(
         "SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM ("

@@ -7,7 +7,6 @@ import subprocess
 import time
 from contextlib import closing, contextmanager
 
-from . import database
 from console.account import ROOT, Account, use_local_cloud
 from console.failure import Failure
 from console.replicate import DESTINATION_STACK, SOURCE_STACK, replicate
@@ -15,6 +14,7 @@ from console.rollback import roll_back
 from console.screen import duration, table
 from console.status.facts import VERSION
 from console.vocabulary import COPY_IN_DESTINATION, COPY_IN_SOURCE, READY_SOURCE, RESTORE
+from demo import database
 
 DIRECTORY = ROOT / "target" / "demo"
 LOGS = DIRECTORY / "logs"
@@ -103,7 +103,9 @@ class Demonstration:
         fields = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
         fields |= {"username": USER, "password": self._password, "dbname": DATABASE, "engine": "postgres", "port": 5432}
         client.put_secret_value(SecretId=secret, SecretString=json.dumps(fields))
-        self._screen.line(f"put user name, password and database into the secret {SECRET_NAME} of account B, as an operator would")
+        self._screen.line(
+            f"put user name, password and database into the secret {SECRET_NAME} of account B, as an operator would"
+        )
 
     def replicate(self):
         """One replication, and the proof that what arrived is what left."""
@@ -112,7 +114,9 @@ class Demonstration:
             with closing(self._connect(self._instance(self._source, SOURCE_DATABASE))) as connection:
                 sent = database.read(connection)
             started = time.monotonic()
-            run = replicate(self._source, self._destination, self._screen, timeout=STEP_SECONDS, arrival=120, poll=POLL_SECONDS)
+            run = replicate(
+                self._source, self._destination, self._screen, timeout=STEP_SECONDS, arrival=120, poll=POLL_SECONDS
+            )
             seconds = time.monotonic() - started
             restored = run.destination.result(RESTORE)
             version = restored["db_version"]
@@ -129,7 +133,8 @@ class Demonstration:
                     "destinationChecksum": received.checksum,
                     "match": sent == received,
                     "tables": {
-                        name: {"sourceRows": sent.rows[name], "destinationRows": received.rows[name]} for name in sent.rows
+                        name: {"sourceRows": sent.rows[name], "destinationRows": received.rows[name]}
+                        for name in sent.rows
                     },
                     "copyInSource": run.source.result(COPY_IN_SOURCE).get("copy"),
                     "copyInDestination": run.destination.result(COPY_IN_DESTINATION).get("copy"),
@@ -212,7 +217,9 @@ class Demonstration:
             }
         )
         if found != expected:
-            raise Failure(f"{instance['DBInstanceIdentifier']} does not hold what {SOURCE_DATABASE} held when it was made")
+            raise Failure(
+                f"{instance['DBInstanceIdentifier']} does not hold what {SOURCE_DATABASE} held when it was made"
+            )
         return found
 
     def _versions(self):

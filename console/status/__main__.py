@@ -38,8 +38,8 @@ says otherwise (those of runs have one decimal), sizes GiB; null is what is not 
       replications[]              the newest, as many as --last says
         id, startedByHandInB      the replication; whether account B's run is not the one that a message started
         outcome                   succeeded, failed, running, superseded (newer data is live, or a version holds the same,
-                                  so nothing was copied), onItsWay or notArrived (A's run has succeeded and B has none), unknown (B's runs
-                                  are not readable)
+                                  so nothing was copied), onItsWay or notArrived (A's run has succeeded and B has none),
+                                  unknown (B's runs are not readable)
         roomFailures              by account: why nothing could be deleted before the run began; it went on
         toldOperators[]           what stays undeleted for so long that operators were told
         startedAt, ageSeconds, endedAt, endedAgeSeconds, seconds
@@ -70,13 +70,13 @@ from datetime import datetime, timezone
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..account import Account, parse, take_accounts, use_local_cloud
-from ..failure import Failure
-from ..hints import Hints
-from ..numbers import whole
-from .reading import attempt, read_facts
-from .report import is_complete, report
-from .text import render
+from console.account import Account, parse, take_accounts, use_local_cloud
+from console.failure import Failure
+from console.hints import Hints
+from console.numbers import whole
+from console.status.reading import attempt, read_facts
+from console.status.report import is_complete, report
+from console.status.text import render
 
 
 def _arguments(arguments):
@@ -94,7 +94,13 @@ def _arguments(arguments):
         metavar="NAME",
         help="only this stack of account B; may be given more than once (default: every destination stack)",
     )
-    parser.add_argument("--last", type=whole(1, 100), default=5, metavar="N", help="how many replications to tell of (default: %(default)s)")
+    parser.add_argument(
+        "--last",
+        type=whole(1, 100),
+        default=5,
+        metavar="N",
+        help="how many replications to tell of (default: %(default)s)",
+    )
     return parse(parser, arguments)
 
 
@@ -107,7 +113,9 @@ def main(arguments=None):
         destination = Account("destination", given.destination_profile)
         # Account A may be out of reach for whoever works in account B.
         source = attempt(lambda: Account("source", given.source_profile))
-        facts = read_facts(destination, source, stacks=given.destination_stack, last=given.last, now=datetime.now(timezone.utc))
+        facts = read_facts(
+            destination, source, stacks=given.destination_stack, last=given.last, now=datetime.now(timezone.utc)
+        )
     except (Failure, BotoCoreError, ClientError) as error:
         print(f"failed: account B cannot be read: {error}", file=sys.stderr)
         return 1
@@ -115,7 +123,11 @@ def main(arguments=None):
         return 130
     document = report(facts, given.last, Hints.of(given))
     try:
-        print(json.dumps(document, indent=2) if given.json else render(document), end="\n" if given.json else "", flush=True)
+        print(
+            json.dumps(document, indent=2) if given.json else render(document),
+            end="\n" if given.json else "",
+            flush=True,
+        )
     except BrokenPipeError:
         # Whoever reads has seen enough, as with `| head`; nothing may be written at the end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

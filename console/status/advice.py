@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Iterator
 
-from ..hints import Hints
-from ..screen import age
-from ..vocabulary import MOVED, READY
-from .facts import DATA_TIME, version_in
+from console.hints import Hints
+from console.screen import age
+from console.status.facts import DATA_TIME, version_in
+from console.vocabulary import MOVED, READY
 
 _ACCOUNTS = {"source": "account A", "destination": "account B"}
 
@@ -49,7 +49,10 @@ def warnings(
         if alarm["state"] == "ALARM":
             yield "alarm", f"{alarm['name']} is in alarm" + (f" since {alarm['since']}" if alarm["since"] else "")
     if document["deadLetterMessages"]:
-        yield "deadLetters", f"{_count(document['deadLetterMessages'], 'message')} that could not be handled in the dead-letter queue"
+        yield (
+            "deadLetters",
+            f"{_count(document['deadLetterMessages'], 'message')} that could not be handled in the dead-letter queue",
+        )
     if document["stackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         yield "stackNotComplete", f"the stack {document['stack']} is {document['stackStatus']}"
 
@@ -66,7 +69,9 @@ def _about_live(document, names_by_host, hints):
     if live["marked"]:
         yield "liveMarked", f"the live {name} is marked to-be-deleted"
     if live["dataTime"] is None:
-        text = f"how old the data of the live {name} is cannot be told: it has no tag {DATA_TIME} and its snapshot is gone"
+        text = (
+            f"how old the data of the live {name} is cannot be told: it has no tag {DATA_TIME} and its snapshot is gone"
+        )
         yield "dataTimeUnknown", text
     hours = document["maxHoursWithoutReplication"]
     if hours and live["dataAgeSeconds"] is not None and live["dataAgeSeconds"] > hours * 3600:
@@ -80,7 +85,11 @@ def _why_nothing_is_live(document: dict, names_by_host: dict[str, str], hints: H
         return "the secret names no database yet: db_host is empty"
     if host in names_by_host:
         name = names_by_host[host]
-        unserved = {one["instance"]: other["sourceDatabase"] for other in document["otherDatabases"] for one in other["versions"] or []}
+        unserved = {
+            one["instance"]: other["sourceDatabase"]
+            for other in document["otherDatabases"]
+            for one in other["versions"] or []
+        }
         if name in unserved:
             return f"the secret names {name}, a version of {unserved[name]}, which this stack no longer serves ({host})"
         return f"the secret names {name}, which this stack did not make ({host})"
@@ -111,10 +120,13 @@ def _about_a_secret_moved_back(document: dict, hints: Hints) -> Iterator[tuple[s
     newer = next((one for one in document["versions"] if one["instance"] == moved_to), None)
     if newer and newer["comparedWithLive"] == "newer" and newer["version"]:
         live = document["live"]
-        yield "secretMovedBack", (
-            f"the secret was moved to {_name(newer)} and names the older {_name(live)} again; something else than these functions wrote "
-            "it since, such as a rotation that had read it before. To fix this: "
-            f"{hints.rollback(newer['version'], stack=document['stack'])} moves it forward"
+        yield (
+            "secretMovedBack",
+            (
+                f"the secret was moved to {_name(newer)} and names the older {_name(live)} again; "
+                "something else than these functions wrote it since, such as a rotation that had read it before. To fix this: "
+                f"{hints.rollback(newer['version'], stack=document['stack'])} moves it forward"
+            ),
         )
 
 
@@ -127,7 +139,9 @@ def _about_replications(document):
         yield "lastReplicationFailed", text + (f": {last['cause']}" if last["cause"] else "")
     newest = replications[0] if replications else None
     for role, failure in (newest["roomFailures"] if newest else {}).items():
-        text = f"the newest replication could delete nothing in {_ACCOUNTS[role]} before it began, and went on: {failure}"
+        text = (
+            f"the newest replication could delete nothing in {_ACCOUNTS[role]} before it began, and went on: {failure}"
+        )
         yield "roomNotMade", text
     for one in replications:
         if one["outcome"] == "notArrived":
@@ -210,7 +224,9 @@ def _replication_words(document):
     finished = [one for one in replications if one["outcome"] not in ("running", "onItsWay")]
     words = [f"a replication running since {age(running['ageSeconds'])}"] if running else []
     if finished:
-        words.append(f"{'the one before' if running else 'last replication'} {_how_it_ended(finished, document['live'])}")
+        words.append(
+            f"{'the one before' if running else 'last replication'} {_how_it_ended(finished, document['live'])}"
+        )
     return words
 
 
@@ -220,7 +236,11 @@ def _how_it_ended(finished, live):
     if last["outcome"] == "succeeded":
         # What was held back may have been released since.
         is_live = live is not None and live["instance"] == last["instance"]
-        remark = "" if is_live else {"heldBack": " (held back)", "newerIsLive": " (a newer one was live)"}.get(last["secretOutcome"], "")
+        remark = (
+            ""
+            if is_live
+            else {"heldBack": " (held back)", "newerIsLive": " (a newer one was live)"}.get(last["secretOutcome"], "")
+        )
         return f"succeeded {ago}{remark}"
     if last["outcome"] == "superseded":
         return f"ended {ago} without a new version (newer or the same data was there)"

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from ..vocabulary import DELETION_MARK, TAGS, WRITTEN_BY_US
+from console.vocabulary import DELETION_MARK, TAGS, WRITTEN_BY_US
 
 STACK = TAGS["STACK"]
 NAME = TAGS["NAME"]

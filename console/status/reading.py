@@ -13,17 +13,17 @@ Needs in account B: `cloudformation:DescribeStacks`, `cloudformation:ListStackRe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
-from typing import Any, Sequence
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..execution import Execution, execution_arn, replication_id
-from ..failure import Failure
-from ..vocabulary import SNAPSHOT
-from .facts import (
+from console.execution import Execution, execution_arn, replication_id
+from console.failure import Failure
+from console.status.facts import (
     SOURCE_DATABASE,
     Alarm,
     Database,
@@ -39,7 +39,8 @@ from .facts import (
     id_time,
     is_readable,
 )
-from .secret import read_pointer
+from console.status.secret import read_pointer
+from console.vocabulary import SNAPSHOT
 
 #: The outputs by which a destination stack is known among all stacks of an account.
 DESTINATION_OUTPUTS = ("SecretArn", "StateMachineArn", "LaunchFunctionName")
@@ -255,13 +256,17 @@ def _with_sharing(rds, snapshot):
     if isinstance(found, Unreadable):
         return snapshot
     attributes = found["DBSnapshotAttributesResult"].get("DBSnapshotAttributes", [])
-    accounts = [number for one in attributes if one["AttributeName"] == "restore" for number in one.get("AttributeValues", [])]
+    accounts = [
+        number for one in attributes if one["AttributeName"] == "restore" for number in one.get("AttributeValues", [])
+    ]
     return replace(snapshot, shared_with=accounts)
 
 
 def _listed(machines, machine):
     """The machine's executions, newest first, as the list gives them."""
-    pages = machines.get_paginator("list_executions").paginate(stateMachineArn=machine, PaginationConfig={"PageSize": 100})
+    pages = machines.get_paginator("list_executions").paginate(
+        stateMachineArn=machine, PaginationConfig={"PageSize": 100}
+    )
     return islice((execution for page in pages for execution in page["executions"]), _MOST_LISTED)
 
 
@@ -320,7 +325,9 @@ def _with_announced(runs, source, machines, machine):
 def _schedule(account, stack):
     rule = stack.outputs.get("ScheduleRuleName")
     if not rule:
-        answer = account.client("cloudformation").describe_stack_resource(StackName=stack.name, LogicalResourceId="ScheduleRule")
+        answer = account.client("cloudformation").describe_stack_resource(
+            StackName=stack.name, LogicalResourceId="ScheduleRule"
+        )
         rule = answer["StackResourceDetail"]["PhysicalResourceId"]
     found = account.client("events").describe_rule(Name=rule)
     return Schedule(found.get("ScheduleExpression", ""), found["State"])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ..screen import timestamp
-from ..vocabulary import MOVE_SECRET, RESTORE, STAGE_OF
-from .facts import seconds_between
+from console.screen import timestamp
+from console.status.facts import seconds_between
+from console.vocabulary import MOVE_SECRET, RESTORE, STAGE_OF
 
 #: How long a message may take from account to account before its absence is news. Seconds.
 _ARRIVAL_SECONDS = 600

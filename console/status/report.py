@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..hints import Hints
-from ..screen import timestamp
-from .advice import headline, warnings
-from .facts import Database, Facts, Pointer, Stack, arn_part, is_readable
-from .replications import replications, rollback
-from .secret import unusable_secret
-from .versions import Versions, not_managed, unserved_databases
+from console.hints import Hints
+from console.screen import timestamp
+from console.status.advice import headline, warnings
+from console.status.facts import Database, Facts, Pointer, Stack, arn_part, is_readable
+from console.status.replications import replications, rollback
+from console.status.secret import unusable_secret
+from console.status.versions import Versions, not_managed, unserved_databases
 
 FORMAT = 1
 
@@ -68,7 +68,9 @@ def _database(facts: Facts, database: Database, last: int, hints: Hints) -> dict
     )
     others = [(name, Versions(**held, database=name)) for name in unserved_databases(stack, instances, snapshots)]
     rows = versions.rows()
-    found = replications(facts.now, readable("sourceRuns", of_source.runs if of_source else source), runs, stack.created)
+    found = replications(
+        facts.now, readable("sourceRuns", of_source.runs if of_source else source), runs, stack.created
+    )
     document = {
         "stack": stack.name,
         "stackStatus": stack.status,
@@ -103,7 +105,9 @@ def _database(facts: Facts, database: Database, last: int, hints: Hints) -> dict
         hints=hints,
         secret_problem=_secret_problem(stack, database.pointer),
         is_secret_written_by_another=pointer is not None and pointer.is_written_by_another,
-        trusted={facts.account, of_source.stack.parameters.get("DestinationAccountNumber")} if of_source else {facts.account},
+        trusted={facts.account, of_source.stack.parameters.get("DestinationAccountNumber")}
+        if of_source
+        else {facts.account},
     )
     document["warnings"] = [{"name": name, "text": text} for name, text in said]
     return document

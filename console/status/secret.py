@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .facts import Pointer, Unreadable
+from console.status.facts import Pointer, Unreadable
 
 #: Codes of our own for what AWS answers with InvalidRequestException or ResourceNotFoundException, which say too little.
 SCHEDULED_FOR_DELETION = "SecretScheduledForDeletion"
@@ -25,7 +25,9 @@ _WORDS = {
     WITHOUT_VALUE: "the secret {name} has no value",
 }
 _REMEDIES = {
-    SCHEDULED_FOR_DELETION: "restore it with aws secretsmanager restore-secret --secret-id {arn}, or deploy with another SecretName",
+    SCHEDULED_FOR_DELETION: (
+        "restore it with aws secretsmanager restore-secret --secret-id {arn}, or deploy with another SecretName"
+    ),
     # A secret that is created by hand always has another ARN, whatever its name.
     CREATED_ANEW: "deploy with another SecretName; a secret of the same name never has the same ARN",
     DELETED: "deploy with another SecretName; creating one of the same name does not help, because it has another ARN",
@@ -42,7 +44,9 @@ def read_pointer(account: Any, secret: str, name: str = "") -> Pointer | Unreada
     try:
         answer = client.get_secret_value(SecretId=secret)
     except ClientError as error:
-        return Unreadable(_why_unreadable(client, secret, name, error.response.get("Error", {}).get("Code", "ClientError")))
+        return Unreadable(
+            _why_unreadable(client, secret, name, error.response.get("Error", {}).get("Code", "ClientError"))
+        )
     try:
         fields = json.loads(answer.get("SecretString", ""))
     except ValueError:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
-from ..screen import age, table
-from ..vocabulary import READY_SNAPSHOT, STAGES
-from .secret import CREATED_ANEW, DELETED, SCHEDULED_FOR_DELETION, WITHOUT_VALUE
+from console.screen import age, table
+from console.status.secret import CREATED_ANEW, DELETED, SCHEDULED_FOR_DELETION, WITHOUT_VALUE
+from console.vocabulary import READY_SNAPSHOT, STAGES
 
 WIDTH = 140
 
@@ -71,7 +71,9 @@ _OF_THE_SECRET = {
 
 def render(document):
     """The report as lines of text, joined."""
-    lines = [f"status of the RDS copies in account {document['destinationAccount']}, {document['region']}, at {document['at']}"]
+    lines = [
+        f"status of the RDS copies in account {document['destinationAccount']}, {document['region']}, at {document['at']}"
+    ]
     if not document["databases"]:
         lines += ["", "no destination stack was found here"]
     names = [database["sourceDatabase"] for database in document["databases"]]
@@ -121,7 +123,11 @@ def _unreadable(database):
     lines = []
     for name, code in codes.items():
         words = f"{code}: {_CODES[code]}" if code in _CODES else code
-        hidden = f"not readable: {_OF_THE_SECRET[code]}" if code in _OF_THE_SECRET else f"not readable with these credentials ({words})"
+        hidden = (
+            f"not readable: {_OF_THE_SECRET[code]}"
+            if code in _OF_THE_SECRET
+            else f"not readable with these credentials ({words})"
+        )
         lines += _wrapped(f"{sections[name]}: {hidden}", "", "  ")
     return lines
 
@@ -249,7 +255,12 @@ def _stages(database):
     of_source = _SOURCE_STAGES if database["unreadable"].get("sourceRuns") is None else ()
     stages = [*(("source", stage) for stage in of_source), *(("destination", stage) for stage in _DESTINATION_STAGES)]
     seconds = [
-        {(role, stage["stage"]): stage["seconds"] for role in ("source", "destination") if one[role] for stage in one[role]["stages"]}
+        {
+            (role, stage["stage"]): stage["seconds"]
+            for role in ("source", "destination")
+            if one[role]
+            for stage in one[role]["stages"]
+        }
         for one in replications
     ]
     # A stack that was deployed before there was such a stage has no column for it.
@@ -285,7 +296,9 @@ def _rollbacks(database):
 
 
 def _snapshots(snapshots):
-    rows = [["snapshot", "kind", "status", "size", "encrypted", "data as of", "data age", "version", "mark", "shared with"]]
+    rows = [
+        ["snapshot", "kind", "status", "size", "encrypted", "data as of", "data age", "version", "mark", "shared with"]
+    ]
     for one in snapshots or []:
         is_ready = one["status"] in READY_SNAPSHOT
         percent = f" {one['percent']}%" if one["percent"] is not None and not is_ready else ""
@@ -324,7 +337,12 @@ def _table(rows, right=(), keep_empty=False):
     lines = table(rest, [column - (column > widest) for column in right if column != widest])
     return [
         *(f"  {line}" for line in lines[:2]),
-        *(f"  {line}" for row, rest_line in zip(rows[1:], lines[2:]) for line in (row[widest], f"  {rest_line}") if line),
+        *(
+            f"  {line}"
+            for row, rest_line in zip(rows[1:], lines[2:])
+            for line in (row[widest], f"  {rest_line}")
+            if line
+        ),
     ]
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from ..screen import timestamp
-from ..vocabulary import DELETING, FAILED, MOVE_SECRET, NEVER_WAS, READY, READY_SNAPSHOT, RESTORE, STOPPED
-from .facts import (
+from console.screen import timestamp
+from console.status.facts import (
     DATA_TIME,
     SOURCE_DATABASE,
     SOURCE_SNAPSHOT,
@@ -21,12 +20,15 @@ from .facts import (
     seconds_between,
     version_in,
 )
+from console.vocabulary import DELETING, FAILED, MOVE_SECRET, NEVER_WAS, READY, READY_SNAPSHOT, RESTORE, STOPPED
 
 
 def unserved_databases(stack: Stack, instances: list[Instance] | None, snapshots: list[Snapshot] | None) -> list[str]:
     """The databases of which the stack still holds versions although it serves another one by now."""
     own = [one for one in [*(instances or []), *(snapshots or [])] if one.is_of(stack.name)]
-    return sorted({one.source_database for one in own if one.source_database} - {stack.database}) if stack.database else []
+    return (
+        sorted({one.source_database for one in own if one.source_database} - {stack.database}) if stack.database else []
+    )
 
 
 def not_managed(stack: Stack, instances: list[Instance] | None) -> list[dict]:
@@ -34,7 +36,9 @@ def not_managed(stack: Stack, instances: list[Instance] | None) -> list[dict]:
     found = [one for one in instances or [] if version_in(stack.prefix, one.identifier) is not None]
     # What another stack has made is told of there.
     found = [one for one in found if not (STACK in one.tags and one.is_made_under_its_name)]
-    return [{"instance": one.identifier, "rdsStatus": one.status, "reason": _why_not_managed(one, stack)} for one in found]
+    return [
+        {"instance": one.identifier, "rdsStatus": one.status, "reason": _why_not_managed(one, stack)} for one in found
+    ]
 
 
 def _why_not_managed(instance: Instance, stack: Stack) -> str:
@@ -61,7 +65,18 @@ class Versions:
     """
 
     def __init__(
-        self, *, now, account, stack, database, pointer, instances, snapshots, source_snapshots=None, runs=None, rollbacks=None
+        self,
+        *,
+        now,
+        account,
+        stack,
+        database,
+        pointer,
+        instances,
+        snapshots,
+        source_snapshots=None,
+        runs=None,
+        rollbacks=None,
     ):
         self._now = now
         self._account = account
@@ -89,7 +104,11 @@ class Versions:
         if self._instances is None or self._snapshots is None:
             return None
         present = {one.version for one in self._instances if not _is_gone(one)}
-        kept = [one for one in self._snapshots if one.version and one.status in READY_SNAPSHOT and self._kind_in_destination(one) == "copy"]
+        kept = [
+            one
+            for one in self._snapshots
+            if one.version and one.status in READY_SNAPSHOT and self._kind_in_destination(one) == "copy"
+        ]
         found = [
             {
                 "version": one.version,
@@ -98,7 +117,9 @@ class Versions:
                 "dataAgeSeconds": seconds_between(one.data_time, self._now),
                 "replicationId": one.replication,
                 "sizeGib": one.size,
-                "restoredAs": sorted(each.version for each in self._instances if each.version and each.restored_version == one.version),
+                "restoredAs": sorted(
+                    each.version for each in self._instances if each.version and each.restored_version == one.version
+                ),
                 "comparedWithLive": self._compared_with_live(one),
             }
             for one in sorted(kept, key=order, reverse=True)
@@ -125,7 +146,9 @@ class Versions:
             "rdsStatus": instance.status,
             "standing": standing,
             "words": words,
-            "canRollBack": standing not in ("live", "notServed") and instance.version is not None and instance.status in READY,
+            "canRollBack": standing not in ("live", "notServed")
+            and instance.version is not None
+            and instance.status in READY,
             "marked": instance.marked,
             "deletionProtection": instance.deletion_protection,
             "notDeleted": self._why_not_deleted(instance),
@@ -273,14 +296,18 @@ class Versions:
     def _is_of_database(self, thing: Instance | Snapshot) -> bool:
         """Whether it is of the database; what does not say so is counted to the one that is served."""
         is_served = self._database == self._stack.database
-        return thing.source_database == self._database or (is_served and (not thing.source_database or not self._database))
+        return thing.source_database == self._database or (
+            is_served and (not thing.source_database or not self._database)
+        )
 
     def _belongs(self, snapshot):
         """Ours by tag, or of an instance of ours: a final snapshot need not carry our tags."""
         if STACK in snapshot.tags:
             return snapshot.names(self._stack.name) and self._is_of_database(snapshot)
         is_served = self._database == self._stack.database
-        is_final_of_ours = is_served and _is_final(snapshot) and version_in(self._stack.prefix, snapshot.database) is not None
+        is_final_of_ours = (
+            is_served and _is_final(snapshot) and version_in(self._stack.prefix, snapshot.database) is not None
+        )
         return is_final_of_ours or snapshot.database in {one.identifier for one in self._instances or []}
 
     def _kind_in_destination(self, snapshot):

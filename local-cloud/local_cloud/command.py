@@ -7,8 +7,8 @@ import fcntl
 import math
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Optional
 
 from local_cloud import supervisor
 from local_cloud.supervisor import Cloud, LocalCloudError
@@ -16,7 +16,7 @@ from local_cloud.supervisor import Cloud, LocalCloudError
 DIRECTORY = supervisor.ROOT / "target" / "local-cloud"
 
 
-def main(arguments: Optional[list[str]] = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     try:
         return {"up": _up, "down": _down, "status": _status, "env": _env}[options.command](options)
@@ -25,13 +25,15 @@ def main(arguments: Optional[list[str]] = None) -> int:
         return 1
 
 
-def _parse(arguments: Optional[list[str]]) -> argparse.Namespace:
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/local-cloud", description="Two AWS accounts on this machine, on 127.0.0.1 only."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start it; does nothing if it runs")
-    up.add_argument("--port", type=_whole(0, 65535), default=0, help="port of every service but RDS (default: a free one)")
+    up.add_argument(
+        "--port", type=_whole(0, 65535), default=0, help="port of every service but RDS (default: a free one)"
+    )
     up.add_argument("--rds-port", type=_whole(0, 65535), default=0, help="port of RDS (default: a free one)")
     up.add_argument("--region", default="us-east-1")
     up.add_argument(
@@ -39,7 +41,11 @@ def _parse(arguments: Optional[list[str]]) -> argparse.Namespace:
     )
     up.add_argument("--no-rds", action="store_true", help="leave the RDS emulator out")
     up.add_argument(
-        "--owner", type=_whole(1, 2**31 - 1), default=None, metavar="PID", help="nobody else gets the directory while this process runs"
+        "--owner",
+        type=_whole(1, 2**31 - 1),
+        default=None,
+        metavar="PID",
+        help="nobody else gets the directory while this process runs",
     )
     commands.add_parser("down", help="end it, with every process it started, and remove its databases; the logs stay")
     commands.add_parser("status", help="say what runs where; exit code 3 if nothing does")

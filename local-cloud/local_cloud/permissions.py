@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Optional
+from typing import Any
 
 from ministack.core import iam_evaluator, responses
 from ministack.services import iam, kms, lambda_svc
@@ -16,7 +16,7 @@ def account_and_region(arn: str) -> tuple[str, str]:
     return account, region
 
 
-def find_function(function_arn: str) -> Optional[dict]:
+def find_function(function_arn: str) -> dict | None:
     """The function as it is to be run, whichever account it is in, or None."""
     account, region = account_and_region(function_arn)
     function, configuration, _ = lambda_svc._get_func_record_for_ref_in_scope(
@@ -47,7 +47,7 @@ def service_may_invoke(function_arn: str, service: str, source_arn: str) -> bool
     return iam_evaluator.evaluate_resource_policy(found[0], context, service=service).decision == "Allow"
 
 
-def role(role_arn: str) -> Optional[dict[str, Any]]:
+def role(role_arn: str) -> dict[str, Any] | None:
     """The role of this ARN, whichever account it is in, or None."""
     account = role_arn.split(":")[4] if role_arn.count(":") >= 5 else ""
     return iam._roles.get_scoped(account, None, role_arn.rsplit("/", 1)[-1])
@@ -74,7 +74,7 @@ def service_may_assume(role_arn: str, service: str, source_arn: str = "") -> boo
     )
 
 
-def role_denial(role_arn: str, session: str, action: str, resource: str) -> Optional[str]:
+def role_denial(role_arn: str, session: str, action: str, resource: str) -> str | None:
     """Why a session of this role may not do this, in AWS's words; None if it may."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     with responses.request_scope(account, responses.get_region()):
@@ -92,9 +92,9 @@ def denial(
     principal: iam_evaluator.PrincipalInfo,
     action: str,
     resource: str,
-    keys: Optional[dict[str, Any]] = None,
-    request_tags: Optional[dict[str, str]] = None,
-) -> Optional[str]:
+    keys: dict[str, Any] | None = None,
+    request_tags: dict[str, str] | None = None,
+) -> str | None:
     """Why the principal may not do this, in AWS's words; None if it may.
 
     `keys` are further condition keys. A KMS key's own policy counts too, also for the root of its account.
@@ -139,7 +139,7 @@ def denial(
     return refusal(principal.arn, action, resource, "resource-based" if by_resource else "identity-based", explicit)
 
 
-def find_key(key_arn: str) -> Optional[dict]:
+def find_key(key_arn: str) -> dict | None:
     """The KMS key of this ARN, whichever account it is in, or None."""
     account, region = account_and_region(key_arn)
     return kms._keys.get_scoped(account, region, key_arn.rpartition(":key/")[2])
@@ -165,7 +165,7 @@ def principals(policy: str) -> list[str]:
     return found
 
 
-def unique_id(arn: str) -> Optional[str]:
+def unique_id(arn: str) -> str | None:
     """The unique id of the role or user of this ARN, or None."""
     account, name = arn.split(":")[4], arn.rsplit("/", 1)[-1]
     if ":role/" in arn:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable, Optional
 
 # Every process of a local cloud has this variable in its environment, with the cloud's directory as its value. Children
 # inherit it: the functions that ministack starts, and the PostgreSQL servers of the RDS emulator.
 MARKER = "LOCAL_CLOUD_DIRECTORY"
 
 
-def started_at(pid: int) -> Optional[str]:
+def started_at(pid: int) -> str | None:
     """When the process started, in clock ticks of the kernel; with the pid it names a process for ever. None if it ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
@@ -24,7 +25,7 @@ def started_at(pid: int) -> Optional[str]:
     return None if fields[0] in ("Z", "X") else fields[19]
 
 
-def is_alive(process: Optional[dict]) -> bool:
+def is_alive(process: dict | None) -> bool:
     """Whether the process recorded as {"pid", "startedAt"} still runs."""
     # A process that ended before it could be recorded has no time at which it started.
     return bool(process and process["startedAt"]) and started_at(process["pid"]) == process["startedAt"]
@@ -76,10 +77,8 @@ def end(pids: Iterable[int], patience_seconds: float) -> None:
     waiting = {pid: started_at(pid) for pid in pids}
     for number, patience in ((signal.SIGTERM, patience_seconds), (signal.SIGKILL, 5.0)):
         for pid in waiting:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-            except ProcessLookupError:
-                pass
         deadline = time.monotonic() + patience
         while waiting and time.monotonic() < deadline:
             waiting = {pid: start for pid, start in waiting.items() if start and started_at(pid) == start}

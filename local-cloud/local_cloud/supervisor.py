@@ -15,8 +15,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any
 
 from local_cloud import processes
 
@@ -48,7 +49,7 @@ class Cloud:
         self.state = state
         self.region: str = state["region"]
         self.url: str = state["cloud"]["url"]
-        self.rds_url: Optional[str] = state["rds"]["url"] if state["rds"] else None
+        self.rds_url: str | None = state["rds"]["url"] if state["rds"] else None
 
     @property
     def data_directory(self) -> Path:
@@ -90,7 +91,7 @@ class Cloud:
         """Ends every process of this cloud. Its logs stay."""
         stop(self.directory)
 
-    def __enter__(self) -> "Cloud":
+    def __enter__(self) -> Cloud:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -121,10 +122,10 @@ def launch(
     region: str = "us-east-1",
     wait_scale: float = 0.1,
     with_rds: bool = True,
-    emulator: Optional[Path] = None,
+    emulator: Path | None = None,
     emulator_arguments: tuple[str, ...] = (),
     stock: bool = False,
-    owner: Optional[int] = 0,
+    owner: int | None = 0,
 ) -> Cloud:
     """Starts a cloud of its own in the directory, replacing what was there; returns when it answers.
 
@@ -222,7 +223,7 @@ def remove_data(directory: Path) -> int:
     return size
 
 
-def find(directory: Path) -> Optional[Cloud]:
+def find(directory: Path) -> Cloud | None:
     """The cloud whose processes all run in this directory, or None."""
     directory = directory.resolve()
     try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any, Callable
+from typing import Any
 
 import boto3
 from botocore.awsrequest import AWSResponse
@@ -38,7 +39,9 @@ class FakeAccount:
 
         self._answers[operation] = handler
 
-    def page(self, operation: str, key: str, items: list, *, token: str = "NextToken", size: int = 2, **fixed: Any) -> None:
+    def page(
+        self, operation: str, key: str, items: list, *, token: str = "NextToken", size: int = 2, **fixed: Any
+    ) -> None:
         """Sets answers that come in pages of this size, whatever size is asked for."""
 
         def handler(asked: dict) -> dict:
@@ -116,7 +119,13 @@ class Machine:
         """Adds an execution; they are listed newest first."""
         arn = f"{self.arn.replace(':stateMachine:', ':execution:')}:{name}"
         ended = {} if status == "RUNNING" else {"stopDate": start, "output": output}
-        described = {"executionArn": arn, "stateMachineArn": self.arn, "name": name, "status": status, "startDate": start}
+        described = {
+            "executionArn": arn,
+            "stateMachineArn": self.arn,
+            "name": name,
+            "status": status,
+            "startDate": start,
+        }
         self.executions.append({"described": described | ended | {"input": input} | more, "events": list(events)})
         self.executions.sort(key=lambda one: one["described"]["startDate"], reverse=True)
         return arn
@@ -130,7 +139,9 @@ def answers_of(account: FakeAccount, *machines: Machine) -> None:
         start = int(asked.get("nextToken", 0))
         wanted = ("executionArn", "stateMachineArn", "name", "status", "startDate")
         rows = [{key: one["described"][key] for key in wanted} for one in machine.executions]
-        return {"executions": rows[start : start + 2]} | ({"nextToken": str(start + 2)} if start + 2 < len(rows) else {})
+        return {"executions": rows[start : start + 2]} | (
+            {"nextToken": str(start + 2)} if start + 2 < len(rows) else {}
+        )
 
     def found(arn: str) -> dict:
         for machine in machines:
@@ -142,7 +153,9 @@ def answers_of(account: FakeAccount, *machines: Machine) -> None:
     def history(asked: dict) -> dict:
         events = list(reversed(found(asked["executionArn"])["events"]))
         start = int(asked.get("nextToken", 0))
-        return {"events": events[start : start + 2]} | ({"nextToken": str(start + 2)} if start + 2 < len(events) else {})
+        return {"events": events[start : start + 2]} | (
+            {"nextToken": str(start + 2)} if start + 2 < len(events) else {}
+        )
 
     account.answer("ListExecutions", listed)
     account.answer("DescribeExecution", lambda asked: found(asked["executionArn"])["described"])

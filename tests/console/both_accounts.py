@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+
 from aws import FakeAccount, Machine, Refused, answers_of, entered, stack, tags
 from console.execution import replication_id
 from console.status import __main__ as status
@@ -36,10 +37,15 @@ class World:
         self._fill_a()
         self._fill_b()
 
-    def replicate(self, start: datetime, *, database: str | None = None, arrives: bool = True, by_hand: str = "") -> str:
+    def replicate(
+        self, start: datetime, *, database: str | None = None, arrives: bool = True, by_hand: str = ""
+    ) -> str:
         """A run of A and, under its id, one of B."""
         input = json.dumps({"SourceDBIdentifier": database} if database else {})
-        events = (entered(1, "CreateLatestSnapshot", "Task", start, input), entered(2, "CopyEncryptedSnapshot", "Task", start))
+        events = (
+            entered(1, "CreateLatestSnapshot", "Task", start, input),
+            entered(2, "CopyEncryptedSnapshot", "Task", start),
+        )
         arn = self.source.run(f"uuid-{len(self.source.executions)}", start, input=input, output=input, events=events)
         replication = replication_id(arn, start)
         if arrives:
@@ -79,11 +85,19 @@ class World:
             "DeadLetterQueueUrl": QUEUE,
         }
         parameters = {"SourceTopicArn": TOPIC, "SourceDBIdentifier": "orders", "DatabaseName": "copy"}
-        self.stacks = [stack("one", {}), stack("two", {"SecretArn": "x"}), stack("destination-stack", outputs, parameters)]
+        self.stacks = [
+            stack("one", {}),
+            stack("two", {"SecretArn": "x"}),
+            stack("destination-stack", outputs, parameters),
+        ]
         self.b.answer("DescribeStacks", self._describe_stacks)
         instances = [
             {"DBInstanceIdentifier": "by-hand", "DBInstanceStatus": "available"},
-            {"DBInstanceIdentifier": "being-made", "DBInstanceStatus": "creating", "TagList": tags(stack="destination-stack", name="being-made")},
+            {
+                "DBInstanceIdentifier": "being-made",
+                "DBInstanceStatus": "creating",
+                "TagList": tags(stack="destination-stack", name="being-made"),
+            },
             {
                 "DBInstanceIdentifier": "copy-1",
                 "DBInstanceStatus": "available",
@@ -96,13 +110,18 @@ class World:
             },
         ]
         self.b.page("DescribeDBInstances", "DBInstances", instances, token="Marker")
-        copies = [snapshot(B, f"copy-{number}", {"stack": "destination-stack", "source_db": "orders"}) for number in range(5)]
+        copies = [
+            snapshot(B, f"copy-{number}", {"stack": "destination-stack", "source_db": "orders"}) for number in range(5)
+        ]
         self.b.page("DescribeDBSnapshots", "DBSnapshots", copies, token="Marker")
         self.secret({"db_host": "copy-1.c1.example", "db_prefix": "copy", "username": "u", "password": CANARY})
         resources = [resource("Topic", "AWS::SNS::Topic"), resource("AnAlarm", "AWS::CloudWatch::Alarm")]
         resources += [resource("Queue", "AWS::SQS::Queue"), resource("AnotherAlarm", "AWS::CloudWatch::Alarm")]
         self.b.page("ListStackResources", "StackResourceSummaries", resources, size=3)
-        alarms = [{"AlarmName": f"the-{name}", "StateValue": "OK", "StateUpdatedTimestamp": NOW} for name in ("AnotherAlarm", "AnAlarm")]
+        alarms = [
+            {"AlarmName": f"the-{name}", "StateValue": "OK", "StateUpdatedTimestamp": NOW}
+            for name in ("AnotherAlarm", "AnAlarm")
+        ]
         self.b.page("DescribeAlarms", "MetricAlarms", alarms, size=1)
         counts = {"ApproximateNumberOfMessages": "2", "ApproximateNumberOfMessagesNotVisible": "1"}
         self.b.answer("GetQueueAttributes", {"Attributes": counts})
@@ -115,7 +134,9 @@ class World:
                 raise Refused("ValidationError")
             return {"Stacks": found}
         place = int(asked.get("NextToken", 0))
-        return {"Stacks": [self.stacks[place]]} | ({"NextToken": str(place + 1)} if place + 1 < len(self.stacks) else {})
+        return {"Stacks": [self.stacks[place]]} | (
+            {"NextToken": str(place + 1)} if place + 1 < len(self.stacks) else {}
+        )
 
     def secret(self, fields: Any) -> None:
         text = fields if isinstance(fields, str) else json.dumps(fields)

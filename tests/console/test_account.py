@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from console.account import ENVIRONMENT, LOCAL_CLOUD, Account, parse, take_accounts
 from console.failure import Failure
 from console.hints import Hints
@@ -39,7 +40,9 @@ def set_all(environment: pytest.MonkeyPatch, **variables: str) -> None:
         environment.setenv(name, value)
 
 
-def test_a_profile_is_used_if_there_is_one_of_the_roles_name_and_the_environment_otherwise(environment: pytest.MonkeyPatch) -> None:
+def test_a_profile_is_used_if_there_is_one_of_the_roles_name_and_the_environment_otherwise(
+    environment: pytest.MonkeyPatch,
+) -> None:
     set_all(environment, **KEYS)
     assert key_of(Account("source")) == "of-source"
     assert key_of(Account("destination")) == "of-the-environment"
@@ -52,13 +55,17 @@ def test_a_profile_is_used_if_there_is_one_of_the_roles_name_and_the_environment
 
 def test_a_profile_that_is_named_has_to_exist(environment: pytest.MonkeyPatch) -> None:
     set_all(environment, **KEYS)
-    with pytest.raises(Failure, match=r"the destination account cannot be used \(profile mine\): .*\(mine\) could not be found"):
+    with pytest.raises(
+        Failure, match=r"the destination account cannot be used \(profile mine\): .*\(mine\) could not be found"
+    ):
         Account("destination", "mine")
 
 
 def test_whose_credentials_were_used_is_said(environment: pytest.MonkeyPatch) -> None:
     set_all(environment, AWS_REGION="us-east-1", AWS_ENDPOINT_URL="http://127.0.0.1:1", AWS_MAX_ATTEMPTS="1")
-    with pytest.raises(Failure, match=r"destination account \(credentials of the environment, as there is no profile destination\)"):
+    with pytest.raises(
+        Failure, match=r"destination account \(credentials of the environment, as there is no profile destination\)"
+    ):
         Account("destination", None, "a-stack").outputs()
 
 
@@ -81,12 +88,16 @@ def test_both_names_of_the_region_mean_the_same(
 
 
 def test_a_region_that_nobody_has_named_is_asked_for(environment: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Failure, match="You must specify a region.; to fix this: set AWS_REGION, or give the profile a region"):
+    with pytest.raises(
+        Failure, match="You must specify a region.; to fix this: set AWS_REGION, or give the profile a region"
+    ):
         Account("source", "plain").client("rds")
 
 
 def test_profiles_of_aws_login_can_be_used(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "config").write_text("[profile source]\nregion = eu-west-1\nlogin_session = arn:aws:iam::111111111111:user/me\n")
+    (tmp_path / "config").write_text(
+        "[profile source]\nregion = eu-west-1\nlogin_session = arn:aws:iam::111111111111:user/me\n"
+    )
     with pytest.raises(Exception) as raised:
         Account("source")._session.get_credentials()
     # Nobody has logged in here; without awscrt it would be MissingDependencyException.
@@ -116,15 +127,20 @@ def test_hints_repeat_what_was_given() -> None:
     assert (hints.rollback(7), hints.status()) == ("scripts/rollback 7", "scripts/status")
     assert hints.deploy_destination() == "scripts/deploy destination"
 
-    given = parsed("--local", "--destination-stack", "crm-destination", "--destination-profile", "b", "--source-profile", "a")
+    given = parsed(
+        "--local", "--destination-stack", "crm-destination", "--destination-profile", "b", "--source-profile", "a"
+    )
     hints = Hints.of(given)
     assert hints.rollback(7) == "scripts/rollback 7 --destination-stack crm-destination --destination-profile b --local"
-    assert hints.status() == "scripts/status --destination-stack crm-destination --source-profile a --destination-profile b --local"
+    assert (
+        hints.status()
+        == "scripts/status --destination-stack crm-destination --source-profile a --destination-profile b --local"
+    )
     assert Hints.of(parsed("--local=/tmp/a cloud")).rollback(7) == "scripts/rollback 7 '--local=/tmp/a cloud'"
     assert Hints.of(parsed("--destination-profile", "b")).deploy_destination("SecretName=x", stack="s") == (
         "scripts/deploy destination --stack-name s --profile b --parameter SecretName=x"
     )
     # scripts/status tells of several stacks, and names the one that a hint is about.
-    assert Hints.of(argparse.Namespace(local=None, destination_profile=None, destination_stack=[])).rollback(7, stack="s") == (
-        "scripts/rollback 7 --destination-stack s"
-    )
+    assert Hints.of(argparse.Namespace(local=None, destination_profile=None, destination_stack=[])).rollback(
+        7, stack="s"
+    ) == ("scripts/rollback 7 --destination-stack s")

@@ -6,10 +6,12 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
+
 from aws import FakeAccount, stack
 from conftest import ROOT
 from console import deployment
@@ -80,7 +82,9 @@ def test_windows_that_rds_would_refuse_are_refused(backup: str, maintenance: str
 
 def test_the_command_and_the_functions_judge_windows_alike() -> None:
     named = {"backup": "PreferredBackupWindow=", "maintenance": "PreferredMaintenanceWindow=", "overlap": " overlap"}
-    lines = [line.split() for line in (ROOT / "tests" / "windows.txt").read_text().splitlines() if not line.startswith("#")]
+    lines = [
+        line.split() for line in (ROOT / "tests" / "windows.txt").read_text().splitlines() if not line.startswith("#")
+    ]
     assert len(lines) > 30
     for backup, maintenance, verdict in lines:
         given = {"PreferredBackupWindow": backup, "PreferredMaintenanceWindow": maintenance}
@@ -117,7 +121,11 @@ def test_an_account_that_something_vouches_for_is_taken() -> None:
         (A, {"deployed": A}, "is the source account itself"),
         (A, {"confirmed": A}, "is the source account itself"),
         (B, {}, "If it is, add --confirm-destination-account 222222222222"),
-        (B, {"confirmed": STRANGER}, "--confirm-destination-account 333333333333 is not DestinationAccountNumber=222222222222"),
+        (
+            B,
+            {"confirmed": STRANGER},
+            "--confirm-destination-account 333333333333 is not DestinationAccountNumber=222222222222",
+        ),
         (B, {"ask": lambda _: "y\n"}, "that is another number; nothing was deployed"),
         (B, {"ask": lambda _: ""}, "that is another number"),
         ("2222-2222-2222", {"confirmed": "2222-2222-2222"}, "give its 12 digits"),
@@ -178,7 +186,10 @@ def test_a_call_through_a_symbolic_link_finds_the_tools_that_are_there(tmp_path:
     tools = checkout / "target" / "tools"
     (tools / "bin").mkdir(parents=True)
     (tools / "postgres").mkdir()
-    for program in (tools / "bin" / "python", *(tools / "postgres" / name for name in ("initdb", "postgres", "pg_ctl", "pg_basebackup"))):
+    for program in (
+        tools / "bin" / "python",
+        *(tools / "postgres" / name for name in ("initdb", "postgres", "pg_ctl", "pg_basebackup")),
+    ):
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
     arguments = f'"{tools}/bin/python" "{checkout}/local-cloud/local_cloud/aws_cli.py" "$@"'
@@ -192,8 +203,10 @@ def test_a_call_through_a_symbolic_link_finds_the_tools_that_are_there(tmp_path:
     for name in ("bash", "dirname", "cat", "sha256sum", "env"):
         (programs / name).symlink_to(shutil.which(name))
     for root in (checkout, link):
-        ended = subprocess.run([root / "scripts" / "setup"], env={"PATH": str(programs)}, capture_output=True, text=True, check=False)
+        ended = subprocess.run(
+            [root / "scripts" / "setup"], env={"PATH": str(programs)}, capture_output=True, text=True, check=False
+        )
         assert (ended.returncode, ended.stderr) == (0, ""), root
     for script in (ROOT / "scripts").iterdir():
         text = script.read_text() if script.is_file() and script.suffix == "" else ""
-        assert "/.." not in text or text.count("/..\" && pwd -P)") == 1, script
+        assert "/.." not in text or text.count('/.." && pwd -P)') == 1, script

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Callable
 
 import pytest
+
 from console import replicate, rollback
 from console.status import __main__ as status
 from demo import __main__ as demo
@@ -17,7 +18,11 @@ NO_NUMBERS = ("0", "-1", "2.5", "nan", "1e1", "9" * 5000, "many", "")
     ("main", "option", "value"),
     [(replicate.main, option, value) for option in ("--timeout", "--arrival") for value in NO_SECONDS]
     + [(rollback.main, "--timeout", value) for value in NO_SECONDS]
-    + [(main, option, value) for main, option in ((status.main, "--last"), (demo.main, "--rows")) for value in NO_NUMBERS]
+    + [
+        (main, option, value)
+        for main, option in ((status.main, "--last"), (demo.main, "--rows"))
+        for value in NO_NUMBERS
+    ]
     + [(status.main, "--last", "101")],
 )
 def test_a_number_that_makes_no_sense_is_wrong_usage(

@@ -7,16 +7,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from console.hints import Hints
 from console.status.facts import Facts, Pointer, Unreadable
 from console.status.report import report
 from console.status.text import render
 from world import (
-    B,
     DESTINATION,
     DESTINATION_STATES,
     NOW,
     SOURCE_STATES,
+    B,
     copy_in_destination,
     destination_run,
     host,
@@ -69,7 +70,10 @@ def test_what_is_only_named_like_a_version_is_listed_apart() -> None:
 def test_a_persons_snapshot_that_is_named_like_the_instance_is_no_copy() -> None:
     """RDS has copied the tags of the instance, the name among them, and the person chose the same name."""
     persons = copy_in_destination(
-        9, identifier="copy-9", database="copy-9", tags={"rds-replication:name": "copy-9", "rds-replication:version": "9"}
+        9,
+        identifier="copy-9",
+        database="copy-9",
+        tags={"rds-replication:name": "copy-9", "rds-replication:version": "9"},
     )
     database = told(world(instances=[instance(11)], snapshots=[copy_in_destination(11), persons]))
     assert {one["name"]: one["kind"] for one in database["destinationSnapshots"]}["copy-9"] == "other"
@@ -79,7 +83,11 @@ def test_a_persons_snapshot_that_is_named_like_the_instance_is_no_copy() -> None
 def test_snapshots_are_told_by_kind() -> None:
     by_hand = copy_in_destination(11, identifier="before-the-test", database="copy-11")
     final = replace(
-        copy_in_destination(8), identifier=f"copy-8-final-{replication_id(11)}", database="copy-8", tags={}, data_time=None
+        copy_in_destination(8),
+        identifier=f"copy-8-final-{replication_id(11)}",
+        database="copy-8",
+        tags={},
+        data_time=None,
     )
     foreign = replace(final, identifier="reports-3-final", database="reports-3")
     theirs = copy_in_destination(7, tags={"rds-replication:stack": "another"})
@@ -134,11 +142,19 @@ def test_versions_of_a_database_that_is_not_served_any_more_are_told_under_their
     assert "1 older version to roll back to, " in database["headline"]
     [other] = database["otherDatabases"]
     assert other["sourceDatabase"] == "billing"
-    assert [(one["version"], one["standing"], one["canRollBack"]) for one in other["versions"]] == [(5, "notServed", False), (4, "notServed", False)]
+    assert [(one["version"], one["standing"], one["canRollBack"]) for one in other["versions"]] == [
+        (5, "notServed", False),
+        (4, "notServed", False),
+    ]
     assert [one["version"] for one in other["restorable"]] == [3]
     [said] = texts(of_both(), "otherDatabase")
-    assert said.startswith("this stack serves orders and still holds 2 instances and 1 snapshot of billing; they stay until an operator decides: ")
-    assert f"scripts/deploy destination --stack-name {DESTINATION} --parameter SourceDBIdentifier=billing makes the stack serve" in said
+    assert said.startswith(
+        "this stack serves orders and still holds 2 instances and 1 snapshot of billing; they stay until an operator decides: "
+    )
+    assert (
+        f"scripts/deploy destination --stack-name {DESTINATION} --parameter SourceDBIdentifier=billing makes the stack serve"
+        in said
+    )
     shown = render(report(of_both()))
     assert "\nheld of billing, which this stack does not serve any more\n" in shown
 
@@ -163,7 +179,10 @@ def test_stacks_of_one_database_are_told_apart() -> None:
     [first] = facts.databases
     second = replace(first, stack=replace(first.stack, name="second-stack"))
     shown = render(report(replace(facts, databases=[first, second])))
-    assert "\norders, stack destination-stack: live version 11" in shown and "\norders, stack second-stack: NO LIVE VERSION" in shown
+    assert (
+        "\norders, stack destination-stack: live version 11" in shown
+        and "\norders, stack second-stack: NO LIVE VERSION" in shown
+    )
 
 
 # ---------------------------------------------------------------------------------------- what was before the stack was
@@ -182,7 +201,10 @@ def test_what_began_before_the_stack_was_created_is_left_out() -> None:
     assert told(new)["replications"] == [] and "no replication yet" in told(new)["headline"]
     assert warnings(new) == []
     # What has arrived is told whenever it began, and what began since and has not arrived is still news.
-    arrived = created_at(world(runs=[destination_run(10)], source_changes={"runs": [source_run(11), source_run(10)]}), NOW.replace(hour=10, minute=30))
+    arrived = created_at(
+        world(runs=[destination_run(10)], source_changes={"runs": [source_run(11), source_run(10)]}),
+        NOW.replace(hour=10, minute=30),
+    )
     assert [one["outcome"] for one in told(arrived)["replications"]] == ["notArrived", "succeeded"]
 
 
@@ -198,13 +220,17 @@ def test_a_secret_that_another_function_has_put_back_is_told_with_the_way_forwar
     assert said.startswith("the secret was moved to version 11 and names the older version 10 again; ")
     assert said.endswith(f"To fix this: scripts/rollback 11 --destination-stack {DESTINATION} moves it forward")
     document = report(moved_back(), 5, Hints(destination_profile="b"))["databases"][0]
-    assert f"scripts/rollback 11 --destination-stack {DESTINATION} --destination-profile b moves" in str(document["warnings"])
+    assert f"scripts/rollback 11 --destination-stack {DESTINATION} --destination-profile b moves" in str(
+        document["warnings"]
+    )
 
 
 def test_a_secret_that_went_back_as_it_was_asked_to_is_no_news() -> None:
     assert warnings(moved_back("rds-replication-0123456789abcdef0123456789abcdef")) == [], "our functions wrote it"
     assert warnings(moved_back("")) == [], "who wrote it is not known"
-    assert warnings(moved_back(rollbacks=[rollback(10, 10)])) == [], "a rotation since the rollback kept what it had moved to"
+    assert warnings(moved_back(rollbacks=[rollback(10, 10)])) == [], (
+        "a rotation since the rollback kept what it had moved to"
+    )
     assert "secretMovedBack" not in warnings(moved_back(rollbacks=Unreadable("AccessDenied")))
     forward = world(pointer=Pointer(host(11), "copy", "by-hand"), runs=[destination_run(10)])
     assert warnings(forward) == [], "it names a newer one"
@@ -215,10 +241,16 @@ def test_a_secret_that_went_back_as_it_was_asked_to_is_no_news() -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("SecretScheduledForDeletion", "orders/read is scheduled for deletion: no function can read or move it; to fix this: restore it with "),
+        (
+            "SecretScheduledForDeletion",
+            "orders/read is scheduled for deletion: no function can read or move it; to fix this: restore it with ",
+        ),
         ("SecretCreatedAnew", "orders/read was deleted and created anew: the functions hold the ARN of the old one"),
         ("SecretDeleted", "orders/read does not exist any more"),
-        ("SecretWithoutValue", 'to fix this: give it a value, {"db_host":"","db_prefix":""} before the first replication'),
+        (
+            "SecretWithoutValue",
+            'to fix this: give it a value, {"db_host":"","db_prefix":""} before the first replication',
+        ),
     ],
 )
 def test_a_secret_that_no_function_can_use_is_told_with_what_to_do(code: str, said: str) -> None:
@@ -230,7 +262,9 @@ def test_a_secret_that_no_function_can_use_is_told_with_what_to_do(code: str, sa
 
 
 def test_a_live_instance_that_was_deleted_by_hand_is_told_with_the_next_lower_version() -> None:
-    [said] = texts(world(live=8, instances=[instance(6), instance(7, status="stopped"), instance(9)], snapshots=[]), "nothingLive")
+    [said] = texts(
+        world(live=8, instances=[instance(6), instance(7, status="stopped"), instance(9)], snapshots=[]), "nothingLive"
+    )
     assert said == (
         f"the secret names a database that is not in this account: {host(8)}; it was version 8. To fix this: scripts/rollback 6 "
         f"--destination-stack {DESTINATION} makes the next lower version live, or start a replication"
@@ -246,19 +280,26 @@ def test_a_run_that_newer_data_has_overtaken_is_no_failure_and_made_nothing() ->
     facts = world(live=10, instances=[instance(10)], runs=[run, destination_run(10)])
     database = told(facts)
     assert [one["outcome"] for one in database["replications"]] == ["superseded", "succeeded"]
-    assert database["headline"].endswith("last replication ended 49 min ago without a new version (newer or the same data was there)")
+    assert database["headline"].endswith(
+        "last replication ended 49 min ago without a new version (newer or the same data was there)"
+    )
     assert database["warnings"] == []
     assert "  succeeded  no newer data" in render(report(facts))
 
 
 def test_room_is_a_stage_of_its_own_in_each_account() -> None:
-    facts = world(runs=[destination_run(11, ("MakeRoom", *DESTINATION_STATES))], source_changes={"runs": [source_run(11, ("MakeRoom", *SOURCE_STATES))]})
+    facts = world(
+        runs=[destination_run(11, ("MakeRoom", *DESTINATION_STATES))],
+        source_changes={"runs": [source_run(11, ("MakeRoom", *SOURCE_STATES))]},
+    )
     shown = render(report(facts))
     [head] = [line for line in shown.splitlines() if "room A" in line]
     assert head.split()[1:4] == ["room", "A", "snapshot"] and " notify  prune in A  room B  copy in B " in head
     assert max(map(len, shown.splitlines())) <= 140
     reported = destination_run(11, (*DESTINATION_STATES, "NotifyUndeleted"))
-    assert [stage["stage"] for stage in told(world(runs=[reported]))["replications"][0]["destination"]["stages"]][-1] == "prune in B"
+    assert [stage["stage"] for stage in told(world(runs=[reported]))["replications"][0]["destination"]["stages"]][
+        -1
+    ] == "prune in B"
 
 
 def test_room_that_could_not_be_made_is_told_although_the_run_went_on() -> None:
@@ -285,4 +326,6 @@ def test_what_a_running_replication_plans_to_delete_is_told_so() -> None:
     run.execution.document["room"] = {"status": "NotAvailable", "planned": ["copy-8", {"identifier": "copy-9"}]}
     marked = [instance(number, tags={"to-be-deleted": "True"}) for number in (8, 9)]
     facts = world(live=10, instances=[instance(10), *marked], runs=[run, destination_run(10)])
-    assert {text.split(": ")[-1] for text in texts(facts, "markedStillExists")} == {"the replication that runs deletes it"}
+    assert {text.split(": ")[-1] for text in texts(facts, "markedStillExists")} == {
+        "the replication that runs deletes it"
+    }

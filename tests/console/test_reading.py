@@ -8,9 +8,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from both_accounts import NOW, TOPIC, World, snapshot, command
-from aws import FakeAccount, entered, stack, tags
 from botocore.exceptions import NoCredentialsError, ProfileNotFound
+
+from aws import FakeAccount, entered, stack, tags
+from both_accounts import NOW, TOPIC, World, command, snapshot
 from console.failure import Failure
 from console.status import __main__ as status
 from console.status.facts import Pointer, Unreadable, is_readable
@@ -55,7 +56,9 @@ def test_what_an_instance_lacks_yet_is_unknown(here: World) -> None:
 
 
 def test_stacks_are_found_by_their_outputs_or_named(here: World) -> None:
-    assert [one.stack.name for one in here.read(stacks=["destination-stack", "destination-stack"]).databases] == ["destination-stack"]
+    assert [one.stack.name for one in here.read(stacks=["destination-stack", "destination-stack"]).databases] == [
+        "destination-stack"
+    ]
     with pytest.raises(Failure, match="stack two of the destination account has no output StateMachineArn"):
         here.read(stacks=["two"])
     here.stacks[:] = here.stacks[:2]
@@ -75,7 +78,9 @@ def test_things_of_account_a_are_read_once_for_all_stacks(here: World) -> None:
 def test_an_older_stack_without_a_rollback_machine_or_a_rule_name_is_read_too(here: World) -> None:
     drop = {"RollbackStateMachineArn", "DeadLetterQueueUrl"}
     here.stacks[-1]["Outputs"] = [one for one in here.stacks[-1]["Outputs"] if one["OutputKey"] not in drop]
-    here.a.answer("DescribeStacks", {"Stacks": [stack("source-stack", {"TopicArn": TOPIC, "StateMachineArn": here.source.arn})]})
+    here.a.answer(
+        "DescribeStacks", {"Stacks": [stack("source-stack", {"TopicArn": TOPIC, "StateMachineArn": here.source.arn})]}
+    )
     detail = {"PhysicalResourceId": "rule", "LogicalResourceId": "ScheduleRule", "ResourceType": "AWS::Events::Rule"}
     detail |= {"LastUpdatedTimestamp": NOW, "ResourceStatus": "CREATE_COMPLETE"}
     here.a.answer("DescribeStackResource", {"StackResourceDetail": detail})
@@ -106,10 +111,20 @@ def test_the_time_of_the_data_is_never_that_of_a_copy(here: World) -> None:
 
 def test_tags_that_an_answer_lacks_are_asked_for_where_the_name_may_be_ours(here: World) -> None:
     arn = f"arn:aws:rds:eu-west-1:{B}:db:copy-1"
-    bare = {"DBInstanceIdentifier": "copy-1", "DBInstanceArn": arn, "DBInstanceStatus": "available", "DbiResourceId": "db-A"}
+    bare = {
+        "DBInstanceIdentifier": "copy-1",
+        "DBInstanceArn": arn,
+        "DBInstanceStatus": "available",
+        "DbiResourceId": "db-A",
+    }
     other = {"DBInstanceIdentifier": "reports-1", "DBInstanceArn": f"{arn}-x", "DBInstanceStatus": "available"}
     here.b.page("DescribeDBInstances", "DBInstances", [bare, other], token="Marker")
-    here.b.answer("ListTagsForResource", lambda asked: {"TagList": tags(stack="destination-stack", name="copy-1")} if asked["ResourceName"] == arn else {})
+    here.b.answer(
+        "ListTagsForResource",
+        lambda asked: (
+            {"TagList": tags(stack="destination-stack", name="copy-1")} if asked["ResourceName"] == arn else {}
+        ),
+    )
     found, foreign = here.read().instances
     assert (found.is_of("destination-stack"), found.resource_id, foreign.tags) == (True, "db-A", {})
     assert here.b.calls["ListTagsForResource"] == 1
@@ -162,15 +177,30 @@ def test_input_that_is_no_message_is_no_replication(here: World) -> None:
 
 def test_the_history_is_read_to_its_end(here: World) -> None:
     start = NOW - timedelta(minutes=9)
-    states = ("RestoreDBInstance", "WaitXMinsForNewRDSInstanceAvailability", "RestoreDBInstance", "UpdateSecretWithDBValue")
+    states = (
+        "RestoreDBInstance",
+        "WaitXMinsForNewRDSInstanceAvailability",
+        "RestoreDBInstance",
+        "UpdateSecretWithDBValue",
+    )
     events = [
-        entered(2 * number + 2, state, "Wait" if state.startswith("Wait") else "Task", start + timedelta(seconds=10 * number))
+        entered(
+            2 * number + 2,
+            state,
+            "Wait" if state.startswith("Wait") else "Task",
+            start + timedelta(seconds=10 * number),
+        )
         for number, state in enumerate(states)
     ]
-    here.rollbacks.run("typed", start, input='{"version": 1}', events=tuple(events), output='{"DBInstance": {"db_version": 1}}')
+    here.rollbacks.run(
+        "typed", start, input='{"version": 1}', events=tuple(events), output='{"DBInstance": {"db_version": 1}}'
+    )
     [rollback] = here.read().databases[0].rollbacks
     assert [state.name for state in rollback.states] == list(states)
-    assert rollback.stage_seconds(start + timedelta(seconds=45)) == {"RestoreDBInstance": 30.0, "UpdateSecretWithDBValue": 15.0}
+    assert rollback.stage_seconds(start + timedelta(seconds=45)) == {
+        "RestoreDBInstance": 30.0,
+        "UpdateSecretWithDBValue": 15.0,
+    }
     assert rollback.input == {"version": 1} and rollback.result("RestoreDBInstance") == {"db_version": 1}
 
 
@@ -222,7 +252,9 @@ def test_errors_are_named_by_their_own_names() -> None:
 # --------------------------------------------------------------------------------------------------------- the command
 
 
-def test_json_is_one_document_and_nothing_else(here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_json_is_one_document_and_nothing_else(
+    here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     assert command(here, monkeypatch, "--json") == 0
     shown = capsys.readouterr()
     document = json.loads(shown.out)
@@ -231,7 +263,9 @@ def test_json_is_one_document_and_nothing_else(here: World, monkeypatch: pytest.
     assert (database["live"]["version"], database["replications"][0]["outcome"]) == (1, "succeeded")
 
 
-def test_every_field_of_the_document_is_described(here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_every_field_of_the_document_is_described(
+    here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     here.rollbacks.run("typed", NOW, input='{"version": 1}')
     command(here, monkeypatch, "--json")
     described = set(re.findall(r"\w+", status.__doc__))
@@ -244,7 +278,9 @@ def test_every_field_of_the_document_is_described(here: World, monkeypatch: pyte
     assert fields(json.loads(capsys.readouterr().out)) - described == set()
 
 
-def test_the_exit_code_says_whether_b_could_be_read(here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_the_exit_code_says_whether_b_could_be_read(
+    here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     here.a.refuse("DescribeStacks")
     assert command(here, monkeypatch) == 0
     assert "account A: not readable with these credentials (AccessDenied)" in capsys.readouterr().out
@@ -253,15 +289,21 @@ def test_the_exit_code_says_whether_b_could_be_read(here: World, monkeypatch: py
     assert "the secret: not readable with these credentials (AccessDeniedException)" in capsys.readouterr().out
 
 
-def test_without_bs_stacks_there_is_nothing_to_tell(here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_without_bs_stacks_there_is_nothing_to_tell(
+    here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     here.b.refuse("DescribeStacks", "ExpiredToken")
     assert command(here, monkeypatch, "--json") == 1
     shown = capsys.readouterr()
-    assert shown.out == "" and shown.err.startswith("failed: account B cannot be read: ") and "ExpiredToken" in shown.err
+    assert (
+        shown.out == "" and shown.err.startswith("failed: account B cannot be read: ") and "ExpiredToken" in shown.err
+    )
     assert command(here, monkeypatch, "--destination-stack", "nowhere") == 1
 
 
-@pytest.mark.parametrize("arguments", [["--last", "0"], ["--last", "x"], ["--local", "x", "y"], ["--unknown"], ["orders"]])
+@pytest.mark.parametrize(
+    "arguments", [["--last", "0"], ["--last", "x"], ["--local", "x", "y"], ["--unknown"], ["orders"]]
+)
 def test_wrong_usage_is_two(arguments: list) -> None:
     with pytest.raises(SystemExit) as ended:
         status.main(arguments)
@@ -277,7 +319,10 @@ def test_a_local_cloud_that_is_not_up_is_said(tmp_path: Any, capsys: pytest.Capt
             (tmp_path / "state.json").write_text(json.dumps(state))
         assert status.main([f"--local={tmp_path}"]) == 1
         shown = capsys.readouterr().err
-        assert f"the local cloud is not up in {tmp_path}; start it with scripts/local-cloud up --directory {tmp_path}" in shown
+        assert (
+            f"the local cloud is not up in {tmp_path}; start it with scripts/local-cloud up --directory {tmp_path}"
+            in shown
+        )
 
 
 def test_nothing_is_changed(here: World) -> None:

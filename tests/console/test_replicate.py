@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any, Callable
+from typing import Any
 
 import pytest
+
 from aws import FakeAccount, Machine, answers_of, stack
 from console import replicate as command
 from console.execution import replication_id
 from console.hints import Hints
 from console.replicate import Run, conclusion
-from world import A, B, DESTINATION_STATES, SOURCE_STATES, execution
+from world import DESTINATION_STATES, SOURCE_STATES, A, B, execution
 
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 TOPIC = f"arn:aws:sns:eu-west-1:{A}:topic"
@@ -76,11 +78,16 @@ def test_stacks_that_do_not_belong_together_are_told_before_anything_starts(here
     here.deploy(topic=f"{TOPIC}-2")
     code, shown = run()
     assert (code, here.started) == (1, 0)
-    assert "the stacks crm-source (source account) and crm-destination (destination account) do not belong together" in shown
+    assert (
+        "the stacks crm-source (source account) and crm-destination (destination account) do not belong together"
+        in shown
+    )
     assert f"{TOPIC}\n" in shown and f"{TOPIC}-2 (parameter SourceTopicArn)" in shown
 
 
-def test_a_database_that_the_destination_leaves_alone_is_told_before_anything_starts(here: World, run: Callable) -> None:
+def test_a_database_that_the_destination_leaves_alone_is_told_before_anything_starts(
+    here: World, run: Callable
+) -> None:
     here.deploy(served="orders")
     code, shown = run()
     assert (code, here.started) == (1, 0)
@@ -107,7 +114,9 @@ def test_a_message_that_does_not_arrive_is_told_with_what_the_stack_listens_to(h
 # ------------------------------------------------------------------------------------------------------ how it has ended
 
 
-def ended(source: dict | None = None, destination: dict | None = None, states: tuple[str, ...] = DESTINATION_STATES) -> Run:
+def ended(
+    source: dict | None = None, destination: dict | None = None, states: tuple[str, ...] = DESTINATION_STATES
+) -> Run:
     return Run(
         "20261122t110000z-00000b",
         execution("source", "uuid", NOW, SOURCE_STATES, document=source),
@@ -128,16 +137,26 @@ def test_the_command_that_releases_a_version_acts_on_the_same_stack() -> None:
 
 
 def test_a_run_that_was_overtaken_by_newer_data_has_made_nothing() -> None:
-    run = ended(destination={"DBSnapshot": {"status": "Superseded"}}, states=("MakeRoom", "CopySharedSnapshotInTargetAccount"))
+    run = ended(
+        destination={"DBSnapshot": {"status": "Superseded"}}, states=("MakeRoom", "CopySharedSnapshotInTargetAccount")
+    )
     [only] = conclusion(run, Hints())
     assert only.endswith("made no new version: newer or the same data is there, so nothing was copied")
 
 
 def test_what_stays_and_what_operators_were_told_is_said() -> None:
     tell = "copy-3 was to be deleted in 3 runs and stays: it has deletion protection"
-    left = [{"identifier": "copy-3", "reason": "it has deletion protection"}, {"identifier": "copy-4", "reason": "it is modifying"}]
+    left = [
+        {"identifier": "copy-3", "reason": "it has deletion protection"},
+        {"identifier": "copy-4", "reason": "it is modifying"},
+    ]
     source = {"roomFailure": {"Error": "AccessDenied", "Cause": json.dumps({"errorMessage": "listing snapshots: no"})}}
-    destination = {"DBInstance": RESTORED, "secret": {"outcome": "moved"}, "room": {"left": []}, "prune": {"left": left, "tell": [tell]}}
+    destination = {
+        "DBInstance": RESTORED,
+        "secret": {"outcome": "moved"},
+        "room": {"left": []},
+        "prune": {"left": left, "tell": [tell]},
+    }
     assert conclusion(ended(source, destination), Hints())[1:] == [
         "source       could not delete anything before it began: AccessDenied: listing snapshots: no",
         "destination  not deleted: copy-4: it is modifying",
@@ -146,5 +165,12 @@ def test_what_stays_and_what_operators_were_told_is_said() -> None:
 
 
 def test_results_that_are_no_results_are_passed_over() -> None:
-    document: dict[str, Any] = {"DBInstance": RESTORED, "room": None, "prune": {"left": "x", "tell": None, "planned": 5}, "roomFailure": 1}
-    assert conclusion(ended(destination=document), Hints()) == ["done: replication 20261122t110000z-00000b, new copy copy-7"]
+    document: dict[str, Any] = {
+        "DBInstance": RESTORED,
+        "room": None,
+        "prune": {"left": "x", "tell": None, "planned": 5},
+        "roomFailure": 1,
+    }
+    assert conclusion(ended(destination=document), Hints()) == [
+        "done: replication 20261122t110000z-00000b, new copy copy-7"
+    ]

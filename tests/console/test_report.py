@@ -7,15 +7,15 @@ from dataclasses import replace
 from datetime import timezone
 
 import pytest
+
 from console.screen import age, timestamp
 from console.status.facts import Alarm, Pointer, Schedule, Unreadable, id_time, parse_time, version_in
 from console.status.report import is_complete, report
-from console.vocabulary import FAILED, READY
 from world import (
-    A,
-    B,
     DESTINATION,
     DESTINATION_STATES,
+    A,
+    B,
     ago,
     arn,
     copy_in_destination,
@@ -84,7 +84,11 @@ def test_the_headline_is_what_a_person_reads_first() -> None:
         "live version 11, data 59 min old, 2 older versions to roll back to, last replication succeeded 46 min ago"
     )
     assert database["warnings"] == [] and database["unreadable"] == {}
-    assert [(one["version"], one["standing"]) for one in database["versions"]] == [(11, "live"), (10, "older"), (9, "older")]
+    assert [(one["version"], one["standing"]) for one in database["versions"]] == [
+        (11, "live"),
+        (10, "older"),
+        (9, "older"),
+    ]
     assert database["live"] == database["versions"][0]
     assert database["live"]["ageSeconds"] == 20 * 60
 
@@ -318,7 +322,11 @@ def test_data_that_is_too_old_is_said_unless_nobody_wants_to_know() -> None:
         ({}, (), "the next replication deletes it"),
         ({"deletion_protection": True}, (), "it has deletion protection, so a person has to decide"),
         ({"status": "modifying"}, (), "it is modifying; a later replication deletes it"),
-        ({}, ({"identifier": "copy-9", "reason": "3 deletions per run are allowed"},), "3 deletions per run are allowed"),
+        (
+            {},
+            ({"identifier": "copy-9", "reason": "3 deletions per run are allowed"},),
+            "3 deletions per run are allowed",
+        ),
     ],
 )
 def test_what_is_marked_and_still_exists_is_said_with_the_reason(changes: dict, left: tuple, reason: str) -> None:
@@ -344,17 +352,23 @@ def test_sharing_with_anybody_else_is_said() -> None:
     assert warnings(world(source_changes={"snapshots": [encrypted_copy(11, shared_with=[B, "333333333333"])]})) == [
         "sharedWithOthers"
     ]
-    assert warnings(world(source_changes={"snapshots": [source_snapshot(11, shared_with=["all"])]})) == ["sharedWithOthers"]
+    assert warnings(world(source_changes={"snapshots": [source_snapshot(11, shared_with=["all"])]})) == [
+        "sharedWithOthers"
+    ]
 
 
 def test_alarms_dead_letters_and_a_stack_that_is_not_whole_are_said() -> None:
-    facts = world(alarms=[Alarm("StaleCopyAlarm", "ALARM", ago(hours=1)), Alarm("DeadLetterAlarm", "OK")], dead_letters=2)
+    facts = world(
+        alarms=[Alarm("StaleCopyAlarm", "ALARM", ago(hours=1)), Alarm("DeadLetterAlarm", "OK")], dead_letters=2
+    )
     assert [warning["text"] for warning in told(facts)["warnings"]] == [
         "StaleCopyAlarm is in alarm since 2026-11-22T11:00:00Z",
         "2 messages that could not be handled in the dead-letter queue",
     ]
     [database] = facts.databases
-    whole = replace(database, alarms=[], dead_letters=None, stack=replace(database.stack, status="UPDATE_ROLLBACK_COMPLETE"))
+    whole = replace(
+        database, alarms=[], dead_letters=None, stack=replace(database.stack, status="UPDATE_ROLLBACK_COMPLETE")
+    )
     assert warnings(replace(facts, databases=[whole])) == ["stackNotComplete"]
 
 
@@ -363,7 +377,7 @@ def test_alarms_dead_letters_and_a_stack_that_is_not_whole_are_said() -> None:
 
 def test_without_account_a_everything_of_b_is_still_told() -> None:
     database = told(world(source=Unreadable("ExpiredToken")))
-    assert database["unreadable"] == {name: "ExpiredToken" for name in ("sourceSnapshots", "sourceRuns", "schedule")}
+    assert database["unreadable"] == dict.fromkeys(("sourceSnapshots", "sourceRuns", "schedule"), "ExpiredToken")
     assert database["headline"] == told(world())["headline"]
     assert [one["source"] for one in database["replications"]] == [None] * 3
     assert (database["sourceSnapshots"], database["schedule"], database["sourceStack"]) == (None, None, None)
@@ -421,7 +435,9 @@ def test_only_what_belongs_to_the_stack_is_told_of_it() -> None:
     [first] = world().databases
     second = replace(
         first,
-        stack=replace(first.stack, name="reports-stack", parameters={**first.stack.parameters, "DatabaseName": "reports"}),
+        stack=replace(
+            first.stack, name="reports-stack", parameters={**first.stack.parameters, "DatabaseName": "reports"}
+        ),
         pointer=Pointer(host(3, "reports"), "reports"),
     )
     theirs = instance(3, host=host(3, "reports"), tags={"rds-replication:stack": "reports-stack"})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable
+from typing import Any
 
 import pytest
+
 from aws import FakeAccount, Machine, Refused, answers_of, entered, stack, tags
 from console import rollback
 from console.execution import Execution
@@ -40,7 +42,9 @@ class World:
                 "DBInstanceIdentifier": f"copy-{version}",
                 "DBInstanceStatus": "available",
                 "Endpoint": {"Address": f"copy-{version}.c1.example"},
-                "TagList": tags(stack="rds-replication-destination", name=f"copy-{version}", version=str(version), **more),
+                "TagList": tags(
+                    stack="rds-replication-destination", name=f"copy-{version}", version=str(version), **more
+                ),
             }
             for version, more in (
                 (3, {"data_time": f"{NOW - timedelta(hours=3, minutes=5):%Y-%m-%dT%H:%M:%SZ}"}),
@@ -49,7 +53,13 @@ class World:
             )
         ]
         self.account.page("DescribeDBInstances", "DBInstances", made, token="Marker")
-        copies = [{"DBSnapshotIdentifier": "c", "DBSnapshotArn": "arn:of-4", "SnapshotDatabaseTime": NOW - timedelta(minutes=12)}]
+        copies = [
+            {
+                "DBSnapshotIdentifier": "c",
+                "DBSnapshotArn": "arn:of-4",
+                "SnapshotDatabaseTime": NOW - timedelta(minutes=12),
+            }
+        ]
         self.account.page("DescribeDBSnapshots", "DBSnapshots", copies, token="Marker")
         answers_of(self.account, self.machine)
         self._describe = self.account._answers["DescribeExecution"]
@@ -74,7 +84,10 @@ class World:
     def succeed(self, version: int, outcome: str = "moved", **more: Any) -> None:
         self.name(version if outcome == "moved" else 4)
         secret = {"db_host": f"copy-{version}.c1.example", "outcome": outcome, "status": "Available", **more}
-        document = {"DBInstance": {"db_instance_identifier": f"copy-{version}", "db_version": version}, "secret": secret}
+        document = {
+            "DBInstance": {"db_instance_identifier": f"copy-{version}", "db_version": version},
+            "secret": secret,
+        }
         self._described().update(status="SUCCEEDED", stopDate=NOW, output=json.dumps(document))
 
     def fail(self, error: str, cause: str) -> None:
@@ -159,7 +172,12 @@ def test_a_live_instance_that_is_gone_still_tells_which_version_is_the_previous_
 def test_a_version_that_only_a_snapshot_holds_can_be_the_previous_one(here: World, run: Callable) -> None:
     replication = "20261122t110000z-00000b"
     own = {"stack": "rds-replication-destination", "name": f"copy-{replication}", "id": replication, "version": "6"}
-    kept = {"DBSnapshotIdentifier": f"copy-{replication}", "DBSnapshotArn": "arn:of-6", "Status": "available", "TagList": tags(**own)}
+    kept = {
+        "DBSnapshotIdentifier": f"copy-{replication}",
+        "DBSnapshotArn": "arn:of-6",
+        "Status": "available",
+        "TagList": tags(**own),
+    }
     here.account.page("DescribeDBSnapshots", "DBSnapshots", [kept], token="Marker")
     here.name(7)
     assert run()[0] == 0 and here.started == [{"version": 6}]
@@ -214,7 +232,12 @@ def test_a_secret_that_named_it_already_has_not_moved(here: World, run: Callable
 
 
 def test_an_unknown_version_ends_with_the_list_of_those_that_exist(here: World, run: Callable) -> None:
-    cause = json.dumps({"errorType": "VersionNotFound", "errorMessage": "rolling back to version 9: ...; the versions that exist: 4, 3"})
+    cause = json.dumps(
+        {
+            "errorType": "VersionNotFound",
+            "errorMessage": "rolling back to version 9: ...; the versions that exist: 4, 3",
+        }
+    )
     here.then(lambda: here.fail("VersionNotFound", cause))
     code, shown = run("9")
     assert code == 1
@@ -279,7 +302,9 @@ def test_following_has_an_end_and_the_rollback_goes_on(here: World, monkeypatch:
     machines = here.account.client("stepfunctions")
     arn = machines.start_execution(stateMachineArn=MACHINE, input="{}")["executionArn"]
     monkeypatch.setattr("time.sleep", lambda _: None)
-    with pytest.raises(Failure, match="has not ended within 0.1s; it goes on by itself: destination: UpdateSecretWithDBValue"):
+    with pytest.raises(
+        Failure, match="has not ended within 0.1s; it goes on by itself: destination: UpdateSecretWithDBValue"
+    ):
         follow(Execution(machines, arn), Screen(io.StringIO()), timeout=0.1, poll=1)
 
 

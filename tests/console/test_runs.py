@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from world import (
     DESTINATION_STATES,
     NOW,
@@ -28,8 +29,12 @@ MARK = {"to-be-deleted": "True"}
 
 
 def test_a_failure_in_b_is_named_with_its_stage_and_cause() -> None:
-    failed = destination_run(11, DESTINATION_STATES[:2], status="FAILED", error="RestoreFailed", cause="restoring copy-11: ...")
-    facts = world(live=10, instances=[instance(9), instance(10)], runs=[failed, destination_run(10), destination_run(9)])
+    failed = destination_run(
+        11, DESTINATION_STATES[:2], status="FAILED", error="RestoreFailed", cause="restoring copy-11: ..."
+    )
+    facts = world(
+        live=10, instances=[instance(9), instance(10)], runs=[failed, destination_run(10), destination_run(9)]
+    )
     database = told(facts)
     newest = database["replications"][0]
     assert (newest["outcome"], newest["error"], newest["failedIn"], newest["failedStage"]) == (
@@ -81,7 +86,9 @@ def test_a_message_that_never_arrived_is_said_after_a_while() -> None:
 
 def test_a_replication_that_runs_is_said_beside_the_one_before() -> None:
     running = destination_run(11, DESTINATION_STATES[:2], status="RUNNING")
-    database = told(world(live=10, runs=[running, destination_run(10)], instances=[instance(10), instance(11, status="creating")]))
+    database = told(
+        world(live=10, runs=[running, destination_run(10)], instances=[instance(10), instance(11, status="creating")])
+    )
     assert database["headline"] == (
         "live version 10, data 1 h 59 min old, no older version to roll back to, a replication running since 1 h 00 min, "
         "the one before succeeded 1 h 46 min ago"
@@ -93,7 +100,10 @@ def test_a_run_that_was_started_by_hand_in_b_is_a_row_of_its_own() -> None:
     failed = destination_run(11, DESTINATION_STATES[:1], status="FAILED", error="KeyNotAccessible")
     again = destination_run(11, name="again", minute=30)
     database = told(world(runs=[again, failed]))
-    rows = [(one["id"], one["startedByHandInB"], one["outcome"], one["source"] is not None) for one in database["replications"]]
+    rows = [
+        (one["id"], one["startedByHandInB"], one["outcome"], one["source"] is not None)
+        for one in database["replications"]
+    ]
     assert rows[:2] == [(replication_id(11), True, "succeeded", False), (replication_id(11), False, "failed", True)]
     assert "last replication succeeded 26 min ago" in database["headline"]
     assert database["warnings"] == []
@@ -117,25 +127,39 @@ def test_a_run_in_b_whose_source_is_unknown_is_told_too() -> None:
 def test_input_without_a_message_has_no_id() -> None:
     from console.status.facts import Run
 
-    odd = Run("", execution("destination", "typed", ago(minutes=5), DESTINATION_STATES[:1], status="FAILED", error="InvalidInput"))
+    odd = Run(
+        "",
+        execution(
+            "destination", "typed", ago(minutes=5), DESTINATION_STATES[:1], status="FAILED", error="InvalidInput"
+        ),
+    )
     newest = told(world(runs=[odd]))["replications"][0]
     assert (newest["id"], newest["startedByHandInB"], newest["error"]) == (None, True, "InvalidInput")
 
 
 def test_what_the_secret_did_not_follow_is_said() -> None:
     runs = [destination_run(11, outcome="heldBack")]
-    assert told(world(live=10, runs=runs))["headline"].endswith("1 newer version held back, last replication succeeded 46 min ago (held back)")
-    assert told(world(live=11, runs=runs))["headline"].endswith("last replication succeeded 46 min ago"), "it was released"
+    assert told(world(live=10, runs=runs))["headline"].endswith(
+        "1 newer version held back, last replication succeeded 46 min ago (held back)"
+    )
+    assert told(world(live=11, runs=runs))["headline"].endswith("last replication succeeded 46 min ago"), (
+        "it was released"
+    )
 
 
 def test_what_the_next_replication_deletes_is_counted_apart() -> None:
     instances = [instance(11), instance(10), instance(9, tags=MARK)]
-    assert ", 2 older versions to roll back to (1 of them marked to-be-deleted), " in told(world(instances=instances))["headline"]
+    assert (
+        ", 2 older versions to roll back to (1 of them marked to-be-deleted), "
+        in told(world(instances=instances))["headline"]
+    )
 
 
 def test_rollbacks_are_a_list_of_their_own() -> None:
     restored = rollback("previous", 12, made={"restoredVersion": 9})
-    failed = rollback(99, 12, status="FAILED", error="VersionNotFound", cause="rolling back: the versions that exist: 11, 10")
+    failed = rollback(
+        99, 12, status="FAILED", error="VersionNotFound", cause="rolling back: the versions that exist: 11, 10"
+    )
     database = told(world(rollbacks=[failed, restored]))
     rows = [(one["wanted"], one["status"], one["restoredVersion"], one["error"]) for one in database["rollbacks"]]
     assert rows == [(99, "FAILED", None, "VersionNotFound"), ("previous", "SUCCEEDED", 9, None)]

@@ -6,8 +6,9 @@ import traceback
 from typing import Any
 
 import pytest
-from both_accounts import CANARY, NOW, SECRET, World, command
+
 from aws import Refused
+from both_accounts import CANARY, NOW, SECRET, World, command
 from console.status.facts import Pointer, Unreadable
 from console.status.secret import read_pointer
 
@@ -71,7 +72,9 @@ def test_a_secret_that_is_none_of_ours_is_not_the_cause_of_any_error(here: World
         ("AccessDeniedException", {"DeletedDate": NOW}, None, "AccessDeniedException"),
     ],
 )
-def test_why_a_secret_cannot_be_read_is_found_out(here: World, refused: str, by_arn: Any, by_name: Any, code: str) -> None:
+def test_why_a_secret_cannot_be_read_is_found_out(
+    here: World, refused: str, by_arn: Any, by_name: Any, code: str
+) -> None:
     def describe(asked: dict) -> dict:
         found = by_arn if asked["SecretId"] == SECRET else by_name
         if isinstance(found, str):
@@ -84,7 +87,10 @@ def test_why_a_secret_cannot_be_read_is_found_out(here: World, refused: str, by_
 
 
 def test_which_version_of_the_secret_says_so_is_read_in_the_same_call(here: World) -> None:
-    here.b.answer("GetSecretValue", {"ARN": SECRET, "SecretString": '{"db_host": "h"}', "VersionId": "rds-replication-0123456789abcdef0123"})
+    here.b.answer(
+        "GetSecretValue",
+        {"ARN": SECRET, "SecretString": '{"db_host": "h"}', "VersionId": "rds-replication-0123456789abcdef0123"},
+    )
     found = read_pointer(here.b, SECRET)
     assert found.version_id.startswith("rds-replication-") and not found.is_written_by_another
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from console.status.facts import Alarm, Facts, Unreadable
 from console.status.report import report
@@ -113,11 +112,19 @@ def test_what_went_wrong_comes_right_after_the_headline() -> None:
         source=Unreadable("ProfileNotFound"),
     )
     lines = text(facts).splitlines()
-    assert lines[2].startswith("orders: live version 10, data 1 h 59 min old, 1 older version to roll back to (1 of them ")
+    assert lines[2].startswith(
+        "orders: live version 10, data 1 h 59 min old, 1 older version to roll back to (1 of them "
+    )
     assert set(lines[4]) == {"="}
     shown = "\n".join(lines)
-    assert "\nwarning: the last replication 20261122t110000z-00000b failed in account B, restore: RestoreFailed: restoring" in shown
-    assert "\nwarning: version 9 (copy-9) is marked to-be-deleted and still exists: the next replication deletes it\n" in shown
+    assert (
+        "\nwarning: the last replication 20261122t110000z-00000b failed in account B, restore: RestoreFailed: restoring"
+        in shown
+    )
+    assert (
+        "\nwarning: version 9 (copy-9) is marked to-be-deleted and still exists: the next replication deletes it\n"
+        in shown
+    )
     assert "\nwarning: StaleCopyAlarm is in alarm since 2026-11-22T10:00:00Z\n" in shown
     assert "\nthe rollbacks: not readable with these credentials (AccessDeniedException)\n" in shown
     assert "\naccount A: not readable with these credentials (ProfileNotFound: there is no such profile)\n" in shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import Any, Optional
+from typing import Any
 
 from console.execution import Entered, Execution
 from console.status.facts import Alarm, Database, Facts, Instance, Pointer, Run, Schedule, Snapshot, Source, Stack
@@ -70,7 +70,9 @@ def encrypted_copy(number: int, **changes: Any) -> Snapshot:
 
 def source_snapshot(number: int, **changes: Any) -> Snapshot:
     """A's snapshot of the database of the replication of that number."""
-    return _snapshot(A, f"snap-{replication_id(number)}", number, SOURCE, {}, {"encrypted": False, "shared_with": []} | changes)
+    return _snapshot(
+        A, f"snap-{replication_id(number)}", number, SOURCE, {}, {"encrypted": False, "shared_with": []} | changes
+    )
 
 
 def _snapshot(account: str, name: str, number: int, stack: str, tags: dict, changes: dict) -> Snapshot:
@@ -81,7 +83,9 @@ def _snapshot(account: str, name: str, number: int, stack: str, tags: dict, chan
         "rds-replication:source-db": "orders",
     }
     data_time = NOW.replace(hour=number, minute=1)
-    one = Snapshot(name, own | tags, arn=arn(account, name), database="orders", percent=100, size=20, data_time=data_time)
+    one = Snapshot(
+        name, own | tags, arn=arn(account, name), database="orders", percent=100, size=20, data_time=data_time
+    )
     return _changed(one, changes)
 
 
@@ -98,8 +102,8 @@ def execution(
     *,
     status: str = "SUCCEEDED",
     seconds: int = 60,
-    document: Optional[dict] = None,
-    input: Optional[dict] = None,
+    document: dict | None = None,
+    input: dict | None = None,
     error: str = "",
     cause: str = "",
 ) -> Execution:
@@ -125,15 +129,17 @@ def source_run(number: int, states: tuple[str, ...] = SOURCE_STATES, **changes: 
     """A's run of the replication of that number, which began on the hour."""
     document = {"SourceDBSnapshot": {"SourceDBSnapshotIdentifier": f"snap-{replication_id(number)}"}}
     start = NOW.replace(hour=number, minute=0)
-    return Run(replication_id(number), execution("source", f"uuid-{number}", start, states, document=document, **changes))
+    return Run(
+        replication_id(number), execution("source", f"uuid-{number}", start, states, document=document, **changes)
+    )
 
 
 def destination_run(
     number: int,
     states: tuple[str, ...] = DESTINATION_STATES,
     *,
-    name: Optional[str] = None,
-    version: Optional[int] = None,
+    name: str | None = None,
+    version: int | None = None,
     minute: int = 10,
     outcome: str = "moved",
     left: tuple[dict, ...] = (),
@@ -157,7 +163,9 @@ def destination_run(
     )
 
 
-def rollback(wanted: Any, version: int, *, status: str = "SUCCEEDED", outcome: str = "moved", **changes: Any) -> Execution:
+def rollback(
+    wanted: Any, version: int, *, status: str = "SUCCEEDED", outcome: str = "moved", **changes: Any
+) -> Execution:
     """A run of the rollback machine, ten minutes ago."""
     states = (RESTORE, MOVE_SECRET)
     made = {"db_instance_identifier": f"copy-{version}", "db_version": version, "db_host": host(version)}
@@ -176,12 +184,12 @@ def rollback(wanted: Any, version: int, *, status: str = "SUCCEEDED", outcome: s
 
 def world(
     *,
-    live: Optional[int] = 11,
+    live: int | None = 11,
     instances: Any = None,
     snapshots: Any = None,
-    parameters: Optional[dict] = None,
+    parameters: dict | None = None,
     source: Any = None,
-    source_changes: Optional[dict] = None,
+    source_changes: dict | None = None,
     **changes: Any,
 ) -> Facts:
     """Three versions made by three replications at nine, ten and eleven o'clock; the last is live, and all is well.
@@ -197,7 +205,9 @@ def world(
     }
     outputs = {"SecretArn": f"arn:aws:secretsmanager:eu-west-1:{B}:secret:orders/read-x", "SecretName": "orders/read"}
     runs = changes.get("runs")
-    announced = {int(run.replication[9:11]) for run in runs if run.replication} if isinstance(runs, list) else set(numbers)
+    announced = (
+        {int(run.replication[9:11]) for run in runs if run.replication} if isinstance(runs, list) else set(numbers)
+    )
     of_source = {
         "account": A,
         "stack": Stack(SOURCE, parameters={"DestinationAccountNumber": B, "SourceDBIdentifier": "orders"}),

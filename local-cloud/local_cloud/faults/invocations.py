@@ -12,10 +12,12 @@ a second time with the same event and throws the first answer away, like a messa
 from __future__ import annotations
 
 import time
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import lambda_svc
 
 from local_cloud.faults.orders import BOARD, Order
-from ministack.services import lambda_svc
 
 LOST = ("Lambda.SdkClientException", "Unable to execute HTTP request: the connection was closed, as ordered")
 
@@ -56,7 +58,12 @@ def _lost(order: Order) -> dict:
 
 def _failure(error_type: str, message: str) -> dict:
     """The result of an invocation that failed, in ministack's form."""
-    return {"error": True, "function_error": "Unhandled", "body": {"errorType": error_type, "errorMessage": message}, "log": ""}
+    return {
+        "error": True,
+        "function_error": "Unhandled",
+        "body": {"errorType": error_type, "errorMessage": message},
+        "log": "",
+    }
 
 
 def _outcome(result: dict) -> str:

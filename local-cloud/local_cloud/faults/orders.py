@@ -8,7 +8,7 @@ import time
 from collections import deque
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Optional
+from typing import Any
 
 MOST_CALLS_KEPT = 50_000
 
@@ -36,8 +36,8 @@ class Call:
     account: str
     principalArn: str
     resource: str
-    outcome: Optional[str] = None
-    seconds: Optional[float] = None
+    outcome: str | None = None
+    seconds: float | None = None
     began: float = field(default=0.0, repr=False)
 
     def end(self, outcome: str) -> None:
@@ -88,11 +88,15 @@ class Board:
         self._calls: deque[Call] = deque(maxlen=MOST_CALLS_KEPT)
         self._numbers = itertools.count(1)
 
-    def begin(self, service: str, action: str, account: str, principal_arn: str, resource: str) -> tuple[Call, Optional[Order]]:
+    def begin(
+        self, service: str, action: str, account: str, principal_arn: str, resource: str
+    ) -> tuple[Call, Order | None]:
         """Notes a call, and says what is to happen to it. The first order that hits wins; all that match count."""
         moment = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         with self._lock:
-            call = Call(next(self._numbers), moment, service, action, account, principal_arn, resource, began=time.monotonic())
+            call = Call(
+                next(self._numbers), moment, service, action, account, principal_arn, resource, began=time.monotonic()
+            )
             self._calls.append(call)
             hit = None
             for order in self._orders:
@@ -109,7 +113,9 @@ class Board:
         needed, optional = EFFECTS[wanted["effect"]]
         known = {"effect", "nth", "times", "seconds", *FILTERS, *needed, *optional}
         if needed - wanted.keys() or wanted.keys() - known:
-            raise ValueError(f"{wanted['effect']} needs {sorted(needed)} and may have {sorted(known - needed - {'effect'})}")
+            raise ValueError(
+                f"{wanted['effect']} needs {sorted(needed)} and may have {sorted(known - needed - {'effect'})}"
+            )
         for name, value in wanted.items():
             expected = type(getattr(Order, name, ""))
             if not isinstance(value, (int, float) if expected is float else expected) or isinstance(value, bool):
@@ -129,7 +135,7 @@ class Board:
         with self._lock:
             return [asdict(order) for order in self._orders]
 
-    def remove(self, number: Optional[int] = None) -> bool:
+    def remove(self, number: int | None = None) -> bool:
         """Removes one order, or all of them; says whether there was one."""
         with self._lock:
             before = len(self._orders)

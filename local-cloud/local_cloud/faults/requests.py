@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from typing import Any, Awaitable, Callable, Optional
+from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import parse_qs
 
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.http_stream import ASGIHTTPState
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator, responses, router
+
 from local_cloud import timing
 from local_cloud.faults.orders import BOARD, Call, Order
 from local_cloud.patches.secretsmanager import past
-from ministack import app
-from ministack.core import iam_actions, iam_evaluator, responses, router
 
 OURS = "/_local-cloud/"
 NOT_A_SERVICE = ("/_ministack/", OURS)
@@ -26,7 +28,7 @@ def apply() -> None:
     async def serve_with_faults(scope: dict, receive: Callable[[], Awaitable[dict]], send: Callable) -> None:
         path = scope.get("path", "")
         if scope["type"] == "http" and path.startswith((f"{OURS}calls", f"{OURS}faults", f"{OURS}timing")):
-            await _answer(send, *answer(scope["method"], path[len(OURS):], await _body(receive)))
+            await _answer(send, *answer(scope["method"], path[len(OURS) :], await _body(receive)))
         elif scope["type"] != "http" or path.startswith(NOT_A_SERVICE):
             await serve(scope, receive, send)
         else:
@@ -92,7 +94,7 @@ async def _serve_call(serve: Callable, scope: dict, body: bytes, send: Callable)
     await _hang_up(send)
 
 
-def _begin(scope: dict, body: bytes) -> tuple[str, Call, Optional[Order]]:
+def _begin(scope: dict, body: bytes) -> tuple[str, Call, Order | None]:
     """Notes the call of a request, and says what is to happen to it."""
     headers = _headers(scope)
     query = parse_qs(scope.get("query_string", b"").decode("utf-8", "replace"), keep_blank_values=True)

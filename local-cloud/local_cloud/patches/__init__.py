@@ -6,7 +6,7 @@ Each has a test in local-cloud/tests/cloud that fails without it (`pytest local-
 
 from __future__ import annotations
 
-from importlib import metadata, import_module
+from importlib import import_module, metadata
 
 VERSION = "1.5.33"
 

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import contextvars
 import json
-from typing import Any, Awaitable, Callable, Optional
+from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import parse_qs
 
-from local_cloud import permissions
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses, router
+
+from local_cloud import permissions
 
 PATH = "/_local-cloud/authorize"
 
@@ -88,7 +90,7 @@ def _authenticate(request: dict, service: str) -> Any:
     return iam_evaluator.resolve_principal(access_key, account, checked)
 
 
-def _scope_service(headers: dict, query: dict) -> Optional[str]:
+def _scope_service(headers: dict, query: dict) -> str | None:
     """The service that the request was signed for, which stands in the scope of its credential."""
     _, _, rest = headers.get("authorization", "").partition("Credential=")
     scope = rest.partition(",")[0] or query.get("X-Amz-Credential", [""])[0]
@@ -96,7 +98,7 @@ def _scope_service(headers: dict, query: dict) -> Optional[str]:
     return parts[-2] if len(parts) >= 5 else None
 
 
-def _denial(principal: iam_evaluator.PrincipalInfo, region: str, service: str, check: dict) -> Optional[str]:
+def _denial(principal: iam_evaluator.PrincipalInfo, region: str, service: str, check: dict) -> str | None:
     """Why AWS would refuse this action on this resource, in its words, or None if it would not."""
     request_tags = check.get("requestTags") or {}
     keys = dict(check.get("keys") or {})

@@ -15,13 +15,15 @@ from __future__ import annotations
 import json
 import logging
 import re
-from typing import Any, Callable, Optional
+from collections.abc import Callable
+from typing import Any
 
-from local_cloud import permissions
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.core.arn import parse_arn
 from ministack.services import cloudwatch, eventbridge, lambda_svc, scheduler, sns, sqs
 from ministack.services.cloudformation import provisioners
+
+from local_cloud import permissions
 
 logger = logging.getLogger("events")
 
@@ -71,7 +73,7 @@ def caller(event: dict) -> str:
     return SCHEDULER if event.get("Source") == "aws.scheduler" else "events.amazonaws.com"
 
 
-def _refusal(target: dict, event: dict, rule: dict) -> Optional[str]:
+def _refusal(target: dict, event: dict, rule: dict) -> str | None:
     """Why the target may not be reached, or None. Targets that we know nothing of are ministack's affair."""
     arn, source = target.get("Arn", ""), rule.get("Arn", "")
     service = arn.split(":")[2] if arn.count(":") >= 5 else ""

@@ -8,11 +8,13 @@ Runtime.ExitError.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional
+from collections.abc import Callable
+from typing import Any
 
-from local_cloud import permissions
 from ministack.core import lambda_runtime, responses
 from ministack.services import lambda_svc
+
+from local_cloud import permissions
 
 
 class MissingCode(ValueError):
@@ -31,7 +33,7 @@ def apply() -> None:
 
 
 def _existing(fetch: Callable) -> Callable:
-    def fetch_existing(bucket: str, key: str, version_id: Optional[str] = None) -> bytes:
+    def fetch_existing(bucket: str, key: str, version_id: str | None = None) -> bytes:
         code = fetch(bucket, key, version_id)
         if code is None:
             raise MissingCode(

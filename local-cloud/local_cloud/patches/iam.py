@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextvars
 from datetime import datetime, timezone
-from typing import Any, Optional
+from typing import Any
 
-from local_cloud import permissions, timing
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import kms
+
+from local_cloud import permissions, timing
 
 # Services whose refusals read "... on resource: <arn> because no <kind> policy allows the <action> action".
 NAMING_RESOURCES = {"kms", "secretsmanager", "lambda", "states", "sns", "events", "cloudformation", "sts"}
@@ -43,7 +44,7 @@ def apply() -> None:
         service: str,
         region: str,
         resource_arn: str = "*",
-        service_context: Optional[dict] = None,
+        service_context: dict | None = None,
     ) -> Any:
         _refused_by_resource.set(False)
         if service == "kms":
@@ -52,9 +53,9 @@ def apply() -> None:
         result = enforce(access_key_id, iam_action, service, region, resource_arn, service_context)
         if result is None and service in ACROSS_ACCOUNTS:
             return _refuse_foreign_root(access_key_id, iam_action, service, region, resource_arn, service_context)
-        if service == "kms" and isinstance(result, iam_evaluator.EvalResult) and result.decision == "ImplicitDeny":
-            if permissions.grant_allows(result.principal_arn, iam_action, resource_arn):
-                return None
+        is_silent = isinstance(result, iam_evaluator.EvalResult) and result.decision == "ImplicitDeny"
+        if service == "kms" and is_silent and permissions.grant_allows(result.principal_arn, iam_action, resource_arn):
+            return None
         return result
 
     def respond_naming_resource(
@@ -86,7 +87,7 @@ def _is_fresh(role_name: str, account: str) -> bool:
 
 
 def _refuse_foreign_root(
-    access_key_id: str, action: str, service: str, region: str, resource_arn: str, service_context: Optional[dict]
+    access_key_id: str, action: str, service: str, region: str, resource_arn: str, service_context: dict | None
 ) -> Any:
     """A refusal if the caller is the root of another account, which ministack lets pass, and the policy is silent."""
     principal = iam_evaluator.resolve_principal(access_key_id or "", responses.get_account_id())

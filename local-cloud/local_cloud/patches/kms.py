@@ -14,12 +14,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Any, Callable, Optional
+from collections.abc import Callable
+from typing import Any
 
-from local_cloud import permissions
 from ministack.core import responses
 from ministack.services import kms
 from ministack.services.cloudformation import provisioners
+
+from local_cloud import permissions
 
 ACROSS_ACCOUNTS = {
     "CreateGrant",
@@ -67,7 +69,7 @@ def apply() -> None:
             _issued_by(json.loads(answer[2])["GrantId"], caller)
         return answer
 
-    def resolve_managed_too(reference: str) -> Optional[dict]:
+    def resolve_managed_too(reference: str) -> dict | None:
         found = resolve(reference)
         if found is None and _is_own_managed_alias(reference):
             return _make_managed_key(reference.rpartition(":")[2])
@@ -139,12 +141,12 @@ def _update_of_stack(stock: Callable) -> Callable:
     return update
 
 
-def _principals_refusal(policy: str) -> Optional[tuple]:
+def _principals_refusal(policy: str) -> tuple | None:
     """The answer to a policy that names a role or user who is not there."""
     named = permissions.principals(policy)
-    if all(permissions.unique_id(arn) for arn in named if permissions.IDENTITY.fullmatch(arn)):
-        if not any(permissions.UNIQUE_ID.fullmatch(name) for name in named):
-            return None
+    are_there = all(permissions.unique_id(arn) for arn in named if permissions.IDENTITY.fullmatch(arn))
+    if are_there and not any(permissions.UNIQUE_ID.fullmatch(name) for name in named):
+        return None
     message = "Policy contains a statement with one or more invalid principals."
     return responses.error_response_json("MalformedPolicyDocumentException", message, 400)
 
@@ -155,7 +157,7 @@ def _bind(key: dict) -> None:
     key[permissions.BOUND] = {arn: permissions.unique_id(arn) for arn in named if permissions.IDENTITY.fullmatch(arn)}
 
 
-def policy_and_owner(resource_arn: str) -> Optional[tuple[str, str]]:
+def policy_and_owner(resource_arn: str) -> tuple[str, str] | None:
     """The policy of a key of any account, and the account; no policy for a key of another account that is missing."""
     key = kms._resolve_key(resource_arn)
     account, _ = permissions.account_and_region(resource_arn)
@@ -164,7 +166,7 @@ def policy_and_owner(resource_arn: str) -> Optional[tuple[str, str]]:
     return None if key is None else (permissions.key_policy(key), account)
 
 
-def _owner(request: dict) -> Optional[str]:
+def _owner(request: dict) -> str | None:
     """The account of the key that a request names by ARN or by a ciphertext made with it."""
     reference = request.get("KeyId") or ""
     if reference.startswith("arn:"):

@@ -6,7 +6,6 @@ AWS: an AllowedPattern is a regular expression of Java, which knows the classes 
 from __future__ import annotations
 
 import regex
-
 from ministack.services.cloudformation import engine
 
 

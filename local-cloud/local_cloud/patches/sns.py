@@ -14,18 +14,21 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any, Optional
+from types import MappingProxyType
+from typing import Any
 
-from local_cloud import permissions
 from ministack.core import iam_evaluator, responses
 from ministack.services import lambda_svc, sns
 from ministack.services.cloudformation import provisioners
 
+from local_cloud import permissions
+
 logger = logging.getLogger("sns")
 
 # What a topic's policy may ask about the subscription that is being made.
-_subscribing: ContextVar[dict] = ContextVar("subscribing", default={})
+_subscribing: ContextVar[Mapping[str, Any]] = ContextVar("subscribing", default=MappingProxyType({}))
 _stock_subscribe = sns._subscribe
 
 
@@ -172,6 +175,6 @@ def list_subscriptions(parameters: dict) -> Any:
     return sns._xml(200, "ListSubscriptionsResponse", content)
 
 
-def _element(xml: str, name: str) -> Optional[str]:
+def _element(xml: str, name: str) -> str | None:
     found = re.search(rf"<{name}>(.*?)</{name}>", xml, re.DOTALL)
     return found.group(1) if found else None

@@ -10,12 +10,14 @@ The network is that of EC2: an account whose default VPC was deleted has none he
 from __future__ import annotations
 
 import json
-from typing import Any, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from local_cloud import permissions
 from ministack import app
 from ministack.core import responses
 from ministack.services import ec2
+
+from local_cloud import permissions
 
 PATH = "/_local-cloud/surroundings"
 

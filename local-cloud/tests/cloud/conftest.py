@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 import time
 import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Callable, Iterator, Optional, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -19,9 +20,9 @@ sys.path.insert(0, str(ROOT / "local-cloud"))
 
 from accounts import Accounts  # noqa: E402
 from faults import Faults  # noqa: E402
+from local_cloud import Cloud, launch  # noqa: E402
 from machines import Machines  # noqa: E402
 from secret import Secret  # noqa: E402
-from local_cloud import Cloud, launch  # noqa: E402
 
 Value = TypeVar("Value")
 
@@ -73,7 +74,7 @@ def eventually(request: pytest.FixtureRequest) -> Callable[..., Any]:
     # Without the patches nearly every test ends here, so waiting for long would prove nothing more.
     patience = 2.0 if request.config.getoption("--stock") else 15.0
 
-    def wait(look: Callable[[], Optional[Value]], seconds: float = patience) -> Value:
+    def wait(look: Callable[[], Value | None], seconds: float = patience) -> Value:
         deadline = time.monotonic() + min(seconds, patience)
         while True:
             value = look()

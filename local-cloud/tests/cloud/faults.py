@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from typing import Any, Optional
+from typing import Any
 
 from local_cloud import Cloud
 
@@ -27,9 +27,11 @@ class Faults:
     def calls(self, resource: str) -> list[dict]:
         return [call for call in self.ask("GET", "calls") if resource in call["resource"]]
 
-    def ask(self, method: str, path: str, body: Optional[dict] = None) -> Any:
+    def ask(self, method: str, path: str, body: dict | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(self._url + path, data, method=method), timeout=10) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(self._url + path, data, method=method), timeout=10
+        ) as answer:
             return json.load(answer)
 
     def take_back(self) -> None:

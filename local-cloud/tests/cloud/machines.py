@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Optional
+from collections.abc import Callable
+from typing import Any
 
 from accounts import allow
 
@@ -24,7 +25,7 @@ class Machines:
         self.count += 1
         return self.accounts.role("source", f"{self.name}-role-{self.count}", service, *statements)
 
-    def create(self, states: dict, *, role: Optional[str] = None, **fields: Any) -> str:
+    def create(self, states: dict, *, role: str | None = None, **fields: Any) -> str:
         self.count += 1
         definition = {"StartAt": next(iter(states)), "States": states, **fields}
         return self.states.create_state_machine(
@@ -38,7 +39,7 @@ class Machines:
         return self.states.start_execution(stateMachineArn=machine, input=text, **options)["executionArn"]
 
     def end(self, execution: str) -> dict:
-        def ended() -> Optional[dict]:
+        def ended() -> dict | None:
             description = self.states.describe_execution(executionArn=execution)
             return description if description["status"] != "RUNNING" else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from typing import Any, Optional
+from typing import Any
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.patch
 DATABASE = "arn:aws:rds:us-east-1:111111111111:db:orders"
 
 
-def ask(cloud: Any, credentials: Optional[dict], *checks: dict, tamper: bool = False, scope: str = "rds") -> dict:
+def ask(cloud: Any, credentials: dict | None, *checks: dict, tamper: bool = False, scope: str = "rds") -> dict:
     """Signs a request as botocore does and asks about it."""
     body = "Action=DescribeDBInstances&Version=2014-10-31"
     request = AWSRequest("POST", "http://127.0.0.1:5555/", data=body)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+
 from accounts import Accounts, allow
 
 ANYTHING = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -31,27 +33,29 @@ def template(name: str, first: str, second: str) -> str:
     policy = {"Queues": [{"Ref": "Queue"}], "PolicyDocument": {"Statement": [send]}}
     target = {"Id": "queue", "Arn": {"Fn::GetAtt": "Queue.Arn"}}
     role = {"AssumeRolePolicyDocument": TRUST, "Policies": [{"PolicyName": "all", "PolicyDocument": ANYTHING}]}
-    return json.dumps({
-        "Description": f"the stack of {name}",
-        "Parameters": {"Word": {"Type": "String"}, "Hidden": {"Type": "String", "NoEcho": True, "Default": "x"}},
-        "Resources": {
-            "Role": {"Type": "AWS::IAM::Role", "Properties": role},
-            "StateMachine": machine(first, {"Ref": "Word"}),
-            "RollbackStateMachine": machine(second, "second"),
-            "Queue": {"Type": "AWS::SQS::Queue"},
-            "QueuePolicy": {"Type": "AWS::SQS::QueuePolicy", "Properties": policy},
-            "Rule": {"Type": "AWS::Events::Rule", "Properties": {"EventPattern": pattern, "Targets": [target]}},
-            "ScheduleRule": {
-                "Type": "AWS::Events::Rule",
-                "Properties": {"ScheduleExpression": "cron(0 * * * ? *)", "State": "DISABLED"},
+    return json.dumps(
+        {
+            "Description": f"the stack of {name}",
+            "Parameters": {"Word": {"Type": "String"}, "Hidden": {"Type": "String", "NoEcho": True, "Default": "x"}},
+            "Resources": {
+                "Role": {"Type": "AWS::IAM::Role", "Properties": role},
+                "StateMachine": machine(first, {"Ref": "Word"}),
+                "RollbackStateMachine": machine(second, "second"),
+                "Queue": {"Type": "AWS::SQS::Queue"},
+                "QueuePolicy": {"Type": "AWS::SQS::QueuePolicy", "Properties": policy},
+                "Rule": {"Type": "AWS::Events::Rule", "Properties": {"EventPattern": pattern, "Targets": [target]}},
+                "ScheduleRule": {
+                    "Type": "AWS::Events::Rule",
+                    "Properties": {"ScheduleExpression": "cron(0 * * * ? *)", "State": "DISABLED"},
+                },
             },
-        },
-        "Outputs": {
-            "StateMachineArn": {"Value": {"Ref": "StateMachine"}},
-            "RollbackStateMachineArn": {"Value": {"Ref": "RollbackStateMachine"}},
-            "QueueUrl": {"Value": {"Ref": "Queue"}},
-        },
-    })
+            "Outputs": {
+                "StateMachineArn": {"Value": {"Ref": "StateMachine"}},
+                "RollbackStateMachineArn": {"Value": {"Ref": "RollbackStateMachine"}},
+                "QueueUrl": {"Value": {"Ref": "Queue"}},
+            },
+        }
+    )
 
 
 class Stack:
@@ -214,12 +218,18 @@ def test_a_stack_that_is_made_anew_has_other_names(cloud: Any, name: str, eventu
     resources = {"Topic": {"Type": "AWS::SNS::Topic"}, "Queue": {"Type": "AWS::SQS::Queue"}, "Role": role}
 
     def names(change: Callable, description: str) -> dict[str, str]:
-        body = json.dumps({"Description": description, "Resources": {**resources, description: {"Type": "AWS::SNS::Topic"}}})
+        body = json.dumps(
+            {"Description": description, "Resources": {**resources, description: {"Type": "AWS::SNS::Topic"}}}
+        )
         change(StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
         done = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
         eventually(lambda: stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] in done)
         found = stacks.describe_stack_resources(StackName=name)["StackResources"]
-        return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found if one["LogicalResourceId"] in resources}
+        return {
+            one["LogicalResourceId"]: one["PhysicalResourceId"]
+            for one in found
+            if one["LogicalResourceId"] in resources
+        }
 
     def gone() -> bool:
         try:

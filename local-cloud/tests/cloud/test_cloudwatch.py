@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable
+from typing import Any
 
 import pytest
-from accounts import allow
 from botocore.exceptions import ClientError
+
+from accounts import allow
 
 pytestmark = pytest.mark.patch
 
@@ -109,7 +111,9 @@ def put(cloud: Any, metric: dict, *minutes: float) -> None:
     cloud.client("cloudwatch", "source").put_metric_data(Namespace=metric["Namespace"], MetricData=data)
 
 
-def test_an_alarm_on_filled_data_goes_off_when_its_periods_are_over(cloud: Any, name: str, eventually: Callable) -> None:
+def test_an_alarm_on_filled_data_goes_off_when_its_periods_are_over(
+    cloud: Any, name: str, eventually: Callable
+) -> None:
     recent = {"Namespace": name, "MetricName": "recent"}
     old = {"Namespace": name, "MetricName": "old"}
     put(cloud, recent, 2.5)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any
 
 import pytest
-from accounts import allow
 from botocore.exceptions import ClientError
+
+from accounts import allow
 
 pytestmark = pytest.mark.patch
 
@@ -60,7 +62,7 @@ def rules(cloud: Any, accounts: Any, name: str, eventually: Callable) -> Rules:
     return Rules(cloud, accounts, name, eventually)
 
 
-def recorded(path: Path) -> Callable[[], Optional[list]]:
+def recorded(path: Path) -> Callable[[], list | None]:
     return lambda: [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else None
 
 

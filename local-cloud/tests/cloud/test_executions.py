@@ -8,8 +8,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from accounts import allow
 from botocore.exceptions import ClientError
+
+from accounts import allow
 from machines import LONG_WAIT, PASS, Machines
 
 pytestmark = pytest.mark.patch
@@ -187,7 +188,9 @@ def test_a_function_has_events_of_its_own(machines: Machines) -> None:
 
 
 def test_a_function_that_takes_too_long_is_timed_out(machines: Machines, accounts: Any, name: str) -> None:
-    function = accounts.function("source", f"{name}-slow", "import time\ndef handler(event, context):\n    time.sleep(3)\n")
+    function = accounts.function(
+        "source", f"{name}-slow", "import time\ndef handler(event, context):\n    time.sleep(3)\n"
+    )
     end = machines.run({"Start": {"Type": "Task", "Resource": function, "TimeoutSeconds": 1, "End": True}})
     assert end["error"] == "States.Timeout"
     last = machines.history(end["executionArn"])[-2]

@@ -8,9 +8,10 @@ import urllib.error
 from typing import Any
 
 import pytest
-from accounts import Accounts, allow
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
+
+from accounts import Accounts, allow
 from faults import Faults
 from local_cloud import Cloud
 
@@ -25,7 +26,14 @@ def topic(cloud: Cloud, name: str) -> str:
 
 def test_a_call_is_refused_in_the_protocol_of_its_service(cloud: Cloud, faults: Faults, topic: str, name: str) -> None:
     faults.order(service="sns", action="Publish", resource=name, effect="error", code="Throttled", httpStatus=429)
-    faults.order(service="kms", action="DescribeKey", effect="error", code="KMSInternalException", httpStatus=500, message="broken")
+    faults.order(
+        service="kms",
+        action="DescribeKey",
+        effect="error",
+        code="KMSInternalException",
+        httpStatus=500,
+        message="broken",
+    )
     with pytest.raises(ClientError, match=r"\(Throttled\).*Throttled, as ordered"):
         cloud.client("sns", config=ONE_ATTEMPT).publish(TopicArn=topic, Message="m")
     with pytest.raises(ClientError, match=r"\(KMSInternalException\).*broken"):
@@ -34,10 +42,14 @@ def test_a_call_is_refused_in_the_protocol_of_its_service(cloud: Cloud, faults: 
     assert [call["outcome"] for call in faults.calls(name) if call["action"] == "Publish"] == ["Throttled", "Success"]
 
 
-def test_the_nth_call_of_one_principal_is_hit(cloud: Cloud, accounts: Accounts, faults: Faults, topic: str, name: str) -> None:
+def test_the_nth_call_of_one_principal_is_hit(
+    cloud: Cloud, accounts: Accounts, faults: Faults, topic: str, name: str
+) -> None:
     session = accounts.session("source", name, allow("sns:GetTopicAttributes"))
     role = cloud.client("sns", **session, config=ONE_ATTEMPT)
-    order = faults.order(service="sns", principal=f"/{name}/", nth=2, effect="error", code="AuthorizationError", httpStatus=403)
+    order = faults.order(
+        service="sns", principal=f"/{name}/", nth=2, effect="error", code="AuthorizationError", httpStatus=403
+    )
     role.get_topic_attributes(TopicArn=topic)
     cloud.client("sns").get_topic_attributes(TopicArn=topic)
     with pytest.raises(ClientError, match="AuthorizationError"):
@@ -76,9 +88,14 @@ def test_an_invocation_is_repeated_or_lost(
     function = accounts.function("source", name, COUNTING)
     role = accounts.role("source", f"{name}-machine", "states.amazonaws.com", allow("lambda:InvokeFunction"))
     retry = [{"ErrorEquals": ["Lambda.SdkClientException"], "IntervalSeconds": 1}]
-    definition = {"StartAt": "Count", "States": {"Count": {"Type": "Task", "Resource": function, "Retry": retry, "End": True}}}
+    definition = {
+        "StartAt": "Count",
+        "States": {"Count": {"Type": "Task", "Resource": function, "Retry": retry, "End": True}},
+    }
     machines = cloud.client("stepfunctions")
-    machine = machines.create_state_machine(name=name, roleArn=role, definition=json.dumps(definition))["stateMachineArn"]
+    machine = machines.create_state_machine(name=name, roleArn=role, definition=json.dumps(definition))[
+        "stateMachineArn"
+    ]
     faults.order(service="lambda", action="Invoke", resource=f":{name}", effect=effect)
     execution = machines.start_execution(stateMachineArn=machine)["executionArn"]
 
@@ -98,10 +115,17 @@ def test_a_lost_invocation_has_the_name_that_is_ordered(
     function = accounts.function("source", name, COUNTING)
     role = accounts.role("source", f"{name}-machine", "states.amazonaws.com", allow("lambda:InvokeFunction"))
     retry = [{"ErrorEquals": [lost], "IntervalSeconds": 1}]
-    definition = {"StartAt": "Count", "States": {"Count": {"Type": "Task", "Resource": function, "Retry": retry, "End": True}}}
+    definition = {
+        "StartAt": "Count",
+        "States": {"Count": {"Type": "Task", "Resource": function, "Retry": retry, "End": True}},
+    }
     machines = cloud.client("stepfunctions")
-    machine = machines.create_state_machine(name=name, roleArn=role, definition=json.dumps(definition))["stateMachineArn"]
-    faults.order(service="lambda", action="Invoke", resource=f":{name}", effect="dropAfter", code=lost, message="no answer")
+    machine = machines.create_state_machine(name=name, roleArn=role, definition=json.dumps(definition))[
+        "stateMachineArn"
+    ]
+    faults.order(
+        service="lambda", action="Invoke", resource=f":{name}", effect="dropAfter", code=lost, message="no answer"
+    )
     execution = machines.start_execution(stateMachineArn=machine)["executionArn"]
     assert eventually(lambda: machines.describe_execution(executionArn=execution).get("output")) == "2"
     outcomes = [call["outcome"] for call in faults.calls(f":{name}") if call["action"] == "Invoke"]

@@ -6,11 +6,13 @@ import io
 import json
 import time
 import zipfile
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from accounts import allow
 from botocore.exceptions import ClientError
+
+from accounts import allow
 
 pytestmark = pytest.mark.patch
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from accounts import allow
 from botocore.exceptions import ClientError
+
+from accounts import allow
 
 pytestmark = pytest.mark.patch
 

@@ -7,10 +7,12 @@ import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
+
 from accounts import Accounts
 from local_cloud import LocalCloudError, command, launch, processes, supervisor
 
@@ -54,7 +56,9 @@ def test_commands_that_are_printed_act_on_the_same_directory(directory: Path) ->
     up = local_cloud(directory, "up", "--no-rds").stdout
     for account in ("source", "destination"):
         assert f'eval "$(scripts/local-cloud env {account} {where})"' in up
-    assert f"`scripts/local-cloud down {where}`" in local_cloud(directory, "up", "--no-rds", "--wait-scale", "0.5").stderr
+    assert (
+        f"`scripts/local-cloud down {where}`" in local_cloud(directory, "up", "--no-rds", "--wait-scale", "0.5").stderr
+    )
 
 
 @pytest.mark.parametrize(

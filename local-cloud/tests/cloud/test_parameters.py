@@ -34,7 +34,10 @@ def parameters(account: str) -> dict[str, str]:
 def test_a_whole_number_of_the_range_and_nothing_else_is_taken(account: str) -> None:
     ranges = 0
     for parameter, text in parameters(account).items():
-        explained = re.search(r"ConstraintDescription: must be (empty or )?a (?:whole number|port)\b.*? from (\d+)(?: \(\w+\))? to (\d+)\b", text)
+        explained = re.search(
+            r"ConstraintDescription: must be (empty or )?a (?:whole number|port)\b.*? from (\d+)(?: \(\w+\))? to (\d+)\b",
+            text,
+        )
         if not explained:
             continue
         ranges += 1
@@ -42,7 +45,19 @@ def test_a_whole_number_of_the_range_and_nothing_else_is_taken(account: str) -> 
         wrong = [n for n in range(2 * last + 2) if bool(allowed.fullmatch(str(n))) != (first <= n <= last)]
         assert not wrong, (parameter, wrong[:3])
         assert bool(allowed.fullmatch("")) == bool(explained[1]), parameter
-        for other in (f"{last - 1}.5", f"{last}.0", f"0{last}", f"-{last}", f"+{last}", f" {last}", f"{last} ", f"{last}\n", "1e1", "nan", "inf"):
+        for other in (
+            f"{last - 1}.5",
+            f"{last}.0",
+            f"0{last}",
+            f"-{last}",
+            f"+{last}",
+            f" {last}",
+            f"{last} ",
+            f"{last}\n",
+            "1e1",
+            "nan",
+            "inf",
+        ):
             assert not allowed.fullmatch(other), (parameter, other)
     assert ranges >= 5
 
@@ -53,19 +68,21 @@ def test_no_parameter_is_of_the_type_that_takes_decimals(account: str) -> None:
 
 
 def test_a_number_that_is_not_whole_or_has_another_form_is_refused_at_deploy(cloud: Any, name: str) -> None:
-    for number, (account, parameter, value, taken) in enumerate([
-        ("destination", "NoOfOlderInstances", "2", True),
-        ("destination", "NoOfOlderInstances", "2.5", False),
-        ("destination", "NoOfOlderInstances", "02", False),
-        ("destination", "CopyDeadlineSeconds", "172800", True),
-        ("destination", "CopyDeadlineSeconds", "172801", False),
-        ("source", "SnapshotsToKeep", "-2", False),
-        ("destination", "Port", "70000", False),
-        ("destination", "Iops", "03000", False),
-        ("destination", "Iops", "3000", True),
-        ("destination", "MaxAllocatedStorage", "0", False),
-        ("destination", "StorageThroughput", "12.5", False),
-    ]):
+    for number, (account, parameter, value, taken) in enumerate(
+        [
+            ("destination", "NoOfOlderInstances", "2", True),
+            ("destination", "NoOfOlderInstances", "2.5", False),
+            ("destination", "NoOfOlderInstances", "02", False),
+            ("destination", "CopyDeadlineSeconds", "172800", True),
+            ("destination", "CopyDeadlineSeconds", "172801", False),
+            ("source", "SnapshotsToKeep", "-2", False),
+            ("destination", "Port", "70000", False),
+            ("destination", "Iops", "03000", False),
+            ("destination", "Iops", "3000", True),
+            ("destination", "MaxAllocatedStorage", "0", False),
+            ("destination", "StorageThroughput", "12.5", False),
+        ]
+    ):
         assert is_taken(cloud, f"{name}-{number}", pattern(account, parameter), value) == taken, (parameter, value)
 
 
@@ -105,37 +122,44 @@ def is_taken(cloud: Any, name: str, pattern: str, value: str) -> bool:
 @pytest.mark.patch
 def test_a_pattern_may_name_classes_of_characters(cloud: Any, name: str) -> None:
     tags = pattern("destination", "ExtraTags")
-    for number, (value, taken) in enumerate([
-        ("", True),
-        ("team=data", True),
-        ("Stufe=Prüfung 2,a:b/c+d@e_f.g-h==x", True),
-        ("部門=データ", True),
-        ("team=da?ta", False),
-        ("price=3€", False),
-        ("te(am=data", False),
-        ("aws:team=data", False),
-        ("a=b,rds:team=data", False),
-        ("a" * 129 + "=b", False),
-        ("a=" + "b" * 257, False),
-        ("a=b,", False),
-    ]):
+    for number, (value, taken) in enumerate(
+        [
+            ("", True),
+            ("team=data", True),
+            ("Stufe=Prüfung 2,a:b/c+d@e_f.g-h==x", True),
+            ("部門=データ", True),
+            ("team=da?ta", False),
+            ("price=3€", False),
+            ("te(am=data", False),
+            ("aws:team=data", False),
+            ("a=b,rds:team=data", False),
+            ("a" * 129 + "=b", False),
+            ("a=" + "b" * 257, False),
+            ("a=b,", False),
+        ]
+    ):
         assert is_taken(cloud, f"{name}-{number}", tags, value) == taken, value
 
 
 def test_what_rds_refuses_or_stores_in_lower_case_is_refused_at_deploy(cloud: Any, name: str) -> None:
-    for number, (parameter, value, taken) in enumerate([
-        ("PreferredBackupWindow", "02:00-02:30", True),
-        ("PreferredBackupWindow", "23:45-00:15", True),
-        ("PreferredBackupWindow", "24:00-24:30", False),
-        ("PreferredMaintenanceWindow", "sun:04:00-sun:04:30", True),
-        ("PreferredMaintenanceWindow", "sun:24:00-sun:24:30", False),
-        ("PreferredMaintenanceWindow", "sun:29:00-mon:01:00", False),
-        ("DBParameterGroupName", "default.postgres16", True),
-        ("DBParameterGroupName", "Orders", False),
-        ("OptionGroupName", "orders-1", True),
-        ("OptionGroupName", "orDers", False),
-    ]):
-        assert is_taken(cloud, f"{name}-{number}", pattern("destination", parameter), value) == taken, (parameter, value)
+    for number, (parameter, value, taken) in enumerate(
+        [
+            ("PreferredBackupWindow", "02:00-02:30", True),
+            ("PreferredBackupWindow", "23:45-00:15", True),
+            ("PreferredBackupWindow", "24:00-24:30", False),
+            ("PreferredMaintenanceWindow", "sun:04:00-sun:04:30", True),
+            ("PreferredMaintenanceWindow", "sun:24:00-sun:24:30", False),
+            ("PreferredMaintenanceWindow", "sun:29:00-mon:01:00", False),
+            ("DBParameterGroupName", "default.postgres16", True),
+            ("DBParameterGroupName", "Orders", False),
+            ("OptionGroupName", "orders-1", True),
+            ("OptionGroupName", "orDers", False),
+        ]
+    ):
+        assert is_taken(cloud, f"{name}-{number}", pattern("destination", parameter), value) == taken, (
+            parameter,
+            value,
+        )
 
 
 def test_a_source_stack_that_would_share_with_its_own_account_is_refused_at_deploy(cloud: Any, name: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from accounts import allow
 from botocore.config import Config
+
+from accounts import allow
 from faults import Faults
 from secret import Secret, refused
 
@@ -21,7 +23,9 @@ def test_a_move_that_was_made_already_is_refused(versions: Secret) -> None:
     versions.move("AWSCURRENT", MoveToVersionId=second, RemoveFromVersionId=versions.first)
     assert versions.labels()[versions.first] == {"AWSPREVIOUS"}
     for again in (second, third):
-        with refused("InvalidParameterException", "must be set to the version that currently has the staging label AWSCURRENT"):
+        with refused(
+            "InvalidParameterException", "must be set to the version that currently has the staging label AWSCURRENT"
+        ):
             versions.move("AWSCURRENT", MoveToVersionId=again, RemoveFromVersionId=versions.first)
     assert versions.labels() == {versions.first: {"AWSPREVIOUS"}, second: {"AWSCURRENT", OURS}, third: {"other"}}
 
@@ -50,7 +54,9 @@ def test_a_label_moves_only_with_the_version_that_has_it(versions: Secret) -> No
 
 
 def test_moving_a_label_takes_its_own_permission(versions: Secret, accounts: Any, name: str) -> None:
-    session = accounts.session("source", name, allow("secretsmanager:PutSecretValue"), allow("secretsmanager:GetSecretValue"))
+    session = accounts.session(
+        "source", name, allow("secretsmanager:PutSecretValue"), allow("secretsmanager:GetSecretValue")
+    )
     role = versions.cloud.client("secretsmanager", "source", **session)
     second = role.put_secret_value(SecretId=name, SecretString="1", VersionStages=[OURS])["VersionId"]
     with refused("AccessDeniedException", "secretsmanager:UpdateSecretVersionStage"):
@@ -112,7 +118,12 @@ def test_the_first_version_is_the_current_one(cloud: Any, name: str) -> None:
 def test_a_read_is_as_old_as_it_is_ordered(versions: Secret, faults: Faults, eventually: Callable) -> None:
     second = versions.put("1", OURS)
     order = faults.order(
-        service="secretsmanager", action="GetSecretValue", resource=versions.name, effect="stale", seconds=1.5, times=1000
+        service="secretsmanager",
+        action="GetSecretValue",
+        resource=versions.name,
+        effect="stale",
+        seconds=1.5,
+        times=1000,
     )
     versions.move("AWSCURRENT", MoveToVersionId=second, RemoveFromVersionId=versions.first)
     moved = time.monotonic()

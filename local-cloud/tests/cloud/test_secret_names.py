@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from secret import Secret, refused
 
 MARKED = "You can't perform this operation on the secret because it was marked for deletion."
@@ -89,7 +91,9 @@ def test_a_stack_never_takes_the_place_of_a_secret(
     status, reasons = deploy(cloud, eventually, name, Name=name, SecretString='{"db_host": ""}')
     assert status == "ROLLBACK_COMPLETE"
     code = "InvalidRequest" if scheduled else "AlreadyExists"
-    assert (TAKEN if scheduled else f"the secret {name} already exists") in reasons and f"HandlerErrorCode: {code}" in reasons
+    assert (
+        TAKEN if scheduled else f"the secret {name} already exists"
+    ) in reasons and f"HandlerErrorCode: {code}" in reasons
     if scheduled:
         versions.secrets.restore_secret(SecretId=name)
     assert (versions.value(), versions.secrets.describe_secret(SecretId=name)["ARN"]) == ("0", versions.arn)

@@ -7,8 +7,9 @@ import uuid
 from typing import Any
 
 import pytest
-from accounts import allow
 from botocore.exceptions import ClientError
+
+from accounts import allow
 
 
 def test_a_random_password_is_as_long_and_as_plain_as_it_is_asked_to_be(cloud: Any, accounts: Any, name: str) -> None:
@@ -45,10 +46,14 @@ def test_versions_are_found_by_id_and_label_or_not_at_all(cloud: Any, accounts: 
     secrets = cloud.client("secretsmanager", "source")
     arn = secrets.create_secret(Name=name, SecretString="old")["ARN"]
     token = uuid.uuid4().hex * 2
-    session = accounts.session("source", name, *(
-        allow(f"secretsmanager:{action}", arn)
-        for action in ("GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage", "ListSecretVersionIds")
-    ))
+    session = accounts.session(
+        "source",
+        name,
+        *(
+            allow(f"secretsmanager:{action}", arn)
+            for action in ("GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage", "ListSecretVersionIds")
+        ),
+    )
     role = cloud.client("secretsmanager", "source", **session)
     put = role.put_secret_value(SecretId=arn, SecretString="new", ClientRequestToken=token, VersionStages=["mine"])
     assert (put["VersionId"], put["VersionStages"]) == (token, ["mine"])

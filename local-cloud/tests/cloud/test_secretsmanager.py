@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any, Optional
+from typing import Any
 
 import pytest
-from accounts import allow
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from accounts import allow
 from secret import Secret, refused
 
 pytestmark = pytest.mark.patch
@@ -24,7 +25,7 @@ def key(cloud: Any, *principals: str) -> str:
     return cloud.client("kms", "source").create_key(Policy=json.dumps({"Statement": [statement]}))["KeyMetadata"]["Arn"]
 
 
-def secret(cloud: Any, name: str, key_arn: Optional[str], reader: Optional[str] = None) -> str:
+def secret(cloud: Any, name: str, key_arn: str | None, reader: str | None = None) -> str:
     """A secret of the source account that the reader may read."""
     secrets = cloud.client("secretsmanager", "source")
     options = {"KmsKeyId": key_arn} if key_arn else {}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any
 
 import pytest
-from accounts import allow
 from botocore.exceptions import ClientError, WaiterError
+
+from accounts import allow
 
 pytestmark = pytest.mark.patch
 
@@ -46,7 +48,7 @@ class Scene:
             TopicArn=self.topic, AttributeName="Policy", AttributeValue=json.dumps({"Statement": [statement]})
         )
 
-    def function(self, account: str = "destination", failures: int = 0, permitted_source: Optional[str] = "") -> str:
+    def function(self, account: str = "destination", failures: int = 0, permitted_source: str | None = "") -> str:
         code = RECORDER.format(path=str(self.record), failures=failures)
         function = self.accounts.function(account, self.name, code)
         if permitted_source is not None:
@@ -84,8 +86,8 @@ class Scene:
     def publish(self, message: str = "hello") -> str:
         return self.topics.publish(TopicArn=self.topic, Message=message)["MessageId"]
 
-    def events(self, count: int = 1) -> Callable[[], Optional[list]]:
-        def look() -> Optional[list]:
+    def events(self, count: int = 1) -> Callable[[], list | None]:
+        def look() -> list | None:
             lines = self.record.read_text().splitlines() if self.record.exists() else []
             return [json.loads(line) for line in lines] if len(lines) >= count else None
 
@@ -228,7 +230,7 @@ def test_a_stack_cannot_be_deleted_after_the_topic_of_another_account(scene: Sce
     stacks.get_waiter("stack_create_complete").wait(StackName=scene.name, WaiterConfig={"Delay": 1, "MaxAttempts": 15})
     scene.topics.delete_topic(TopicArn=scene.topic)
 
-    def ended() -> Optional[str]:
+    def ended() -> str | None:
         status = stacks.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
         return status if status.startswith("DELETE_") and status != "DELETE_IN_PROGRESS" else None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from machines import ANSWERS, LONG_WAIT, PASS, Machines
 
 pytestmark = pytest.mark.patch
@@ -177,7 +178,9 @@ CATCH_ALL = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
 def test_a_result_of_more_than_256_kib_is_caught(machines: Machines) -> None:
     code = "def handler(event, context):\n    return 'x' * 300000\n"
     function = machines.accounts.function("source", f"{machines.name}-large", code)
-    end = machines.run({"Start": {"Type": "Task", "Resource": function, "Catch": CATCH_ALL, "End": True}, "Caught": PASS})
+    end = machines.run(
+        {"Start": {"Type": "Task", "Resource": function, "Catch": CATCH_ALL, "End": True}, "Caught": PASS}
+    )
     assert end["status"] == "SUCCEEDED"
     caught = json.loads(end["output"])
     assert caught["Error"] == "States.DataLimitExceeded"
@@ -197,7 +200,9 @@ def test_an_output_of_more_than_256_kib_is_not_caught(machines: Machines) -> Non
 
 
 def test_a_timeout_is_caught_without_a_cause(machines: Machines, accounts: Any, name: str) -> None:
-    function = accounts.function("source", f"{name}-slow", "import time\ndef handler(event, context):\n    time.sleep(3)\n")
+    function = accounts.function(
+        "source", f"{name}-slow", "import time\ndef handler(event, context):\n    time.sleep(3)\n"
+    )
     task = {"Type": "Task", "Resource": function, "TimeoutSeconds": 1}
     caught = machines.run({"Start": {**task, "Catch": CATCH_ALL, "End": True}, "Caught": PASS})
     assert json.loads(caught["output"]) == {"Error": "States.Timeout", "Cause": ""}
@@ -217,8 +222,16 @@ def test_a_fail_state_may_have_no_error(machines: Machines) -> None:
 @pytest.mark.parametrize(
     ("state", "document", "cause"),
     [
-        ({"Type": "Wait", "SecondsPath": "$.s", "End": True}, {"s": -1}, "parameter references a negative value: $.s == -1"),
-        ({"Type": "Wait", "SecondsPath": "$.s", "End": True}, {"s": 1.5}, "cannot be parsed as a long value: $.s == 1.5"),
+        (
+            {"Type": "Wait", "SecondsPath": "$.s", "End": True},
+            {"s": -1},
+            "parameter references a negative value: $.s == -1",
+        ),
+        (
+            {"Type": "Wait", "SecondsPath": "$.s", "End": True},
+            {"s": 1.5},
+            "cannot be parsed as a long value: $.s == 1.5",
+        ),
         (
             {"Type": "Fail", "Error": "E", "CausePath": "$.x"},
             {"a": 1},

@@ -35,9 +35,18 @@ def test_the_network_is_that_of_ec2(cloud: Any) -> None:
 
 
 def test_a_role_is_trusted_if_it_trusts_the_service(cloud: Any) -> None:
-    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "monitoring.rds.amazonaws.com"}}
+    statement = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": "monitoring.rds.amazonaws.com"},
+    }
     trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     arn = cloud.client("iam", ACCOUNT).create_role(RoleName="watching", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    roles = [(arn, "monitoring.rds.amazonaws.com"), (arn, "rds.amazonaws.com"), (f"{arn}-not", "rds.amazonaws.com"), ("", "rds.amazonaws.com")]
+    roles = [
+        (arn, "monitoring.rds.amazonaws.com"),
+        (arn, "rds.amazonaws.com"),
+        (f"{arn}-not", "rds.amazonaws.com"),
+        ("", "rds.amazonaws.com"),
+    ]
     answer = ask(cloud, "us-east-1", *({"arn": role, "service": service} for role, service in roles))
     assert answer["trusted"] == [True, False, False, False]

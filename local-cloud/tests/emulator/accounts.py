@@ -8,12 +8,14 @@ import json
 import time
 import urllib.error
 import urllib.request
-from typing import Any, Callable, Iterator, Optional, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import pg8000.native
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
 from local_cloud import Cloud
 
 A, B = "111111111111", "222222222222"
@@ -27,7 +29,7 @@ Value = TypeVar("Value")
 numbers = itertools.count(1)
 
 
-def until(look: Callable[[], Optional[Value]], what: str) -> Value:
+def until(look: Callable[[], Value | None], what: str) -> Value:
     """Looks until there is something, and returns it."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
@@ -107,7 +109,7 @@ class Account:
         return Server(self.until_instance(name, "available"))
 
     def until_instance(self, name: str, status: str) -> dict:
-        def look() -> Optional[dict]:
+        def look() -> dict | None:
             found = self.instance(name)
             return found if found["DBInstanceStatus"] == status else None
 
@@ -126,7 +128,7 @@ class Account:
     def until_modified(self, name: str) -> dict:
         """The instance, when nothing is done to it any more: its status does not tell at first that something is."""
 
-        def look() -> Optional[dict]:
+        def look() -> dict | None:
             is_busy = Admin(self.cloud).instance(self.arn("db", name))["busy"]
             found = self.instance(name)
             return found if found["DBInstanceStatus"] == "available" and not is_busy else None
@@ -148,7 +150,7 @@ class Account:
         return self.rds.describe_db_snapshots(DBSnapshotIdentifier=name, **parameters)["DBSnapshots"][0]
 
     def until_snapshot(self, name: str, status: str = "available") -> dict:
-        def look() -> Optional[dict]:
+        def look() -> dict | None:
             found = self.snapshot(name)
             return found if found["Status"] == status else None
 
@@ -198,14 +200,17 @@ class Account:
         return self.instance("plain")["EngineVersion"].split(".")[0]
 
     @contextlib.contextmanager
-    def parameter_group(self, name: str, family: Optional[str] = None, **values: str) -> Iterator[str]:
+    def parameter_group(self, name: str, family: str | None = None, **values: str) -> Iterator[str]:
         """A parameter group, of the installed PostgreSQL if no other family is named, with some values."""
         family = family or f"postgres{self.major_version}"
         self.rds.create_db_parameter_group(DBParameterGroupName=name, DBParameterGroupFamily=family, Description="d")
         if values:
             self.set_parameters(name, **values)
         yield name
-        until(lambda: self._is_deleted(lambda: self.rds.delete_db_parameter_group(DBParameterGroupName=name)), "the group to go")
+        until(
+            lambda: self._is_deleted(lambda: self.rds.delete_db_parameter_group(DBParameterGroupName=name)),
+            "the group to go",
+        )
 
     def set_parameters(self, group: str, method: str = "pending-reboot", **values: str) -> None:
         parameters = [
@@ -215,11 +220,14 @@ class Account:
 
     @contextlib.contextmanager
     def option_group(
-        self, name: str, engine: str = "postgres", major: Optional[str] = None, options: tuple[str, ...] = ()
+        self, name: str, engine: str = "postgres", major: str | None = None, options: tuple[str, ...] = ()
     ) -> Iterator[str]:
         """An option group, of the installed PostgreSQL if no other version is named, with some options."""
         self.rds.create_option_group(
-            OptionGroupName=name, EngineName=engine, MajorEngineVersion=major or self.major_version, OptionGroupDescription="d"
+            OptionGroupName=name,
+            EngineName=engine,
+            MajorEngineVersion=major or self.major_version,
+            OptionGroupDescription="d",
         )
         included = [{"OptionName": option} for option in options]
         if included:
@@ -239,9 +247,16 @@ class Account:
 
     # Keys and roles
 
-    def make_key(self, shared_with: Optional[str] = None, actions: Optional[list[str]] = None) -> str:
+    def make_key(self, shared_with: str | None = None, actions: list[str] | None = None) -> str:
         """A customer managed key; its ARN. Another account may use it, as the guide on sharing says."""
-        use = actions or ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey", "kms:CreateGrant"]
+        use = actions or [
+            "kms:Encrypt",
+            "kms:Decrypt",
+            "kms:ReEncrypt*",
+            "kms:GenerateDataKey*",
+            "kms:DescribeKey",
+            "kms:CreateGrant",
+        ]
         statements = [allow("kms:*", principal=self.number)]
         if shared_with:
             statements.append(allow(*use, principal=shared_with))
@@ -264,7 +279,7 @@ class Account:
         )
 
 
-def allow(*actions: str, resource: Optional[str] = "*", principal: Optional[str] = None, **conditions: dict) -> dict:
+def allow(*actions: str, resource: str | None = "*", principal: str | None = None, **conditions: dict) -> dict:
     """A statement that allows actions."""
     statement: dict[str, Any] = {"Effect": "Allow", "Action": list(actions)}
     if resource:
@@ -330,7 +345,7 @@ class Admin:
         self.timing(**self.QUICK)
         self.switches(**self.SWITCHES)
 
-    def timing(self, **seconds: Optional[float]) -> None:
+    def timing(self, **seconds: float | None) -> None:
         self.call("PUT", "timing", **seconds)
 
     def quotas(self, **limits: int) -> None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "local-cloud"))
 
-from accounts import A, B, Account, Admin, Database, Server  # noqa: E402
+from accounts import A, Account, Admin, B, Database, Server  # noqa: E402
 from local_cloud import Cloud, launch  # noqa: E402
 
 

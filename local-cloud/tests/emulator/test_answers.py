@@ -7,7 +7,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from accounts import B, Account, Admin, Server, refused, tags, until
+from accounts import Account, Admin, B, Server, refused, tags, until
 from local_cloud import Cloud
 from test_protocol import emulator_command
 
@@ -19,7 +19,9 @@ HARDER = {**Admin.SWITCHES, "availableFlaps": True}
 def test_only_describe_and_list_tags_show_tags(a: Account, servers: dict[str, Server], admin: Admin) -> None:
     given = tags(team="red")
     instance, snapshot, copy = a.arn("db", "untold"), a.arn("snapshot", "untold"), a.arn("snapshot", "untold-copy")
-    made = a.rds.create_db_snapshot(DBInstanceIdentifier="plain", DBSnapshotIdentifier="untold", Tags=given)["DBSnapshot"]
+    made = a.rds.create_db_snapshot(DBInstanceIdentifier="plain", DBSnapshotIdentifier="untold", Tags=given)[
+        "DBSnapshot"
+    ]
     assert a.snapshot("untold")["TagList"] == given
     a.until_snapshot("untold")
     parameters = {"SourceDBSnapshotIdentifier": "untold", "TargetDBSnapshotIdentifier": "untold-copy"}
@@ -60,7 +62,9 @@ def test_what_is_not_complete_tells_no_time(a: Account, servers: dict[str, Serve
         assert snapshot["FullSnapshotSizeInBytes"] > 20_000_000
         # No recorded answer for PostgreSQL has it; the switch shows it.
         assert "SnapshotDatabaseTime" not in snapshot
-    assert copy["OriginalSnapshotCreateTime"] == original["OriginalSnapshotCreateTime"] == original["SnapshotCreateTime"]
+    assert (
+        copy["OriginalSnapshotCreateTime"] == original["OriginalSnapshotCreateTime"] == original["SnapshotCreateTime"]
+    )
     assert copy["SnapshotCreateTime"] > original["SnapshotCreateTime"]
     # Inside one account and Region a copy does not tell its source (model).
     assert "SourceDBSnapshotIdentifier" not in copy
@@ -82,7 +86,7 @@ def test_a_failed_snapshot_tells_no_time(a: Account, servers: dict[str, Server],
 
 def test_every_instance_has_a_resource_id_of_its_own(a: Account, plain_snapshot: str) -> None:
     seen = {a.instance(name)["DbiResourceId"] for name in ("orders", "plain")}
-    for turn in range(2):
+    for _turn in range(2):
         begun = a.restore("again", plain_snapshot)
         assert begun["DbiResourceId"] == a.until_instance("again", "available")["DbiResourceId"]
         assert begun["DbiResourceId"] not in seen

@@ -7,6 +7,7 @@ import urllib.request
 from typing import Any
 
 import pytest
+
 from accounts import Account, Server, allow, refused, tags
 from local_cloud import Cloud
 
@@ -24,7 +25,9 @@ def test_a_role_may_do_what_its_policy_names_and_no_more(a: Account, servers: di
 
 def test_what_is_forbidden_is_forbidden_whether_or_not_it_exists(a: Account) -> None:
     with refused("AccessDenied"):
-        a.role(allow("rds:DescribeDBInstances")).delete_db_instance(DBInstanceIdentifier="nothing", SkipFinalSnapshot=True)
+        a.role(allow("rds:DescribeDBInstances")).delete_db_instance(
+            DBInstanceIdentifier="nothing", SkipFinalSnapshot=True
+        )
 
 
 def test_a_tag_on_the_resource_decides(a: Account, snapshot: str) -> None:
@@ -100,7 +103,9 @@ def test_a_restore_that_names_no_group_asks_about_the_default_ones(a: Account, p
             )
 
 
-def test_tags_that_are_taken_over_are_tags_that_are_given(a: Account, servers: dict[str, Server], plain_snapshot: str) -> None:
+def test_tags_that_are_taken_over_are_tags_that_are_given(
+    a: Account, servers: dict[str, Server], plain_snapshot: str
+) -> None:
     a.rds.add_tags_to_resource(ResourceName=plain_snapshot, Tags=tags(team="red"))
     copying = allow("rds:CopyDBSnapshot")
     copy = {"SourceDBSnapshotIdentifier": plain_snapshot, "TargetDBSnapshotIdentifier": "taken-over"}
@@ -140,7 +145,9 @@ def test_a_default_key_is_for_everyone_in_its_account(a: Account, plain_snapshot
     a.forget("by-default")
 
 
-@pytest.mark.parametrize("credentials", [{"aws_secret_access_key": "wrong"}, {"aws_access_key_id": "ASIAUNKNOWNUNKNOWN12"}])
+@pytest.mark.parametrize(
+    "credentials", [{"aws_secret_access_key": "wrong"}, {"aws_access_key_id": "ASIAUNKNOWNUNKNOWN12"}]
+)
 def test_who_is_not_who_they_say_is_refused(a: Account, credentials: dict) -> None:
     role = a.role(allow("rds:*"))
     session = role._get_credentials().get_frozen_credentials()

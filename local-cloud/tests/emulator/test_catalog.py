@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from accounts import Account, Admin, Server, allow, refused
 
 
@@ -17,7 +18,10 @@ def options(a: Account, **wanted: Any) -> list[dict]:
 
 def test_what_can_be_ordered_says_which_storage_and_how_fast(a: Account, servers: dict[str, Server]) -> None:
     version = servers["plain"].instance["EngineVersion"]
-    found = {option["StorageType"]: option for option in options(a, Engine="postgres", EngineVersion=version, DBInstanceClass="db.m6i.large")}
+    found = {
+        option["StorageType"]: option
+        for option in options(a, Engine="postgres", EngineVersion=version, DBInstanceClass="db.m6i.large")
+    }
     assert set(found) == {"standard", "gp2", "gp3", "io1", "io2"}
     assert {option["EngineVersion"] for option in found.values()} == {version}
     gp3, io1, standard = found["gp3"], found["io1"], found["standard"]
@@ -28,7 +32,12 @@ def test_what_can_be_ordered_says_which_storage_and_how_fast(a: Account, servers
     assert (io1["MinStorageSize"], io1["MinIopsPerGib"], io1["MaxIopsPerGib"]) == (100, 0.5, 50.0)
     assert io1["SupportsIops"] and not io1["SupportsStorageThroughput"] and io1["SupportsDedicatedLogVolume"]
     assert not standard["SupportsStorageAutoscaling"] and not standard["SupportsIops"]
-    for name in ("MultiAZCapable", "SupportsStorageEncryption", "SupportsPerformanceInsights", "SupportsStorageAutoscaling"):
+    for name in (
+        "MultiAZCapable",
+        "SupportsStorageEncryption",
+        "SupportsPerformanceInsights",
+        "SupportsStorageAutoscaling",
+    ):
         assert gp3[name] is True, name
 
 
@@ -91,7 +100,12 @@ def test_major_versions_say_how_long_they_are_supported(a: Account) -> None:
 
 @pytest.mark.parametrize(
     "action",
-    ["DescribeOrderableDBInstanceOptions", "DescribeDBEngineVersions", "DescribeDBMajorEngineVersions", "DescribeAccountAttributes"],
+    [
+        "DescribeOrderableDBInstanceOptions",
+        "DescribeDBEngineVersions",
+        "DescribeDBMajorEngineVersions",
+        "DescribeAccountAttributes",
+    ],
 )
 def test_what_rds_offers_is_no_resource_of_an_account(a: Account, action: str) -> None:
     calls = {
@@ -120,4 +134,6 @@ def test_quotas_say_what_is_used(a: Account, admin: Admin, servers: dict[str, Se
         a.rds.create_db_parameter_group(DBParameterGroupName="two", DBParameterGroupFamily="mysql8.0", Description="d")
     with a.option_group("only"), refused("OptionGroupQuotaExceededFault"):
         assert quota("OptionGroups") == (1, 1)
-        a.rds.create_option_group(OptionGroupName="two", EngineName="mysql", MajorEngineVersion="8.0", OptionGroupDescription="d")
+        a.rds.create_option_group(
+            OptionGroupName="two", EngineName="mysql", MajorEngineVersion="8.0", OptionGroupDescription="d"
+        )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
-from accounts import A, B, Account, Admin, Database, allow, refused, until
+
+from accounts import A, Account, Admin, B, Database, allow, refused, until
 from local_cloud import Cloud
 
 USE = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey", "kms:CreateGrant"]
@@ -141,7 +142,10 @@ def test_an_option_group_comes_along_across_accounts_only(
         assert a.snapshot(source)["OptionGroupName"] == "extras"
         with refused("InvalidParameterCombination", "CopyOptionGroup"):
             b.copy(source, KmsKeyId=key_of_b, CopyOptionGroup=True, OptionGroupName="mine")
-        for group, code in (("nowhere", "OptionGroupNotFoundFault"), ("default:mysql-8-0", "InvalidParameterCombination")):
+        for group, code in (
+            ("nowhere", "OptionGroupNotFoundFault"),
+            ("default:mysql-8-0", "InvalidParameterCombination"),
+        ):
             with refused(code, group):
                 b.copy(source, KmsKeyId=key_of_b, OptionGroupName=group)
 
@@ -203,7 +207,10 @@ def test_by_the_older_rule_a_copy_is_incremental_only_while_the_newest_one_is_th
     b.drop("whole")
 
     other, rekeyed = copied(b.make_key())
-    assert (rekeyed["copyKind"], rekeyed["reason"]) == ("full", "the copies of this instance here are under another key")
+    assert (rekeyed["copyKind"], rekeyed["reason"]) == (
+        "full",
+        "the copies of this instance here are under another key",
+    )
     b.forget(other)
     third, deleted = copied(key_of_b)
     assert (deleted["copyKind"], deleted["reason"]) == ("full", "the newest copy of this instance was deleted")
@@ -254,7 +261,9 @@ def test_by_the_newer_rule_a_copy_of_a_copy_is_incremental_where_one_like_it_is_
         account.forget(name)
 
 
-def test_what_is_encrypted_while_it_is_copied_is_copied_in_full(a: Account, plain: Database, admin: Admin, key: str) -> None:
+def test_what_is_encrypted_while_it_is_copied_is_copied_in_full(
+    a: Account, plain: Database, admin: Admin, key: str
+) -> None:
     copies = []
     for _ in range(2):
         snapshot = a.take_snapshot("plain")
@@ -266,7 +275,9 @@ def test_what_is_encrypted_while_it_is_copied_is_copied_in_full(a: Account, plai
     a.forget(*copies)
 
 
-def test_copies_of_one_instance_are_made_one_after_the_other(b: Account, shared: str, admin: Admin, key_of_b: str) -> None:
+def test_copies_of_one_instance_are_made_one_after_the_other(
+    b: Account, shared: str, admin: Admin, key_of_b: str
+) -> None:
     admin.timing(copySeconds=0.6)
     for name in ("queued-1", "queued-2"):
         b.rds.copy_db_snapshot(SourceDBSnapshotIdentifier=shared, TargetDBSnapshotIdentifier=name, KmsKeyId=key_of_b)
@@ -289,7 +300,9 @@ def test_the_number_of_copies_at_a_time_is_limited(b: Account, shared: str, admi
     assert b.snapshot_names() == []
 
 
-def test_deleting_the_source_fails_the_copy(a: Account, b: Account, orders: Database, admin: Admin, key_of_b: str) -> None:
+def test_deleting_the_source_fails_the_copy(
+    a: Account, b: Account, orders: Database, admin: Admin, key_of_b: str
+) -> None:
     source = a.take_snapshot("orders")
     a.share(source, B)
     admin.timing(copySeconds=30)
@@ -320,5 +333,8 @@ def test_a_snapshot_can_be_copied_into_another_region(cloud: Cloud, a: Account, 
         "the copy",
     )
     assert (found[0]["SourceRegion"], found[0]["KmsKeyId"]) == ("us-east-1", key)
-    until(lambda: rds.describe_db_snapshots(DBSnapshotIdentifier="far-away")["DBSnapshots"][0]["Status"] == "available", "it")
+    until(
+        lambda: rds.describe_db_snapshots(DBSnapshotIdentifier="far-away")["DBSnapshots"][0]["Status"] == "available",
+        "it",
+    )
     rds.delete_db_snapshot(DBSnapshotIdentifier="far-away")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from accounts import Account, Admin, Server, refused
 
 COMBINATION = "InvalidParameterCombination"
@@ -23,13 +24,20 @@ def test_an_engine_goes_along_with_its_snapshots_and_copies(
     a.share(plain_snapshot, b.number)
     copy = b.copy(plain_snapshot)
     found = b.snapshot(copy)
-    assert (found["Engine"], found["EngineVersion"], found["LicenseModel"]) == ("mysql", "8.0.42", "general-public-license")
+    assert (found["Engine"], found["EngineVersion"], found["LicenseModel"]) == (
+        "mysql",
+        "8.0.42",
+        "general-public-license",
+    )
     assert found["OptionGroupName"] == "default:mysql-8-0"
     b.restore("mine", copy)
     restored = b.until_instance("mine", "available")
     assert (restored["Engine"], restored["EngineVersion"]) == ("mysql", "8.0.42")
     assert restored["DBParameterGroups"][0]["DBParameterGroupName"] == "default.mysql8.0"
-    assert [one["DBInstanceIdentifier"] for one in b.rds.describe_db_instances(Filters=[{"Name": "engine", "Values": ["mysql"]}])["DBInstances"]] == ["mine"]
+    assert [
+        one["DBInstanceIdentifier"]
+        for one in b.rds.describe_db_instances(Filters=[{"Name": "engine", "Values": ["mysql"]}])["DBInstances"]
+    ] == ["mine"]
     for wrong, word in (
         ({"EnableCloudwatchLogsExports": ["postgresql"]}, "postgresql"),
         ({"LicenseModel": "postgresql-license"}, "postgresql-license"),
@@ -48,7 +56,11 @@ def test_an_engine_goes_along_with_its_snapshots_and_copies(
 @pytest.mark.parametrize(
     ("chosen", "code", "words"),
     [
-        ({"MultiAZ": True}, "InvalidParameterValue", "Mirroring cannot be applied to instances with backup retention set to zero."),
+        (
+            {"MultiAZ": True},
+            "InvalidParameterValue",
+            "Mirroring cannot be applied to instances with backup retention set to zero.",
+        ),
         ({"MultiAZ": False}, COMBINATION, "MultiAZ"),
         ({"AllocatedStorage": 100}, COMBINATION, "AllocatedStorage"),
         ({"StorageType": "gp3"}, COMBINATION, "StorageType"),
@@ -92,7 +104,9 @@ def test_oracle_with_containers_takes_no_engine(a: Account, admin: Admin, plain_
     admin.set_engine(plain_snapshot, "oracle-ee", ORACLE)
     with refused(COMBINATION, "less than 200"):
         a.restore("wrong", plain_snapshot, StorageType="gp3", Iops=12_000, AllocatedStorage=199, **LARGE)
-    a.restore("oracle-2", plain_snapshot, Engine="oracle-ee", StorageType="gp3", Iops=12_000, AllocatedStorage=200, **LARGE)
+    a.restore(
+        "oracle-2", plain_snapshot, Engine="oracle-ee", StorageType="gp3", Iops=12_000, AllocatedStorage=200, **LARGE
+    )
     a.until_instance("oracle-2", "available")
     a.drop("oracle-2")
 
@@ -105,7 +119,9 @@ def test_mysql_does_not_start_on_letters_of_another_case(a: Account, admin: Admi
         a.drop("lower")
 
 
-def test_what_is_past_its_support_stays_at_a_price_or_is_upgraded(a: Account, admin: Admin, plain_snapshot: str) -> None:
+def test_what_is_past_its_support_stays_at_a_price_or_is_upgraded(
+    a: Account, admin: Admin, plain_snapshot: str
+) -> None:
     enrolled, refusing = "open-source-rds-extended-support", "open-source-rds-extended-support-disabled"
     admin.set_engine(plain_snapshot, "postgres", "12.22")
     with refused("InvalidParameterValue", "EngineLifecycleSupport"):

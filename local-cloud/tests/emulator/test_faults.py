@@ -6,14 +6,19 @@ import time
 import urllib.error
 
 import pytest
-from accounts import A, Account, Admin, Server, refused
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
+
+from accounts import A, Account, Admin, Server, refused
 
 HUNG_UP = (ConnectionClosedError, EndpointConnectionError)
 
 
-def test_the_nth_matching_call_fails_with_the_code_given(a: Account, b: Account, servers: dict[str, Server], admin: Admin) -> None:
-    admin.fault("DescribeDBInstances", "error", account=A, resource=":db:orders", nth=2, code="Throttling", message="slow down")
+def test_the_nth_matching_call_fails_with_the_code_given(
+    a: Account, b: Account, servers: dict[str, Server], admin: Admin
+) -> None:
+    admin.fault(
+        "DescribeDBInstances", "error", account=A, resource=":db:orders", nth=2, code="Throttling", message="slow down"
+    )
     a.instance("orders")
     a.instance("plain")
     b.rds.describe_db_instances()
@@ -54,7 +59,9 @@ def test_a_call_is_slow(a: Account, admin: Admin) -> None:
     assert time.monotonic() - begun >= 0.5
 
 
-def test_work_ends_in_the_status_given(a: Account, servers: dict[str, Server], admin: Admin, plain_snapshot: str) -> None:
+def test_work_ends_in_the_status_given(
+    a: Account, servers: dict[str, Server], admin: Admin, plain_snapshot: str
+) -> None:
     admin.fault("CreateDBSnapshot", "endStatus", status="failed")
     a.rds.create_db_snapshot(DBInstanceIdentifier="plain", DBSnapshotIdentifier="broken")
     a.until_snapshot("broken", "failed")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Iterator
+from collections.abc import Iterator
 
 import pytest
+
 from accounts import Account, Admin, Database, Server, allow, refused, tags, until
 
 

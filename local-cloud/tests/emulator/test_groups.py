@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from accounts import B, Account, Server, allow, refused, tags
+
+from accounts import Account, B, Server, allow, refused, tags
 
 OLD = "postgres12"
 
@@ -24,9 +25,15 @@ def test_parameter_groups_have_a_family_and_default_ones_are_there(a: Account, s
             a.rds.create_db_parameter_group(DBParameterGroupName="old-one", DBParameterGroupFamily=OLD, Description="d")
     with refused("DBParameterGroupNotFound", "old-one"):
         families(a, DBParameterGroupName="old-one")
-    for wrong in ({"DBParameterGroupFamily": "postgres9"}, {"DBParameterGroupName": "a--b"}, {"DBParameterGroupName": "default.postgres15"}):
+    for wrong in (
+        {"DBParameterGroupFamily": "postgres9"},
+        {"DBParameterGroupName": "a--b"},
+        {"DBParameterGroupName": "default.postgres15"},
+    ):
         with refused("InvalidParameterValue"):
-            a.rds.create_db_parameter_group(**{"DBParameterGroupName": "x", "DBParameterGroupFamily": OLD, "Description": "d", **wrong})
+            a.rds.create_db_parameter_group(
+                **{"DBParameterGroupName": "x", "DBParameterGroupFamily": OLD, "Description": "d", **wrong}
+            )
 
 
 def test_a_parameter_group_of_another_family_is_refused(a: Account, plain_snapshot: str) -> None:
@@ -61,7 +68,9 @@ def test_an_option_group_of_another_engine_or_version_is_refused(a: Account, pla
     with refused("OptionGroupNotFoundFault", "older"):
         a.restore("wrong", plain_snapshot, OptionGroupName="older")
     with refused("InvalidParameterCombination", "Cannot find major version 9.4 for postgres"):
-        a.rds.create_option_group(OptionGroupName="x", EngineName="postgres", MajorEngineVersion="9.4", OptionGroupDescription="d")
+        a.rds.create_option_group(
+            OptionGroupName="x", EngineName="postgres", MajorEngineVersion="9.4", OptionGroupDescription="d"
+        )
     with refused("InvalidParameterCombination"):
         a.rds.describe_option_groups(MajorEngineVersion="8.0")
 
@@ -81,7 +90,9 @@ def test_an_option_group_is_bound_to_the_vpc_of_its_first_instance(a: Account, p
     ec2 = a.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
     subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.1.{number}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"]["SubnetId"]
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.1.{number}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"][
+            "SubnetId"
+        ]
         for number, zone in enumerate("ab")
     ]
     made = a.rds.create_db_subnet_group(DBSubnetGroupName="bound", DBSubnetGroupDescription="d", SubnetIds=subnets)
@@ -90,7 +101,10 @@ def test_an_option_group_is_bound_to_the_vpc_of_its_first_instance(a: Account, p
         a.restore("bound", plain_snapshot, OptionGroupName="binding")
         described = a.rds.describe_option_groups(OptionGroupName="binding")["OptionGroupsList"][0]
         assert described["VpcId"] == a.instance("bound")["DBSubnetGroup"]["VpcId"] != vpc
-        with refused("InvalidParameterCombination", "The option group binding is associated with a different VPC than the request."):
+        with refused(
+            "InvalidParameterCombination",
+            "The option group binding is associated with a different VPC than the request.",
+        ):
             a.restore("elsewhere", plain_snapshot, OptionGroupName="binding", DBSubnetGroupName="bound")
         # The snapshot of such an instance names it too.
         a.until_instance("bound", "available")
@@ -105,10 +119,15 @@ def test_an_option_group_is_bound_to_the_vpc_of_its_first_instance(a: Account, p
         a.forget(snapshot)
 
 
-def test_permanent_options_go_where_their_group_goes(a: Account, b: Account, servers: dict[str, Server], key_of_b: str) -> None:
+def test_permanent_options_go_where_their_group_goes(
+    a: Account, b: Account, servers: dict[str, Server], key_of_b: str
+) -> None:
     needed = "The snapshot requires a target option group with the following options: [Timezone]"
     with a.option_group("zoned", options=("Timezone",)), a.option_group("sealed", options=("TDE",)):
-        with b.option_group("plain", major=a.major_version), b.option_group("ready", major=a.major_version, options=("Timezone",)):
+        with (
+            b.option_group("plain", major=a.major_version),
+            b.option_group("ready", major=a.major_version, options=("Timezone",)),
+        ):
             copies, sources = [], []
             for group in ("sealed", "zoned"):
                 a.modify("orders", OptionGroupName=group)
@@ -128,7 +147,9 @@ def test_permanent_options_go_where_their_group_goes(a: Account, b: Account, ser
             b.forget(*copies)
             a.forget(*sources)
             b.rds.delete_option_group(OptionGroupName="zoned")
-            a.modify("orders", OptionGroupName=servers["orders"].instance["OptionGroupMemberships"][0]["OptionGroupName"])
+            a.modify(
+                "orders", OptionGroupName=servers["orders"].instance["OptionGroupMemberships"][0]["OptionGroupName"]
+            )
             a.until_modified("orders")
 
 

@@ -7,7 +7,8 @@ import subprocess
 from datetime import datetime, timezone
 
 import pytest
-from accounts import A, PASSWORD, Account, Admin, Database, Server, refused, tags, until
+
+from accounts import PASSWORD, A, Account, Admin, Database, Server, refused, tags, until
 from local_cloud import Cloud
 
 
@@ -99,7 +100,11 @@ def test_wrong_parameters_are_refused(a: Account, wrong: dict, code: str) -> Non
 def test_required_parameters_are_asked_for(a: Account) -> None:
     with refused("MissingParameter", "AllocatedStorage"):
         a.rds.create_db_instance(
-            DBInstanceIdentifier="x", DBInstanceClass="db.t4g.micro", Engine="postgres", MasterUsername="o", MasterUserPassword=PASSWORD
+            DBInstanceIdentifier="x",
+            DBInstanceClass="db.t4g.micro",
+            Engine="postgres",
+            MasterUsername="o",
+            MasterUserPassword=PASSWORD,
         )
 
 
@@ -139,7 +144,9 @@ def test_modifications_wait_or_take_effect(a: Account, servers: dict[str, Server
 
     admin.timing(modifySeconds=1)
     logs = {"EnableLogTypes": ["postgresql"]}
-    begun = modify(DBInstanceIdentifier="plain", ApplyImmediately=True, CloudwatchLogsExportConfiguration=logs)["DBInstance"]
+    begun = modify(DBInstanceIdentifier="plain", ApplyImmediately=True, CloudwatchLogsExportConfiguration=logs)[
+        "DBInstance"
+    ]
     # As on RDS, the answer tells what waits, and the status tells it some time later.
     assert begun["DBInstanceStatus"] == "available"
     assert begun["PendingModifiedValues"]["DBInstanceClass"] == "db.r6g.large"
@@ -161,7 +168,10 @@ def test_growth_and_the_maintenance_window_are_set_afterwards(a: Account, server
     a.modify("plain", MaxAllocatedStorage=50, PreferredMaintenanceWindow="tue:15:00-tue:16:00")
     done = a.until_modified("plain")
     assert (done["MaxAllocatedStorage"], done["PreferredMaintenanceWindow"]) == (50, "tue:15:00-tue:16:00")
-    for wrong, words in (({"MaxAllocatedStorage": 21}, "10 percent"), ({"PreferredMaintenanceWindow": "tue:05:00"}, "tue")):
+    for wrong, words in (
+        ({"MaxAllocatedStorage": 21}, "10 percent"),
+        ({"PreferredMaintenanceWindow": "tue:05:00"}, "tue"),
+    ):
         code = "InvalidParameterValue" if "PreferredMaintenanceWindow" in wrong else "InvalidParameterCombination"
         with refused(code, words):
             a.modify("plain", **wrong)

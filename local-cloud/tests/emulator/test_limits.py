@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from accounts import Account, Admin, Server, allow, refused
+
+from accounts import Account, Admin, allow, refused
 
 
 def quotas(rds: object) -> dict[str, tuple[int, int]]:
@@ -18,7 +19,10 @@ def test_account_attributes_tell_what_is_used_and_allowed(a: Account, plain_snap
     told = quotas(role)
     assert told["ManualSnapshots"] == (len(snapshots), 30)
     assert told["DBInstances"] == (len(a.instance_names()), 7)
-    assert told["AllocatedStorage"] == (sum(a.instance(name)["AllocatedStorage"] for name in a.instance_names()), 100_000)
+    assert told["AllocatedStorage"] == (
+        sum(a.instance(name)["AllocatedStorage"] for name in a.instance_names()),
+        100_000,
+    )
     with refused("AccessDenied", "rds:DescribeAccountAttributes"):
         quotas(a.role(allow("rds:DescribeDBInstances")))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from accounts import PASSWORD, Account, Admin, Server, refused
 
 NOTHING = ("InvalidParameterCombination", "No modifications were requested")
@@ -69,7 +70,12 @@ def test_where_no_window_is_chosen_rds_picks_one(a: Account, plain_snapshot: str
 def test_a_modification_that_changes_nothing_is_refused(a: Account, servers: dict[str, Server], admin: Admin) -> None:
     found = a.until_modified("plain")
     same = {"DBInstanceClass": found["DBInstanceClass"], "DeletionProtection": False}
-    for parameters in ({}, {"ApplyImmediately": True}, same, {"CloudwatchLogsExportConfiguration": {"DisableLogTypes": ["upgrade"]}}):
+    for parameters in (
+        {},
+        {"ApplyImmediately": True},
+        same,
+        {"CloudwatchLogsExportConfiguration": {"DisableLogTypes": ["upgrade"]}},
+    ):
         with refused(*NOTHING):
             a.modify("plain", **parameters)
     assert not admin.instance(a.arn("db", "plain"))["busy"]

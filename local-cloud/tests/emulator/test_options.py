@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+
 from accounts import A, Account, Admin, Server, allow, refused, until
 
 COMBINATION = "InvalidParameterCombination"
@@ -99,7 +101,9 @@ def test_a_directory_comes_with_its_role(a: Account, plain_snapshot: str, direct
         )
     a.restore("member", plain_snapshot, **member)
     found = a.until_instance("member", "available")["DomainMemberships"]
-    assert [(one["Domain"], one["IAMRoleName"], one["Status"]) for one in found] == [("d-0123456789", directory_role, "joined")]
+    assert [(one["Domain"], one["IAMRoleName"], one["Status"]) for one in found] == [
+        ("d-0123456789", directory_role, "joined")
+    ]
     by_domain = a.rds.describe_db_instances(Filters=[{"Name": "domain", "Values": ["d-0123456789"]}])["DBInstances"]
     assert [one["DBInstanceIdentifier"] for one in by_domain] == ["member"]
     # A restore does not inherit it.
@@ -143,7 +147,11 @@ def test_a_directory_of_ones_own_is_for_sql_server(a: Account, admin: Admin, pla
 
 @pytest.mark.parametrize(
     "chosen",
-    [{"EnablePerformanceInsights": "true"}, {"MonitoringInterval": "30"}, {"MonitoringRoleArn": f"arn:aws:iam::{A}:role/monitor"}],
+    [
+        {"EnablePerformanceInsights": "true"},
+        {"MonitoringInterval": "30"},
+        {"MonitoringRoleArn": f"arn:aws:iam::{A}:role/monitor"},
+    ],
 )
 def test_a_restore_takes_neither_insights_nor_monitoring(a: Account, plain_snapshot: str, chosen: dict) -> None:
     def send(params: dict, **_: Any) -> None:
@@ -172,7 +180,9 @@ def test_insights_have_a_key_and_a_time(a: Account, kept: str, key: str) -> None
     assert a.until_modified(kept)["PerformanceInsightsRetentionPeriod"] == 93
     a.modify(kept, EnablePerformanceInsights=False)
     assert "PerformanceInsightsKMSKeyId" not in a.until_modified(kept)
-    a.modify(kept, EnablePerformanceInsights=True, PerformanceInsightsKMSKeyId=key, PerformanceInsightsRetentionPeriod=731)
+    a.modify(
+        kept, EnablePerformanceInsights=True, PerformanceInsightsKMSKeyId=key, PerformanceInsightsRetentionPeriod=731
+    )
     found = a.until_modified(kept)
     assert (found["PerformanceInsightsKMSKeyId"], found["PerformanceInsightsRetentionPeriod"]) == (key, 731)
     a.modify(kept, EnablePerformanceInsights=False)
@@ -188,16 +198,28 @@ def test_the_smallest_mysql_has_no_insights(a: Account, admin: Admin, plain_snap
     a.drop("small")
 
 
-def test_monitoring_has_a_role_that_the_service_may_assume(a: Account, kept: str, monitor: str, directory_role: str) -> None:
+def test_monitoring_has_a_role_that_the_service_may_assume(
+    a: Account, kept: str, monitor: str, directory_role: str
+) -> None:
     without = "A MonitoringRoleARN value is required if you specify a MonitoringInterval value other than 0."
     with refused(COMBINATION, without):
         a.modify(kept, MonitoringInterval=30)
-    with refused(COMBINATION, "You must specify a MonitoringInterval value other than 0 when you specify a MonitoringRoleARN value."):
+    with refused(
+        COMBINATION,
+        "You must specify a MonitoringInterval value other than 0 when you specify a MonitoringRoleARN value.",
+    ):
         a.modify(kept, MonitoringRoleArn=monitor)
     with refused("InvalidParameterValue", "31"):
         a.modify(kept, MonitoringInterval=31, MonitoringRoleArn=monitor)
-    for other in (f"arn:aws:iam::{A}:role/{directory_role}", f"arn:aws:iam::{A}:role/nobody", "arn:aws:iam::222222222222:role/monitor"):
-        with refused("InvalidParameterValue", "IAM role ARN value is invalid or does not include the required permissions for: ENHANCED_MONITORING"):
+    for other in (
+        f"arn:aws:iam::{A}:role/{directory_role}",
+        f"arn:aws:iam::{A}:role/nobody",
+        "arn:aws:iam::222222222222:role/monitor",
+    ):
+        with refused(
+            "InvalidParameterValue",
+            "IAM role ARN value is invalid or does not include the required permissions for: ENHANCED_MONITORING",
+        ):
             a.modify(kept, MonitoringInterval=30, MonitoringRoleArn=other)
     order = {"DBInstanceIdentifier": kept, "MonitoringInterval": 30, "MonitoringRoleArn": monitor}
     with refused("AccessDenied", "iam:PassRole", monitor):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Iterator
+from collections.abc import Iterator
 
 from accounts import PASSWORD, Account, Database, Server, refused, until
 
@@ -33,7 +33,11 @@ def test_parameters_are_described_with_their_source(a: Account, plain_snapshot: 
         by_name = {one["ParameterName"]: one for one in found}
         statement, workers = by_name["log_statement"], by_name["max_logical_replication_workers"]
         assert (statement["ParameterValue"], statement["Source"], statement["ApplyType"]) == ("ddl", "user", "dynamic")
-        assert (workers["ParameterValue"], workers["ApplyType"], workers["AllowedValues"]) == ("0", "static", "0-262143")
+        assert (workers["ParameterValue"], workers["ApplyType"], workers["AllowedValues"]) == (
+            "0",
+            "static",
+            "0-262143",
+        )
         assert by_name["rds.logical_replication"]["Source"] == "system"
         user = a.rds.describe_db_parameters(DBParameterGroupName="told", Source="user")["Parameters"]
         assert {one["ParameterName"] for one in user} == {"log_statement", "max_logical_replication_workers"}
@@ -79,7 +83,10 @@ def test_a_restore_starts_with_what_its_group_says(a: Account, plain_snapshot: s
 
 
 def test_static_parameters_wait_for_a_reboot_and_dynamic_ones_need_not(a: Account, plain_snapshot: str) -> None:
-    with a.parameter_group("changing"), restored(a, "changing", plain_snapshot, DBParameterGroupName="changing") as server:
+    with (
+        a.parameter_group("changing"),
+        restored(a, "changing", plain_snapshot, DBParameterGroupName="changing") as server,
+    ):
         a.set_parameters("changing", "immediate", log_statement="ddl")
         until(lambda: setting(server, "log_statement") == "ddl", "the server to hear of it")
         assert status(a, "changing") == ("changing", IN_SYNC)
@@ -109,7 +116,9 @@ def test_another_group_is_named_at_once_and_applied_by_a_reboot(a: Account, plai
 def workers(server: Server) -> int:
     """How many processes of the server there are for subscriptions: their launcher, and one for each that is awake."""
     with server.connect() as database:
-        return database.run("SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'logical replication%'")[0][0]
+        return database.run("SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'logical replication%'")[0][
+            0
+        ]
 
 
 def rows(server: Server) -> list:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Iterator
 
 import pg8000
 import pytest
+
 from accounts import PASSWORD, Account, Admin, Server, refused, until
 
 OTHER = "battery-staple'"

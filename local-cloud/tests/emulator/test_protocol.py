@@ -8,10 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from accounts import A, Account, Server, refused
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
+
+from accounts import A, Account, Server, refused
 from local_cloud import Cloud
 
 RESTORE = "Action=RestoreDBInstanceFromDBSnapshot&Version=2014-10-31&DBInstanceIdentifier=x&DBSnapshotIdentifier=y"
@@ -35,7 +36,9 @@ def test_pages_hold_what_was_asked_for_and_lead_to_the_next(a: Account) -> None:
         rds.describe_db_subnet_groups(Marker="page two")
 
 
-@pytest.mark.parametrize("operation", ["describe_events", "describe_pending_maintenance_actions", "describe_db_clusters"])
+@pytest.mark.parametrize(
+    "operation", ["describe_events", "describe_pending_maintenance_actions", "describe_db_clusters"]
+)
 def test_operations_that_are_not_there_are_refused(a: Account, operation: str) -> None:
     with refused("InvalidAction"):
         getattr(a.rds, operation)()
@@ -80,7 +83,9 @@ def test_a_signature_for_another_service_is_refused(cloud: Cloud, a: Account) ->
     assert "<Code>SignatureDoesNotMatch</Code>" in answer and "correct service" in answer
 
 
-def test_the_command_line_does_the_whole_round(cloud: Cloud, a: Account, b: Account, servers: dict[str, Server], key_of_b: str) -> None:
+def test_the_command_line_does_the_whole_round(
+    cloud: Cloud, a: Account, b: Account, servers: dict[str, Server], key_of_b: str
+) -> None:
     def aws(account: Account, *arguments: str) -> dict:
         environment = {**os.environ, **cloud.environment(account.number)}
         command = [str(TOOLS / "aws"), "rds", *arguments, "--output", "json"]
@@ -88,7 +93,14 @@ def test_the_command_line_does_the_whole_round(cloud: Cloud, a: Account, b: Acco
         assert result.returncode == 0, result.stderr
         return json.loads(result.stdout or "{}")
 
-    create = ["--db-instance-identifier", "orders", "--db-snapshot-identifier", "by-hand", "--tags", "Key=by,Value=hand"]
+    create = [
+        "--db-instance-identifier",
+        "orders",
+        "--db-snapshot-identifier",
+        "by-hand",
+        "--tags",
+        "Key=by,Value=hand",
+    ]
     source = aws(a, "create-db-snapshot", *create)["DBSnapshot"]["DBSnapshotArn"]
     a.until_snapshot("by-hand")
     aws(a, "wait", "db-snapshot-available", "--db-snapshot-identifier", "by-hand")
@@ -96,10 +108,25 @@ def test_the_command_line_does_the_whole_round(cloud: Cloud, a: Account, b: Acco
     aws(a, "modify-db-snapshot-attribute", *share)
     seen = aws(b, "describe-db-snapshots", "--include-shared", "--db-snapshot-identifier", source)["DBSnapshots"]
     assert seen[0]["SnapshotType"] == "shared"
-    copy = ["--source-db-snapshot-identifier", source, "--target-db-snapshot-identifier", "mine", "--kms-key-id", key_of_b]
+    copy = [
+        "--source-db-snapshot-identifier",
+        source,
+        "--target-db-snapshot-identifier",
+        "mine",
+        "--kms-key-id",
+        key_of_b,
+    ]
     aws(b, "copy-db-snapshot", *copy)
     b.until_snapshot("mine")
-    aws(b, "restore-db-instance-from-db-snapshot", "--db-instance-identifier", "mine", "--db-snapshot-identifier", "mine", "--no-multi-az")
+    aws(
+        b,
+        "restore-db-instance-from-db-snapshot",
+        "--db-instance-identifier",
+        "mine",
+        "--db-snapshot-identifier",
+        "mine",
+        "--no-multi-az",
+    )
     with b.server("mine").connect() as database:
         assert database.run("SELECT 1") == [[1]]
     aws(b, "delete-db-instance", "--db-instance-identifier", "mine", "--skip-final-snapshot")

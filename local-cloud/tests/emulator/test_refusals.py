@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+
 from accounts import Account, Admin, Server, refused
 
 COMBINATION = "InvalidParameterCombination"
@@ -20,7 +22,9 @@ def large(a: Account, servers: dict[str, Server]) -> Iterator[str]:
     a.forget(arn)
 
 
-def test_a_class_that_does_not_run_the_version_is_refused(a: Account, servers: dict[str, Server], plain_snapshot: str) -> None:
+def test_a_class_that_does_not_run_the_version_is_refused(
+    a: Account, servers: dict[str, Server], plain_snapshot: str
+) -> None:
     version = servers["plain"].instance["EngineVersion"]
     words = (
         "RDS does not support creating a DB instance with the following combination: DBInstanceClass=db.m4.large, "
@@ -46,7 +50,10 @@ GP3, IO1, IO2 = ({"StorageType": kind} for kind in ("gp3", "io1", "io2"))
         ({**GP3, "Iops": 12_000, "StorageThroughput": 3_001}, "Invalid storage throughput to iops ratio"),
         ({**GP3, "AllocatedStorage": 300}, "Invalid storage size for engine name postgres and storage type gp3: 300"),
         ({**IO1, "Iops": 100}, "Invalid iops value"),
-        ({**IO1, "Iops": 20_001}, "Invalid iops to max storage (GB) ratio for engine name postgres and storage type io1: 50.0025"),
+        (
+            {**IO1, "Iops": 20_001},
+            "Invalid iops to max storage (GB) ratio for engine name postgres and storage type io1: 50.0025",
+        ),
         ({**IO1}, "requires iops to be specified"),
         ({**IO2, "Iops": 3_000, "StorageThroughput": 500}, "You can't specify StorageThroughput"),
         ({"StorageType": "gp2", "Iops": 3_000}, "You can't specify Iops"),
@@ -59,7 +66,9 @@ def test_storage_outside_its_limits_is_refused(a: Account, large: str, chosen: d
 
 
 def test_storage_within_its_limits_is_taken(a: Account, large: str) -> None:
-    for number, chosen in enumerate(({**GP3, "Iops": 12_000, "StorageThroughput": 3_000}, {**IO2, "Iops": 256_000}, {**IO1, "Iops": 20_000})):
+    for number, chosen in enumerate(
+        ({**GP3, "Iops": 12_000, "StorageThroughput": 3_000}, {**IO2, "Iops": 256_000}, {**IO1, "Iops": 20_000})
+    ):
         a.restore(f"fits-{number}", large, **chosen)
         found = a.until_instance(f"fits-{number}", "available")
         assert {name: found[name] for name in chosen} == chosen
@@ -110,7 +119,9 @@ def network(account: Account, octet: int) -> dict[str, Any]:
     ec2 = account.client("ec2")
     vpc = ec2.create_vpc(CidrBlock=f"10.{octet}.0.0/16")["Vpc"]["VpcId"]
     subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.{octet}.{number}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"]["SubnetId"]
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.{octet}.{number}.0/24", AvailabilityZone=f"us-east-1{zone}")[
+            "Subnet"
+        ]["SubnetId"]
         for number, zone in enumerate("ab")
     ]
     group = ec2.create_security_group(VpcId=vpc, GroupName=f"group-{octet}", Description="d")["GroupId"]
@@ -137,7 +148,12 @@ def test_a_security_group_of_another_vpc_is_refused(a: Account, plain_snapshot: 
     default_group = a.rds.describe_db_instances(DBInstanceIdentifier="plain")["DBInstances"][0]["VpcSecurityGroups"]
     assert default_group[0]["VpcSecurityGroupId"].startswith("sg-")
     with refused(COMBINATION, "different VPCs"):
-        a.restore("wrong", plain_snapshot, DBSubnetGroupName="second", VpcSecurityGroupIds=[default_group[0]["VpcSecurityGroupId"]])
+        a.restore(
+            "wrong",
+            plain_snapshot,
+            DBSubnetGroupName="second",
+            VpcSecurityGroupIds=[default_group[0]["VpcSecurityGroupId"]],
+        )
     a.drop("second")
 
 
@@ -158,7 +174,9 @@ def test_groups_of_subnets_lie_in_one_vpc_and_two_zones(a: Account, admin: Admin
         create("subnet-1", "subnet-2")
 
 
-def test_without_a_default_vpc_a_subnet_group_must_be_named(b: Account, a: Account, admin: Admin, plain_snapshot: str) -> None:
+def test_without_a_default_vpc_a_subnet_group_must_be_named(
+    b: Account, a: Account, admin: Admin, plain_snapshot: str
+) -> None:
     # Nobody has restored anything in this Region yet, so that there is no default group of subnets.
     away = a.client("rds", region_name="eu-west-3")
     create = {
@@ -170,7 +188,9 @@ def test_without_a_default_vpc_a_subnet_group_must_be_named(b: Account, a: Accou
         "MasterUserPassword": "correct-horse",
     }
     admin.switches(defaultVpc=False)
-    with refused("InvalidSubnet", "No default subnet detected in VPC. Please contact AWS Support to recreate default Subnets."):
+    with refused(
+        "InvalidSubnet", "No default subnet detected in VPC. Please contact AWS Support to recreate default Subnets."
+    ):
         away.create_db_instance(**create)
     # Where there is such a group, its VPC may have gone.
     with refused("InvalidVPCNetworkStateFault", "associated with the default subnet group does not exist"):

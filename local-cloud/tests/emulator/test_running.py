@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Iterator
 
 import pg8000
 import pytest
+
 from accounts import Account, Admin, Server, allow, refused, tags, until
 
 HUNG_UP = (pg8000.exceptions.InterfaceError, ConnectionError)
@@ -33,9 +34,8 @@ def test_a_stopped_instance_does_not_run_and_starts_with_its_data(a: Account, pl
         a.drop("played")
     stopped = a.until_instance("played", "stopped")
     assert stopped["Endpoint"] == played.instance["Endpoint"]
-    with pytest.raises(HUNG_UP):
-        with played.connect():
-            pass
+    with pytest.raises(HUNG_UP), played.connect():
+        pass
     for refused_call in (
         lambda: a.rds.create_db_snapshot(DBInstanceIdentifier="played", DBSnapshotIdentifier="of-stopped"),
         lambda: a.modify("played", CopyTagsToSnapshot=True),
@@ -71,11 +71,10 @@ def test_starting_takes_the_key(a: Account, played: Server, key: str) -> None:
 
 
 def test_a_reboot_interrupts(a: Account, played: Server, admin: Admin) -> None:
-    with pytest.raises(HUNG_UP + (pg8000.exceptions.DatabaseError,)):
-        with played.connect() as database:
-            assert a.rds.reboot_db_instance(DBInstanceIdentifier="played")["DBInstance"]["DBInstanceStatus"] == "rebooting"
-            a.until_instance("played", "available")
-            database.run("SELECT 1")
+    with pytest.raises(HUNG_UP + (pg8000.exceptions.DatabaseError,)), played.connect() as database:
+        assert a.rds.reboot_db_instance(DBInstanceIdentifier="played")["DBInstance"]["DBInstanceStatus"] == "rebooting"
+        a.until_instance("played", "available")
+        database.run("SELECT 1")
     with a.server("played").connect() as database:
         assert database.run("SELECT 1") == [[1]]
     with refused("InvalidParameterCombination", "Multi-AZ"):
@@ -230,7 +229,14 @@ def test_names_of_groups_are_stored_and_compared_in_lower_case(a: Account, b: Ac
         assert found["OptionGroupMemberships"][0]["OptionGroupName"] == "extra-options"
         a.drop("grouped")
     # A policy that names it otherwise does not match.
-    others = allow("rds:*", resource=a.arn("db", "*")), allow("rds:*", resource=a.arn("snapshot", "*")), allow("rds:*", resource=a.arn("og", "*")), allow("rds:*", resource=a.arn("subgrp", "*"))
+    others = (
+        allow("rds:*", resource=a.arn("db", "*")),
+        allow("rds:*", resource=a.arn("snapshot", "*")),
+        allow("rds:*", resource=a.arn("og", "*")),
+        allow("rds:*", resource=a.arn("subgrp", "*")),
+    )
     role = a.role(*others, allow("rds:*", resource=a.arn("pg", "Tuned-Group")))
     with refused("AccessDenied", a.arn("pg", "tuned-group")):
-        role.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="grouped-2", DBSnapshotIdentifier=plain_snapshot, **names)
+        role.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier="grouped-2", DBSnapshotIdentifier=plain_snapshot, **names
+        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from accounts import B, Account, refused, tags
+
+from accounts import Account, B, refused, tags
 
 
 def test_a_shared_snapshot_is_seen_by_those_who_ask_for_it(a: Account, b: Account, snapshot: str) -> None:
@@ -14,10 +15,15 @@ def test_a_shared_snapshot_is_seen_by_those_who_ask_for_it(a: Account, b: Accoun
 
     seen = b.snapshot(snapshot, IncludeShared=True)
     assert (seen["SnapshotType"], seen["DBSnapshotIdentifier"], seen["TagList"]) == ("shared", snapshot, [])
-    assert snapshot in [one["DBSnapshotArn"] for one in b.rds.describe_db_snapshots(SnapshotType="shared")["DBSnapshots"]]
+    assert snapshot in [
+        one["DBSnapshotArn"] for one in b.rds.describe_db_snapshots(SnapshotType="shared")["DBSnapshots"]
+    ]
     assert snapshot not in [one["DBSnapshotArn"] for one in b.rds.describe_db_snapshots()["DBSnapshots"]]
     # Its name is its ARN, and who does not say that it is shared does not find it.
-    for lookup in ({"DBSnapshotIdentifier": snapshot}, {"DBSnapshotIdentifier": snapshot.split(":")[-1], "IncludeShared": True}):
+    for lookup in (
+        {"DBSnapshotIdentifier": snapshot},
+        {"DBSnapshotIdentifier": snapshot.split(":")[-1], "IncludeShared": True},
+    ):
         with refused("DBSnapshotNotFound"):
             b.rds.describe_db_snapshots(**lookup)
 

@@ -6,6 +6,7 @@ import socket
 from datetime import datetime, timezone
 
 import pytest
+
 from accounts import Account, Admin, Database, Server, refused, tags, until
 
 
@@ -19,7 +20,9 @@ def test_a_snapshot_is_made_while_its_instance_backs_up(a: Account, orders: Data
     admin.timing(snapshotSeconds=1.5)
     admin.switches(snapshotDatabaseTime=True)
     before = datetime.now(timezone.utc)
-    made = a.rds.create_db_snapshot(DBInstanceIdentifier="orders", DBSnapshotIdentifier="Words", Tags=tags(run="1"))["DBSnapshot"]
+    made = a.rds.create_db_snapshot(DBInstanceIdentifier="orders", DBSnapshotIdentifier="Words", Tags=tags(run="1"))[
+        "DBSnapshot"
+    ]
     assert (made["DBSnapshotIdentifier"], made["Status"], made["SnapshotType"]) == ("words", "creating", "manual")
     assert a.instance("orders")["DBInstanceStatus"] == "backing-up"
     with refused("InvalidDBInstanceState"):
@@ -127,7 +130,9 @@ def check_chosen(a: Account, chosen: dict, port: int) -> None:
     assert instance["EnabledCloudwatchLogsExports"] == ["postgresql"]
     assert instance["TagList"] == tags(version="7")
     larger = a.take_snapshot("chosen")
-    with refused("InvalidParameterCombination", "Invalid storage size for engine name postgres and storage type gp3: 30"):
+    with refused(
+        "InvalidParameterCombination", "Invalid storage size for engine name postgres and storage type gp3: 30"
+    ):
         a.restore("smaller", larger, AllocatedStorage=30, StorageType="gp3")
     # Another type of storage begins with its own performance.
     with refused("InvalidParameterCombination", "requires iops"):
@@ -214,7 +219,9 @@ def test_a_resource_has_at_most_fifty_tags(a: Account, plain_snapshot: str, admi
             add(ResourceName=plain_snapshot, Tags=tags(**{reserved: "x"}))
 
 
-def test_a_service_of_aws_gives_tags_that_no_client_can_give(a: Account, servers: dict[str, Server], admin: Admin) -> None:
+def test_a_service_of_aws_gives_tags_that_no_client_can_give(
+    a: Account, servers: dict[str, Server], admin: Admin
+) -> None:
     instance, key = a.arn("db", "plain"), "aws:cloudformation:stack-name"
     admin.add_tags(instance, **{key: "shop"})
     assert a.instance("plain")["TagList"] == tags(**{key: "shop"})

@@ -12,12 +12,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Any, Callable, Optional
+from collections.abc import Callable
+from typing import Any
 
-from local_cloud.patches.cloudwatch import metric_math
 from ministack.core import responses
 from ministack.services import cloudwatch, sqs
 from ministack.services.cloudformation import provisioners
+
+from local_cloud.patches.cloudwatch import metric_math
 
 logger = logging.getLogger("cloudwatch")
 
@@ -115,19 +117,21 @@ def evaluate(alarm: dict) -> None:
     cloudwatch._evaluate_parent_alarms(alarm)
 
 
-def _values(alarm: dict) -> list[Optional[float]]:
+def _values(alarm: dict) -> list[float | None]:
     """What each period of the evaluation range has, the newest first; None where there are no data."""
     length = alarm.get("EvaluationPeriods", 1) + FURTHER_BACK
     if alarm.get("Metrics"):
 
-        def statistic(query: dict) -> list[Optional[float]]:
-            return _statistic({**query["Metric"], "Statistic": query["Stat"]}, metric_math.period(alarm["Metrics"]), length)
+        def statistic(query: dict) -> list[float | None]:
+            return _statistic(
+                {**query["Metric"], "Statistic": query["Stat"]}, metric_math.period(alarm["Metrics"]), length
+            )
 
         return metric_math.values(alarm["Metrics"], statistic)
     return _statistic(alarm, alarm.get("Period", 60), length)
 
 
-def _statistic(metric: dict, period: int, length: int) -> list[Optional[float]]:
+def _statistic(metric: dict, period: int, length: int) -> list[float | None]:
     """The statistic of each of the last periods, the newest first; None where there are no data."""
     dimensions = cloudwatch._dims_key(cloudwatch._dims_from_list(metric.get("Dimensions") or []))
     points = cloudwatch._metrics.get((metric["Namespace"], metric["MetricName"], dimensions)) or []
@@ -141,7 +145,7 @@ def _statistic(metric: dict, period: int, length: int) -> list[Optional[float]]:
     return [cloudwatch._stat_value(cloudwatch._calc_stats(some), name, some) if some else None for some in periods]
 
 
-def _state(alarm: dict, breaches: list[Optional[bool]]) -> Optional[str]:
+def _state(alarm: dict, breaches: list[bool | None]) -> str | None:
     """The state for what each period of the evaluation range says (breach, no breach, no data), the newest first; None
     means as before."""
     missing, length = alarm.get("TreatMissingData") or "missing", alarm.get("EvaluationPeriods", 1)

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import ast
 import operator
-from typing import Any, Callable, Optional, Union
+from collections.abc import Callable
+from typing import Any
 
-Series = list[Optional[float]]
+Series = list[float | None]
 ALONE = ("MetricName", "Namespace", "Dimensions", "Period", "Unit", "Statistic", "ExtendedStatistic")
 OPERATIONS: dict[type, Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -81,7 +82,7 @@ def values(metrics: list[dict], statistic: Callable[[dict], Series]) -> Series:
     return series(returned, frozenset())
 
 
-def _evaluate(tree: ast.expr, series: Callable[[str], Series]) -> Union[Series, float]:
+def _evaluate(tree: ast.expr, series: Callable[[str], Series]) -> Series | float:
     if isinstance(tree, ast.Name):
         return series(tree.id)
     if isinstance(tree, ast.Constant) and isinstance(tree.value, (int, float)):
@@ -99,7 +100,7 @@ def _evaluate(tree: ast.expr, series: Callable[[str], Series]) -> Union[Series, 
     raise Invalid(f"the local cloud does not know the expression {ast.unparse(tree)}")
 
 
-def _combine(operation: Callable, left: Union[Series, float], right: Union[Series, float]) -> Union[Series, float]:
+def _combine(operation: Callable, left: Series | float, right: Series | float) -> Series | float:
     if not isinstance(left, list) and not isinstance(right, list):
         return operation(left, right)
     length = len(left) if isinstance(left, list) else len(right)  # type: ignore[arg-type]
@@ -108,7 +109,7 @@ def _combine(operation: Callable, left: Union[Series, float], right: Union[Serie
     return [_value(operation, one, other) for one, other in zip(lefts, rights)]
 
 
-def _value(operation: Callable, left: Optional[float], right: Optional[float]) -> Optional[float]:
+def _value(operation: Callable, left: float | None, right: float | None) -> float | None:
     if left is None or right is None:
         return None
     try:
@@ -117,7 +118,7 @@ def _value(operation: Callable, left: Optional[float], right: Optional[float]) -
         return None
 
 
-def _fill(filled: Union[Series, float], value: ast.expr, series: Callable[[str], Series]) -> Union[Series, float]:
+def _fill(filled: Series | float, value: ast.expr, series: Callable[[str], Series]) -> Series | float:
     if not isinstance(filled, list):
         return filled
     if isinstance(value, ast.Name) and value.id == "REPEAT":

@@ -1,19 +1,20 @@
 """Secrets Manager: where ministack is laxer than AWS.
 
-    access.py    secrets of other accounts, the keys of secrets, the condition keys of policies
-    versions.py  the versions of a secret and their labels, sizes and limits
-    deletion.py  names that are taken, and secrets that are scheduled for deletion
-    past.py      reads that are some seconds old, as an order of faults/ asks for them
-    stack.py     AWS::SecretsManager::Secret
+access.py    secrets of other accounts, the keys of secrets, the condition keys of policies
+versions.py  the versions of a secret and their labels, sizes and limits
+deletion.py  names that are taken, and secrets that are scheduled for deletion
+past.py      reads that are some seconds old, as an order of faults/ asks for them
+stack.py     AWS::SecretsManager::Secret
 """
 
 from __future__ import annotations
 
 import json
 
-from local_cloud.patches.secretsmanager import access, deletion, past, stack, versions
 from ministack.core import responses, router
 from ministack.services import secretsmanager
+
+from local_cloud.patches.secretsmanager import access, deletion, past, stack, versions
 
 
 def apply() -> None:

@@ -8,11 +8,13 @@ label a request names.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional
+from collections.abc import Callable
+from typing import Any
 
-from local_cloud import permissions
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import kms, secretsmanager
+
+from local_cloud import permissions
 
 ACROSS_ACCOUNTS = {"DescribeSecret", "GetSecretValue", "ListSecretVersionIds", "PutSecretValue", "UpdateSecret"}
 KEY_ACTIONS = {
@@ -44,7 +46,7 @@ def _with_condition_keys(stock: Callable[..., dict]) -> Callable[..., dict]:
     return context
 
 
-def policy_and_owner(resource_arn: str) -> Optional[tuple[str, str]]:
+def policy_and_owner(resource_arn: str) -> tuple[str, str] | None:
     """The resource policy of a secret of any account, and the account; an empty policy for one that is not there."""
     account, region = permissions.account_and_region(resource_arn)
     policy = secretsmanager._resource_policies.get_scoped(account, region, resource_arn)
@@ -55,20 +57,20 @@ def policy_and_owner(resource_arn: str) -> Optional[tuple[str, str]]:
     return policy or "", account
 
 
-def owner(secret_id: Any) -> Optional[str]:
+def owner(secret_id: Any) -> str | None:
     """The account that an ARN names, if this is one."""
     if isinstance(secret_id, str) and secret_id.startswith("arn:") and secret_id.count(":") >= 6:
         return secret_id.split(":")[4]
     return None
 
 
-def refusal(secret: dict, action: str, owner: str, caller: str, access_key: str) -> Optional[tuple]:
+def refusal(secret: dict, action: str, owner: str, caller: str, access_key: str) -> tuple | None:
     """The answer to a caller who may not use the key of the secret for this action; None to one who may."""
     message = _key_denial(secret, owner, caller, access_key, KEY_ACTIONS[action]) if action in KEY_ACTIONS else None
     return responses.error_response_json("AccessDeniedException", message, 400) if message else None
 
 
-def _key_denial(secret: dict, owner: str, caller: str, access_key: str, actions: tuple[str, ...]) -> Optional[str]:
+def _key_denial(secret: dict, owner: str, caller: str, access_key: str, actions: tuple[str, ...]) -> str | None:
     """Why the caller may not use the key of the secret; None if it may. The default key is for its own account."""
     region = responses.get_region()
     reference = secret.get("KmsKeyId")

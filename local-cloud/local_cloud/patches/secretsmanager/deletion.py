@@ -7,11 +7,12 @@ is still described, and its versions listed.
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from collections.abc import Callable
 
-from local_cloud.patches.secretsmanager import versions
 from ministack.core import responses
 from ministack.services import secretsmanager
+
+from local_cloud.patches.secretsmanager import versions
 
 # What AWS does with a secret that is scheduled for deletion. The model knows no InvalidRequestException of the first two.
 POSSIBLE = {"DescribeSecret", "ListSecretVersionIds", "DeleteSecret", "RestoreSecret"}
@@ -21,7 +22,7 @@ def apply() -> None:
     secretsmanager._create_secret = _create(secretsmanager._create_secret)
 
 
-def refusal(secret: Optional[dict], action: str) -> Optional[tuple]:
+def refusal(secret: dict | None, action: str) -> tuple | None:
     """The answer to an action on a secret that is scheduled for deletion; None if the action is possible."""
     if secret is None or not secret.get("DeletedDate") or action in POSSIBLE:
         return None

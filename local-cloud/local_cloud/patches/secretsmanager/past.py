@@ -10,8 +10,8 @@ import contextlib
 import copy
 import time
 from collections import deque
+from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Iterator, Optional
 
 READS = {"DescribeSecret", "GetSecretValue", "ListSecretVersionIds"}
 MOST_STATES_KEPT = 200
@@ -23,7 +23,7 @@ _states: dict[str, deque[tuple[float, dict]]] = {}
 
 
 @contextlib.contextmanager
-def seen(secret: Optional[dict], action: str) -> Iterator[None]:
+def seen(secret: dict | None, action: str) -> Iterator[None]:
     """What happens inside reads the secret as it was, or changes it, which is remembered."""
     if secret is None:
         yield

@@ -19,7 +19,8 @@ import base64
 import json
 import time
 import uuid
-from typing import Any, Callable, Optional
+from collections.abc import Callable
+from typing import Any
 
 from ministack.core import responses
 from ministack.services import secretsmanager
@@ -44,7 +45,7 @@ def refusal(code: str, message: str) -> tuple:
     return responses.error_response_json(code, message, 400)
 
 
-def value_refusal(request: dict, needed: bool) -> Optional[tuple]:
+def value_refusal(request: dict, needed: bool) -> tuple | None:
     """Why the value of a request is refused; None if it is not, or if there is none and none is needed."""
     given = [part for part in VALUES if request.get(part) is not None]
     if len(given) > 1 or (needed and not given):
@@ -61,7 +62,7 @@ def _size(request: dict, part: str) -> int:
     return len(base64.b64decode(value)) if part == "SecretBinary" else len(value.encode())
 
 
-def token_refusal(token: Optional[str]) -> Optional[tuple]:
+def token_refusal(token: str | None) -> tuple | None:
     """Why a ClientRequestToken is refused; None if it is not."""
     if token is None or 32 <= len(token) <= 64:
         return None
@@ -74,7 +75,7 @@ def differs(version: dict, request: dict) -> bool:
     return any(version.get(part) != request.get(part) for part in VALUES)
 
 
-def _missing(secret: Optional[dict]) -> bool:
+def _missing(secret: dict | None) -> bool:
     """Whether ministack has an answer of its own to a change of this secret."""
     return secret is None or bool(secret.get("DeletedDate")) or secretsmanager._is_replica(secret)
 
@@ -108,7 +109,7 @@ def _update(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return update
 
 
-def _write(secret: dict, request: dict, labels: Any) -> tuple[str, Optional[tuple]]:
+def _write(secret: dict, request: dict, labels: Any) -> tuple[str, tuple | None]:
     """Makes the version that a request asks for, unless it is there; its id, and the answer if it is refused."""
     token = request.get("ClientRequestToken") or str(uuid.uuid4())
     refused = token_refusal(token) or value_refusal(request, needed=True) or _labels_refusal(secret, labels)
@@ -118,12 +119,14 @@ def _write(secret: dict, request: dict, labels: Any) -> tuple[str, Optional[tupl
     if version is None:
         _new_version(secret, token, request, labels)
     elif differs(version, request):
-        message = f"You can't modify an existing version, you can only create a new version. Version {token} already exists."
+        message = (
+            f"You can't modify an existing version, you can only create a new version. Version {token} already exists."
+        )
         return token, refusal("ResourceExistsException", message)
     return token, None
 
 
-def _labels_refusal(secret: dict, labels: Any) -> Optional[tuple]:
+def _labels_refusal(secret: dict, labels: Any) -> tuple | None:
     if any(not 1 <= len(label) <= LONGEST_LABEL for label in labels):
         return refusal("InvalidParameterException", f"A staging label has 1 to {LONGEST_LABEL} characters.")
     there = {label for version in secret["Versions"].values() for label in version["Stages"]}
@@ -206,14 +209,16 @@ def _update_stage(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return update_stage
 
 
-def _move_refusal(secret: dict, label: str, target: Optional[str], origin: Optional[str]) -> Optional[tuple]:
+def _move_refusal(secret: dict, label: str, target: str | None, origin: str | None) -> tuple | None:
     """Why the label does not go from the version `origin` to the version `target`; None if it does."""
     for version_id in (target, origin):
         if version_id and version_id not in secret["Versions"]:
             message = f"Secrets Manager can't find the specified secret version: {version_id}."
             return refusal("ResourceNotFoundException", message)
     if label == "AWSCURRENT" and not target:
-        message = "You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed."
+        message = (
+            "You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed."
+        )
         return refusal("InvalidParameterException", message)
     holder, _ = secretsmanager._find_stage_version(secret, label)
     if holder not in (None, target) and not origin:

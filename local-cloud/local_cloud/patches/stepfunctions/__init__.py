@@ -1,12 +1,12 @@
 """Step Functions: where ministack's interpreter is laxer than AWS's.
 
-    definition.py  what is refused when a machine is created or updated
-    paths.py       JSONPath and the comparisons of Choice states
-    execution.py   how an execution runs, waits, retries and ends
-    history.py     what is told of it
-    tasks.py       what a task may do: the machine's role; nested executions
-    api.py         StartExecution, StopExecution, and the stack resource
-    reports.py     metrics of AWS/States
+definition.py  what is refused when a machine is created or updated
+paths.py       JSONPath and the comparisons of Choice states
+execution.py   how an execution runs, waits, retries and ends
+history.py     what is told of it
+tasks.py       what a task may do: the machine's role; nested executions
+api.py         StartExecution, StopExecution, and the stack resource
+reports.py     metrics of AWS/States
 """
 
 from __future__ import annotations

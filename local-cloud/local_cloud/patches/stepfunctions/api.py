@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Callable, Optional
+from collections.abc import Callable
+from typing import Any
 
-from local_cloud.patches.stepfunctions import definition, execution, tasks
 from ministack.core import responses
 from ministack.services import stepfunctions as sfn
 from ministack.services.cloudformation import provisioners
+
+from local_cloud.patches.stepfunctions import definition, execution, tasks
 
 INPUT_LIMIT_BYTES = 256 * 1024
 DEFAULT_PAGE, LARGEST_PAGE = 100, 1000
@@ -54,7 +56,7 @@ def _started(start: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return start_once
 
 
-def _existing(request: dict) -> Optional[dict]:
+def _existing(request: dict) -> dict | None:
     machine = sfn._state_machines.get(
         sfn._resolve_state_machine_arn(request.get("stateMachineArn", "").partition("#")[0])
     )

@@ -7,7 +7,8 @@ way on from every state, targets that exist, no state that cannot be reached, an
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 _COMMON = {"Type", "Comment", "InputPath", "OutputPath", "QueryLanguage", "Assign", "Output"}
 _FLOW = {"Next", "End"}

@@ -14,11 +14,13 @@ import json
 import logging
 import random
 import threading
+from collections.abc import Callable
 from contextvars import ContextVar, copy_context
-from typing import Any, Callable, Optional
+from typing import Any
+
+from ministack.services import stepfunctions as sfn
 
 from local_cloud.patches.stepfunctions import history, paths
-from ministack.services import stepfunctions as sfn
 
 logger = logging.getLogger("states")
 
@@ -47,7 +49,7 @@ class Ended(sfn._ExecutionError):
         super().__init__(_ENDED, "the execution has ended")
 
 
-_running: ContextVar[Optional[Run]] = ContextVar("running", default=None)
+_running: ContextVar[Run | None] = ContextVar("running", default=None)
 _runs: dict[str, Run] = {}
 _ending = threading.Lock()
 
@@ -69,7 +71,7 @@ class Final(str):
     """The name of an error that nothing catches, whatever it is."""
 
 
-def current() -> Optional[Run]:
+def current() -> Run | None:
     """The run of the execution that this thread works for; None when a single state is tested."""
     return _running.get()
 
@@ -121,7 +123,7 @@ def run_states(states: dict, start_at: str, document: Any, execution: dict, cont
     """Runs states from one to the end; those of a machine, of a branch or of an item. Returns the last output."""
     # Branches run side by side and must not see each other's current state; their variables they share.
     context = dict(context)
-    name: Optional[str] = start_at
+    name: str | None = start_at
     while name is not None:
         this = current()
         if this is not None and this.ended.is_set():
@@ -144,16 +146,14 @@ def run_states(states: dict, start_at: str, document: Any, execution: dict, cont
             raise
         text = json.dumps(document)
         if len(text.encode()) > DATA_LIMIT_BYTES:
-            cause = (
-                f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
-            )
+            cause = f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
             raise sfn._ExecutionError(Final("States.DataLimitExceeded"), cause)
         history.add_event(execution, f"{kind}StateExited", {"stateExitedEventDetails": {"name": name, "output": text}})
         name = following
     return document
 
 
-def _run_state(kind: str, state: dict, document: Any, execution: dict, context: dict) -> tuple[Any, Optional[str]]:
+def _run_state(kind: str, state: dict, document: Any, execution: dict, context: dict) -> tuple[Any, str | None]:
     if kind == "Fail":
         raise sfn._ExecutionError(*sfn._fail_state_error(state, document, context))
     if kind == "Succeed":
@@ -167,7 +167,7 @@ def _run_state(kind: str, state: dict, document: Any, execution: dict, context: 
 
 
 def finish(
-    execution: dict, status: str, error: Optional[str] = None, cause: Optional[str] = None, output: Optional[str] = None
+    execution: dict, status: str, error: str | None = None, cause: str | None = None, output: str | None = None
 ) -> bool:
     """Ends an execution, unless something else has ended it; says whether it did."""
     cause = cause or None
@@ -199,7 +199,7 @@ def wait_scaled(seconds: float) -> None:
 
 
 def _wait_state(stock: Callable) -> Callable:
-    def execute_wait(state: dict, document: Any, context: Optional[dict] = None) -> tuple[Any, Optional[str]]:
+    def execute_wait(state: dict, document: Any, context: dict | None = None) -> tuple[Any, str | None]:
         """SecondsPath must find a whole number up to 99999999, and TimestampPath a time; else it is States.Runtime."""
         selected = sfn._apply_input_path(state, document, context)
         if "SecondsPath" in state:
@@ -220,7 +220,7 @@ def _wait_state(stock: Callable) -> Callable:
     return execute_wait
 
 
-def _seconds_problem(seconds: Any) -> Optional[str]:
+def _seconds_problem(seconds: Any) -> str | None:
     """What is wrong with what a SecondsPath has found, in AWS's words."""
     if not isinstance(seconds, int) or isinstance(seconds, bool):
         return "cannot be parsed as a long value"
@@ -229,12 +229,12 @@ def _seconds_problem(seconds: Any) -> Optional[str]:
     return "references a value greater than 99999999" if seconds > 99_999_999 else None
 
 
-def fail_state_error(state: dict, document: Any, context: Optional[dict] = None) -> tuple[Optional[str], Optional[str]]:
+def fail_state_error(state: dict, document: Any, context: dict | None = None) -> tuple[str | None, str | None]:
     """The error and the cause of a Fail state, which may have neither."""
     return _fail_field("Error", state, document, context), _fail_field("Cause", state, document, context)
 
 
-def _fail_field(name: str, state: dict, document: Any, context: Optional[dict]) -> Optional[str]:
+def _fail_field(name: str, state: dict, document: Any, context: dict | None) -> str | None:
     path = state.get(f"{name}Path")
     try:
         return sfn._fail_state_field(state, name, None, document, context)
@@ -272,7 +272,7 @@ def _without_cause(invoke: Callable) -> Callable:
     return invoke_in_time
 
 
-def error_matches(names: list[str], error: Optional[str]) -> bool:
+def error_matches(names: list[str], error: str | None) -> bool:
     """Whether a Retry or a Catch for these names is for this error."""
     if error in (_ENDED, "States.Runtime") or isinstance(error, Final):
         return False
@@ -281,7 +281,7 @@ def error_matches(names: list[str], error: Optional[str]) -> bool:
     return "States.TaskFailed" in names and error != "States.Timeout"
 
 
-def retrier_after_its_delay(retriers: list[dict], error: str, counts: dict[int, int]) -> tuple[Optional[dict], int]:
+def retrier_after_its_delay(retriers: list[dict], error: str, counts: dict[int, int]) -> tuple[dict | None, int]:
     """The Retry for the error, once its delay has passed, and its place; the first that matches decides.
 
     The caller would wait too, at most 60 s and knowing nothing of MaxDelaySeconds; so it is handed a delay of nothing.

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, Callable, Optional
+from types import MappingProxyType
+from typing import Any
 
 from ministack.services import stepfunctions as sfn
 
@@ -20,7 +22,7 @@ WHOLE = {"truncated": False}
 
 # What the thread of a branch has last told, and the task that it is about to schedule.
 _previous: ContextVar[int] = ContextVar("previous", default=0)
-_task: ContextVar[dict] = ContextVar("task", default={})
+_task: ContextVar[Mapping[str, Any]] = ContextVar("task", default=MappingProxyType({}))
 _input: ContextVar[Any] = ContextVar("input", default=None)
 _stock_add_event = sfn._add_event
 
@@ -39,7 +41,7 @@ def begin(execution: dict) -> None:
     _previous.set(0)
 
 
-def add_event(execution: dict, kind: str, details: Optional[dict] = None, stopped: bool = False) -> dict:
+def add_event(execution: dict, kind: str, details: dict | None = None, stopped: bool = False) -> dict:
     """Adds to the history; nothing follows the event that ends it. `stopped` is what comes from outside, at any time."""
     if execution["status"] != "RUNNING" and not kind.startswith("Execution"):
         return {"id": len(execution["events"])}
@@ -70,7 +72,7 @@ def _has_succeeded(execution: dict) -> bool:
     return last["id"] == _previous.get() and last["type"].endswith("Succeeded")
 
 
-def _add(execution: dict, kind: str, details: Optional[dict], stopped: bool) -> dict:
+def _add(execution: dict, kind: str, details: dict | None, stopped: bool) -> dict:
     for told in (details or {}).values():
         for name in ("input", "output"):
             if name in told:
@@ -96,7 +98,7 @@ def _remembering_task(stock: Callable) -> Callable:
 
 
 def _remembering_input(stock: Callable) -> Callable:
-    def fill(state: dict, data: Any, context: Optional[dict] = None) -> Any:
+    def fill(state: dict, data: Any, context: dict | None = None) -> Any:
         filled = stock(state, data, context)
         _input.set(filled)
         return filled

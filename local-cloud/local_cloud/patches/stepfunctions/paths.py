@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import operator
 import re
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Callable, Optional
+from typing import Any
 
 from ministack.services import stepfunctions as sfn
 
@@ -24,7 +25,7 @@ def apply() -> None:
     sfn._evaluate_rule = matches
 
 
-def resolve(path: Optional[str], data: Any) -> Any:
+def resolve(path: str | None, data: Any) -> Any:
     """What the path finds in the data. A path with a wildcard finds a list, which may be empty."""
     if not path or path == "$" or not path.startswith("$"):
         return data
@@ -49,7 +50,7 @@ def _step(kind: str, value: Any, current: Any) -> list:
     return list(current.values()) if isinstance(current, dict) else list(current) if isinstance(current, list) else []
 
 
-def resolve_with_context(path: str, data: Any, context: Optional[dict]) -> Any:
+def resolve_with_context(path: str, data: Any, context: dict | None) -> Any:
     """What the path finds, in the context object if it begins with $$."""
     return resolve(path[1:], context or {}) if path.startswith("$$") else resolve(path, data)
 
@@ -58,7 +59,7 @@ def resolve_in_context(path: str, context: dict) -> Any:
     return resolve(path[1:], context)
 
 
-def fill(template: Any, data: Any, context: Optional[dict] = None) -> Any:
+def fill(template: Any, data: Any, context: dict | None = None) -> Any:
     """Parameters, ResultSelector, ItemSelector: names that end in .$ get what their path or intrinsic function gives."""
     if isinstance(template, list):
         return [fill(item, data, context) for item in template]
@@ -80,10 +81,12 @@ def fill(template: Any, data: Any, context: Optional[dict] = None) -> Any:
 
 def not_found(path: str, field: str, data: Any) -> str:
     """AWS's sentence for a path that finds nothing."""
-    return f"The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{json.dumps(data)}'"
+    return (
+        f"The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{json.dumps(data)}'"
+    )
 
 
-def matches(rule: dict, data: Any, context: Optional[dict] = None) -> bool:
+def matches(rule: dict, data: Any, context: dict | None = None) -> bool:
     """Whether a rule of a Choice state matches."""
     if "And" in rule:
         return all(matches(part, data, context) for part in rule["And"])
@@ -103,7 +106,7 @@ def matches(rule: dict, data: Any, context: Optional[dict] = None) -> bool:
     return left is not None and right is not None and compare(left, right)
 
 
-def _is_present(path: str, data: Any, context: Optional[dict]) -> bool:
+def _is_present(path: str, data: Any, context: dict | None) -> bool:
     try:
         resolve_with_context(path, data, context)
     except sfn._ExecutionError:
@@ -111,19 +114,19 @@ def _is_present(path: str, data: Any, context: Optional[dict]) -> bool:
     return True
 
 
-def _string(value: Any) -> Optional[str]:
+def _string(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _number(value: Any) -> Optional[float]:
+def _number(value: Any) -> float | None:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _boolean(value: Any) -> Optional[bool]:
+def _boolean(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _time(value: Any) -> Optional[datetime]:
+def _time(value: Any) -> datetime | None:
     # RFC 3339 with a time zone: without one, two times cannot be compared.
     if not isinstance(value, str) or not re.fullmatch(
         r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", value

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Callable, Iterator
+from types import MappingProxyType
+from typing import Any
 
 from ministack.services import cloudwatch, eventbridge
 from ministack.services import stepfunctions as sfn
@@ -26,7 +28,7 @@ COUNTS = {
 }
 
 # The error and the cause of the execution whose event is on its way.
-_error: ContextVar[dict] = ContextVar("error", default={})
+_error: ContextVar[Mapping[str, Any]] = ContextVar("error", default=MappingProxyType({}))
 
 
 def apply() -> None:
@@ -63,8 +65,7 @@ def _with_error(put: Callable[..., tuple]) -> Callable[..., tuple]:
         told = _error.get()
         if told and [entry.get("Source") for entry in request["Entries"]] == ["aws.states"]:
             entries = [
-                {**entry, "Detail": json.dumps({**json.loads(entry["Detail"]), **told})}
-                for entry in request["Entries"]
+                {**entry, "Detail": json.dumps({**json.loads(entry["Detail"]), **told})} for entry in request["Entries"]
             ]
             request = {**request, "Entries": entries}
         return put(request, *rest, **options)

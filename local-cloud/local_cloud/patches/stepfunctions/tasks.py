@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, Callable, Optional
+from collections.abc import Callable
+from typing import Any
 
-from local_cloud import permissions
-from local_cloud.patches.stepfunctions import execution
 from ministack.core import responses
 from ministack.services import lambda_svc
 from ministack.services import stepfunctions as sfn
+
+from local_cloud import permissions
+from local_cloud.patches.stepfunctions import execution
 
 _stock_call_lambda = sfn._call_lambda
 
@@ -55,7 +57,7 @@ def _authorized(invoke: Callable) -> Callable:
     return invoke_as_role
 
 
-def _action(resource: str, document: dict) -> tuple[Optional[str], str, str]:
+def _action(resource: str, document: dict) -> tuple[str | None, str, str]:
     """The action that an optimised integration takes, on what, and what AWS calls the service in errors."""
     integration = resource.partition(":::")[2]
     if integration.startswith("states:startExecution"):
@@ -68,7 +70,7 @@ def _action(resource: str, document: dict) -> tuple[Optional[str], str, str]:
     return None, "*", ""
 
 
-def _denial(action: str, arn: str) -> Optional[str]:
+def _denial(action: str, arn: str) -> str | None:
     run = execution.current()
     if run is None:
         return None
