@@ -1,10 +1,13 @@
 """One execution of a state machine, read from its history as it goes."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import timezone
+from datetime import datetime, timezone
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -13,13 +16,13 @@ from console.vocabulary import COPY_IN_DESTINATION, PRUNED, REPORTING_STATES, SN
 _IDENTIFIER = re.compile(r"\d{8}t\d{6}z-[0-9a-f]{6}$")
 
 
-def replication_id(execution_arn, start):
+def replication_id(execution_arn: str, start: datetime) -> str:
     """The name of a run: its start in UTC, and six digits that tell runs of the same second apart."""
     digest = hashlib.sha256(execution_arn.encode()).hexdigest()[:6]
     return f"{start.astimezone(timezone.utc):%Y%m%dt%H%M%Sz}-{digest}"
 
 
-def execution_arn(machine_arn, name):
+def execution_arn(machine_arn: str, name: str) -> str:
     """The ARN of a machine's execution of that name."""
     return machine_arn.replace(":stateMachine:", ":execution:", 1) + ":" + name
 
@@ -31,26 +34,27 @@ class Entered:
     name: str
     kind: str
     """Task, Choice, Wait, Pass, Succeed or Fail."""
-    at: object
+    at: datetime
 
 
 @dataclass
 class Execution:
     """One execution, by ARN. `look` brings it up to date; everything else is what the last look saw."""
 
-    client: object
+    client: Any
     arn: str
     status: str = "RUNNING"
     error: str = ""
     cause: str = ""
-    started: object = None
-    ended: object = None
-    input: dict = field(default_factory=dict)
-    document: dict = field(default_factory=dict)
-    states: list = field(default_factory=list)
+    started: Any = None
+    """A datetime, from the first look on."""
+    ended: datetime | None = None
+    input: dict[str, Any] = field(default_factory=dict)
+    document: dict[str, Any] = field(default_factory=dict)
+    states: list[Entered] = field(default_factory=list)
     _seen: int = 0
 
-    def exists(self):
+    def exists(self) -> bool:
         """Whether the execution has been started yet."""
         try:
             self.client.describe_execution(executionArn=self.arn)
@@ -60,12 +64,11 @@ class Execution:
             raise
         return True
 
-    def look(self):
+    def look(self) -> list[Entered]:
         """Reads what happened since the last look; answers with the states entered meanwhile."""
         # The status first: an end that is seen here has all of its history behind it.
         found = self.client.describe_execution(executionArn=self.arn)
-        entered = [self._take(event) for event in self._new_events()]
-        entered = [state for state in entered if state]
+        entered = [state for event in self._new_events() if (state := self._take(event))]
         self.states.extend(entered)
         self.started = found["startDate"]
         self.ended = found.get("stopDate")
@@ -77,17 +80,17 @@ class Execution:
         return entered
 
     @property
-    def running(self):
+    def running(self) -> bool:
         """Whether the execution has not ended."""
         return self.status == "RUNNING"
 
     @property
-    def succeeded(self):
+    def succeeded(self) -> bool:
         """Whether the execution ended well."""
         return self.status == "SUCCEEDED"
 
     @property
-    def stage(self):
+    def stage(self) -> str:
         """The task that the execution is about: the newest one that does not report about another."""
         for state in reversed(self.states):
             if state.kind == "Task" and state.name not in REPORTING_STATES:
@@ -95,7 +98,7 @@ class Execution:
         return ""
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The execution's own name, the last part of its ARN."""
         return self.arn.rsplit(":", 1)[-1]
 
@@ -104,7 +107,7 @@ class Execution:
         """Whether it ended before it copied anything, because newer or the same data is there."""
         return self.result(COPY_IN_DESTINATION).get("status") == "Superseded"
 
-    def pruned(self) -> list[dict]:
+    def pruned(self) -> list[dict[str, Any]]:
         """What its two prunes last reported, the one that makes room first."""
         found = (self.document.get(name) for name in PRUNED)
         return [result for result in found if isinstance(result, dict)]
@@ -134,7 +137,7 @@ class Execution:
             return ""
         return f"{failure.get('Error', '')}: {readable_cause(str(failure.get('Cause', '')))}"
 
-    def how_it_failed(self, machine):
+    def how_it_failed(self, machine: str) -> str:
         """Lines for a person: which of the machines it was, where it ended, and why."""
         lines = [
             f"the {machine} machine ended {self.status} in {self.stage or 'its first state'}",
@@ -144,35 +147,35 @@ class Execution:
         ]
         return "\n".join(lines)
 
-    def result(self, stage=None):
+    def result(self, stage: str | None = None) -> dict[str, Any]:
         """What the stage's task last reported."""
         known = STAGE_OF.get(stage or self.stage)
         found = self.document.get(known.result) if known else None
         return found if isinstance(found, dict) else {}
 
-    def passed(self, stage):
+    def passed(self, stage: str) -> bool:
         """Whether the execution has gone past a task."""
         names = [state.name for state in self.states]
         return stage in names and (names[-1] != stage or self.succeeded)
 
-    def announced_id(self):
+    def announced_id(self) -> str:
         """The run's name as the tasks have used it: what the destination's execution is called."""
         snapshot = self.result(SNAPSHOT).get("SourceDBSnapshotIdentifier", "")
         found = _IDENTIFIER.search(snapshot)
         return found.group() if found else replication_id(self.arn, self.started)
 
-    def stage_seconds(self, end):
+    def stage_seconds(self, end: datetime) -> dict[str, float]:
         """Seconds of each task from its first entering until its loop was left; `end` closes the last one."""
         tasks = [state for state in self.states if state.kind == "Task"]
-        seconds = {}
+        seconds: dict[str, float] = {}
         for state, following in zip(tasks, [*(task.at for task in tasks[1:]), end]):
             if state.name not in REPORTING_STATES:
                 seconds[state.name] = seconds.get(state.name, 0.0) + (following - state.at).total_seconds()
         return {name: round(length, 1) for name, length in seconds.items()}
 
-    def _new_events(self):
+    def _new_events(self) -> list[dict[str, Any]]:
         """Events after the last one seen, oldest first. Newest first is how the service lets us stop early."""
-        events = []
+        events: list[dict[str, Any]] = []
         # The first look reads everything, each later one only what a loop adds.
         page_size = 100 if self._seen else 1000
         pages = self.client.get_paginator("get_execution_history").paginate(
@@ -188,7 +191,7 @@ class Execution:
             self._seen = events[-1]["id"]
         return events
 
-    def _take(self, event):
+    def _take(self, event: dict[str, Any]) -> Entered | None:
         entered = event.get("stateEnteredEventDetails")
         if entered:
             self._read(entered.get("input"))
@@ -198,21 +201,21 @@ class Execution:
             self._read(left.get("output"))
         return None
 
-    def _read(self, text):
+    def _read(self, text: str | None) -> None:
         self.document = _object(text) or self.document
 
 
-def _list(value: object) -> list:
+def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _object(text):
+def _object(text: str | None) -> dict[str, Any]:
     """The JSON object in a text, empty if there is none."""
     document = json.loads(text) if text else None
     return document if isinstance(document, dict) else {}
 
 
-def readable_cause(cause):
+def readable_cause(cause: str) -> str:
     """The sentence inside a cause: a Lambda function's error comes wrapped in JSON."""
     try:
         wrapped = json.loads(cause)

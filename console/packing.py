@@ -4,6 +4,8 @@ Refuses a binary that would not start there: of another architecture, or needing
 A zip holds nothing that changes from one build to the next, so that a deployment of the same functions is no change.
 """
 
+from __future__ import annotations
+
 import argparse
 import io
 import os
@@ -20,11 +22,11 @@ NO_TIME = (1980, 1, 1, 0, 0, 0)
 EXECUTABLE = 0o100755 << 16
 
 
-def version(text):
+def version(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in text.split("."))
 
 
-def needed_glibc(binary):
+def needed_glibc(binary: bytes) -> str:
     """The newest version of glibc that the symbols of the binary ask for."""
     elf = ELFFile(io.BytesIO(binary))
     if elf.get_machine_arch() != "x64":
@@ -45,7 +47,7 @@ def needed_glibc(binary):
     return max(wanted, key=version, default="0")
 
 
-def packed(binary):
+def packed(binary: bytes) -> bytes:
     """The zip that Lambda runs: one executable named bootstrap."""
     entry = zipfile.ZipInfo("bootstrap", NO_TIME)
     entry.create_system = 3
@@ -57,7 +59,7 @@ def packed(binary):
     return archive.getvalue()
 
 
-def holds(path, binary):
+def holds(path: pathlib.Path, binary: bytes) -> bool:
     """Whether a zip of an earlier build holds this very binary: reading it is far quicker than packing it again."""
     try:
         with zipfile.ZipFile(path) as zipped:
@@ -66,13 +68,13 @@ def holds(path, binary):
         return False
 
 
-def write(path, content):
+def write(path: pathlib.Path, content: bytes) -> None:
     partial = path.with_suffix(".partial")
     partial.write_bytes(content)
     os.replace(partial, path)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binaries", type=pathlib.Path, required=True, help="directory of the compiled functions")
     parser.add_argument("--output", type=pathlib.Path, required=True, help="directory for the zips")

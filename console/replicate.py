@@ -6,13 +6,15 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from console.account import Account, parse, take_accounts, use_local_cloud, wanted_output
-from console.execution import Execution, execution_arn, replication_id
+from console.execution import Entered, Execution, execution_arn, replication_id
 from console.failure import Failure
 from console.hints import DESTINATION_STACK, SOURCE_STACK, Hints
 from console.numbers import seconds
@@ -29,7 +31,7 @@ class Run:
     source: Execution
     destination: Execution
 
-    def stages(self):
+    def stages(self) -> dict[str, dict[str, float]]:
         """Seconds of each task in each account, waiting included."""
         now = datetime.now(timezone.utc)
         found = {}
@@ -42,14 +44,14 @@ class Run:
 class Follower:
     """Prints the states of one execution as they come."""
 
-    def __init__(self, role, execution, screen):
+    def __init__(self, role: str, execution: Execution, screen: Screen) -> None:
         self.role = role
         self.execution = execution
         self._screen = screen
         self._stage = ""
-        self._said = set()
+        self._said: set[str] = set()
 
-    def look(self):
+    def look(self) -> None:
         """Prints what is new, one line for a state that has not been said in this stage."""
         for state in self.execution.look():
             if state.kind == "Task" and state.name != self._stage:
@@ -61,7 +63,7 @@ class Follower:
             self._said.add(state.name)
             self._screen.line(f"{self.role:<11}  {state.name}{self._remark(state)}")
 
-    def waiting_for(self):
+    def waiting_for(self) -> str:
         """One line that says where the execution is."""
         if not self.execution.states:
             return f"{self.role}: starting"
@@ -72,7 +74,7 @@ class Follower:
             words.append("waiting")
         return ", ".join([*words, f"since {duration(max(since, 0))}"])
 
-    def _remark(self, state):
+    def _remark(self, state: Entered) -> str:
         if state.kind != "Wait":
             return ""
         result = self.execution.result()
@@ -80,7 +82,7 @@ class Follower:
         return f"  ({'; '.join(words)})" if words else ""
 
 
-def _stage_start(execution):
+def _stage_start(execution: Execution) -> datetime:
     stage = execution.stage
     start = execution.states[-1].at
     for state in reversed(execution.states):
@@ -90,7 +92,7 @@ def _stage_start(execution):
     return start
 
 
-def _progress(result):
+def _progress(result: dict[str, Any]) -> list[str]:
     """What RDS says of a thing that is not ready, and what moves."""
     if result.get("status") != "NotAvailable":
         return []
@@ -100,13 +102,22 @@ def _progress(result):
     return words
 
 
-def _copying(result):
+def _copying(result: dict[str, Any]) -> list[str]:
     """Whether the whole database is copied or only what changed, and why."""
     copy = result.get("copy")
     return [f"{copy['expected']} copy expected: {copy['reason']}"] if copy else []
 
 
-def replicate(source, destination, screen, *, source_db=None, timeout=86400, arrival=600, poll=3.0):
+def replicate(
+    source: Account,
+    destination: Account,
+    screen: Screen,
+    *,
+    source_db: str | None = None,
+    timeout: float = 86400,
+    arrival: float = 600,
+    poll: float = 3.0,
+) -> Run:
     """Runs one replication to its end.
 
     `timeout` is how long all of it may take, `arrival` how long the destination may take to start after the source has
@@ -203,7 +214,7 @@ def _refuse_what_cannot_arrive(
         )
 
 
-def _never_arrived(destination, run_id, arrival):
+def _never_arrived(destination: Account, run_id: str, arrival: float) -> str:
     outputs, parameters = destination.described_stack()
     lines = [
         f"the source has sent its message, but no execution {run_id} started in the destination within {duration(arrival)}",
@@ -219,7 +230,7 @@ def _never_arrived(destination, run_id, arrival):
     return "\n".join(lines)
 
 
-def _log_group(destination, outputs):
+def _log_group(destination: Account, outputs: dict[str, str]) -> str:
     function = outputs.get("LaunchFunctionName")
     if not function:
         return "(no such output)"
@@ -230,7 +241,7 @@ def _log_group(destination, outputs):
     return answer.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{function}")
 
 
-def _dead_letters(destination, outputs):
+def _dead_letters(destination: Account, outputs: dict[str, str]) -> str:
     queue = outputs.get("DeadLetterQueueUrl")
     if not queue:
         return "(no such output)"
@@ -271,7 +282,7 @@ def conclusion(run: Run, hints: Hints) -> list[str]:
     return lines
 
 
-def _arguments(arguments):
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/replicate",
         description="Starts one replication and follows it through both accounts. Exits with 0 only if both machines succeeded.",
@@ -301,7 +312,7 @@ def _arguments(arguments):
     return parse(parser, arguments)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Answers with its exit code."""
     given = _arguments(arguments)
     hints = Hints.of(given)

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
@@ -18,7 +19,18 @@ from console.hints import DESTINATION_STACK, Hints
 from console.numbers import seconds
 from console.replicate import Follower
 from console.screen import Screen, age, duration, timestamp
-from console.status.facts import DATA_TIME, SOURCE_SNAPSHOT, Stack, is_readable, parse_time, seconds_between, version_in
+from console.status.facts import (
+    DATA_TIME,
+    SOURCE_SNAPSHOT,
+    Instance,
+    Pointer,
+    Stack,
+    Unreadable,
+    is_readable,
+    parse_time,
+    seconds_between,
+    version_in,
+)
 from console.status.reading import attempt, read_instances, read_snapshots
 from console.status.secret import read_pointer, unusable_secret
 from console.status.versions import Versions
@@ -34,18 +46,18 @@ class Named:
 
     host: str
     """Empty if the secret names nothing or cannot be read."""
-    instance: object = None
-    """`Instance` that has this address, or None."""
-    data_time: object = None
-    """The point in time of its data, or None."""
+    instance: Instance | None = None
+    """The one that has this address."""
+    data_time: datetime | None = None
+    """The point in time of its data."""
     hidden_by: str = ""
     """The code of the error for which the secret could not be read, or empty."""
-    pointer: object = None
-    """`Pointer`, or None if it could not be read."""
+    pointer: Pointer | None = None
+    """None if it could not be read."""
     is_gone: bool = False
     """Whether the instances were read and none of them has this address."""
 
-    def words(self, now):
+    def words(self, now: datetime) -> str:
         """The instance, its version and the age of its data."""
         if self.hidden_by:
             return f"nothing that these credentials can read ({self.hidden_by})"
@@ -64,18 +76,20 @@ class Named:
 def named(account: Account, secret: str, name: str = "") -> Named:
     """What the secret names now."""
     pointer = attempt(lambda: read_pointer(account, secret, name))
-    if not is_readable(pointer):
+    if isinstance(pointer, Unreadable):
         return Named("", hidden_by=pointer.code)
     return replace(_named_host(account, pointer.host) if pointer.host else Named(""), pointer=pointer)
 
 
-def _named_host(account, host):
+def _named_host(account: Account, host: str) -> Named:
     instances = attempt(lambda: read_instances(account))
     found = next((one for one in instances if one.host == host), None) if is_readable(instances) else None
-    return Named(host, found, found and _data_time(account, found), is_gone=is_readable(instances) and not found)
+    return Named(
+        host, found, _data_time(account, found) if found else None, is_gone=is_readable(instances) and not found
+    )
 
 
-def _data_time(account, instance):
+def _data_time(account: Account, instance: Instance) -> datetime | None:
     """From the instance's tag or, before there was one, from the snapshot that it came from."""
     tagged = parse_time(instance.tags.get(DATA_TIME))
     snapshots = [] if tagged else attempt(lambda: read_snapshots(account))
@@ -111,7 +125,16 @@ def previous_of_gone(account: Account, before: Named, parameters: dict[str, str]
     return max((one for one in usable if one < gone), default=None)
 
 
-def roll_back(destination, screen, *, version="previous", source_db=None, timeout=86400, poll=3.0, hints=Hints()):
+def roll_back(
+    destination: Account,
+    screen: Screen,
+    *,
+    version: int | str = "previous",
+    source_db: str | None = None,
+    timeout: float = 86400,
+    poll: float = 3.0,
+    hints: Hints = Hints(),
+) -> tuple[Execution, Named, Named]:
     """Makes a version live and follows the rollback machine to its end.
 
     `version` is a number or `previous`; `timeout` is how long all of it may take and `poll` the time between two looks, in
@@ -155,7 +178,7 @@ def roll_back(destination, screen, *, version="previous", source_db=None, timeou
     return execution, before, now
 
 
-def follow(execution, screen, *, timeout, poll):
+def follow(execution: Execution, screen: Screen, *, timeout: float, poll: float) -> None:
     """Prints what the execution does until it has succeeded; raises `Failure` if it ends otherwise or takes too long."""
     follower = Follower("destination", execution, screen)
     deadline = time.monotonic() + timeout
@@ -179,7 +202,7 @@ def follow(execution, screen, *, timeout, poll):
         )
 
 
-def conclusion(execution, before, after, now):
+def conclusion(execution: Execution, before: Named, after: Named, now: datetime) -> list[str]:
     """Lines that say what has become of the secret."""
     moved = execution.result(MOVE_SECRET)
     lines = [f"the secret now names {after.words(now)}"]
@@ -197,7 +220,7 @@ class Interrupted(Exception):
     """A person has stopped following an execution, which goes on."""
 
 
-def _version(text):
+def _version(text: str) -> int | str:
     if text == "previous":
         return text
     if not text.isascii() or not text.isdecimal() or not text.strip("0"):
@@ -210,7 +233,7 @@ def _version(text):
     return int(text)
 
 
-def _arguments(arguments):
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/rollback",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -248,7 +271,7 @@ def _arguments(arguments):
     return parse(parser, arguments)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Answers with its exit code."""
     given = _arguments(arguments)
     hints = Hints.of(given)

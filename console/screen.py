@@ -1,15 +1,19 @@
 """Lines that stay, and in a terminal one last line that is overwritten while something is waited for."""
 
+from __future__ import annotations
+
 import shutil
 import sys
 import time
-from datetime import timezone
+from collections.abc import Callable, Container, Iterable
+from datetime import datetime, timezone
+from typing import TextIO
 
 #: Without a terminal a long wait still says something now and then. Seconds.
 _STILL_WAITING_SECONDS = 60
 
 
-def duration(seconds):
+def duration(seconds: float) -> str:
     """A length of time as a person reads it: 7.4s, 3:05, 1:02:03."""
     if seconds < 60:
         return f"{seconds:.1f}s"
@@ -18,7 +22,7 @@ def duration(seconds):
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def age(seconds):
+def age(seconds: float) -> str:
     """How long ago something was, or how long something took that takes hours: 42 s, 12 min, 3 h 05 min, 2 d 4 h."""
     seconds = max(int(seconds), 0)
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
@@ -31,7 +35,7 @@ def age(seconds):
     return f"{days} d {hours % 24} h"
 
 
-def timestamp(moment):
+def timestamp(moment: datetime) -> str:
     """A moment in UTC, RFC 3339 to the second."""
     return f"{moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
 
@@ -39,7 +43,7 @@ def timestamp(moment):
 class Screen:
     """Prints to one stream, each line with the time since the screen was made."""
 
-    def __init__(self, stream=None, clock=time.monotonic):
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream or sys.stdout
         self._clock = clock
         self._started = clock()
@@ -47,20 +51,20 @@ class Screen:
         self._live = False
         self._said_at = self._started
 
-    def elapsed(self):
+    def elapsed(self) -> float:
         """Seconds since the screen was made."""
         return self._clock() - self._started
 
-    def line(self, text=""):
+    def line(self, text: str = "") -> None:
         """One line that stays, with the elapsed time in front."""
         self.plain(f"{duration(self.elapsed()):>8}  {text}".rstrip())
 
-    def plain(self, text=""):
+    def plain(self, text: str = "") -> None:
         """Text that stays, as it is."""
         self._erase()
         print(text, file=self._stream, flush=True)
 
-    def waiting(self, text):
+    def waiting(self, text: str) -> None:
         """What is waited for now: overwritten in a terminal, said once a minute elsewhere."""
         if self._terminal:
             width = shutil.get_terminal_size().columns
@@ -72,19 +76,19 @@ class Screen:
         if self._clock() - self._said_at >= _STILL_WAITING_SECONDS:
             self.line(text)
 
-    def _erase(self):
+    def _erase(self) -> None:
         if self._live:
             self._stream.write("\r\x1b[2K")
             self._live = False
         self._said_at = self._clock()
 
 
-def table(rows, right=()):
+def table(rows: Iterable[Iterable[object]], right: Container[int] = ()) -> list[str]:
     """Lines of a table with aligned columns; `right` names the columns, by index, that are numbers."""
-    rows = [[str(cell) for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    texts = [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in texts) for column in range(len(texts[0]))]
     lines = []
-    for row in rows:
+    for row in texts:
         cells = [
             cell.rjust(width) if column in right else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths))

@@ -1,21 +1,24 @@
 """From nothing to proof: rows leave a database in account A and arrive, unchanged, in a new one in account B; and back to
 an older version, and on."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
+import pg8000.dbapi
 from botocore.exceptions import BotoCoreError, ClientError
 
 from console.account import LOCAL_CLOUD, ROOT
 from console.failure import Failure
 from console.numbers import whole
 from console.screen import Screen, duration
-from demo import database
 from demo.demonstration import DATABASE, DIRECTORY, LOGS, SECRET_NAME, USER, Demonstration
 
 SUMMARY = DIRECTORY / "summary.json"
@@ -23,13 +26,13 @@ SUMMARY = DIRECTORY / "summary.json"
 KEPT = LOCAL_CLOUD / "kept-by-demo"
 
 
-def _cloud_is_up():
+def _cloud_is_up() -> bool:
     return (
         subprocess.run([ROOT / "scripts" / "local-cloud", "status"], capture_output=True, check=False).returncode == 0
     )
 
 
-def _make_room(screen):
+def _make_room(screen: Screen) -> None:
     """The demonstration starts from nothing, and never takes away a cloud that a person is using."""
     if not _cloud_is_up():
         return
@@ -41,18 +44,18 @@ def _make_room(screen):
     _take_down()
 
 
-def _take_down():
+def _take_down() -> None:
     subprocess.run([ROOT / "scripts" / "local-cloud", "down"], check=True, stdout=subprocess.DEVNULL)
     KEPT.unlink(missing_ok=True)
 
 
-def _save_logs():
+def _save_logs() -> None:
     """The logs outlive the cloud that wrote them."""
     for log in LOCAL_CLOUD.glob("*.log"):
         shutil.copy(log, LOGS / log.name)
 
 
-def _say_what_next(screen, demonstration):
+def _say_what_next(screen: Screen, demonstration: Demonstration) -> None:
     host = demonstration.timeline[-1]["dbHost"]
     screen.plain(
         "\n".join(
@@ -74,7 +77,7 @@ def _say_what_next(screen, demonstration):
     )
 
 
-def _arguments(arguments):
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/demo",
         description="Replicates a database between two accounts on this machine, rolls back and on, and proves every row.",
@@ -90,11 +93,11 @@ def _arguments(arguments):
     return parser.parse_args(arguments)
 
 
-def _stop(_signal, _frame):
+def _stop(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Answers with its exit code."""
     given = _arguments(arguments)
     signal.signal(signal.SIGTERM, _stop)
@@ -121,7 +124,7 @@ def main(arguments=None):
         ClientError,
         OSError,
         subprocess.SubprocessError,
-        database.pg8000.dbapi.Error,
+        pg8000.dbapi.Error,
     ) as error:
         failure = str(error)
     except KeyboardInterrupt:
@@ -141,7 +144,7 @@ def main(arguments=None):
     return code
 
 
-def _tell(demonstration):
+def _tell(demonstration: Demonstration) -> None:
     """The story: of three versions the last two stay, and one can go back and on."""
     demonstration.replicate()
     demonstration.change_source()
@@ -156,7 +159,7 @@ def _tell(demonstration):
     demonstration.summarize()
 
 
-def _end(given, screen, demonstration, *, kept):
+def _end(given: argparse.Namespace, screen: Screen, demonstration: Demonstration, *, kept: bool) -> None:
     _save_logs()
     if kept:
         KEPT.touch()
@@ -169,7 +172,7 @@ def _end(given, screen, demonstration, *, kept):
         raise SystemExit(1) from error
 
 
-def _write_summary(demonstration, screen, started_at, failure):
+def _write_summary(demonstration: Demonstration, screen: Screen, started_at: datetime, failure: str | None) -> None:
     summary = {
         "succeeded": failure is None,
         "startedAt": started_at.isoformat(timespec="seconds"),

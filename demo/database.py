@@ -1,7 +1,10 @@
 """The demonstration's database: a small shop, filled by the server itself so that every run makes the same rows."""
 
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import pg8000.dbapi
 
@@ -99,16 +102,16 @@ CHANGES = (
 class Contents:
     """What a database holds: rows by table, and one checksum over every row, column, index and constraint."""
 
-    rows: dict
-    checksums: dict
+    rows: dict[str, int]
+    checksums: dict[str, str]
 
     @property
-    def row_count(self):
+    def row_count(self) -> int:
         """Rows of all tables."""
         return sum(self.rows.values())
 
     @property
-    def checksum(self):
+    def checksum(self) -> str:
         """One checksum for all."""
         lines = "".join(
             f"{name} {self.rows.get(name, 0)} {digest}\n" for name, digest in sorted(self.checksums.items())
@@ -116,14 +119,14 @@ class Contents:
         return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def connect(address, port, user, password, database):
+def connect(address: str, port: int, user: str, password: str, database: str) -> Any:
     """A connection. `address` is where the server is; the caller knows under which name."""
     return pg8000.dbapi.connect(
         host=address, port=port, user=user, password=password, database=database, timeout=30, application_name="demo"
     )
 
 
-def fill(connection, rows):
+def fill(connection: Any, rows: int) -> None:
     """Makes the schema and at least that many rows."""
     customers = max(-(-rows // 10), 1)
     numbers = {"customers": customers, "orders": 3 * customers}
@@ -139,7 +142,7 @@ def fill(connection, rows):
     connection.autocommit = False
 
 
-def change(connection, day):
+def change(connection: Any, day: int) -> dict[str, int]:
     """One day of business; answers with the number of rows inserted, updated and deleted."""
     cursor = connection.cursor()
     counts = {"INSERT": 0, "UPDATE": 0, "DELETE": 0}
@@ -150,7 +153,7 @@ def change(connection, day):
     return counts
 
 
-def read(connection):
+def read(connection: Any) -> Contents:
     """Counts and checksums, all of one moment."""
     cursor = connection.cursor()
     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

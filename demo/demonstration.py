@@ -1,17 +1,23 @@
 """The steps of the demonstration: what each does, and how it proves it."""
 
+from __future__ import annotations
+
 import json
 import os
 import secrets
 import subprocess
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
 
 from console.account import ROOT, Account, use_local_cloud
 from console.failure import Failure
-from console.replicate import DESTINATION_STACK, SOURCE_STACK, replicate
+from console.hints import DESTINATION_STACK, SOURCE_STACK
+from console.replicate import replicate
 from console.rollback import roll_back
-from console.screen import duration, table
+from console.screen import Screen, duration, table
 from console.status.facts import VERSION
 from console.vocabulary import COPY_IN_DESTINATION, COPY_IN_SOURCE, READY_SOURCE, RESTORE
 from demo import database
@@ -35,23 +41,23 @@ POLL_SECONDS = 0.3
 class Demonstration:
     """The steps, in the order in which they run, and what they found."""
 
-    def __init__(self, screen, rows):
+    def __init__(self, screen: Screen, rows: int) -> None:
         self._screen = screen
         self._rows = rows
-        self._environment = {}
+        self._environment: dict[str, dict[str, str]] = {}
         # Known to this process and to the two places that a real operator would use: the database and the secret.
         self._password = secrets.token_urlsafe(24)
         # What the source held when each version was made.
-        self._sent = {}
-        self.steps = {}
-        self.runs = []
-        self.timeline = []
+        self._sent: dict[int, database.Contents] = {}
+        self.steps: dict[str, float] = {}
+        self.runs: list[dict[str, Any]] = []
+        self.timeline: list[dict[str, Any]] = []
 
-    def build(self):
+    def build(self) -> None:
         """The functions, as they ship."""
         self._command("build", "building the functions and the local cloud", [ROOT / "scripts" / "build"])
 
-    def start_cloud(self):
+    def start_cloud(self) -> None:
         """Two accounts on this machine."""
         script = ROOT / "scripts" / "local-cloud"
         self._command("local-cloud", "starting the local cloud", [script, "up"])
@@ -64,7 +70,7 @@ class Demonstration:
         self._destination = Account("destination", "destination", DESTINATION_STACK)
         self._screen.line(f"account A is {self._source.number()}, account B is {self._destination.number()}")
 
-    def create_source(self):
+    def create_source(self) -> None:
         """A database in account A, unencrypted so that the encrypted copy is shown."""
         with self._step("source database"):
             rds = self._source.client("rds")
@@ -86,9 +92,12 @@ class Demonstration:
                 contents = database.read(connection)
             self._screen.line(f"filled it with {_counts(contents)}")
 
-    def deploy(self):
+    def deploy(self) -> None:
         """Both stacks, as for AWS, and the fields that an operator keeps in the secret."""
-        parameters = {"SourceDBIdentifier": SOURCE_DATABASE, "DestinationAccountNumber": self._destination.number()}
+        parameters: dict[str, object] = {
+            "SourceDBIdentifier": SOURCE_DATABASE,
+            "DestinationAccountNumber": self._destination.number(),
+        }
         self._deploy("source", parameters, ["--confirm-destination-account", self._destination.number()])
         parameters = {
             "SourceTopicArn": self._source.output("TopicArn"),
@@ -107,7 +116,7 @@ class Demonstration:
             f"put user name, password and database into the secret {SECRET_NAME} of account B, as an operator would"
         )
 
-    def replicate(self):
+    def replicate(self) -> None:
         """One replication, and the proof that what arrived is what left."""
         number = len(self.runs) + 1
         with self._step(f"replication {number}"):
@@ -143,14 +152,14 @@ class Demonstration:
                 }
             )
 
-    def roll_back(self):
+    def roll_back(self) -> None:
         """To the previous version: the secret moves, and the older rows are what readers get."""
         with self._step("rollback"):
             execution, _, _ = roll_back(self._destination, self._screen, timeout=STEP_SECONDS, poll=POLL_SECONDS)
             version = execution.result(RESTORE)["db_version"]
             self._prove("rollback", version, self._sent[version])
 
-    def change_source(self):
+    def change_source(self) -> None:
         """A day in the shop."""
         day = len(self.runs)
         with closing(self._connect(self._instance(self._source, SOURCE_DATABASE))) as connection:
@@ -161,7 +170,7 @@ class Demonstration:
             f"deleted with their lines; it now holds {_counts(contents)}"
         )
 
-    def expect_versions(self, *wanted):
+    def expect_versions(self, *wanted: int) -> None:
         """Waits until RDS has deleted what was pruned, and fails if other versions are left than these."""
         deadline = time.monotonic() + 300
         while (found := self._versions()) != list(wanted):
@@ -172,7 +181,7 @@ class Demonstration:
         self.timeline[-1]["versions"] = found
         self._screen.line(f"versions in account B: {', '.join(map(str, found))}")
 
-    def summarize(self):
+    def summarize(self) -> None:
         """The closing table, and what a person would look at next."""
         rows = [["after", "live", "rows behind the secret", "checksum", "as expected", "versions in B"]]
         for step in self.timeline:
@@ -196,7 +205,7 @@ class Demonstration:
         if shown.returncode != 0:
             raise Failure(f"scripts/status failed with exit code {shown.returncode}: {shown.stderr}")
 
-    def _prove(self, after, version, expected):
+    def _prove(self, after: str, version: int, expected: database.Contents) -> database.Contents:
         """Reads the database that the secret names, with what the secret says; answers with what it holds."""
         secret = self._secret()
         instance = self._instance(self._destination, f"{COPY_PREFIX}-{version}")
@@ -222,19 +231,21 @@ class Demonstration:
             )
         return found
 
-    def _versions(self):
+    def _versions(self) -> list[int]:
         """The versions in account B, by what RDS shows."""
         pages = self._destination.client("rds").get_paginator("describe_db_instances").paginate()
         tags = ({tag["Key"]: tag["Value"] for tag in one["TagList"]} for page in pages for one in page["DBInstances"])
         return sorted(int(of_one[VERSION]) for of_one in tags if VERSION in of_one)
 
-    def _deploy(self, role, parameters, options=()):
-        arguments = [ROOT / "scripts" / "deploy", role, "--no-build", *options]
+    def _deploy(self, role: str, parameters: Mapping[str, object], options: Sequence[str] = ()) -> None:
+        arguments: list[str | Path] = [ROOT / "scripts" / "deploy", role, "--no-build", *options]
         for name, value in parameters.items():
             arguments += ["--parameter", f"{name}={value}"]
         self._command(f"deploy-{role}", f"deploying the {role} stack", arguments, self._environment[role])
 
-    def _command(self, name, words, arguments, environment=None):
+    def _command(
+        self, name: str, words: str, arguments: Sequence[str | Path], environment: dict[str, str] | None = None
+    ) -> None:
         """Runs a script of this repository, its output going to a log."""
         log = LOGS / f"{name}.log"
         with self._step(name), log.open("wb") as output:
@@ -263,15 +274,15 @@ class Demonstration:
                 raise Failure(f"{words} failed with exit code {process.returncode}; the end of {log}:\n{tail}")
 
     @contextmanager
-    def _step(self, name):
+    def _step(self, name: str) -> Iterator[None]:
         started = time.monotonic()
         yield
         self.steps[name] = round(time.monotonic() - started, 1)
 
-    def _instance(self, account, identifier):
+    def _instance(self, account: Account, identifier: str) -> dict[str, Any]:
         return account.client("rds").describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"][0]
 
-    def _available(self, rds, identifier):
+    def _available(self, rds: Any, identifier: str) -> dict[str, Any]:
         deadline = time.monotonic() + 300
         while True:
             instance = rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"][0]
@@ -282,23 +293,23 @@ class Demonstration:
             self._screen.waiting(f"{identifier} is {instance['DBInstanceStatus']}")
             time.sleep(0.3)
 
-    def _connect(self, instance, secret=None):
+    def _connect(self, instance: dict[str, Any], secret: dict[str, Any] | None = None) -> Any:
         """Connects to an instance, in B with nothing but what the secret says (the port apart: see LOCAL_ADDRESS)."""
         secret = secret or {"username": USER, "password": self._password, "dbname": DATABASE}
         port = instance["Endpoint"]["Port"]
         return database.connect(LOCAL_ADDRESS, port, secret["username"], secret["password"], secret["dbname"])
 
-    def _secret(self):
+    def _secret(self) -> dict[str, Any]:
         client = self._destination.client("secretsmanager")
         return json.loads(client.get_secret_value(SecretId=self._destination.output("SecretArn"))["SecretString"])
 
 
-def _counts(contents):
+def _counts(contents: database.Contents) -> str:
     tables = ", ".join(f"{count:,} {name}" for name, count in contents.rows.items())
     return f"{contents.row_count:,} rows ({tables})"
 
 
-def _last_line(log):
+def _last_line(log: Path) -> str:
     with log.open("rb") as file:
         file.seek(max(file.seek(0, os.SEEK_END) - 400, 0))
         lines = file.read().decode(errors="replace").splitlines()

@@ -62,10 +62,13 @@ says otherwise (those of runs have one decimal), sizes GiB; null is what is not 
 Exit code: 0 if account B could be read, 1 if not, 2 for wrong usage. What is read of account A does not count.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -79,7 +82,7 @@ from console.status.report import is_complete, report
 from console.status.text import render
 
 
-def _arguments(arguments):
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/status",
         description="Says which copy is live, which can be rolled back to, and how the last replications went, for every "
@@ -104,7 +107,7 @@ def _arguments(arguments):
     return parse(parser, arguments)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Answers with its exit code."""
     given = _arguments(arguments)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from console.hints import Hints
 from console.screen import age
@@ -12,7 +13,7 @@ from console.vocabulary import MOVED, READY
 _ACCOUNTS = {"source": "account A", "destination": "account B"}
 
 
-def headline(document):
+def headline(document: dict[str, Any]) -> str:
     """The report on one database in one line."""
     words = [_live_words(document)]
     if document["versions"] is not None:
@@ -21,11 +22,11 @@ def headline(document):
 
 
 def warnings(
-    document: dict,
+    document: dict[str, Any],
     *,
     names_by_host: dict[str, str],
     left: dict[str, str],
-    trusted: set,
+    trusted: set[Any],
     hints: Hints,
     secret_problem: str,
     is_secret_written_by_another: bool,
@@ -57,7 +58,7 @@ def warnings(
         yield "stackNotComplete", f"the stack {document['stack']} is {document['stackStatus']}"
 
 
-def _about_live(document, names_by_host, hints):
+def _about_live(document: dict[str, Any], names_by_host: dict[str, str], hints: Hints) -> Iterator[tuple[str, str]]:
     live = document["live"]
     if document["secret"] and document["versions"] is not None and live is None:
         yield "nothingLive", _why_nothing_is_live(document, names_by_host, hints)
@@ -79,7 +80,7 @@ def _about_live(document, names_by_host, hints):
         yield "dataTooOld", text
 
 
-def _why_nothing_is_live(document: dict, names_by_host: dict[str, str], hints: Hints) -> str:
+def _why_nothing_is_live(document: dict[str, Any], names_by_host: dict[str, str], hints: Hints) -> str:
     host = document["secret"]["dbHost"]
     if not host:
         return "the secret names no database yet: db_host is empty"
@@ -105,7 +106,7 @@ def _why_nothing_is_live(document: dict, names_by_host: dict[str, str], hints: H
     return f"{said}; it was version {gone}. To fix this: {command} makes the next lower version live, or start a replication"
 
 
-def _about_a_secret_moved_back(document: dict, hints: Hints) -> Iterator[tuple[str, str]]:
+def _about_a_secret_moved_back(document: dict[str, Any], hints: Hints) -> Iterator[tuple[str, str]]:
     """What our functions moved the secret to last and what it names now, if something else has put an older version back."""
     if document["live"] is None or document["replications"] is None or "rollbacks" in document["unreadable"]:
         return
@@ -130,7 +131,7 @@ def _about_a_secret_moved_back(document: dict, hints: Hints) -> Iterator[tuple[s
         )
 
 
-def _about_replications(document):
+def _about_replications(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     replications = document["replications"] or []
     last = next((one for one in replications if one["outcome"] not in ("running", "onItsWay")), None)
     if last and last["outcome"] == "failed":
@@ -148,7 +149,7 @@ def _about_replications(document):
             yield "notArrived", f"replication {one['id']} ended well in account A, but account B has no run of it"
 
 
-def _about_leftovers(document, left):
+def _about_leftovers(document: dict[str, Any], left: dict[str, str]) -> Iterator[tuple[str, str]]:
     newest = next((one for one in document["replications"] or [] if one["toldOperators"]), None)
     # What stays is told by its version or snapshot below, where there is one.
     said = {one["instance"] for one in document["versions"] or [] if one["notDeleted"]} | set(left)
@@ -166,7 +167,7 @@ def _about_leftovers(document, left):
             yield "notDeleted", f"snapshot {one['name']} was to be deleted and still exists: {left[one['name']]}"
 
 
-def _about_what_is_not_served(document: dict) -> Iterator[tuple[str, str]]:
+def _about_what_is_not_served(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for other in document["otherDatabases"]:
         held = [(other["versions"], "instance"), (other["destinationSnapshots"], "snapshot")]
         counts = " and ".join(_count(len(things), noun) for things, noun in held if things)
@@ -177,14 +178,14 @@ def _about_what_is_not_served(document: dict) -> Iterator[tuple[str, str]]:
         yield "notManaged", f"{text}; no function rolls back to it or deletes it"
 
 
-def _about_sharing(document, trusted):
+def _about_sharing(document: dict[str, Any], trusted: set[str]) -> Iterator[tuple[str, str]]:
     for one in document["sourceSnapshots"] or []:
         others = [number for number in one["sharedWith"] or [] if number not in trusted]
         if others:
             yield "sharedWithOthers", f"snapshot {one['name']} in account A is shared with {', '.join(others)}"
 
 
-def _live_words(document):
+def _live_words(document: dict[str, Any]) -> str:
     live = document["live"]
     if document["secret"] is None:
         return "live version not readable"
@@ -199,8 +200,8 @@ def _live_words(document):
     return said + (f", data {age(data_age)} old" if data_age is not None else ", data of unknown age")
 
 
-def _versions_words(document):
-    def is_older(one):
+def _versions_words(document: dict[str, Any]) -> str:
+    def is_older(one: dict[str, Any]) -> bool:
         return document["live"] is None or one["comparedWithLive"] == "older"
 
     older = [one for one in document["versions"] if one["canRollBack"] and is_older(one)]
@@ -214,7 +215,7 @@ def _versions_words(document):
     return said + (f", {_count(len(held_back), 'newer version')} held back" if held_back else "")
 
 
-def _replication_words(document):
+def _replication_words(document: dict[str, Any]) -> list[str]:
     replications = document["replications"]
     if replications is None:
         return ["replications not readable"]
@@ -230,7 +231,7 @@ def _replication_words(document):
     return words
 
 
-def _how_it_ended(finished, live):
+def _how_it_ended(finished: list[dict[str, Any]], live: dict[str, Any] | None) -> str:
     last = finished[0]
     ago = f"{age(last['endedAgeSeconds'])} ago"
     if last["outcome"] == "succeeded":
@@ -251,9 +252,9 @@ def _how_it_ended(finished, live):
     return said + (f" (last success {age(success['endedAgeSeconds'])} ago)" if success else "")
 
 
-def _name(version):
+def _name(version: dict[str, Any]) -> str:
     return f"version {version['version']}" if version["version"] else "an instance without a version"
 
 
-def _count(number, noun):
+def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"

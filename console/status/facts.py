@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from typing import TypeGuard, TypeVar, overload
 
+from console.execution import Execution
 from console.vocabulary import DELETION_MARK, TAGS, WRITTEN_BY_US
 
 STACK = TAGS["STACK"]
@@ -18,6 +20,8 @@ VERSION = TAGS["VERSION"]
 RESTORED_VERSION = TAGS["RESTORED_VERSION"]
 DATA_TIME = TAGS["DATA_TIME"]
 UNDELETED = TAGS["UNDELETED"]
+
+T = TypeVar("T")
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:?\d\d)$")
 _ID_TIME = re.compile(r"(\d{8}t\d{6}z)-[0-9a-f]{6}$")
@@ -52,8 +56,8 @@ class Stack:
 
     name: str
     status: str = "CREATE_COMPLETE"
-    parameters: dict = field(default_factory=dict)
-    outputs: dict = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
     created: datetime | None = None
 
     @property
@@ -66,7 +70,7 @@ class Stack:
         """How the names of its instances and snapshots begin."""
         return self.parameters.get("DatabaseName", "")
 
-    def number(self, parameter):
+    def number(self, parameter: str) -> int | None:
         """A parameter that is a whole number, or None."""
         text = self.parameters.get(parameter, "")
         return int(text) if text.isdecimal() else None
@@ -77,25 +81,25 @@ class Tagged:
     """What instances and snapshots have in common: their tags say what they are."""
 
     identifier: str
-    tags: dict = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
 
     @property
-    def replication(self):
+    def replication(self) -> str | None:
         """The replication whose data it holds, or None."""
         return self.tags.get(REPLICATION_ID)
 
     @property
-    def version(self):
+    def version(self) -> int | None:
         """Its version number, or None."""
         return _version(self.tags.get(VERSION))
 
     @property
-    def restored_version(self):
+    def restored_version(self) -> int | None:
         """The version whose data a rollback restored into it, or None."""
         return _version(self.tags.get(RESTORED_VERSION))
 
     @property
-    def marked(self):
+    def marked(self) -> bool:
         """Whether the next prune may delete it."""
         return self.tags.get(DELETION_MARK[0]) == DELETION_MARK[1]
 
@@ -111,15 +115,15 @@ class Tagged:
         return int(count) if count.isascii() and count.isdecimal() else 0
 
     @property
-    def is_made_under_its_name(self):
+    def is_made_under_its_name(self) -> bool:
         """Whether a stack made it. RDS hands tags on, to what a person restores or copies; that has another name."""
         return self.tags.get(NAME) == self.identifier
 
-    def names(self, stack):
+    def names(self, stack: str) -> bool:
         """Whether it has the tag of the stack of this name, which what a person made of the stack's things has too."""
         return self.tags.get(STACK) == stack
 
-    def is_of(self, stack):
+    def is_of(self, stack: str) -> bool:
         """Whether the stack of this name made it."""
         return self.names(stack) and self.is_made_under_its_name
 
@@ -130,8 +134,8 @@ class Instance(Tagged):
 
     status: str = "available"
     host: str = ""
-    created: object = None
-    size: object = None
+    created: datetime | None = None
+    size: int | None = None
     """Storage in GiB."""
     deletion_protection: bool = False
     resource_id: str = ""
@@ -157,13 +161,13 @@ class Snapshot(Tagged):
     database: str = ""
     """The DB instance that it is of, in whichever account that is."""
     status: str = "available"
-    percent: object = None
-    size: object = None
+    percent: int | None = None
+    size: int | None = None
     """Storage of the database in GiB."""
     encrypted: bool = True
-    data_time: object = None
+    data_time: datetime | None = None
     """The point in time of the data, which copies keep: SnapshotDatabaseTime or OriginalSnapshotCreateTime."""
-    shared_with: object = None
+    shared_with: list[str] | None = None
     """Account numbers, or `all`; None if nobody has looked."""
 
     @property
@@ -179,8 +183,8 @@ class Run:
 
     replication: str
     """Its id; empty if the execution was started with something else than a message."""
-    execution: object
-    """`Execution`, as its last look saw it."""
+    execution: Execution
+    """As its last look saw it."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +193,7 @@ class Alarm:
 
     name: str
     state: str
-    since: object = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -206,12 +210,10 @@ class Source:
 
     account: str
     stack: Stack
-    snapshots: object
-    """List of `Snapshot`, or `Unreadable`."""
-    runs: object
-    """List of `Run` for this database, newest first, or `Unreadable`."""
-    schedule: object
-    """`Schedule`, or `Unreadable`."""
+    snapshots: list[Snapshot] | Unreadable
+    runs: list[Run] | Unreadable
+    """Those for this database, newest first."""
+    schedule: Schedule | Unreadable
 
 
 @dataclass(frozen=True)
@@ -219,18 +221,15 @@ class Database:
     """What belongs to one destination stack, apart from instances and snapshots, which are told by their tags."""
 
     stack: Stack
-    pointer: object
-    """`Pointer`, or `Unreadable`."""
-    runs: object
-    """List of `Run` of the destination machine, newest first, or `Unreadable`."""
-    rollbacks: object
-    """List of `Execution` of the rollback machine, newest first, `Unreadable`, or None if the stack has no such machine."""
-    alarms: object
-    """List of `Alarm`, or `Unreadable`."""
-    dead_letters: object
-    """Number of messages in the dead-letter queue, `Unreadable`, or None if the stack has none."""
-    source: object
-    """`Source`, or `Unreadable`."""
+    pointer: Pointer | Unreadable
+    runs: list[Run] | Unreadable
+    """Those of the destination machine, newest first."""
+    rollbacks: list[Execution] | Unreadable | None
+    """Those of the rollback machine, newest first; None if the stack has no such machine."""
+    alarms: list[Alarm] | Unreadable
+    dead_letters: int | Unreadable | None
+    """How many messages are in the dead-letter queue; None if the stack has none."""
+    source: Source | Unreadable
 
 
 @dataclass(frozen=True)
@@ -240,19 +239,19 @@ class Facts:
     now: datetime
     account: str
     region: str
-    instances: object
-    """List of `Instance` of account B, or `Unreadable`."""
-    snapshots: object
-    """List of `Snapshot` of account B, or `Unreadable`."""
-    databases: list
+    instances: list[Instance] | Unreadable
+    """Those of account B."""
+    snapshots: list[Snapshot] | Unreadable
+    """Those of account B."""
+    databases: list[Database]
 
 
-def is_readable(fact):
+def is_readable(fact: T | Unreadable | None) -> TypeGuard[T]:
     """Whether the fact was read and the thing is there."""
     return fact is not None and not isinstance(fact, Unreadable)
 
 
-def parse_time(text):
+def parse_time(text: str | None) -> datetime | None:
     """The moment that an RFC 3339 text names, or None."""
     found = _TIME.match(text or "")
     if not found:
@@ -264,7 +263,7 @@ def parse_time(text):
         return None
 
 
-def id_time(replication):
+def id_time(replication: str | None) -> datetime | None:
     """When the replication of this id started, or None."""
     found = _ID_TIME.match(replication or "")
     try:
@@ -273,21 +272,25 @@ def id_time(replication):
         return None
 
 
-def seconds_between(earlier, later):
+@overload
+def seconds_between(earlier: datetime, later: datetime) -> int: ...
+@overload
+def seconds_between(earlier: datetime | None, later: datetime) -> int | None: ...
+def seconds_between(earlier: datetime | None, later: datetime) -> int | None:
     """Whole seconds from one moment to another, each as it is written; None if the first is not known."""
     return (later.replace(microsecond=0) - earlier.replace(microsecond=0)) // timedelta(seconds=1) if earlier else None
 
 
-def arn_part(arn, index):
+def arn_part(arn: str, index: int) -> str:
     """The part of an ARN between two colons, counted from `arn` = 0; empty if there is none."""
     parts = arn.split(":")
     return parts[index] if len(parts) > index else ""
 
 
-def version_in(prefix, name):
+def version_in(prefix: str, name: str) -> int | None:
     """The version in `<prefix>-<version>`, or None: the prefix is cut off as text, digits are never searched for."""
     return _version(name[len(prefix) + 1 :]) if name.startswith(f"{prefix}-") else None
 
 
-def _version(text):
+def _version(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch("[1-9][0-9]*", text) else None

@@ -13,14 +13,16 @@ Needs in account B: `cloudformation:DescribeStacks`, `cloudformation:ListStackRe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from console.account import Account
 from console.execution import Execution, execution_arn, replication_id
 from console.failure import Failure
 from console.status.facts import (
@@ -42,6 +44,8 @@ from console.status.facts import (
 from console.status.secret import read_pointer
 from console.vocabulary import SNAPSHOT
 
+T = TypeVar("T")
+
 #: The outputs by which a destination stack is known among all stacks of an account.
 DESTINATION_OUTPUTS = ("SecretArn", "StateMachineArn", "LaunchFunctionName")
 #: Whom a snapshot is shared with takes a call each, so only that many snapshots are asked about.
@@ -52,7 +56,7 @@ _MOST_LISTED = 1000
 _MOST_OPENED = 100
 
 
-def attempt(read):
+def attempt(read: Callable[[], T]) -> T | Unreadable:
     """What the function reads, or `Unreadable` with the code of the error."""
     try:
         return read()
@@ -60,7 +64,7 @@ def attempt(read):
         return Unreadable(error_code(error))
 
 
-def error_code(error):
+def error_code(error: BaseException) -> str:
     """The name by which AWS or its client calls the error."""
     if isinstance(error, ClientError):
         return error.response.get("Error", {}).get("Code", "ClientError")
@@ -69,7 +73,9 @@ def error_code(error):
     return type(error).__name__
 
 
-def read_facts(destination, source, *, stacks=(), last=5, now):
+def read_facts(
+    destination: Account, source: Account | Unreadable, *, stacks: Sequence[str] = (), last: int = 5, now: datetime
+) -> Facts:
     """Everything about the databases whose copies account B holds.
 
     `source` is the account or, where it cannot be entered at all, an `Unreadable`; `stacks` narrows to destination stacks
@@ -130,7 +136,7 @@ def read_snapshots(account: Any, prefixes: Sequence[str] = ()) -> list[Snapshot]
     ]
 
 
-def _tags(rds: Any, found: dict, identifier: str, arn: str | None, prefixes: Sequence[str]) -> dict[str, str]:
+def _tags(rds: Any, found: dict[str, Any], identifier: str, arn: str | None, prefixes: Sequence[str]) -> dict[str, str]:
     """The tags in an answer, which has been seen without any; then they are asked for, if the thing may be ours."""
     listed = found.get("TagList", [])
     if not listed and arn and any(identifier.startswith(f"{prefix}-") for prefix in prefixes):
@@ -139,7 +145,7 @@ def _tags(rds: Any, found: dict, identifier: str, arn: str | None, prefixes: Seq
     return {tag["Key"]: tag.get("Value", "") for tag in listed}
 
 
-def _stacks(account, name=None):
+def _stacks(account: Account, name: str | None = None) -> list[Stack]:
     asked = {"StackName": name} if name else {}
     pages = account.client("cloudformation").get_paginator("describe_stacks").paginate(**asked)
     return [
@@ -155,7 +161,7 @@ def _stacks(account, name=None):
     ]
 
 
-def _destination_stacks(account, names):
+def _destination_stacks(account: Account, names: Sequence[str]) -> list[Stack]:
     if not names:
         found = [stack for stack in _stacks(account) if all(name in stack.outputs for name in DESTINATION_OUTPUTS)]
         return sorted(found, key=lambda stack: stack.name)
@@ -175,24 +181,25 @@ def _destination_stacks(account, names):
 class _SourceAccount:
     """Account A, each thing of it read at most once however many destination stacks ask."""
 
-    def __init__(self, account):
-        self.account = account
+    def __init__(self, account: Account | Unreadable) -> None:
+        # Nothing is read of it before stack_of has told that it is one.
+        self.account: Any = account
 
     @cached_property
-    def number(self):
+    def number(self) -> str | Unreadable:
         return attempt(self.account.number)
 
     @cached_property
-    def stacks(self):
+    def stacks(self) -> list[Stack] | Unreadable:
         return attempt(lambda: _stacks(self.account))
 
     @cached_property
-    def snapshots(self):
+    def snapshots(self) -> list[Snapshot] | Unreadable:
         stacks = self.stacks if is_readable(self.stacks) else []
         prefixes = [name for name in (stack.parameters.get("SourceDBSnapshotName") for stack in stacks) if name]
         return attempt(lambda: read_snapshots(self.account, prefixes))
 
-    def stack_of(self, topic):
+    def stack_of(self, topic: str) -> Stack | Unreadable:
         """The stack that made the topic, or `Unreadable`."""
         if isinstance(self.account, Unreadable):
             return self.account
@@ -206,7 +213,7 @@ class _SourceAccount:
         return found[0] if found else Unreadable("StackNotFound")
 
 
-def _database(destination, source_account, stack, last):
+def _database(destination: Account, source_account: _SourceAccount, stack: Stack, last: int) -> Database:
     outputs = stack.outputs
     machine, rollback_machine = outputs["StateMachineArn"], outputs.get("RollbackStateMachineArn")
     queue = outputs.get("DeadLetterQueueUrl")
@@ -226,15 +233,18 @@ def _database(destination, source_account, stack, last):
     )
 
 
-def _source(source_account, destination_stack, destination_runs, last):
-    stack = source_account.stack_of(destination_stack.parameters.get("SourceTopicArn", ""))
+def _source(
+    source_account: _SourceAccount, destination_stack: Stack, destination_runs: list[Run] | Unreadable, last: int
+) -> Source | Unreadable:
+    topic = destination_stack.parameters.get("SourceTopicArn", "")
+    stack = source_account.stack_of(topic)
     if isinstance(stack, Unreadable):
         return stack
     account = source_account.account
     database = destination_stack.database
     announced = {run.replication for run in destination_runs} if is_readable(destination_runs) else set()
     return Source(
-        account=source_account.number,
+        account=arn_part(topic, 4),
         stack=stack,
         snapshots=_own_snapshots(account, source_account.snapshots, stack, database),
         runs=attempt(lambda: _source_runs(account, stack, database, announced, last)),
@@ -242,7 +252,9 @@ def _source(source_account, destination_stack, destination_runs, last):
     )
 
 
-def _own_snapshots(account, snapshots, stack, database):
+def _own_snapshots(
+    account: Account, snapshots: list[Snapshot] | Unreadable, stack: Stack, database: str
+) -> list[Snapshot] | Unreadable:
     if isinstance(snapshots, Unreadable):
         return snapshots
     own = [one for one in snapshots if one.names(stack.name) and one.tags.get(SOURCE_DATABASE, database) == database]
@@ -251,7 +263,7 @@ def _own_snapshots(account, snapshots, stack, database):
     return [_with_sharing(rds, one) for one in own[:_MOST_ASKED_FOR_SHARING]] + own[_MOST_ASKED_FOR_SHARING:]
 
 
-def _with_sharing(rds, snapshot):
+def _with_sharing(rds: Any, snapshot: Snapshot) -> Snapshot:
     found = attempt(lambda: rds.describe_db_snapshot_attributes(DBSnapshotIdentifier=snapshot.identifier))
     if isinstance(found, Unreadable):
         return snapshot
@@ -262,7 +274,7 @@ def _with_sharing(rds, snapshot):
     return replace(snapshot, shared_with=accounts)
 
 
-def _listed(machines, machine):
+def _listed(machines: Any, machine: str) -> Iterator[dict[str, Any]]:
     """The machine's executions, newest first, as the list gives them."""
     pages = machines.get_paginator("list_executions").paginate(
         stateMachineArn=machine, PaginationConfig={"PageSize": 100}
@@ -270,17 +282,17 @@ def _listed(machines, machine):
     return islice((execution for page in pages for execution in page["executions"]), _MOST_LISTED)
 
 
-def _newest(machines, machine, last):
+def _newest(machines: Any, machine: str, last: int) -> list[str]:
     return [listed["executionArn"] for listed in islice(_listed(machines, machine), last)]
 
 
-def _opened(machines, arn):
+def _opened(machines: Any, arn: str) -> Execution:
     execution = Execution(machines, arn)
     execution.look()
     return execution
 
 
-def _destination_run(machines, arn):
+def _destination_run(machines: Any, arn: str) -> Run:
     execution = _opened(machines, arn)
     message = execution.input.get("Input")
     replication = message.get("replication") if isinstance(message, dict) else None
@@ -288,11 +300,12 @@ def _destination_run(machines, arn):
     return Run(found if isinstance(found, str) else "", execution)
 
 
-def _source_runs(account, stack, database, announced, last):
+def _source_runs(account: Account, stack: Stack, database: str, announced: set[str], last: int) -> list[Run]:
     """The newest executions about this database, and the older ones that the executions of account B came from."""
     machines = account.client("stepfunctions")
-    sought = {replication: id_time(replication) for replication in announced if id_time(replication)}
-    found, opened = [], 0
+    sought = {replication: moment for replication in announced if (moment := id_time(replication))}
+    found: list[Run] = []
+    opened = 0
     for listed in _listed(machines, stack.outputs["StateMachineArn"]):
         is_sought = sought.pop(replication_id(listed["executionArn"], listed["startDate"]), None) is not None
         if len(found) >= last and not is_sought:
@@ -308,12 +321,14 @@ def _source_runs(account, stack, database, announced, last):
     return found
 
 
-def _database_of(execution, stack):
+def _database_of(execution: Execution, stack: Stack) -> str:
     said = execution.result(SNAPSHOT).get("sourceDBIdentifier") or execution.input.get("SourceDBIdentifier")
     return str(said or stack.parameters.get("SourceDBIdentifier", "")).lower()
 
 
-def _with_announced(runs, source, machines, machine):
+def _with_announced(
+    runs: list[Run] | Unreadable, source: Source | Unreadable, machines: Any, machine: str
+) -> list[Run] | Unreadable:
     """The runs of account B, and those that runs of account A announced and that are too old to be among them."""
     if not is_readable(runs) or not is_readable(source) or not is_readable(source.runs):
         return runs
@@ -322,7 +337,7 @@ def _with_announced(runs, source, machines, machine):
     return [*runs, *(_destination_run(machines, arn) for arn in announced if Execution(machines, arn).exists())]
 
 
-def _schedule(account, stack):
+def _schedule(account: Account, stack: Stack) -> Schedule:
     rule = stack.outputs.get("ScheduleRuleName")
     if not rule:
         answer = account.client("cloudformation").describe_stack_resource(
@@ -333,7 +348,7 @@ def _schedule(account, stack):
     return Schedule(found.get("ScheduleExpression", ""), found["State"])
 
 
-def _alarms(account, stack):
+def _alarms(account: Account, stack: Stack) -> list[Alarm]:
     pages = account.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.name)
     names = {
         resource["PhysicalResourceId"]: resource["LogicalResourceId"]
@@ -352,7 +367,7 @@ def _alarms(account, stack):
     return sorted(alarms, key=lambda alarm: alarm.name)
 
 
-def _waiting_messages(account, queue):
+def _waiting_messages(account: Account, queue: str) -> int:
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     found = account.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
     return sum(int(found.get(name, 0)) for name in names)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
+from console.execution import Execution
 from console.screen import timestamp
-from console.status.facts import seconds_between
+from console.status.facts import Run, seconds_between
 from console.vocabulary import MOVE_SECRET, RESTORE, STAGE_OF
 
 #: How long a message may take from account to account before its absence is news. Seconds.
 _ARRIVAL_SECONDS = 600
 
 
-def replications(now, source_runs, destination_runs, since: datetime | None = None):
+def replications(
+    now: datetime, source_runs: list[Run] | None, destination_runs: list[Run] | None, since: datetime | None = None
+) -> list[dict[str, Any]] | None:
     """Every replication that has a run in either account, newest first. Either list may be None: it could not be read.
 
     What began before `since`, when the destination stack was created, was not for it unless it has a run there.
@@ -35,7 +39,7 @@ def replications(now, source_runs, destination_runs, since: datetime | None = No
     return sorted(found, key=lambda one: one["startedAt"], reverse=True)
 
 
-def rollback(now, execution):
+def rollback(now: datetime, execution: Execution) -> dict[str, Any]:
     """One run of the rollback machine."""
     instance = execution.result(RESTORE)
     return {
@@ -51,8 +55,12 @@ def rollback(now, execution):
     }
 
 
-def _replication(now, source_run, destination_run, is_b_readable=True):
-    source, destination = (run and run.execution for run in (source_run, destination_run))
+def _replication(
+    now: datetime, source_run: Run | None, destination_run: Run | None, is_b_readable: bool = True
+) -> dict[str, Any]:
+    replication = next(run.replication for run in (source_run, destination_run) if run)
+    source = source_run.execution if source_run else None
+    destination = destination_run.execution if destination_run else None
     executions = [one for one in (source, destination) if one]
     started = executions[0].started
     ended = None if any(one.running for one in executions) else max(one.ended or one.started for one in executions)
@@ -60,8 +68,8 @@ def _replication(now, source_run, destination_run, is_b_readable=True):
     made = destination.result(RESTORE) if destination else {}
     moved = destination.result(MOVE_SECRET) if destination else {}
     return {
-        "id": (source_run or destination_run).replication or None,
-        "startedByHandInB": bool(destination_run) and _is_by_hand(destination_run),
+        "id": replication or None,
+        "startedByHandInB": destination_run is not None and _is_by_hand(destination_run),
         "outcome": _outcome(now, source, destination, failed, is_b_readable),
         "startedAt": timestamp(started),
         "ageSeconds": seconds_between(started, now),
@@ -81,12 +89,18 @@ def _replication(now, source_run, destination_run, is_b_readable=True):
             if one and one.room_failure()
         },
         "toldOperators": [text for one in executions for text in one.told()],
-        "source": _run(now, source),
-        "destination": _run(now, destination),
+        "source": _run(now, source) if source else None,
+        "destination": _run(now, destination) if destination else None,
     }
 
 
-def _outcome(now, source, destination, failed, is_b_readable):
+def _outcome(
+    now: datetime,
+    source: Execution | None,
+    destination: Execution | None,
+    failed: Execution | None,
+    is_b_readable: bool,
+) -> str:
     if any(one.running for one in (source, destination) if one):
         return "running"
     if failed:
@@ -95,12 +109,11 @@ def _outcome(now, source, destination, failed, is_b_readable):
         return "superseded" if destination.superseded else "succeeded"
     if not is_b_readable:
         return "unknown"
-    return "onItsWay" if seconds_between(source.ended, now) < _ARRIVAL_SECONDS else "notArrived"
+    since_end = seconds_between(source.ended, now) if source else None
+    return "onItsWay" if since_end is not None and since_end < _ARRIVAL_SECONDS else "notArrived"
 
 
-def _run(now, execution):
-    if execution is None:
-        return None
+def _run(now: datetime, execution: Execution) -> dict[str, Any]:
     ended = execution.ended
     stages = execution.stage_seconds(ended or now)
     return {
@@ -115,12 +128,12 @@ def _run(now, execution):
     }
 
 
-def _is_by_hand(run):
+def _is_by_hand(run: Run) -> bool:
     """Whether a run of account B was not started by a message, which names it by the replication."""
     return run.execution.name != run.replication
 
 
-def _length(start, end):
+def _length(start: datetime, end: datetime) -> float:
     return round((end - start).total_seconds(), 1)
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 from console.hints import Hints
 from console.screen import timestamp
 from console.status.advice import headline, warnings
-from console.status.facts import Database, Facts, Pointer, Stack, arn_part, is_readable
+from console.status.facts import Alarm, Database, Facts, Pointer, Stack, Unreadable, arn_part
 from console.status.replications import replications, rollback
 from console.status.secret import unusable_secret
 from console.status.versions import Versions, not_managed, unserved_databases
 
 FORMAT = 1
 
+T = TypeVar("T")
+
 #: What has to be readable for account B to count as read.
 _NEEDED = ("secret", "versions", "destinationSnapshots", "destinationRuns")
 
 
-def report(facts: Facts, last: int = 5, hints: Hints = Hints()) -> dict:
+def report(facts: Facts, last: int = 5, hints: Hints = Hints()) -> dict[str, Any]:
     """The report of these facts, ready to be written as JSON; `last` is how many replications and rollbacks it tells of."""
     return {
         "format": FORMAT,
@@ -27,31 +31,31 @@ def report(facts: Facts, last: int = 5, hints: Hints = Hints()) -> dict:
     }
 
 
-def is_complete(document):
+def is_complete(document: dict[str, Any]) -> bool:
     """Whether everything that decides what account B holds could be read."""
     return not any(name in database["unreadable"] for database in document["databases"] for name in _NEEDED)
 
 
-def _database(facts: Facts, database: Database, last: int, hints: Hints) -> dict:
-    unreadable = {}
+def _database(facts: Facts, database: Database, last: int, hints: Hints) -> dict[str, Any]:
+    unreadable: dict[str, str] = {}
 
-    def readable(name, fact):
+    def readable(name: str, fact: T | Unreadable | None) -> T | None:
         """The fact, or None and a note of what hides it."""
-        if is_readable(fact) or fact is None:
-            return fact
-        unreadable[name] = fact.code
-        return None
+        if isinstance(fact, Unreadable):
+            unreadable[name] = fact.code
+            return None
+        return fact
 
     stack, source = database.stack, database.source
-    of_source = source if is_readable(source) else None
+    of_source, hidden = (None, source) if isinstance(source, Unreadable) else (source, None)
     pointer = readable("secret", database.pointer)
     runs = readable("destinationRuns", database.runs)
     rollbacks = readable("rollbacks", database.rollbacks)
     alarms = readable("alarms", database.alarms)
     instances = readable("versions", facts.instances)
-    schedule = readable("schedule", of_source.schedule if of_source else source)
+    schedule = readable("schedule", of_source.schedule if of_source else hidden)
     snapshots = readable("destinationSnapshots", facts.snapshots)
-    held = {
+    held: dict[str, Any] = {
         "now": facts.now,
         "account": facts.account,
         "stack": stack,
@@ -62,14 +66,14 @@ def _database(facts: Facts, database: Database, last: int, hints: Hints) -> dict
     versions = Versions(
         **held,
         database=stack.database,
-        source_snapshots=readable("sourceSnapshots", of_source.snapshots if of_source else source),
+        source_snapshots=readable("sourceSnapshots", of_source.snapshots if of_source else hidden),
         runs=runs,
         rollbacks=rollbacks,
     )
     others = [(name, Versions(**held, database=name)) for name in unserved_databases(stack, instances, snapshots)]
     rows = versions.rows()
     found = replications(
-        facts.now, readable("sourceRuns", of_source.runs if of_source else source), runs, stack.created
+        facts.now, readable("sourceRuns", of_source.runs if of_source else hidden), runs, stack.created
     )
     document = {
         "stack": stack.name,
@@ -113,7 +117,7 @@ def _database(facts: Facts, database: Database, last: int, hints: Hints) -> dict
     return document
 
 
-def _other_database(name: str, versions: Versions, stack: Stack, hints: Hints) -> dict:
+def _other_database(name: str, versions: Versions, stack: Stack, hints: Hints) -> dict[str, Any]:
     """What the stack still holds of a database that it no longer serves."""
     serve_it = hints.deploy_destination(f"SourceDBIdentifier={name}", stack=stack.name)
     return {
@@ -126,13 +130,13 @@ def _other_database(name: str, versions: Versions, stack: Stack, hints: Hints) -
     }
 
 
-def _secret_problem(stack: Stack, pointer: object) -> str:
-    if is_readable(pointer) or pointer is None:
+def _secret_problem(stack: Stack, pointer: Pointer | Unreadable) -> str:
+    if not isinstance(pointer, Unreadable):
         return ""
     return unusable_secret(pointer.code, stack.outputs.get("SecretArn", ""), stack.outputs.get("SecretName", ""))
 
 
-def _secret(stack, pointer):
+def _secret(stack: Stack, pointer: Pointer | None) -> dict[str, Any] | None:
     if pointer is None:
         return None
     return {
@@ -143,5 +147,5 @@ def _secret(stack, pointer):
     }
 
 
-def _alarm(alarm):
+def _alarm(alarm: Alarm) -> dict[str, Any]:
     return {"name": alarm.name, "state": alarm.state, "since": timestamp(alarm.since) if alarm.since else None}

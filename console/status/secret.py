@@ -94,7 +94,7 @@ def _why_unreadable(client: Any, secret: str, name: str, code: str) -> str:
     return CREATED_ANEW if isinstance(named, dict) and named.get("ARN") != secret else DELETED
 
 
-def _described(client: Any, secret: str) -> dict | str:
+def _described(client: Any, secret: str) -> dict[str, Any] | str:
     """What DescribeSecret says, or the code of its error."""
     try:
         return client.describe_secret(SecretId=secret)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
+from typing import Any
 
 from console.screen import age, table
 from console.status.secret import CREATED_ANEW, DELETED, SCHEDULED_FOR_DELETION, WITHOUT_VALUE
@@ -69,7 +71,7 @@ _OF_THE_SECRET = {
 }
 
 
-def render(document):
+def render(document: dict[str, Any]) -> str:
     """The report as lines of text, joined."""
     lines = [
         f"status of the RDS copies in account {document['destinationAccount']}, {document['region']}, at {document['at']}"
@@ -84,7 +86,7 @@ def render(document):
     return "\n".join(_printable(line).rstrip() for line in lines) + "\n"
 
 
-def _database(database: dict, stack: str) -> list[str]:
+def _database(database: dict[str, Any], stack: str) -> list[str]:
     title = f"{database['sourceDatabase'] or database['stack']}{stack}: {database['headline']}"
     lines = [*_wrapped(title, "", "  "), "=" * min(len(title), WIDTH)]
     for warning in database["warnings"]:
@@ -112,7 +114,7 @@ def _database(database: dict, stack: str) -> list[str]:
     return lines
 
 
-def _unreadable(database):
+def _unreadable(database: dict[str, Any]) -> list[str]:
     """What could not be read, in words; account A as one if nothing of it could."""
     codes = dict(database["unreadable"])
     of_source = {codes.get(name) for name in _OF_SOURCE}
@@ -132,7 +134,7 @@ def _unreadable(database):
     return lines
 
 
-def _summary(database):
+def _summary(database: dict[str, Any]) -> list[str]:
     """The single facts, one a line."""
     live, secret, schedule = database["live"], database["secret"], database["schedule"]
     source = f"account A {database['sourceAccount'] or 'unknown'}, stack {database['sourceStack'] or 'unknown'}"
@@ -154,7 +156,7 @@ def _summary(database):
     return [f"  {name:<12}  {value}" for name, value in rows]
 
 
-def _versions(database):
+def _versions(database: dict[str, Any]) -> list[str]:
     rows = [["version", "instance", "RDS status", "what it is", "data of", "mark", "data as of", "data age", "size"]]
     for one in database["versions"] or []:
         rows.append(
@@ -173,7 +175,7 @@ def _versions(database):
     return _table(rows, right=(0, 7, 8))
 
 
-def _origins(database):
+def _origins(database: dict[str, Any]) -> list[str]:
     rows = [["version", "replication", "created", "snapshot", "where"]]
     for one in database["versions"] or []:
         snapshot = one["sourceSnapshot"] or {"name": "unknown", "isInSource": None, "exists": None}
@@ -191,7 +193,7 @@ def _origins(database):
     return _table(rows, right=(0,))
 
 
-def _restorable(database):
+def _restorable(database: dict[str, Any]) -> list[str]:
     rows = [["version", "snapshot", "data as of", "data age", "size", "restored as"]]
     for one in database["restorable"] or []:
         rows.append(
@@ -207,7 +209,7 @@ def _restorable(database):
     return _table(rows, right=(0, 3, 4))
 
 
-def _replications(database):
+def _replications(database: dict[str, Any]) -> list[str]:
     rows = [["replication", "started", "age", "account A", "account B", "version", "secret"]]
     failures = []
     for one in database["replications"] or []:
@@ -226,12 +228,12 @@ def _replications(database):
     return _table(rows, right=(2, 5)) + failures
 
 
-def _title(replication):
+def _title(replication: dict[str, Any]) -> str:
     """The id or, for a run that somebody has started without a message, its name."""
     return replication["id"] or replication["destination"]["execution"].rsplit(":", 1)[-1]
 
 
-def _source_result(replication, database):
+def _source_result(replication: dict[str, Any], database: dict[str, Any]) -> str:
     if replication["source"]:
         return _status(replication["source"])
     if "sourceRuns" in database["unreadable"]:
@@ -239,7 +241,7 @@ def _source_result(replication, database):
     return "-" if replication["startedByHandInB"] else "no run found"
 
 
-def _destination_result(replication, database):
+def _destination_result(replication: dict[str, Any], database: dict[str, Any]) -> str:
     if replication["outcome"] == "superseded":
         return _OUTCOMES["superseded"]
     if replication["destination"]:
@@ -250,7 +252,7 @@ def _destination_result(replication, database):
     return _OUTCOMES[replication["outcome"]] if replication["outcome"] in ("onItsWay", "notArrived") else "no run"
 
 
-def _stages(database):
+def _stages(database: dict[str, Any]) -> list[str]:
     replications = database["replications"] or []
     of_source = _SOURCE_STAGES if database["unreadable"].get("sourceRuns") is None else ()
     stages = [*(("source", stage) for stage in of_source), *(("destination", stage) for stage in _DESTINATION_STAGES)]
@@ -272,7 +274,7 @@ def _stages(database):
     return _table(rows, right=range(1, len(rows[0])), keep_empty=True)
 
 
-def _rollbacks(database):
+def _rollbacks(database: dict[str, Any]) -> list[str]:
     rows = [["started", "age", "wanted", "result", "version", "instance", "restored from", "secret", "restore", "move"]]
     failures = []
     for one in database["rollbacks"] or []:
@@ -295,7 +297,7 @@ def _rollbacks(database):
     return _table(rows, right=(1, 2, 4, 8, 9)) + failures
 
 
-def _snapshots(snapshots):
+def _snapshots(snapshots: list[dict[str, Any]] | None) -> list[str]:
     rows = [
         ["snapshot", "kind", "status", "size", "encrypted", "data as of", "data age", "version", "mark", "shared with"]
     ]
@@ -314,13 +316,13 @@ def _snapshots(snapshots):
                 _age(one["dataAgeSeconds"]),
                 one["version"] or "",
                 "to-be-deleted" if one["marked"] else "",
-                shared if any(each["sharedWith"] is not None for each in snapshots) else "",
+                shared if any(each["sharedWith"] is not None for each in snapshots or []) else "",
             ]
         )
     return _table(rows, right=(3, 6, 7))
 
 
-def _table(rows, right=(), keep_empty=False):
+def _table(rows: list[list[Any]], right: Iterable[int] = (), keep_empty: bool = False) -> list[str]:
     """An indented table without the columns that say nothing; a long first column gets lines of its own."""
     if len(rows) < 2:
         return []
@@ -346,38 +348,38 @@ def _table(rows, right=(), keep_empty=False):
     ]
 
 
-def _wrapped(text, first, following):
+def _wrapped(text: str, first: str, following: str) -> list[str]:
     folded = " ".join(text.split())
     return textwrap.wrap(
         folded, WIDTH, initial_indent=first, subsequent_indent=following, break_long_words=False, break_on_hyphens=False
     )
 
 
-def _failure(name, failed):
+def _failure(name: str, failed: dict[str, Any]) -> list[str]:
     """Lines under a table: the error of one of its rows."""
     if not failed["error"]:
         return []
     return _wrapped(f"{name}: {failed['error']}" + (f": {failed['cause']}" if failed["cause"] else ""), "  ", "    ")
 
 
-def _status(run):
+def _status(run: dict[str, Any]) -> str:
     said = _STATUSES.get(run["status"], run["status"])
     return f"{said}: {run['stage']}" if run["status"] != "SUCCEEDED" and run["stage"] else said
 
 
-def _secret_outcome(outcome):
+def _secret_outcome(outcome: str | None) -> str:
     return _SECRET_OUTCOMES.get(outcome, outcome) if outcome else ""
 
 
-def _when(moment, seconds):
+def _when(moment: str, seconds: float) -> str:
     return f"{moment} ({age(seconds)} ago)"
 
 
-def _age(seconds):
+def _age(seconds: float | None) -> str:
     return "-" if seconds is None else age(seconds)
 
 
-def _length(seconds):
+def _length(seconds: float | None) -> str:
     """How long something took, short enough for a column: 0.4 s, 245 s, 42 min, 3 h 05 min."""
     if seconds is None:
         return "-"
@@ -386,14 +388,14 @@ def _length(seconds):
     return f"{int(seconds)} s" if seconds < 600 else age(seconds)
 
 
-def _gib(size):
+def _gib(size: int | None) -> str:
     return "-" if size is None else f"{size} GiB"
 
 
-def _or_dash(value):
+def _or_dash(value: object) -> str:
     return "-" if value is None else str(value)
 
 
-def _printable(line):
+def _printable(line: str) -> str:
     """Tags and causes are written by others; nothing of theirs may move the cursor of a terminal."""
     return "".join(character if character.isprintable() else "?" for character in line)

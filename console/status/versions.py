@@ -3,8 +3,11 @@ from. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timezone
+from typing import Any, TypeVar
 
+from console.execution import Execution
 from console.screen import timestamp
 from console.status.facts import (
     DATA_TIME,
@@ -12,6 +15,8 @@ from console.status.facts import (
     SOURCE_SNAPSHOT,
     STACK,
     Instance,
+    Pointer,
+    Run,
     Snapshot,
     Stack,
     arn_part,
@@ -22,6 +27,8 @@ from console.status.facts import (
 )
 from console.vocabulary import DELETING, FAILED, MOVE_SECRET, NEVER_WAS, READY, READY_SNAPSHOT, RESTORE, STOPPED
 
+T = TypeVar("T")
+
 
 def unserved_databases(stack: Stack, instances: list[Instance] | None, snapshots: list[Snapshot] | None) -> list[str]:
     """The databases of which the stack still holds versions although it serves another one by now."""
@@ -31,7 +38,7 @@ def unserved_databases(stack: Stack, instances: list[Instance] | None, snapshots
     )
 
 
-def not_managed(stack: Stack, instances: list[Instance] | None) -> list[dict]:
+def not_managed(stack: Stack, instances: list[Instance] | None) -> list[dict[str, Any]]:
     """What is named like a version of the stack and is not: no function ever touches it."""
     found = [one for one in instances or [] if version_in(stack.prefix, one.identifier) is not None]
     # What another stack has made is told of there.
@@ -67,17 +74,17 @@ class Versions:
     def __init__(
         self,
         *,
-        now,
-        account,
-        stack,
-        database,
-        pointer,
-        instances,
-        snapshots,
-        source_snapshots=None,
-        runs=None,
-        rollbacks=None,
-    ):
+        now: datetime,
+        account: str,
+        stack: Stack,
+        database: str,
+        pointer: Pointer | None,
+        instances: list[Instance] | None,
+        snapshots: list[Snapshot] | None,
+        source_snapshots: list[Snapshot] | None = None,
+        runs: list[Run] | None = None,
+        rollbacks: list[Execution] | None = None,
+    ) -> None:
         self._now = now
         self._account = account
         self._stack = stack
@@ -92,14 +99,14 @@ class Versions:
         self.left = self._find_left()
         """What the newest prune wanted to delete and could not: its reasons by identifier."""
 
-    def rows(self):
+    def rows(self) -> list[dict[str, Any]] | None:
         """Every instance, the one with the newest data first."""
         if self._instances is None:
             return None
         ordered = sorted(self._instances, key=lambda one: (*order(one), one.identifier), reverse=True)
         return [self._row(one) for one in ordered]
 
-    def restorable(self):
+    def restorable(self) -> list[dict[str, Any]] | None:
         """The versions that only a snapshot of account B holds, newest first."""
         if self._instances is None or self._snapshots is None:
             return None
@@ -127,17 +134,17 @@ class Versions:
         ]
         return found
 
-    def source_snapshots(self):
+    def source_snapshots(self) -> list[dict[str, Any]] | None:
         """The snapshots of account A, newest first."""
         return self._snapshot_rows(self._source_snapshots, _kind_in_source)
 
-    def destination_snapshots(self):
+    def destination_snapshots(self) -> list[dict[str, Any]] | None:
         """The snapshots of account B, newest first."""
         return self._snapshot_rows(self._snapshots, self._kind_in_destination)
 
     # ----------------------------------------------------------------------------------------------- what they are
 
-    def _row(self, instance):
+    def _row(self, instance: Instance) -> dict[str, Any]:
         standing, words = self._standing(instance)
         data_time, data_time_from = self._data_time(instance)
         return {
@@ -171,7 +178,7 @@ class Versions:
             return "live"
         return "older" if order(thing) < order(self._live) else "newer"
 
-    def _standing(self, instance):
+    def _standing(self, instance: Instance) -> tuple[str, str]:
         status, version, live = instance.status, instance.version, self._live
         if instance is live:
             return "live", "live"
@@ -198,7 +205,7 @@ class Versions:
             return "kept", "kept; nothing of this stack is live"
         return ("older", "older, to roll back to") if is_older else self._standing_of_newer(instance)
 
-    def _standing_of_newer(self, instance):
+    def _standing_of_newer(self, instance: Instance) -> tuple[str, str]:
         """Of an instance that is ready and newer than the live one: why it is not live itself."""
         run = self._run_of(instance)
         if run and run.running:
@@ -208,22 +215,22 @@ class Versions:
         by_hand = self._stack.parameters.get("Promote") == "manual"
         return "heldBack", "held back (Promote=manual)" if by_hand else "held back, newer than live"
 
-    def _find_live(self):
+    def _find_live(self) -> Instance | None:
         if not self._pointer or not self._pointer.host:
             return None
         return next((one for one in self._instances or [] if one.host == self._pointer.host), None)
 
-    def _run_of(self, instance):
+    def _run_of(self, instance: Instance) -> Execution | None:
         found = [run.execution for run in self._runs if run.replication == instance.replication]
         return max(found, key=lambda one: one.started, default=None)
 
-    def _is_being_rolled_back_to(self, instance):
+    def _is_being_rolled_back_to(self, instance: Instance) -> bool:
         running = [one for one in self._rollbacks if one.running]
         return any(one.result(RESTORE).get("db_instance_identifier") == instance.identifier for one in running)
 
     # ---------------------------------------------------------------------------------------- why they still exist
 
-    def _why_not_deleted(self, instance):
+    def _why_not_deleted(self, instance: Instance) -> str | None:
         """Why something that is marked is still there, or None."""
         if not instance.marked or instance.status in DELETING:
             return None
@@ -249,7 +256,7 @@ class Versions:
 
     # -------------------------------------------------------------------------------------- where they came from
 
-    def _data_time(self, instance):
+    def _data_time(self, instance: Instance) -> tuple[datetime | None, str | None]:
         """The point in time of the data, and where that is written; the time of a copy is never taken for it."""
         tagged = parse_time(instance.tags.get(DATA_TIME))
         if tagged:
@@ -259,9 +266,11 @@ class Versions:
                 return snapshot.data_time, "snapshot"
         return None, None
 
-    def _lineage(self, instance):
+    def _lineage(self, instance: Instance) -> list[Snapshot]:
         """The snapshots that the instance came from, nearest first: B's copy, the encrypted copy in A, A's own snapshot."""
-        by_arn = {one.arn: one for one in [*(self._snapshots or []), *(self._source_snapshots or [])] if one.arn}
+        by_arn: dict[str | None, Snapshot] = {
+            one.arn: one for one in [*(self._snapshots or []), *(self._source_snapshots or [])] if one.arn
+        }
         found = []
         nearest = by_arn.get(instance.tags.get(SOURCE_SNAPSHOT)) or self._by_replication(instance)
         while nearest and nearest not in found:
@@ -269,16 +278,17 @@ class Versions:
             nearest = by_arn.get(nearest.tags.get(SOURCE_SNAPSHOT))
         return found
 
-    def _by_replication(self, instance):
+    def _by_replication(self, instance: Instance) -> Snapshot | None:
         """The snapshot nearest to the instance that has the same replication in its tags."""
         copies = [one for one in self._snapshots or [] if self._kind_in_destination(one) == "copy"]
         originals = sorted(self._source_snapshots or [], key=lambda one: SOURCE_SNAPSHOT not in one.tags)
         same = (one for one in [*copies, *originals] if one.replication == instance.replication)
         return next(same, None) if instance.replication else None
 
-    def _source_snapshot(self, instance):
+    def _source_snapshot(self, instance: Instance) -> dict[str, Any] | None:
         """The farthest snapshot that the tags lead to."""
-        farthest = (self._lineage(instance) or [instance])[-1]
+        line: list[Instance | Snapshot] = [instance, *self._lineage(instance)]
+        farthest = line[-1]
         arn = farthest.tags.get(SOURCE_SNAPSHOT) or getattr(farthest, "arn", None)
         if not arn:
             return None
@@ -300,7 +310,7 @@ class Versions:
             is_served and (not thing.source_database or not self._database)
         )
 
-    def _belongs(self, snapshot):
+    def _belongs(self, snapshot: Snapshot) -> bool:
         """Ours by tag, or of an instance of ours: a final snapshot need not carry our tags."""
         if STACK in snapshot.tags:
             return snapshot.names(self._stack.name) and self._is_of_database(snapshot)
@@ -310,12 +320,14 @@ class Versions:
         )
         return is_final_of_ours or snapshot.database in {one.identifier for one in self._instances or []}
 
-    def _kind_in_destination(self, snapshot):
+    def _kind_in_destination(self, snapshot: Snapshot) -> str:
         if snapshot.is_of(self._stack.name) and snapshot.is_of_replication:
             return "copy"
         return "final" if _is_final(snapshot) else "other"
 
-    def _snapshot_rows(self, snapshots, kind):
+    def _snapshot_rows(
+        self, snapshots: list[Snapshot] | None, kind: Callable[[Snapshot], str]
+    ) -> list[dict[str, Any]] | None:
         if snapshots is None:
             return None
         rows = [
@@ -339,24 +351,24 @@ class Versions:
         return sorted(rows, key=lambda one: (one["replicationId"] or "", one["name"]), reverse=True)
 
 
-def _is_gone(instance):
+def _is_gone(instance: Instance) -> bool:
     """Whether the instance will never again answer anybody, so that its version is as good as gone."""
     return instance.status in FAILED - STOPPED
 
 
-def _kind_in_source(snapshot):
+def _kind_in_source(snapshot: Snapshot) -> str:
     if not snapshot.is_of_replication:
         return "other"
     return "encryptedCopy" if SOURCE_SNAPSHOT in snapshot.tags else "ofDatabase"
 
 
-def _is_final(snapshot):
+def _is_final(snapshot: Snapshot) -> bool:
     return snapshot.identifier.startswith(f"{snapshot.database}-final")
 
 
-def _those(things, wanted):
+def _those(things: list[T] | None, wanted: Callable[[T], bool]) -> list[T] | None:
     return None if things is None else [one for one in things if wanted(one)]
 
 
-def _time(moment):
+def _time(moment: datetime | None) -> str | None:
     return timestamp(moment) if moment else None

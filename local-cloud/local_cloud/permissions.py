@@ -16,7 +16,7 @@ def account_and_region(arn: str) -> tuple[str, str]:
     return account, region
 
 
-def find_function(function_arn: str) -> dict | None:
+def find_function(function_arn: str) -> dict[str, Any] | None:
     """The function as it is to be run, whichever account it is in, or None."""
     account, region = account_and_region(function_arn)
     function, configuration, _ = lambda_svc._get_func_record_for_ref_in_scope(
@@ -139,7 +139,7 @@ def denial(
     return refusal(principal.arn, action, resource, "resource-based" if by_resource else "identity-based", explicit)
 
 
-def find_key(key_arn: str) -> dict | None:
+def find_key(key_arn: str) -> dict[str, Any] | None:
     """The KMS key of this ARN, whichever account it is in, or None."""
     account, region = account_and_region(key_arn)
     return kms._keys.get_scoped(account, region, key_arn.rpartition(":key/")[2])
@@ -175,7 +175,7 @@ def unique_id(arn: str) -> str | None:
     return user["UserId"] if user else None
 
 
-def key_policy(key: dict) -> str:
+def key_policy(key: dict[str, Any]) -> str:
     """The policy of a key, with the unique id of every role or user who was deleted since it was put."""
     policy = key.get("Policy") or ""
     for arn, bound in (key.get(BOUND) or {}).items():

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 # Every process of a local cloud has this variable in its environment, with the cloud's directory as its value. Children
 # inherit it: the functions that ministack starts, and the PostgreSQL servers of the RDS emulator.
@@ -25,10 +26,12 @@ def started_at(pid: int) -> str | None:
     return None if fields[0] in ("Z", "X") else fields[19]
 
 
-def is_alive(process: dict | None) -> bool:
+def is_alive(process: dict[str, Any] | None) -> bool:
     """Whether the process recorded as {"pid", "startedAt"} still runs."""
     # A process that ended before it could be recorded has no time at which it started.
-    return bool(process and process["startedAt"]) and started_at(process["pid"]) == process["startedAt"]
+    if not process or not process["startedAt"]:
+        return False
+    return started_at(process["pid"]) == process["startedAt"]
 
 
 def ancestors() -> list[int]:

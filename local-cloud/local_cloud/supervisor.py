@@ -44,7 +44,7 @@ class LocalCloudError(Exception):
 class Cloud:
     """A local cloud that runs, or ran, in a directory."""
 
-    def __init__(self, directory: Path, state: dict) -> None:
+    def __init__(self, directory: Path, state: dict[str, Any]) -> None:
         self.directory = directory
         self.state = state
         self.region: str = state["region"]
@@ -139,7 +139,7 @@ def launch(
     (directory / "tmp").mkdir()
     port, rds_port = port or _free_port(), rds_port or _free_port()
     url, rds_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{rds_port}"
-    state: dict = {"region": region, "waitScale": wait_scale, "owner": None, "cloud": None, "rds": None}
+    state: dict[str, Any] = {"region": region, "waitScale": wait_scale, "owner": None, "cloud": None, "rds": None}
     if owner is not None:
         pid = owner or os.getpid()
         state["owner"] = {"pid": pid, "startedAt": processes.started_at(pid)}
@@ -293,7 +293,7 @@ def exports(cloud: Cloud, account: str) -> str:
     return "\n".join([*lines, f"export PATH={path}", "unset AWS_PROFILE AWS_SESSION_TOKEN"])
 
 
-def _start(directory: Path, name: str, command: list[str], environment: dict[str, str], url: str) -> dict:
+def _start(directory: Path, name: str, command: list[str], environment: dict[str, str], url: str) -> dict[str, Any]:
     log = directory / f"{name}.log"
     with log.open("wb") as output:
         try:
@@ -311,7 +311,7 @@ def _start(directory: Path, name: str, command: list[str], environment: dict[str
     return {"pid": process.pid, "startedAt": processes.started_at(process.pid), "url": url, "log": str(log)}
 
 
-def _wait_until_healthy(process: dict, path: str) -> None:
+def _wait_until_healthy(process: dict[str, Any], path: str) -> None:
     deadline = time.monotonic() + START_DEADLINE_SECONDS
     while True:
         try:
@@ -343,7 +343,7 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _write_state(directory: Path, state: dict) -> None:
+def _write_state(directory: Path, state: dict[str, Any]) -> None:
     # Renamed into place, so that nobody ever reads half of it.
     new = directory / "state.json.new"
     new.write_text(json.dumps(state, indent=2) + "\n")

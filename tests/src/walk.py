@@ -11,12 +11,12 @@ import urllib.request
 import boto3
 
 
-def set_status(emulator, arn, status):
+def set_status(emulator: str, arn: str, status: str) -> None:
     body = json.dumps({"arn": arn, "status": status}).encode()
     urllib.request.urlopen(f"{emulator}/_emulator/resources/status", body, timeout=10).close()
 
 
-def main():
+def main() -> None:
     order = json.load(sys.stdin)
     functions = boto3.client("lambda")
     answers = []

@@ -27,8 +27,10 @@ def apply() -> None:
     lambda_svc._execute_function_dispatch = _with_faults(lambda_svc._execute_function_dispatch)
 
 
-def _with_faults(execute: Callable) -> Callable:
-    def execute_with_faults(function: dict, configuration: dict, event: Any, *identity: Any) -> dict:
+def _with_faults(execute: Callable[..., Any]) -> Callable[..., Any]:
+    def execute_with_faults(
+        function: dict[str, Any], configuration: dict[str, Any], event: Any, *identity: Any
+    ) -> dict[str, Any]:
         arn = configuration.get("FunctionArn", "")
         account = arn.split(":")[4] if arn.count(":") >= 6 else ""
         call, order = BOARD.begin("lambda", "Invoke", account, "", arn)
@@ -52,11 +54,11 @@ def _with_faults(execute: Callable) -> Callable:
     return execute_with_faults
 
 
-def _lost(order: Order) -> dict:
+def _lost(order: Order) -> dict[str, Any]:
     return _failure(order.code or LOST[0], order.message or LOST[1])
 
 
-def _failure(error_type: str, message: str) -> dict:
+def _failure(error_type: str, message: str) -> dict[str, Any]:
     """The result of an invocation that failed, in ministack's form."""
     return {
         "error": True,
@@ -66,7 +68,7 @@ def _failure(error_type: str, message: str) -> dict:
     }
 
 
-def _outcome(result: dict) -> str:
+def _outcome(result: dict[str, Any]) -> str:
     if not result.get("error"):
         return "Success"
     body = result.get("body")

@@ -43,7 +43,7 @@ class Call:
     def end(self, outcome: str) -> None:
         self.outcome, self.seconds = outcome, round(time.monotonic() - self.began, 3)
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if name != "began"}
 
 
@@ -106,7 +106,7 @@ class Board:
                         hit = order
             return call, hit
 
-    def add(self, wanted: Any) -> dict:
+    def add(self, wanted: Any) -> dict[str, Any]:
         """Takes an order. Raises ValueError, with the reason, for one that is written down wrongly."""
         if not isinstance(wanted, dict) or wanted.get("effect") not in EFFECTS:
             raise ValueError(f"an order has an effect: {', '.join(EFFECTS)}")
@@ -131,7 +131,7 @@ class Board:
             self._orders.append(order)
         return asdict(order)
 
-    def orders(self) -> list[dict]:
+    def orders(self) -> list[dict[str, Any]]:
         with self._lock:
             return [asdict(order) for order in self._orders]
 
@@ -142,7 +142,7 @@ class Board:
             self._orders = [order for order in self._orders if number is not None and order.id != number]
             return number is None or len(self._orders) < before
 
-    def calls(self) -> list[dict]:
+    def calls(self) -> list[dict[str, Any]]:
         with self._lock:
             return [call.to_json() for call in self._calls]
 

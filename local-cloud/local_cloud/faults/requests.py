@@ -25,7 +25,9 @@ NOT_A_SERVICE = ("/_ministack/", OURS)
 def apply() -> None:
     serve = app.app
 
-    async def serve_with_faults(scope: dict, receive: Callable[[], Awaitable[dict]], send: Callable) -> None:
+    async def serve_with_faults(
+        scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[..., Any]
+    ) -> None:
         path = scope.get("path", "")
         if scope["type"] == "http" and path.startswith((f"{OURS}calls", f"{OURS}faults", f"{OURS}timing")):
             await _answer(send, *answer(scope["method"], path[len(OURS) :], await _body(receive)))
@@ -44,7 +46,8 @@ def answer(method: str, path: str, body: bytes) -> tuple[int, Any]:
         if method == "GET":
             return 200, BOARD.calls()
         if method == "DELETE":
-            return 200, BOARD.forget_calls() or {}
+            BOARD.forget_calls()
+            return 200, {}
     elif kind == "timing" and not number:
         if method == "GET":
             return 200, timing.current()
@@ -60,7 +63,7 @@ def answer(method: str, path: str, body: bytes) -> tuple[int, Any]:
     return 404, {"error": "no such address"}
 
 
-def _taken(take: Callable[[Any], dict], body: bytes) -> tuple[int, dict]:
+def _taken(take: Callable[[Any], dict[str, Any]], body: bytes) -> tuple[int, dict[str, Any]]:
     """The answer to an order, which may be written down wrongly."""
     try:
         return 200, take(json.loads(body))
@@ -68,7 +71,7 @@ def _taken(take: Callable[[Any], dict], body: bytes) -> tuple[int, dict]:
         return 400, {"error": str(error)}
 
 
-async def _serve_call(serve: Callable, scope: dict, body: bytes, send: Callable) -> None:
+async def _serve_call(serve: Callable[..., Any], scope: dict[str, Any], body: bytes, send: Callable[..., Any]) -> None:
     service, call, order = _begin(scope, body)
     if order is None:
         await serve(scope, _replay(body), _noting(send, call))
@@ -94,7 +97,7 @@ async def _serve_call(serve: Callable, scope: dict, body: bytes, send: Callable)
     await _hang_up(send)
 
 
-def _begin(scope: dict, body: bytes) -> tuple[str, Call, Order | None]:
+def _begin(scope: dict[str, Any], body: bytes) -> tuple[str, Call, Order | None]:
     """Notes the call of a request, and says what is to happen to it."""
     headers = _headers(scope)
     query = parse_qs(scope.get("query_string", b"").decode("utf-8", "replace"), keep_blank_values=True)
@@ -117,11 +120,11 @@ def _begin(scope: dict, body: bytes) -> tuple[str, Call, Order | None]:
     return service, *BOARD.begin(service, action.partition(":")[2], account, principal, resource or "")
 
 
-def _headers(scope: dict) -> dict[str, str]:
+def _headers(scope: dict[str, Any]) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", [])}
 
 
-def _refusal(service: str, scope: dict, order: Order) -> tuple[int, dict, bytes]:
+def _refusal(service: str, scope: dict[str, Any], order: Order) -> tuple[int, dict[str, Any], bytes]:
     """The error, in the encoding of the service's protocol."""
     message = order.message or f"{order.code}, as ordered"
     if iam_actions._SERVICE_PROTOCOL.get(service, "json") == "json" or "x-amz-target" in _headers(scope):
@@ -129,10 +132,10 @@ def _refusal(service: str, scope: dict, order: Order) -> tuple[int, dict, bytes]
     return responses.error_response_xml(order.code, message, order.httpStatus)
 
 
-def _noting(send: Callable, call: Call) -> Callable:
+def _noting(send: Callable[..., Any], call: Call) -> Callable[..., Any]:
     """Notes the outcome as it goes out: the answer's code where it has one in a header, else its status."""
 
-    async def send_and_note(message: dict) -> None:
+    async def send_and_note(message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
             headers = {bytes(name).lower(): bytes(value) for name, value in message.get("headers", [])}
             code = headers.get(b"x-amzn-errortype", b"").decode("latin-1").partition(":")[0]
@@ -142,15 +145,15 @@ def _noting(send: Callable, call: Call) -> Callable:
     return send_and_note
 
 
-async def _unheard(_: dict) -> None:
+async def _unheard(_: dict[str, Any]) -> None:
     """Takes an answer that nobody hears."""
 
 
-def _replay(body: bytes) -> Callable[[], Awaitable[dict]]:
+def _replay(body: bytes) -> Callable[[], Awaitable[dict[str, Any]]]:
     """A request whose body was read already."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def receive() -> dict:
+    async def receive() -> dict[str, Any]:
         if messages:
             return messages.pop()
         # Like a client that waits for its answer.
@@ -160,7 +163,7 @@ def _replay(body: bytes) -> Callable[[], Awaitable[dict]]:
     return receive
 
 
-async def _body(receive: Callable[[], Awaitable[dict]]) -> bytes:
+async def _body(receive: Callable[[], Awaitable[dict[str, Any]]]) -> bytes:
     body, more = b"", True
     while more:
         message = await receive()
@@ -169,18 +172,18 @@ async def _body(receive: Callable[[], Awaitable[dict]]) -> bytes:
     return body
 
 
-async def _hang_up(send: Callable) -> None:
+async def _hang_up(send: Any) -> None:
     """Closes the connection without an answer. ASGI has no word for that, so this goes to the server's own stream."""
     stream = send.__self__
     await stream.send(StreamClosed(stream_id=stream.stream_id))
     stream.state = ASGIHTTPState.CLOSED
 
 
-async def _answer(send: Callable, status: int, value: Any) -> None:
+async def _answer(send: Callable[..., Any], status: int, value: Any) -> None:
     await _send(send, status, {"Content-Type": "application/json"}, json.dumps(value).encode())
 
 
-async def _send(send: Callable, status: int, headers: dict, body: bytes) -> None:
+async def _send(send: Callable[..., Any], status: int, headers: dict[str, Any], body: bytes) -> None:
     headers = {**headers, "Content-Length": str(len(body)), "x-amzn-requestid": str(uuid.uuid4())}
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": pairs})

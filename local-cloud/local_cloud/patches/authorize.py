@@ -29,7 +29,9 @@ PATH = "/_local-cloud/authorize"
 def apply() -> None:
     serve = app.app
 
-    async def serve_with_authorize(scope: dict, receive: Callable[[], Awaitable[dict]], send: Callable) -> None:
+    async def serve_with_authorize(
+        scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[..., Any]
+    ) -> None:
         if scope["type"] != "http" or scope["path"] != PATH:
             await serve(scope, receive, send)
             return
@@ -52,7 +54,7 @@ def apply() -> None:
     app.app = serve_with_authorize
 
 
-def authorize(question: dict) -> dict:
+def authorize(question: dict[str, Any]) -> dict[str, Any]:
     """The answer to a question of the form above."""
     service = question["service"]
     principal = _authenticate(question["request"], service)
@@ -69,7 +71,7 @@ def authorize(question: dict) -> dict:
     return answer
 
 
-def _authenticate(request: dict, service: str) -> Any:
+def _authenticate(request: dict[str, Any], service: str) -> Any:
     headers = {name.lower(): value for name, value in request["headers"].items()}
     query = parse_qs(request.get("query", ""), keep_blank_values=True)
     raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
@@ -90,7 +92,7 @@ def _authenticate(request: dict, service: str) -> Any:
     return iam_evaluator.resolve_principal(access_key, account, checked)
 
 
-def _scope_service(headers: dict, query: dict) -> str | None:
+def _scope_service(headers: dict[str, Any], query: dict[str, Any]) -> str | None:
     """The service that the request was signed for, which stands in the scope of its credential."""
     _, _, rest = headers.get("authorization", "").partition("Credential=")
     scope = rest.partition(",")[0] or query.get("X-Amz-Credential", [""])[0]
@@ -98,7 +100,7 @@ def _scope_service(headers: dict, query: dict) -> str | None:
     return parts[-2] if len(parts) >= 5 else None
 
 
-def _denial(principal: iam_evaluator.PrincipalInfo, region: str, service: str, check: dict) -> str | None:
+def _denial(principal: iam_evaluator.PrincipalInfo, region: str, service: str, check: dict[str, Any]) -> str | None:
     """Why AWS would refuse this action on this resource, in its words, or None if it would not."""
     request_tags = check.get("requestTags") or {}
     keys = dict(check.get("keys") or {})

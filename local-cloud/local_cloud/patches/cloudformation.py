@@ -16,7 +16,7 @@ def apply() -> None:
     stacks._provision_keeping_seed = provision
 
 
-def provision(*arguments: Any) -> tuple:
+def provision(*arguments: Any) -> tuple[Any, ...]:
     """Makes a resource; what makes its name another one is kept with it, as ministack does after a replacement."""
     seed = secrets.token_hex(4)
     token = provisioners._NAME_SEED.set(seed)

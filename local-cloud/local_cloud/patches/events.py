@@ -50,8 +50,10 @@ def apply() -> None:
     iam_actions.extract_resource_arn = _of_default_bus(iam_actions.extract_resource_arn)
 
 
-def _permitted(invoke: Callable) -> Callable:
-    def invoke_if_permitted(target: dict, event: dict, rule: dict, view: Any = None) -> None:
+def _permitted(invoke: Callable[..., Any]) -> Callable[..., Any]:
+    def invoke_if_permitted(
+        target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None
+    ) -> None:
         refusal = _refusal(target, event, rule)
         if refusal is None:
             invoke(target, event, rule, view)
@@ -68,12 +70,12 @@ def _permitted(invoke: Callable) -> Callable:
     return invoke_if_permitted
 
 
-def caller(event: dict) -> str:
+def caller(event: dict[str, Any]) -> str:
     """The service that delivers the event: a rule's or a schedule's."""
     return SCHEDULER if event.get("Source") == "aws.scheduler" else "events.amazonaws.com"
 
 
-def _refusal(target: dict, event: dict, rule: dict) -> str | None:
+def _refusal(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any]) -> str | None:
     """Why the target may not be reached, or None. Targets that we know nothing of are ministack's affair."""
     arn, source = target.get("Arn", ""), rule.get("Arn", "")
     service = arn.split(":")[2] if arn.count(":") >= 5 else ""
@@ -86,12 +88,12 @@ def _refusal(target: dict, event: dict, rule: dict) -> str | None:
             return f"the role '{role}' does not let {who} assume it"
         return permissions.role_denial(role, "events", ROLE_ACTIONS[service], arn)
     account = responses.get_account_id()
-    allowed = {
+    policies: dict[str, Callable[[], bool]] = {
         "lambda": lambda: permissions.service_may_invoke(arn, who, source),
         "sqs": lambda: sqs.queue_policy_allows(arn, who, source, account),
         "sns": lambda: _topic_allows(arn, who),
-    }[service]()
-    return None if allowed else f"the policy of the target does not let {who} in"
+    }
+    return None if policies[service]() else f"the policy of the target does not let {who} in"
 
 
 def _topic_allows(arn: str, service: str) -> bool:
@@ -116,8 +118,8 @@ def invoke_function(arn: str, payload: str) -> None:
         lambda_svc.invoke_async_with_retry(function, json.loads(payload))
 
 
-def _with_role(validate: Callable) -> Callable:
-    def validate_with_role(target: dict) -> Any:
+def _with_role(validate: Callable[..., Any]) -> Callable[..., Any]:
+    def validate_with_role(target: dict[str, Any]) -> Any:
         if ":states:" in target.get("Arn", "") and not target.get("RoleArn"):
             message = f"RoleArn is required for target {target['Arn']}."
             return responses.error_response_json("ValidationException", message, 400)
@@ -139,8 +141,8 @@ def rate_is_misspelt(expression: str) -> bool:
     return found is not None and (int(found[1]) == 1) == bool(found[2])
 
 
-def _schedule(change: Callable) -> Callable:
-    def change_if_spelt_well(name: str, body: dict, *rest: Any) -> Any:
+def _schedule(change: Callable[..., Any]) -> Callable[..., Any]:
+    def change_if_spelt_well(name: str, body: dict[str, Any], *rest: Any) -> Any:
         expression = body.get("ScheduleExpression") or ""
         if rate_is_misspelt(expression):
             message = f"Invalid Schedule Expression {expression}."
@@ -150,10 +152,10 @@ def _schedule(change: Callable) -> Callable:
     return change_if_spelt_well
 
 
-def _of_stack(create: Callable) -> Callable:
+def _of_stack(create: Callable[..., Any]) -> Callable[..., Any]:
     """A rule or a schedule of a stack, which ministack makes without looking at its expression."""
 
-    def create_if_valid(logical_id: str, properties: dict, stack_name: str) -> Any:
+    def create_if_valid(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
         expression = properties.get("ScheduleExpression")
         if expression and not (expression.startswith("at(") or eventbridge._validate_schedule_expression(expression)):
             message = "Parameter ScheduleExpression is not valid."

@@ -32,7 +32,7 @@ def apply() -> None:
     worker._drain_stderr_bounded = _drained_quickly(worker._drain_stderr_bounded)
 
 
-def _existing(fetch: Callable) -> Callable:
+def _existing(fetch: Callable[..., Any]) -> Callable[..., Any]:
     def fetch_existing(bucket: str, key: str, version_id: str | None = None) -> bytes:
         code = fetch(bucket, key, version_id)
         if code is None:
@@ -45,7 +45,7 @@ def _existing(fetch: Callable) -> Callable:
     return fetch_existing
 
 
-def _refusing_missing_code(change: Callable) -> Callable:
+def _refusing_missing_code(change: Callable[..., Any]) -> Callable[..., Any]:
     def change_or_refuse(*arguments: Any) -> Any:
         try:
             return change(*arguments)
@@ -55,8 +55,8 @@ def _refusing_missing_code(change: Callable) -> Callable:
     return change_or_refuse
 
 
-def _routed_as_role(route: Callable) -> Callable:
-    def route_as_role(target_arn: str, function_name: str, event: dict, result: dict) -> None:
+def _routed_as_role(route: Callable[..., Any]) -> Callable[..., Any]:
+    def route_as_role(target_arn: str, function_name: str, event: dict[str, Any], result: dict[str, Any]) -> None:
         configuration = (lambda_svc._functions.get(function_name) or {}).get("config") or {}
         service = target_arn.split(":")[2] if target_arn.count(":") >= 5 else ""
         action = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction"}.get(service)
@@ -69,8 +69,8 @@ def _routed_as_role(route: Callable) -> Callable:
     return route_as_role
 
 
-def _with_exit_error(execute: Callable) -> Callable:
-    def execute_with_exit_error(*arguments: Any) -> dict:
+def _with_exit_error(execute: Callable[..., Any]) -> Callable[..., Any]:
+    def execute_with_exit_error(*arguments: Any) -> dict[str, Any]:
         result = execute(*arguments)
         body = result.get("body")
         # A name that AWS does not have.
@@ -81,7 +81,7 @@ def _with_exit_error(execute: Callable) -> Callable:
     return execute_with_exit_error
 
 
-def _without_delay(build: Callable) -> Callable:
+def _without_delay(build: Callable[..., Any]) -> Callable[..., Any]:
     """The answers to a function's runtime leave in one piece: of two, the second waits for an acknowledgement."""
 
     def build_without_delay(worker: Any, *arguments: Any) -> type:
@@ -90,7 +90,7 @@ def _without_delay(build: Callable) -> Callable:
     return build_without_delay
 
 
-def _drained_quickly(drain: Callable) -> Callable:
+def _drained_quickly(drain: Callable[..., Any]) -> Callable[..., Any]:
     """What a function logs is in the pipe before its answer; there is nothing to wait 50 ms for."""
 
     def drain_quickly(worker: Any, first_line_wait: float = 0.005, **options: Any) -> str:

@@ -30,7 +30,7 @@ def apply() -> None:
     respond = iam_actions.access_denied_response
     gather = iam_evaluator._gather_role_policies
 
-    def gather_when_known(role_name: str, account: str) -> list:
+    def gather_when_known(role_name: str, account: str) -> list[Any]:
         return [] if _is_fresh(role_name, account) else gather(role_name, account)
 
     def combine_and_remember(identity: Any, *arguments: Any, **options: Any) -> Any:
@@ -44,7 +44,7 @@ def apply() -> None:
         service: str,
         region: str,
         resource_arn: str = "*",
-        service_context: dict | None = None,
+        service_context: dict[str, Any] | None = None,
     ) -> Any:
         _refused_by_resource.set(False)
         if service == "kms":
@@ -60,7 +60,7 @@ def apply() -> None:
 
     def respond_naming_resource(
         service: str, action: str, principal_arn: str, request_id: str, **details: Any
-    ) -> tuple:
+    ) -> tuple[Any, ...]:
         resource = details.get("resource_arn", "*")
         if service in NAMING_RESOURCES and not details.get("message") and not details.get("error_code"):
             if service == "kms":
@@ -87,7 +87,12 @@ def _is_fresh(role_name: str, account: str) -> bool:
 
 
 def _refuse_foreign_root(
-    access_key_id: str, action: str, service: str, region: str, resource_arn: str, service_context: dict | None
+    access_key_id: str,
+    action: str,
+    service: str,
+    region: str,
+    resource_arn: str,
+    service_context: dict[str, Any] | None,
 ) -> Any:
     """A refusal if the caller is the root of another account, which ministack lets pass, and the policy is silent."""
     principal = iam_evaluator.resolve_principal(access_key_id or "", responses.get_account_id())

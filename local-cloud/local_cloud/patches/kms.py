@@ -51,7 +51,9 @@ def apply() -> None:
     resolve = kms._resolve_key
     metadata = kms._key_metadata
 
-    async def handle_in_owners_account(method: str, path: str, headers: dict, body: bytes, query_params: dict) -> tuple:
+    async def handle_in_owners_account(
+        method: str, path: str, headers: dict[str, Any], body: bytes, query_params: dict[str, Any]
+    ) -> tuple[Any, ...]:
         action = headers.get("x-amz-target", "").rpartition(".")[2]
         try:
             request = json.loads(body) if body else {}
@@ -69,13 +71,13 @@ def apply() -> None:
             _issued_by(json.loads(answer[2])["GrantId"], caller)
         return answer
 
-    def resolve_managed_too(reference: str) -> dict | None:
+    def resolve_managed_too(reference: str) -> dict[str, Any] | None:
         found = resolve(reference)
         if found is None and _is_own_managed_alias(reference):
             return _make_managed_key(reference.rpartition(":")[2])
         return found
 
-    def metadata_with_manager(record: dict) -> dict:
+    def metadata_with_manager(record: dict[str, Any]) -> dict[str, Any]:
         return {**metadata(record), "KeyManager": "AWS" if record.get(MANAGED) else "CUSTOMER"}
 
     kms.handle_request = handle_in_owners_account
@@ -89,8 +91,8 @@ def apply() -> None:
     handlers["update"] = provisioners._kms_key_update = _update_of_stack(provisioners._kms_key_update)
 
 
-def _create(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    def create(request: dict) -> tuple:
+def _create(stock: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    def create(request: dict[str, Any]) -> tuple[Any, ...]:
         refused = _principals_refusal(request.get("Policy") or "")
         if refused:
             return refused
@@ -102,8 +104,8 @@ def _create(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return create
 
 
-def _put_policy(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    def put_policy(request: dict) -> tuple:
+def _put_policy(stock: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    def put_policy(request: dict[str, Any]) -> tuple[Any, ...]:
         refused = _principals_refusal(request.get("Policy") or "")
         if refused:
             return refused
@@ -115,8 +117,8 @@ def _put_policy(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return put_policy
 
 
-def _get_policy(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    def get_policy(request: dict) -> tuple:
+def _get_policy(stock: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    def get_policy(request: dict[str, Any]) -> tuple[Any, ...]:
         status, headers, body = stock(request)
         if status != 200:
             return status, headers, body
@@ -126,8 +128,8 @@ def _get_policy(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return get_policy
 
 
-def _update_of_stack(stock: Callable) -> Callable:
-    def update(physical_id: str, before: dict, after: dict, stack_name: str) -> tuple:
+def _update_of_stack(stock: Callable[..., Any]) -> Callable[..., Any]:
+    def update(physical_id: str, before: dict[str, Any], after: dict[str, Any], stack_name: str) -> tuple[Any, ...]:
         if before.get("KeyPolicy") == after.get("KeyPolicy"):
             return stock(physical_id, before, {**after, "KeyPolicy": None}, stack_name)
         policy = after.get("KeyPolicy") or ""
@@ -141,7 +143,7 @@ def _update_of_stack(stock: Callable) -> Callable:
     return update
 
 
-def _principals_refusal(policy: str) -> tuple | None:
+def _principals_refusal(policy: str) -> tuple[Any, ...] | None:
     """The answer to a policy that names a role or user who is not there."""
     named = permissions.principals(policy)
     are_there = all(permissions.unique_id(arn) for arn in named if permissions.IDENTITY.fullmatch(arn))
@@ -151,7 +153,7 @@ def _principals_refusal(policy: str) -> tuple | None:
     return responses.error_response_json("MalformedPolicyDocumentException", message, 400)
 
 
-def _bind(key: dict) -> None:
+def _bind(key: dict[str, Any]) -> None:
     """Keeps who the principals of a key's policy are now."""
     named = permissions.principals(key.get("Policy") or "")
     key[permissions.BOUND] = {arn: permissions.unique_id(arn) for arn in named if permissions.IDENTITY.fullmatch(arn)}
@@ -166,7 +168,7 @@ def policy_and_owner(resource_arn: str) -> tuple[str, str] | None:
     return None if key is None else (permissions.key_policy(key), account)
 
 
-def _owner(request: dict) -> str | None:
+def _owner(request: dict[str, Any]) -> str | None:
     """The account of the key that a request names by ARN or by a ciphertext made with it."""
     reference = request.get("KeyId") or ""
     if reference.startswith("arn:"):
@@ -196,7 +198,7 @@ def _is_own_managed_alias(reference: Any) -> bool:
     return reference.removeprefix(own).startswith("alias/aws/")
 
 
-def _make_managed_key(alias: str) -> dict:
+def _make_managed_key(alias: str) -> dict[str, Any]:
     service, account, region = alias.removeprefix("alias/aws/"), responses.get_account_id(), responses.get_region()
     through_service = {"kms:CallerAccount": account, "kms:ViaService": f"{service}.{region}.amazonaws.com"}
     use = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey"]
@@ -212,6 +214,6 @@ def _make_managed_key(alias: str) -> dict:
     return key
 
 
-def _refuse(account: str, action: str, key: str) -> tuple:
+def _refuse(account: str, action: str, key: str) -> tuple[Any, ...]:
     message = f"User: arn:aws:iam::{account}:root is not authorized to perform: kms:{action} on resource: {key}"
     return responses.error_response_json("AccessDeniedException", message, 400)

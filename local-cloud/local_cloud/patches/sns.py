@@ -46,7 +46,13 @@ def apply() -> None:
 
 
 def deliver_to_function(
-    endpoint: str, envelope: str, topic_arn: str, sub_arn: str, msg_id: str, raw_message: str, message_attributes: dict
+    endpoint: str,
+    envelope: str,
+    topic_arn: str,
+    sub_arn: str,
+    msg_id: str,
+    raw_message: str,
+    message_attributes: dict[str, Any],
 ) -> None:
     """Delivers one message to a function of any account."""
     function = permissions.find_function(endpoint)
@@ -61,7 +67,7 @@ def deliver_to_function(
     _redrive(topic_arn, sub_arn, envelope, message_attributes)
 
 
-def subscribe(parameters: dict) -> Any:
+def subscribe(parameters: dict[str, Any]) -> Any:
     """Subscribe: the topic's policy may ask for the protocol and the endpoint."""
     asked = {f"sns:{name}".lower(): sns._p(parameters, name) for name in ("Protocol", "Endpoint")}
     token = _subscribing.set(asked)
@@ -71,7 +77,7 @@ def subscribe(parameters: dict) -> Any:
         _subscribing.reset(token)
 
 
-def enforce_topic_policy(topic: dict, action: str) -> Any:
+def enforce_topic_policy(topic: dict[str, Any], action: str) -> Any:
     """Why the caller may not do this with the topic, or None; the conditions of its policy see the subscription."""
     from ministack.app import AUTH
 
@@ -94,7 +100,7 @@ def enforce_topic_policy(topic: dict, action: str) -> Any:
     return sns._error("AuthorizationError", refusal, 403)
 
 
-def _event(envelope: str, subscription_arn: str) -> dict:
+def _event(envelope: str, subscription_arn: str) -> dict[str, Any]:
     """The event of a function; it spells some names otherwise than the notification of a queue does."""
     notification = {"Subject": None, "MessageAttributes": {}, **json.loads(envelope)}
     for queue_name, function_name in (("SigningCertURL", "SigningCertUrl"), ("UnsubscribeURL", "UnsubscribeUrl")):
@@ -108,7 +114,7 @@ def _event(envelope: str, subscription_arn: str) -> dict:
     return {"Records": [record]}
 
 
-def _redrive(topic_arn: str, subscription_arn: str, envelope: str, message_attributes: dict) -> None:
+def _redrive(topic_arn: str, subscription_arn: str, envelope: str, message_attributes: dict[str, Any]) -> None:
     subscription = sns._find_subscription(topic_arn, subscription_arn)
     policy = (subscription or {}).get("attributes", {}).get("RedrivePolicy")
     queue = json.loads(policy).get("deadLetterTargetArn") if policy else None
@@ -118,7 +124,9 @@ def _redrive(topic_arn: str, subscription_arn: str, envelope: str, message_attri
         )
 
 
-def create_subscription(logical_id: str, properties: dict, stack_name: str) -> tuple[str, dict]:
+def create_subscription(
+    logical_id: str, properties: dict[str, Any], stack_name: str
+) -> tuple[str | None, dict[str, Any]]:
     """AWS::SNS::Subscription: subscribes as the API does, to topics of other accounts too if their policy allows it."""
     _look_at(properties.get("TopicArn", ""))
     parameters = {name: properties.get(name, "") for name in ("TopicArn", "Protocol", "Endpoint")}
@@ -133,7 +141,7 @@ def create_subscription(logical_id: str, properties: dict, stack_name: str) -> t
     return arn, {"Arn": arn}
 
 
-def delete_subscription(physical_id: str, properties: dict) -> None:
+def delete_subscription(physical_id: str, properties: dict[str, Any]) -> None:
     """AWS::SNS::Subscription: takes the subscription out of its topic, whichever account that is in."""
     _look_at(physical_id.rpartition(":")[0])
     sns._unsubscribe({"SubscriptionArn": physical_id})
@@ -153,7 +161,7 @@ def _look_at(topic_arn: str) -> None:
         raise ValueError(f'Resource handler returned message: "{text}" (HandlerErrorCode: AccessDenied)')
 
 
-def list_subscriptions(parameters: dict) -> Any:
+def list_subscriptions(parameters: dict[str, Any]) -> Any:
     """ListSubscriptions: those that the caller owns, in its own topics and in those of others."""
     from ministack.core.responses import get_account_id, get_region
 

@@ -25,7 +25,9 @@ PATH = "/_local-cloud/surroundings"
 def apply() -> None:
     serve = app.app
 
-    async def serve_with_surroundings(scope: dict, receive: Callable[[], Awaitable[dict]], send: Callable) -> None:
+    async def serve_with_surroundings(
+        scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[..., Any]
+    ) -> None:
         if scope["type"] != "http" or scope["path"] != PATH:
             await serve(scope, receive, send)
             return
@@ -47,7 +49,7 @@ def apply() -> None:
     app.app = serve_with_surroundings
 
 
-def surroundings(question: dict) -> dict[str, Any]:
+def surroundings(question: dict[str, Any]) -> dict[str, Any]:
     """The answer to a question of the form above."""
     roles = question.get("roles") or []
     with responses.request_scope(question["account"], question["region"]):

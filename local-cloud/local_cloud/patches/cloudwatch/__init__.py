@@ -44,8 +44,8 @@ def apply() -> None:
     threading.Thread(target=_watch, daemon=True, name="local-cloud-alarms").start()
 
 
-def _put(stock: Callable) -> Callable:
-    def put(parameters: dict, data: dict, is_cbor: bool, is_json: bool = False) -> Any:
+def _put(stock: Callable[..., Any]) -> Callable[..., Any]:
+    def put(parameters: dict[str, Any], data: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Any:
         settings = data if is_cbor or is_json else _from_query(parameters)
         if not settings.get("Metrics"):
             return stock(parameters, data, is_cbor, is_json)
@@ -63,8 +63,8 @@ def _put(stock: Callable) -> Callable:
     return put
 
 
-def _record(stock: Callable[[str, dict], dict]) -> Callable[[str, dict], dict]:
-    def record(name: str, properties: dict) -> dict:
+def _record(stock: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
+    def record(name: str, properties: dict[str, Any]) -> dict[str, Any]:
         if not properties.get("Metrics"):
             return stock(name, properties)
         metrics = metric_math.check(properties)
@@ -75,20 +75,20 @@ def _record(stock: Callable[[str, dict], dict]) -> Callable[[str, dict], dict]:
     return record
 
 
-def _on_math(alarm: dict, metrics: list[dict]) -> dict:
+def _on_math(alarm: dict[str, Any], metrics: list[dict[str, Any]]) -> dict[str, Any]:
     """An alarm on metric math has no metric of its own."""
     return {**{name: value for name, value in alarm.items() if name not in metric_math.ALONE}, "Metrics": metrics}
 
 
-def _from_query(parameters: dict) -> dict:
+def _from_query(parameters: dict[str, Any]) -> dict[str, Any]:
     """What a request of the query protocol says of metric math."""
     found: dict[str, Any] = {name: cloudwatch._p(parameters, name) for name in ("AlarmName", *metric_math.ALONE)}
-    metrics: dict[int, dict] = {}
+    metrics: dict[int, dict[str, Any]] = {}
     for key in parameters:
         parts = key.split(".")
         if parts[:2] != ["Metrics", "member"] or len(parts) < 4:
             continue
-        place: dict = metrics.setdefault(int(parts[2]), {})
+        place: dict[str, Any] = metrics.setdefault(int(parts[2]), {})
         for part in parts[3:-1]:
             place = place.setdefault(part, {})
         place[parts[-1]] = cloudwatch._p(parameters, key)
@@ -99,7 +99,7 @@ def _from_query(parameters: dict) -> dict:
     return {**found, "Metrics": [metrics[number] for number in sorted(metrics)]}
 
 
-def evaluate(alarm: dict) -> None:
+def evaluate(alarm: dict[str, Any]) -> None:
     """Brings an alarm into the state that its data ask for, and takes the actions of that state."""
     compare = COMPARISONS.get(alarm.get("ComparisonOperator", ""))
     if compare is None or not (alarm.get("MetricName") or alarm.get("Metrics")):
@@ -117,12 +117,12 @@ def evaluate(alarm: dict) -> None:
     cloudwatch._evaluate_parent_alarms(alarm)
 
 
-def _values(alarm: dict) -> list[float | None]:
+def _values(alarm: dict[str, Any]) -> list[float | None]:
     """What each period of the evaluation range has, the newest first; None where there are no data."""
     length = alarm.get("EvaluationPeriods", 1) + FURTHER_BACK
     if alarm.get("Metrics"):
 
-        def statistic(query: dict) -> list[float | None]:
+        def statistic(query: dict[str, Any]) -> list[float | None]:
             return _statistic(
                 {**query["Metric"], "Statistic": query["Stat"]}, metric_math.period(alarm["Metrics"]), length
             )
@@ -131,12 +131,12 @@ def _values(alarm: dict) -> list[float | None]:
     return _statistic(alarm, alarm.get("Period", 60), length)
 
 
-def _statistic(metric: dict, period: int, length: int) -> list[float | None]:
+def _statistic(metric: dict[str, Any], period: int, length: int) -> list[float | None]:
     """The statistic of each of the last periods, the newest first; None where there are no data."""
     dimensions = cloudwatch._dims_key(cloudwatch._dims_from_list(metric.get("Dimensions") or []))
     points = cloudwatch._metrics.get((metric["Namespace"], metric["MetricName"], dimensions)) or []
     now = time.time()
-    periods: list[list[dict]] = [[] for _ in range(length)]
+    periods: list[list[dict[str, Any]]] = [[] for _ in range(length)]
     for point in list(points):
         age = int((now - point["Timestamp"]) // period)
         if 0 <= age < length:
@@ -145,7 +145,7 @@ def _statistic(metric: dict, period: int, length: int) -> list[float | None]:
     return [cloudwatch._stat_value(cloudwatch._calc_stats(some), name, some) if some else None for some in periods]
 
 
-def _state(alarm: dict, breaches: list[bool | None]) -> str | None:
+def _state(alarm: dict[str, Any], breaches: list[bool | None]) -> str | None:
     """The state for what each period of the evaluation range says (breach, no breach, no data), the newest first; None
     means as before."""
     missing, length = alarm.get("TreatMissingData") or "missing", alarm.get("EvaluationPeriods", 1)

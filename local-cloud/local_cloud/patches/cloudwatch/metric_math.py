@@ -30,7 +30,7 @@ class Invalid(ValueError):
     """Why a list of metrics is refused, in CloudWatch's words where they are known."""
 
 
-def check(settings: dict) -> list[dict]:
+def check(settings: dict[str, Any]) -> list[dict[str, Any]]:
     """The list of metrics of an alarm, complete, or why it is refused."""
     metrics = [{**query, "ReturnData": _is_true(query.get("ReturnData", True))} for query in settings["Metrics"]]
     if any(settings.get(name) for name in ALONE):
@@ -52,12 +52,12 @@ def _is_true(value: Any) -> bool:
     return value if isinstance(value, bool) else str(value).lower() == "true"
 
 
-def period(metrics: list[dict]) -> int:
+def period(metrics: list[dict[str, Any]]) -> int:
     """The seconds of a period: those of the longest."""
     return max([int(query["MetricStat"]["Period"]) for query in metrics if "MetricStat" in query], default=60)
 
 
-def values(metrics: list[dict], statistic: Callable[[dict], Series]) -> Series:
+def values(metrics: list[dict[str, Any]], statistic: Callable[[dict[str, Any]], Series]) -> Series:
     """What the element that returns data has for each period, the newest first."""
     by_id = {query["Id"]: query for query in metrics}
     (returned,) = (query["Id"] for query in metrics if query["ReturnData"])
@@ -100,7 +100,7 @@ def _evaluate(tree: ast.expr, series: Callable[[str], Series]) -> Series | float
     raise Invalid(f"the local cloud does not know the expression {ast.unparse(tree)}")
 
 
-def _combine(operation: Callable, left: Series | float, right: Series | float) -> Series | float:
+def _combine(operation: Callable[..., Any], left: Series | float, right: Series | float) -> Series | float:
     if not isinstance(left, list) and not isinstance(right, list):
         return operation(left, right)
     length = len(left) if isinstance(left, list) else len(right)  # type: ignore[arg-type]
@@ -109,7 +109,7 @@ def _combine(operation: Callable, left: Series | float, right: Series | float) -
     return [_value(operation, one, other) for one, other in zip(lefts, rights)]
 
 
-def _value(operation: Callable, left: float | None, right: float | None) -> float | None:
+def _value(operation: Callable[..., Any], left: float | None, right: float | None) -> float | None:
     if left is None or right is None:
         return None
     try:
@@ -131,7 +131,7 @@ def _fill(filled: Series | float, value: ast.expr, series: Callable[[str], Serie
     return [instead if one is None else one for one, instead in zip(filled, others)]
 
 
-def _of_several(name: str, parts: list) -> Series:
+def _of_several(name: str, parts: list[Any]) -> Series:
     length = max((len(part) for part in parts if isinstance(part, list)), default=1)
     rows = zip(*(part if isinstance(part, list) else [part] * length for part in parts))
     known = [[value for value in row if value is not None] for row in rows]

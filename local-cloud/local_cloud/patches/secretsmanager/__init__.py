@@ -10,6 +10,7 @@ stack.py     AWS::SecretsManager::Secret
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from ministack.core import responses, router
 from ministack.services import secretsmanager
@@ -22,7 +23,9 @@ def apply() -> None:
         module.apply()
     handle = secretsmanager.handle_request
 
-    async def handle_in_owners_account(method: str, path: str, headers: dict, body: bytes, query_params: dict) -> tuple:
+    async def handle_in_owners_account(
+        method: str, path: str, headers: dict[str, Any], body: bytes, query_params: dict[str, Any]
+    ) -> tuple[Any, ...]:
         action = headers.get("x-amz-target", "").rpartition(".")[2]
         try:
             request = json.loads(body) if body else {}

@@ -34,8 +34,8 @@ def apply() -> None:
     iam_actions.request_tag_context = _with_condition_keys(iam_actions.request_tag_context)
 
 
-def _with_condition_keys(stock: Callable[..., dict]) -> Callable[..., dict]:
-    def context(service: str, action: str, body: bytes, parameters: dict) -> dict:
+def _with_condition_keys(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def context(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
         keys = stock(service, action, body, parameters)
         if service == "secretsmanager":
             named = {name: iam_actions._safe_json_field(body, name) for name in CONDITION_KEYS}
@@ -64,13 +64,15 @@ def owner(secret_id: Any) -> str | None:
     return None
 
 
-def refusal(secret: dict, action: str, owner: str, caller: str, access_key: str) -> tuple | None:
+def refusal(secret: dict[str, Any], action: str, owner: str, caller: str, access_key: str) -> tuple[Any, ...] | None:
     """The answer to a caller who may not use the key of the secret for this action; None to one who may."""
     message = _key_denial(secret, owner, caller, access_key, KEY_ACTIONS[action]) if action in KEY_ACTIONS else None
     return responses.error_response_json("AccessDeniedException", message, 400) if message else None
 
 
-def _key_denial(secret: dict, owner: str, caller: str, access_key: str, actions: tuple[str, ...]) -> str | None:
+def _key_denial(
+    secret: dict[str, Any], owner: str, caller: str, access_key: str, actions: tuple[str, ...]
+) -> str | None:
     """Why the caller may not use the key of the secret; None if it may. The default key is for its own account."""
     region = responses.get_region()
     reference = secret.get("KmsKeyId")

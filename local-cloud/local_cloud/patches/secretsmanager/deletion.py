@@ -8,6 +8,7 @@ is still described, and its versions listed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ministack.core import responses
 from ministack.services import secretsmanager
@@ -22,7 +23,7 @@ def apply() -> None:
     secretsmanager._create_secret = _create(secretsmanager._create_secret)
 
 
-def refusal(secret: dict | None, action: str) -> tuple | None:
+def refusal(secret: dict[str, Any] | None, action: str) -> tuple[Any, ...] | None:
     """The answer to an action on a secret that is scheduled for deletion; None if the action is possible."""
     if secret is None or not secret.get("DeletedDate") or action in POSSIBLE:
         return None
@@ -30,8 +31,8 @@ def refusal(secret: dict | None, action: str) -> tuple | None:
     return responses.error_response_json("InvalidRequestException", message, 400)
 
 
-def _create(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    def create(request: dict) -> tuple:
+def _create(stock: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    def create(request: dict[str, Any]) -> tuple[Any, ...]:
         token = request.get("ClientRequestToken")
         refused = versions.value_refusal(request, needed=False) or versions.token_refusal(token)
         if refused:
@@ -51,7 +52,7 @@ def _create(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return create
 
 
-def _first_version(secret: dict, request: dict) -> tuple:
+def _first_version(secret: dict[str, Any], request: dict[str, Any]) -> tuple[Any, ...]:
     """Gives the first version the id that was asked for. A secret without a value has no version."""
     ((version_id, version),) = secret["Versions"].items()
     answer = {"ARN": secret["ARN"], "Name": secret["Name"]}

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextvars import ContextVar
+from typing import Any
 
 READS = {"DescribeSecret", "GetSecretValue", "ListSecretVersionIds"}
 MOST_STATES_KEPT = 200
@@ -19,11 +20,11 @@ MOST_STATES_KEPT = 200
 # How old the answer of the request that is being served is to be, in seconds.
 age: ContextVar[float] = ContextVar("age", default=0.0)
 # By the ARN of a secret: the versions that it had, and until when, the oldest first.
-_states: dict[str, deque[tuple[float, dict]]] = {}
+_states: dict[str, deque[tuple[float, dict[str, Any]]]] = {}
 
 
 @contextlib.contextmanager
-def seen(secret: dict | None, action: str) -> Iterator[None]:
+def seen(secret: dict[str, Any] | None, action: str) -> Iterator[None]:
     """What happens inside reads the secret as it was, or changes it, which is remembered."""
     if secret is None:
         yield
@@ -43,7 +44,7 @@ def seen(secret: dict | None, action: str) -> Iterator[None]:
         states.append((time.monotonic(), before))
 
 
-def _versions_before(secret: dict, seconds: float) -> dict:
+def _versions_before(secret: dict[str, Any], seconds: float) -> dict[str, Any]:
     if seconds > 0:
         moment = time.monotonic() - seconds
         for until, versions in _states.get(secret["ARN"], ()):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from typing import Any
 
 from ministack.services import secretsmanager
 from ministack.services.cloudformation import provisioners
@@ -23,7 +24,7 @@ def apply() -> None:
     handlers["create"] = provisioners._sm_secret_create = create
 
 
-def create(logical_id: str, properties: dict, stack_name: str) -> tuple[str, dict]:
+def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
     """Creates the secret of a stack as CreateSecret does."""
     name = properties.get("Name") or provisioners._physical_name(stack_name, logical_id)
     request = {part: properties[part] for part in ("Description", "KmsKeyId", "Tags") if properties.get(part)}
@@ -38,7 +39,7 @@ def create(logical_id: str, properties: dict, stack_name: str) -> tuple[str, dic
     return name, {"Id": answer["ARN"], "Arn": answer["ARN"]}
 
 
-def _reason(refusal: dict) -> str:
+def _reason(refusal: dict[str, Any]) -> str:
     code = HANDLER_CODES.get(refusal.get("__type", ""), "InvalidRequest")
     details = f"(Service: SecretsManager, Status Code: 400, Request ID: {uuid.uuid4()})"
     message = f'Resource handler returned message: "{refusal.get("message", "")} {details}"'

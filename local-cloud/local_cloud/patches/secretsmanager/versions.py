@@ -40,12 +40,12 @@ def apply() -> None:
     secretsmanager._update_secret_version_stage = _update_stage(secretsmanager._update_secret_version_stage)
 
 
-def refusal(code: str, message: str) -> tuple:
+def refusal(code: str, message: str) -> tuple[Any, ...]:
     """The answer to a request that is refused."""
     return responses.error_response_json(code, message, 400)
 
 
-def value_refusal(request: dict, needed: bool) -> tuple | None:
+def value_refusal(request: dict[str, Any], needed: bool) -> tuple[Any, ...] | None:
     """Why the value of a request is refused; None if it is not, or if there is none and none is needed."""
     given = [part for part in VALUES if request.get(part) is not None]
     if len(given) > 1 or (needed and not given):
@@ -57,12 +57,12 @@ def value_refusal(request: dict, needed: bool) -> tuple | None:
     return None
 
 
-def _size(request: dict, part: str) -> int:
+def _size(request: dict[str, Any], part: str) -> int:
     value = request[part]
     return len(base64.b64decode(value)) if part == "SecretBinary" else len(value.encode())
 
 
-def token_refusal(token: str | None) -> tuple | None:
+def token_refusal(token: str | None) -> tuple[Any, ...] | None:
     """Why a ClientRequestToken is refused; None if it is not."""
     if token is None or 32 <= len(token) <= 64:
         return None
@@ -70,18 +70,18 @@ def token_refusal(token: str | None) -> tuple | None:
     return refusal("InvalidParameterException", message)
 
 
-def differs(version: dict, request: dict) -> bool:
+def differs(version: dict[str, Any], request: dict[str, Any]) -> bool:
     """Whether a version has another value than the request."""
     return any(version.get(part) != request.get(part) for part in VALUES)
 
 
-def _missing(secret: dict | None) -> bool:
+def _missing(secret: dict[str, Any] | None) -> bool:
     """Whether ministack has an answer of its own to a change of this secret."""
     return secret is None or bool(secret.get("DeletedDate")) or secretsmanager._is_replica(secret)
 
 
-def _put(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    def put(request: dict) -> tuple:
+def _put(stock: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    def put(request: dict[str, Any]) -> tuple[Any, ...]:
         _, secret = secretsmanager._resolve(request.get("SecretId"))
         if _missing(secret):
             return stock(request)
@@ -95,8 +95,8 @@ def _put(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return put
 
 
-def _update(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    def update(request: dict) -> tuple:
+def _update(stock: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    def update(request: dict[str, Any]) -> tuple[Any, ...]:
         _, secret = secretsmanager._resolve(request.get("SecretId"))
         if _missing(secret) or not any(request.get(part) is not None for part in VALUES):
             return stock(request)
@@ -109,7 +109,7 @@ def _update(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return update
 
 
-def _write(secret: dict, request: dict, labels: Any) -> tuple[str, tuple | None]:
+def _write(secret: dict[str, Any], request: dict[str, Any], labels: Any) -> tuple[str, tuple[Any, ...] | None]:
     """Makes the version that a request asks for, unless it is there; its id, and the answer if it is refused."""
     token = request.get("ClientRequestToken") or str(uuid.uuid4())
     refused = token_refusal(token) or value_refusal(request, needed=True) or _labels_refusal(secret, labels)
@@ -126,7 +126,7 @@ def _write(secret: dict, request: dict, labels: Any) -> tuple[str, tuple | None]
     return token, None
 
 
-def _labels_refusal(secret: dict, labels: Any) -> tuple | None:
+def _labels_refusal(secret: dict[str, Any], labels: Any) -> tuple[Any, ...] | None:
     if any(not 1 <= len(label) <= LONGEST_LABEL for label in labels):
         return refusal("InvalidParameterException", f"A staging label has 1 to {LONGEST_LABEL} characters.")
     there = {label for version in secret["Versions"].values() for label in version["Stages"]}
@@ -136,7 +136,7 @@ def _labels_refusal(secret: dict, labels: Any) -> tuple | None:
     return None
 
 
-def _new_version(secret: dict, version_id: str, request: dict, labels: Any) -> None:
+def _new_version(secret: dict[str, Any], version_id: str, request: dict[str, Any], labels: Any) -> None:
     now = int(time.time())
     values = {part: request.get(part) for part in VALUES}
     secret["Versions"][version_id] = {**values, "CreatedDate": now, "Stages": []}
@@ -146,7 +146,7 @@ def _new_version(secret: dict, version_id: str, request: dict, labels: Any) -> N
     secretsmanager._sync_replicas(secret)
 
 
-def move_label(secret: dict, label: str, version_id: str) -> None:
+def move_label(secret: dict[str, Any], label: str, version_id: str) -> None:
     """Takes a label from the version that has it and gives it to this one. No version is ever removed."""
     holder, _ = secretsmanager._find_stage_version(secret, label)
     secretsmanager._remove_stage_everywhere(secret, label, except_version_id=version_id)
@@ -157,14 +157,14 @@ def move_label(secret: dict, label: str, version_id: str) -> None:
         secretsmanager._emit_secret_label_updated(secret, label, version_id)
 
 
-def promote(secret: dict, version_id: str) -> None:
+def promote(secret: dict[str, Any], version_id: str) -> None:
     """Makes a version the current one, as a rotation does."""
     move_label(secret, "AWSCURRENT", version_id)
     secretsmanager._remove_stage(secret, version_id, "AWSPENDING")
 
 
-def _get(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    def get(request: dict) -> tuple:
+def _get(stock: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    def get(request: dict[str, Any]) -> tuple[Any, ...]:
         _, secret = secretsmanager._resolve(request.get("SecretId"))
         version = ((secret or {}).get("Versions") or {}).get(request.get("VersionId"))
         label = request.get("VersionStage")
@@ -176,8 +176,8 @@ def _get(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return get
 
 
-def _list_versions(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    def list_versions(request: dict) -> tuple:
+def _list_versions(stock: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    def list_versions(request: dict[str, Any]) -> tuple[Any, ...]:
         status, headers, body = stock(request)
         if status >= 400 or request.get("IncludeDeprecated"):
             return status, headers, body
@@ -189,8 +189,8 @@ def _list_versions(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return list_versions
 
 
-def _update_stage(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    def update_stage(request: dict) -> tuple:
+def _update_stage(stock: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    def update_stage(request: dict[str, Any]) -> tuple[Any, ...]:
         _, secret = secretsmanager._resolve(request.get("SecretId"))
         label, target = request.get("VersionStage"), request.get("MoveToVersionId")
         if _missing(secret) or not label or not (target or request.get("RemoveFromVersionId")):
@@ -209,7 +209,7 @@ def _update_stage(stock: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return update_stage
 
 
-def _move_refusal(secret: dict, label: str, target: str | None, origin: str | None) -> tuple | None:
+def _move_refusal(secret: dict[str, Any], label: str, target: str | None, origin: str | None) -> tuple[Any, ...] | None:
     """Why the label does not go from the version `origin` to the version `target`; None if it does."""
     for version_id in (target, origin):
         if version_id and version_id not in secret["Versions"]:

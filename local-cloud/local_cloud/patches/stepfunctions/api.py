@@ -36,8 +36,8 @@ def apply() -> None:
     handlers["create"] = provisioners._sfn_state_machine_create = _checked_stack_resource(handlers["create"])
 
 
-def _started(start: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    def start_once(request: dict) -> tuple:
+def _started(start: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    def start_once(request: dict[str, Any]) -> tuple[Any, ...]:
         name, text = request.get("name"), request.get("input", "{}")
         if name is not None and (not 1 <= len(name) <= 80 or NOT_IN_NAMES.search(name)):
             return _error("InvalidName", f"Invalid Name: '{name}'")
@@ -56,7 +56,7 @@ def _started(start: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return start_once
 
 
-def _existing(request: dict) -> dict | None:
+def _existing(request: dict[str, Any]) -> dict[str, Any] | None:
     machine = sfn._state_machines.get(
         sfn._resolve_state_machine_arn(request.get("stateMachineArn", "").partition("#")[0])
     )
@@ -66,8 +66,8 @@ def _existing(request: dict) -> dict | None:
     return sfn._executions.get(f"{prefix}:{request['name']}")
 
 
-def _stopped(describe: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    def stop(request: dict) -> tuple:
+def _stopped(describe: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    def stop(request: dict[str, Any]) -> tuple[Any, ...]:
         found = sfn._executions.get(request.get("executionArn"))
         if found is None:
             return describe(request)
@@ -78,8 +78,8 @@ def _stopped(describe: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return stop
 
 
-def _listed(list_all: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    def list_of_one(request: dict) -> tuple:
+def _listed(list_all: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    def list_of_one(request: dict[str, Any]) -> tuple[Any, ...]:
         machine, map_run = request.get("stateMachineArn"), request.get("mapRunArn")
         if bool(machine) == bool(map_run):
             message = "You must specify either a state machine ARN or a Map Run ARN, but not both"
@@ -95,8 +95,8 @@ def _listed(list_all: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return list_of_one
 
 
-def _checked(change: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    def change_if_valid(request: dict) -> tuple:
+def _checked(change: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    def change_if_valid(request: dict[str, Any]) -> tuple[Any, ...]:
         if "definition" in request:
             problems = definition.problems(request["definition"])
             if problems:
@@ -108,8 +108,8 @@ def _checked(change: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     return change_if_valid
 
 
-def _checked_stack_resource(create: Callable) -> Callable:
-    def create_if_valid(logical_id: str, properties: dict, stack_name: str) -> Any:
+def _checked_stack_resource(create: Callable[..., Any]) -> Callable[..., Any]:
+    def create_if_valid(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
         problems = definition.problems(provisioners._sfn_definition(properties))
         if problems:
             raise ValueError(f"Invalid State Machine Definition: '{', '.join(problems)}' (InvalidDefinition)")
@@ -120,7 +120,7 @@ def _checked_stack_resource(create: Callable) -> Callable:
     return create_if_valid
 
 
-def validate(request: dict) -> tuple:
+def validate(request: dict[str, Any]) -> tuple[Any, ...]:
     """ValidateStateMachineDefinition."""
     found = definition.problems(request.get("definition", ""))
     diagnostics = [
@@ -138,5 +138,5 @@ def _untrusting(role_arn: str) -> str:
     )
 
 
-def _error(code: str, message: str) -> tuple:
+def _error(code: str, message: str) -> tuple[Any, ...]:
     return responses.error_response_json(code, message, 400)

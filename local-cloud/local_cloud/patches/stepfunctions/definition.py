@@ -81,7 +81,7 @@ def _schema(message: str, where: str) -> str:
     return f"SCHEMA_VALIDATION_FAILED: {message} at {where or '/'}"
 
 
-def _machine(machine: dict, where: str, names: set[str], jsonata: bool) -> Iterator[str]:
+def _machine(machine: dict[str, Any], where: str, names: set[str], jsonata: bool) -> Iterator[str]:
     yield from _unknown(machine, MACHINE_FIELDS, where)
     yield from _whole_number(machine, "TimeoutSeconds", 1, where)
     states = machine.get("States")
@@ -113,7 +113,7 @@ def _machine(machine: dict, where: str, names: set[str], jsonata: bool) -> Itera
         yield f'MISSING_TRANSITION_TARGET: State "{name}" is not reachable. at {where}/States/{name}'
 
 
-def _reached(states: dict, start: Any) -> set[str]:
+def _reached(states: dict[str, Any], start: Any) -> set[str]:
     found: set[str] = set()
     waiting = [start]
     while waiting:
@@ -125,7 +125,7 @@ def _reached(states: dict, start: Any) -> set[str]:
     return found
 
 
-def targets(state: dict) -> Iterator[tuple[str, str]]:
+def targets(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The states that a state may go on to, with the field that says so."""
     for field in ("Next", "Default"):
         if field in state:
@@ -136,19 +136,19 @@ def targets(state: dict) -> Iterator[tuple[str, str]]:
                 yield f"{field}[{number}]/Next", entry["Next"]
 
 
-def _state(state: dict, where: str, names: set[str], jsonata: bool) -> Iterator[str]:
+def _state(state: dict[str, Any], where: str, names: set[str], jsonata: bool) -> Iterator[str]:
     kind = state["Type"]
     yield from _unknown(state, FIELDS[kind], where)
     if kind not in ("Choice", "Succeed", "Fail") and ("Next" in state) == (state.get("End") is True):
         yield _schema("A state has exactly one of 'Next' and 'End'", where)
     if not jsonata:
         yield from _paths(state, where)
-    check: Callable = _KINDS.get(kind, lambda *_: iter(()))
+    check: Callable[..., Any] = _KINDS.get(kind, lambda *_: iter(()))
     yield from check(state, where, names, jsonata)
     yield from _handlers(state, where)
 
 
-def _task(state: dict, where: str, *_: Any) -> Iterator[str]:
+def _task(state: dict[str, Any], where: str, *_: Any) -> Iterator[str]:
     resource = state.get("Resource")
     if not isinstance(resource, str) or not resource.startswith("arn:") or resource.count(":") < 5:
         yield _schema("Value is not a valid resource ARN", f"{where}/Resource")
@@ -156,7 +156,7 @@ def _task(state: dict, where: str, *_: Any) -> Iterator[str]:
     yield from _whole_number(state, "HeartbeatSeconds", 1, where)
 
 
-def _choice(state: dict, where: str, _: set[str], jsonata: bool) -> Iterator[str]:
+def _choice(state: dict[str, Any], where: str, _: set[str], jsonata: bool) -> Iterator[str]:
     from local_cloud.patches.stepfunctions import paths
 
     choices = state.get("Choices")
@@ -193,7 +193,7 @@ def _choice(state: dict, where: str, _: set[str], jsonata: bool) -> Iterator[str
         yield from rule(entry, f"{where}/Choices[{number}]", True)
 
 
-def _wait(state: dict, where: str, _: set[str], jsonata: bool) -> Iterator[str]:
+def _wait(state: dict[str, Any], where: str, _: set[str], jsonata: bool) -> Iterator[str]:
     given = {"Seconds", "SecondsPath", "Timestamp", "TimestampPath"} & set(state)
     if len(given) != 1:
         yield _schema("A Wait state has exactly one of Seconds, SecondsPath, Timestamp and TimestampPath", where)
@@ -201,13 +201,13 @@ def _wait(state: dict, where: str, _: set[str], jsonata: bool) -> Iterator[str]:
         yield from _whole_number(state, "Seconds", 0, where)
 
 
-def _fail(state: dict, where: str, *_: Any) -> Iterator[str]:
+def _fail(state: dict[str, Any], where: str, *_: Any) -> Iterator[str]:
     for field in ("Error", "Cause"):
         if field in state and f"{field}Path" in state:
             yield _schema(f"A Fail state has at most one of {field} and {field}Path", where)
 
 
-def _parallel(state: dict, where: str, names: set[str], jsonata: bool) -> Iterator[str]:
+def _parallel(state: dict[str, Any], where: str, names: set[str], jsonata: bool) -> Iterator[str]:
     branches = state.get("Branches")
     if not isinstance(branches, list) or not branches:
         yield _schema("These fields are required: [Branches]", where)
@@ -216,7 +216,7 @@ def _parallel(state: dict, where: str, names: set[str], jsonata: bool) -> Iterat
         yield from _machine(branch, f"{where}/Branches[{number}]", names, jsonata)
 
 
-def _map(state: dict, where: str, names: set[str], jsonata: bool) -> Iterator[str]:
+def _map(state: dict[str, Any], where: str, names: set[str], jsonata: bool) -> Iterator[str]:
     field = "ItemProcessor" if "ItemProcessor" in state else "Iterator"
     if not isinstance(state.get(field), dict):
         yield _schema("These fields are required: [ItemProcessor]", where)
@@ -227,7 +227,7 @@ def _map(state: dict, where: str, names: set[str], jsonata: bool) -> Iterator[st
 _KINDS = {"Task": _task, "Choice": _choice, "Wait": _wait, "Fail": _fail, "Parallel": _parallel, "Map": _map}
 
 
-def _handlers(state: dict, where: str) -> Iterator[str]:
+def _handlers(state: dict[str, Any], where: str) -> Iterator[str]:
     for field, fields in (("Retry", RETRY_FIELDS), ("Catch", CATCH_FIELDS)):
         entries = state.get(field, [])
         if not isinstance(entries, list):
@@ -247,7 +247,7 @@ def _handlers(state: dict, where: str) -> Iterator[str]:
                 yield from _retry(entry, here)
 
 
-def _retry(entry: dict, where: str) -> Iterator[str]:
+def _retry(entry: dict[str, Any], where: str) -> Iterator[str]:
     yield from _whole_number(entry, "IntervalSeconds", 1, where)
     yield from _whole_number(entry, "MaxAttempts", 0, where)
     yield from _whole_number(entry, "MaxDelaySeconds", 1, where)
@@ -259,19 +259,19 @@ def _retry(entry: dict, where: str) -> Iterator[str]:
         yield _schema("JitterStrategy is FULL or NONE", f"{where}/JitterStrategy")
 
 
-def _unknown(entry: dict, known: set[str], where: str) -> Iterator[str]:
+def _unknown(entry: dict[str, Any], known: set[str], where: str) -> Iterator[str]:
     for field in entry:
         if field not in known:
             yield _schema(f"Field '{field}' is not supported", f"{where}/{field}")
 
 
-def _whole_number(entry: dict, field: str, least: int, where: str) -> Iterator[str]:
+def _whole_number(entry: dict[str, Any], field: str, least: int, where: str) -> Iterator[str]:
     value = entry.get(field, least)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 99_999_999:
         yield _schema(f"{field} is a whole number from {least} to 99999999", f"{where}/{field}")
 
 
-def _paths(state: dict, where: str) -> Iterator[str]:
+def _paths(state: dict[str, Any], where: str) -> Iterator[str]:
     for field in (
         "InputPath",
         "OutputPath",

@@ -31,7 +31,7 @@ _ENDED = "LocalCloud.Ended"
 class Run:
     """What belongs to an execution while it runs."""
 
-    def __init__(self, execution: dict, role_arn: str) -> None:
+    def __init__(self, execution: dict[str, Any], role_arn: str) -> None:
         self.execution = execution
         self.role_arn = role_arn
         self.ended = threading.Event()
@@ -119,7 +119,9 @@ def run(execution_arn: str) -> None:
         _runs.pop(execution_arn, None)
 
 
-def run_states(states: dict, start_at: str, document: Any, execution: dict, context: dict) -> Any:
+def run_states(
+    states: dict[str, Any], start_at: str, document: Any, execution: dict[str, Any], context: dict[str, Any]
+) -> Any:
     """Runs states from one to the end; those of a machine, of a branch or of an item. Returns the last output."""
     # Branches run side by side and must not see each other's current state; their variables they share.
     context = dict(context)
@@ -153,21 +155,27 @@ def run_states(states: dict, start_at: str, document: Any, execution: dict, cont
     return document
 
 
-def _run_state(kind: str, state: dict, document: Any, execution: dict, context: dict) -> tuple[Any, str | None]:
+def _run_state(
+    kind: str, state: dict[str, Any], document: Any, execution: dict[str, Any], context: dict[str, Any]
+) -> tuple[Any, str | None]:
     if kind == "Fail":
         raise sfn._ExecutionError(*sfn._fail_state_error(state, document, context))
     if kind == "Succeed":
         selected = sfn._apply_input_path(state, document, context)
         return sfn._apply_output_path(state, selected, context), None
     # Looked up here, because other patches may replace them.
-    run_one: Callable = getattr(sfn, f"_execute_{kind.lower()}")
+    run_one: Callable[..., Any] = getattr(sfn, f"_execute_{kind.lower()}")
     if kind in ("Task", "Parallel", "Map"):
         return run_one(state, document, execution, context)
     return run_one(state, document, context)
 
 
 def finish(
-    execution: dict, status: str, error: str | None = None, cause: str | None = None, output: str | None = None
+    execution: dict[str, Any],
+    status: str,
+    error: str | None = None,
+    cause: str | None = None,
+    output: str | None = None,
 ) -> bool:
     """Ends an execution, unless something else has ended it; says whether it did."""
     cause = cause or None
@@ -198,8 +206,10 @@ def wait_scaled(seconds: float) -> None:
         threading.Event().wait(scaled)
 
 
-def _wait_state(stock: Callable) -> Callable:
-    def execute_wait(state: dict, document: Any, context: dict | None = None) -> tuple[Any, str | None]:
+def _wait_state(stock: Callable[..., Any]) -> Callable[..., Any]:
+    def execute_wait(
+        state: dict[str, Any], document: Any, context: dict[str, Any] | None = None
+    ) -> tuple[Any, str | None]:
         """SecondsPath must find a whole number up to 99999999, and TimestampPath a time; else it is States.Runtime."""
         selected = sfn._apply_input_path(state, document, context)
         if "SecondsPath" in state:
@@ -229,22 +239,24 @@ def _seconds_problem(seconds: Any) -> str | None:
     return "references a value greater than 99999999" if seconds > 99_999_999 else None
 
 
-def fail_state_error(state: dict, document: Any, context: dict | None = None) -> tuple[str | None, str | None]:
+def fail_state_error(
+    state: dict[str, Any], document: Any, context: dict[str, Any] | None = None
+) -> tuple[str | None, str | None]:
     """The error and the cause of a Fail state, which may have neither."""
     return _fail_field("Error", state, document, context), _fail_field("Cause", state, document, context)
 
 
-def _fail_field(name: str, state: dict, document: Any, context: dict | None) -> str | None:
+def _fail_field(name: str, state: dict[str, Any], document: Any, context: dict[str, Any] | None) -> str | None:
     path = state.get(f"{name}Path")
     try:
         return sfn._fail_state_field(state, name, None, document, context)
     except sfn._ExecutionError as error:
         if not str(path).startswith("$") or "could not be found" not in str(error.cause):
             raise
-        raise sfn._ExecutionError(error.error, paths.not_found(path, f"{name}Path", document)) from error
+        raise sfn._ExecutionError(error.error, paths.not_found(str(path), f"{name}Path", document)) from error
 
 
-def _limited(invoke: Callable) -> Callable:
+def _limited(invoke: Callable[..., Any]) -> Callable[..., Any]:
     """A task fails whose result is too large; that a Catch may handle."""
 
     def invoke_limited(resource: str, document: Any) -> Any:
@@ -260,7 +272,7 @@ def _limited(invoke: Callable) -> Callable:
     return invoke_limited
 
 
-def _without_cause(invoke: Callable) -> Callable:
+def _without_cause(invoke: Callable[..., Any]) -> Callable[..., Any]:
     def invoke_in_time(resource: str, document: Any, timeout: float) -> Any:
         try:
             return invoke(resource, document, timeout)
@@ -281,7 +293,9 @@ def error_matches(names: list[str], error: str | None) -> bool:
     return "States.TaskFailed" in names and error != "States.Timeout"
 
 
-def retrier_after_its_delay(retriers: list[dict], error: str, counts: dict[int, int]) -> tuple[dict | None, int]:
+def retrier_after_its_delay(
+    retriers: list[dict[str, Any]], error: str, counts: dict[int, int]
+) -> tuple[dict[str, Any] | None, int]:
     """The Retry for the error, once its delay has passed, and its place; the first that matches decides.
 
     The caller would wait too, at most 60 s and knowing nothing of MaxDelaySeconds; so it is handed a delay of nothing.
@@ -297,7 +311,7 @@ def retrier_after_its_delay(retriers: list[dict], error: str, counts: dict[int, 
     return None, -1
 
 
-def delay_seconds(retrier: dict, count: int) -> float:
+def delay_seconds(retrier: dict[str, Any], count: int) -> float:
     """How long to wait before the retry that comes after `count` retries."""
     delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** count
     delay = min(delay, retrier.get("MaxDelaySeconds", delay))

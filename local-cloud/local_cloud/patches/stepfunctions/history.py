@@ -33,7 +33,7 @@ def apply() -> None:
     sfn._apply_parameters = _remembering_input(sfn._apply_parameters)
 
 
-def begin(execution: dict) -> None:
+def begin(execution: dict[str, Any]) -> None:
     """Completes the first event, which ministack makes, and begins to count for this thread."""
     (started,) = execution["events"][:1]
     started["previousEventId"] = 0
@@ -41,7 +41,9 @@ def begin(execution: dict) -> None:
     _previous.set(0)
 
 
-def add_event(execution: dict, kind: str, details: dict | None = None, stopped: bool = False) -> dict:
+def add_event(
+    execution: dict[str, Any], kind: str, details: dict[str, Any] | None = None, stopped: bool = False
+) -> dict[str, Any]:
     """Adds to the history; nothing follows the event that ends it. `stopped` is what comes from outside, at any time."""
     if execution["status"] != "RUNNING" and not kind.startswith("Execution"):
         return {"id": len(execution["events"])}
@@ -67,12 +69,12 @@ def add_event(execution: dict, kind: str, details: dict | None = None, stopped: 
     return event
 
 
-def _has_succeeded(execution: dict) -> bool:
+def _has_succeeded(execution: dict[str, Any]) -> bool:
     last = execution["events"][-1]
     return last["id"] == _previous.get() and last["type"].endswith("Succeeded")
 
 
-def _add(execution: dict, kind: str, details: dict | None, stopped: bool) -> dict:
+def _add(execution: dict[str, Any], kind: str, details: dict[str, Any] | None, stopped: bool) -> dict[str, Any]:
     for told in (details or {}).values():
         for name in ("input", "output"):
             if name in told:
@@ -86,8 +88,8 @@ def _add(execution: dict, kind: str, details: dict | None, stopped: bool) -> dic
     return event
 
 
-def _remembering_task(stock: Callable) -> Callable:
-    def execute(state: dict, *rest: Any) -> Any:
+def _remembering_task(stock: Callable[..., Any]) -> Callable[..., Any]:
+    def execute(state: dict[str, Any], *rest: Any) -> Any:
         token = _task.set(state)
         try:
             return stock(state, *rest)
@@ -97,8 +99,8 @@ def _remembering_task(stock: Callable) -> Callable:
     return execute
 
 
-def _remembering_input(stock: Callable) -> Callable:
-    def fill(state: dict, data: Any, context: dict | None = None) -> Any:
+def _remembering_input(stock: Callable[..., Any]) -> Callable[..., Any]:
+    def fill(state: dict[str, Any], data: Any, context: dict[str, Any] | None = None) -> Any:
         filled = stock(state, data, context)
         _input.set(filled)
         return filled

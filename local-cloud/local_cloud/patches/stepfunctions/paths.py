@@ -42,7 +42,7 @@ def resolve(path: str | None, data: Any) -> Any:
     return found[0]
 
 
-def _step(kind: str, value: Any, current: Any) -> list:
+def _step(kind: str, value: Any, current: Any) -> list[Any]:
     if kind == "field":
         return [current[value]] if isinstance(current, dict) and value in current else []
     if kind == "index":
@@ -50,16 +50,16 @@ def _step(kind: str, value: Any, current: Any) -> list:
     return list(current.values()) if isinstance(current, dict) else list(current) if isinstance(current, list) else []
 
 
-def resolve_with_context(path: str, data: Any, context: dict | None) -> Any:
+def resolve_with_context(path: str, data: Any, context: dict[str, Any] | None) -> Any:
     """What the path finds, in the context object if it begins with $$."""
     return resolve(path[1:], context or {}) if path.startswith("$$") else resolve(path, data)
 
 
-def resolve_in_context(path: str, context: dict) -> Any:
+def resolve_in_context(path: str, context: dict[str, Any]) -> Any:
     return resolve(path[1:], context)
 
 
-def fill(template: Any, data: Any, context: dict | None = None) -> Any:
+def fill(template: Any, data: Any, context: dict[str, Any] | None = None) -> Any:
     """Parameters, ResultSelector, ItemSelector: names that end in .$ get what their path or intrinsic function gives."""
     if isinstance(template, list):
         return [fill(item, data, context) for item in template]
@@ -86,7 +86,7 @@ def not_found(path: str, field: str, data: Any) -> str:
     )
 
 
-def matches(rule: dict, data: Any, context: dict | None = None) -> bool:
+def matches(rule: dict[str, Any], data: Any, context: dict[str, Any] | None = None) -> bool:
     """Whether a rule of a Choice state matches."""
     if "And" in rule:
         return all(matches(part, data, context) for part in rule["And"])
@@ -106,7 +106,7 @@ def matches(rule: dict, data: Any, context: dict | None = None) -> bool:
     return left is not None and right is not None and compare(left, right)
 
 
-def _is_present(path: str, data: Any, context: dict | None) -> bool:
+def _is_present(path: str, data: Any, context: dict[str, Any] | None) -> bool:
     try:
         resolve_with_context(path, data, context)
     except sfn._ExecutionError:
@@ -164,7 +164,7 @@ _ORDERS = {
     "GreaterThanEquals": operator.ge,
 }
 _KINDS = {"String": _string, "Numeric": _number, "Timestamp": _time}
-COMPARISONS: dict[str, tuple[Callable, Callable]] = {
+COMPARISONS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     **{f"{kind}{order}": (convert, compare) for kind, convert in _KINDS.items() for order, compare in _ORDERS.items()},
     "BooleanEquals": (_boolean, operator.eq),
     "StringMatches": (_string, _like),

@@ -36,8 +36,8 @@ def apply() -> None:
     sfn._emit_execution_status_event = _counted(sfn._emit_execution_status_event)
 
 
-def _counted(emit: Callable[[dict], None]) -> Callable[[dict], None]:
-    def count_and_emit(execution: dict) -> None:
+def _counted(emit: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    def count_and_emit(execution: dict[str, Any]) -> None:
         if not execution.get("sync"):
             dimensions = {"StateMachineArn": execution["stateMachineArn"]}
             cloudwatch.record_metric("AWS/States", COUNTS[execution["status"]], 1, "Count", dimensions)
@@ -51,7 +51,7 @@ def _counted(emit: Callable[[dict], None]) -> Callable[[dict], None]:
 
 
 @contextlib.contextmanager
-def _told_of(execution: dict) -> Iterator[None]:
+def _told_of(execution: dict[str, Any]) -> Iterator[None]:
     """What is put on the bus inside has the error and the cause of the execution."""
     token = _error.set({name: execution.get(name) for name in ("error", "cause")})
     try:
@@ -60,8 +60,8 @@ def _told_of(execution: dict) -> Iterator[None]:
         _error.reset(token)
 
 
-def _with_error(put: Callable[..., tuple]) -> Callable[..., tuple]:
-    def put_with_error(request: dict, *rest: Any, **options: Any) -> tuple:
+def _with_error(put: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
+    def put_with_error(request: dict[str, Any], *rest: Any, **options: Any) -> tuple[Any, ...]:
         told = _error.get()
         if told and [entry.get("Source") for entry in request["Entries"]] == ["aws.states"]:
             entries = [

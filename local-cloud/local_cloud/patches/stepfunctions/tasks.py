@@ -44,7 +44,7 @@ def call_function(function: str, event: Any) -> Any:
         raise
 
 
-def _authorized(invoke: Callable) -> Callable:
+def _authorized(invoke: Callable[..., Any]) -> Callable[..., Any]:
     """Checks the role of the machine before a task calls another service than Lambda."""
 
     def invoke_as_role(resource: str, document: Any) -> Any:
@@ -57,7 +57,7 @@ def _authorized(invoke: Callable) -> Callable:
     return invoke_as_role
 
 
-def _action(resource: str, document: dict) -> tuple[str | None, str, str]:
+def _action(resource: str, document: dict[str, Any]) -> tuple[str | None, str, str]:
     """The action that an optimised integration takes, on what, and what AWS calls the service in errors."""
     integration = resource.partition(":::")[2]
     if integration.startswith("states:startExecution"):
@@ -85,7 +85,7 @@ def may_be_assumed(role_arn: str) -> bool:
     return any(permissions.service_may_assume(role_arn, service) for service in ("states.amazonaws.com", regional))
 
 
-def run_nested(resource: str, document: dict) -> dict:
+def run_nested(resource: str, document: dict[str, Any]) -> dict[str, Any]:
     """startExecution.sync: runs another machine and waits for its end."""
     status, _, body = sfn._start_execution(sfn._nested_start_execution_request(document))
     answer = json.loads(body)
@@ -107,7 +107,7 @@ def run_nested(resource: str, document: dict) -> dict:
     return description
 
 
-def _description(nested: dict) -> dict:
+def _description(nested: dict[str, Any]) -> dict[str, Any]:
     """DescribeExecution as an integration shows it: names begin with a capital letter."""
     _, _, body = sfn._describe_execution({"executionArn": nested["executionArn"]})
     return {name[0].upper() + name[1:]: value for name, value in json.loads(body).items() if value is not None}
