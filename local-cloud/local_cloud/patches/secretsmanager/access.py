@@ -47,7 +47,7 @@ def _with_condition_keys(stock: Callable[..., dict[str, Any]]) -> Callable[..., 
     return context
 
 
-def policy_and_owner(resource_arn: str) -> tuple[dict[str, Any], str] | None:
+def policy_and_owner(resource_arn: str) -> tuple[Any, str] | None:
     """The resource policy of a secret of any account, and the account; an empty policy for one that is not there."""
     account, region = permissions.account_and_region(resource_arn)
     policy = secretsmanager._resource_policies.get_scoped(account, region, resource_arn)
