@@ -200,13 +200,14 @@ def test_a_call_through_a_symbolic_link_finds_the_tools_that_are_there(tmp_path:
     # No cargo, so that nothing is installed where something would be.
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name in ("bash", "dirname", "cat", "sha256sum", "env"):
+    for name in ("bash", "dirname", "cat", "sha256sum", "env", "readlink"):
         (programs / name).symlink_to(shutil.which(name))
-    for root in (checkout, link):
-        ended = subprocess.run(
-            [root / "scripts" / "setup"], env={"PATH": str(programs)}, capture_output=True, text=True, check=False
-        )
-        assert (ended.returncode, ended.stderr) == (0, ""), root
+    command = tmp_path / "setup"
+    command.symlink_to(link / "scripts" / "setup")
+    for setup in (checkout / "scripts" / "setup", link / "scripts" / "setup", command):
+        ended = subprocess.run([setup], env={"PATH": str(programs)}, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stderr) == (0, ""), setup
     for script in (ROOT / "scripts").iterdir():
         text = script.read_text() if script.is_file() and script.suffix == "" else ""
-        assert "/.." not in text or text.count('/.." && pwd -P)') == 1, script
+        root = 'root=$(cd "$(dirname "$(readlink --canonicalize "${BASH_SOURCE[0]}")")/.." && pwd -P)\n'
+        assert "/.." not in text or text.count(root) == 1, script

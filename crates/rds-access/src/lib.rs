@@ -23,7 +23,7 @@ pub use crate::quota::snapshot_quota;
 pub use crate::refusal::{Refusal, refusal};
 pub use crate::writes::{
     CopyOrder, Deleted, add_tags, copy_snapshot, create_snapshot, delete_instance, delete_snapshot,
-    remove_tag, share_snapshot,
+    remove_tag, set_master_password, share_snapshot,
 };
 
 /// The attribute whose values are the accounts that may restore a snapshot (API model, `ModifyDBSnapshotAttribute`).

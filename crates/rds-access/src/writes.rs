@@ -116,6 +116,29 @@ pub async fn remove_tag(client: &Client, arn: &str, key: &str) -> Result<(), Ref
     answer.map(drop).map_err(|error| refusal(format!("taking the tag {key} off {arn}"), &error))
 }
 
+/// Sets the master password of an instance of ours, at once; Describe shows that later.
+///
+/// # Errors
+/// A refusal; `NotNow` if its state forbids it.
+pub async fn set_master_password(
+    client: &Client,
+    name: &InstanceIdentifier,
+    password: &str,
+) -> Result<(), Refusal> {
+    let request = client
+        .modify_db_instance()
+        .db_instance_identifier(name.as_str())
+        .master_user_password(password)
+        .apply_immediately(true);
+    match request.send().await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let refused = refusal(format!("setting the master password of database {name}"), &error);
+            Err(gone_or(refused, || instance_is_gone(client, name)).await)
+        }
+    }
+}
+
 /// How a deletion has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deleted {

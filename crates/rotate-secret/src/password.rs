@@ -6,7 +6,7 @@
 use aws_client::fault;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
-use rds_access::Instance;
+use rds_access::{Instance, Refusal};
 use replication::moving::{Change, Effect, NewPassword};
 use replication::passwords::Credentials;
 use replication::{Error, ErrorName};
@@ -30,19 +30,11 @@ pub async fn make(secrets: &Secrets, new: &NewPassword<'_>) -> Result<Change, Er
 pub async fn set(rds: &Rds, instance: &Instance, credentials: &Credentials) -> Result<Effect, Error> {
     let name = &instance.identifier;
     let doing = format!("setting the master password of database {name}");
-    let request = rds
-        .modify_db_instance()
-        .db_instance_identifier(name.as_str())
-        .master_user_password(credentials.password())
-        .apply_immediately(true);
-    let Err(error) = request.send().await else { return Ok(Effect::Done) };
-    match error.as_service_error() {
+    match rds_access::set_master_password(rds, name, credentials.password()).await {
+        Ok(()) => Ok(Effect::Done),
         // It became busy since it was observed.
-        Some(e) if e.is_invalid_db_instance_state_fault() => Ok(Effect::NotNow),
-        // What is gone has no tag that would allow it.
-        _ if rds_access::instance_is_gone(rds, name).await => {
-            Err(Error::new(ErrorName::NotFound, doing).because("it is gone"))
-        }
-        _ => Err(fault(doing, &error)),
+        Err(Refusal::NotNow(_)) => Ok(Effect::NotNow),
+        Err(Refusal::Gone(_)) => Err(Error::new(ErrorName::NotFound, doing).because("it is gone")),
+        Err(refused) => Err(refused.into_error(doing)),
     }
 }

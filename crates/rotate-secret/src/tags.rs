@@ -1,13 +1,9 @@
 //! Setting the deletion tag on what is superseded, so that the next prune may delete it, and the tag that says what was
 //! live. The decision is [`replication::moving`].
 
-use aws_client::fault;
 use aws_sdk_rds::Client as Rds;
-use aws_sdk_rds::config::http::HttpResponse;
-use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_rds::types::Tag;
-use rds_access::Instance;
-use replication::lineage::{DELETION_MARK, PROMOTED};
+use rds_access::{Instance, Refusal};
+use replication::lineage::{DELETION_MARK, PROMOTED, Tags};
 use replication::moving::{Effect, TagChange};
 use replication::{Error, ErrorName};
 
@@ -68,33 +64,26 @@ pub async fn clear(rds: &Rds, instance: &Instance) -> Result<Effect, Error> {
 }
 
 async fn set(rds: &Rds, instance: &Instance, (key, value): (&str, &str)) -> Result<Change, Error> {
-    let tag = Tag::builder().key(key).value(value).build();
-    match rds.add_tags_to_resource().resource_name(&instance.arn).tags(tag).send().await {
-        Ok(_) => Ok(Change::Done),
-        Err(error) => not_done(rds, instance, &format!("setting the tag {key} of"), &error).await,
-    }
+    let tag = Tags::default().with(key, value);
+    let answer = rds_access::add_tags(rds, &instance.arn, &tag).await;
+    outcome(rds, instance, &format!("setting the tag {key} of"), answer).await
 }
 
 async fn take_off(rds: &Rds, instance: &Instance) -> Result<Change, Error> {
-    let request = rds.remove_tags_from_resource().resource_name(&instance.arn).tag_keys(DELETION_MARK.0);
-    match request.send().await {
-        Ok(_) => Ok(Change::Done),
-        Err(error) => not_done(rds, instance, "taking the deletion tag off", &error).await,
-    }
+    let answer = rds_access::remove_tag(rds, &instance.arn, DELETION_MARK.0).await;
+    outcome(rds, instance, "taking the deletion tag off", answer).await
 }
 
-async fn not_done<E>(
+async fn outcome(
     rds: &Rds,
     instance: &Instance,
     doing: &str,
-    error: &SdkError<E, HttpResponse>,
-) -> Result<Change, Error>
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    match error.code() {
-        Some("InvalidDBInstanceState" | "InvalidDBInstanceStateFault") => Ok(Change::NotNow),
-        _ if rds_access::instance_is_gone(rds, &instance.identifier).await => Ok(Change::Gone),
-        _ => Err(fault(format!("{doing} database {}", instance.identifier), error)),
+    answer: Result<(), Refusal>,
+) -> Result<Change, Error> {
+    match answer {
+        Ok(()) => Ok(Change::Done),
+        Err(Refusal::NotNow(_)) => Ok(Change::NotNow),
+        Err(_) if rds_access::instance_is_gone(rds, &instance.identifier).await => Ok(Change::Gone),
+        Err(refused) => Err(refused.into_error(format!("{doing} database {}", instance.identifier))),
     }
 }
