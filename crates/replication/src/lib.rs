@@ -23,6 +23,7 @@
 //! | [`versions`] | which version is live, which are newer, which number is next |
 //! | [`receiving`] | is what a message announces copied |
 //! | [`restore`] | which instance does a run bring up, and when may readers come |
+//! | [`settings`] | do these choices for an instance go together, and how does its engine take them |
 //! | [`windows`] | can these backup and maintenance windows be together |
 //! | [`retention`] | what stays, what is marked, what is deleted |
 //! | [`rollback`] | which instance or snapshot is the version that is asked for |
@@ -46,6 +47,7 @@ pub mod restore;
 pub mod retention;
 pub mod rollback;
 pub mod secret;
+pub mod settings;
 pub mod sharing;
 pub mod snapshotting;
 pub mod versions;
