@@ -151,6 +151,7 @@ class Versions:
             "version": instance.version,
             "instance": instance.identifier,
             "rdsStatus": instance.status,
+            "resourceId": instance.resource_id or None,
             "standing": standing,
             "words": words,
             "canRollBack": standing not in ("live", "notServed")

@@ -59,6 +59,7 @@ const STORIES: &[Story] = &[
         "the_message_of_the_original_is_replicated",
         stories::message::the_message_of_the_original_is_replicated,
     ),
+    ("another_engine_is_asked_in_its_own_way", stories::options::another_engine_is_asked_in_its_own_way),
     (
         "what_would_be_refused_later_is_refused_before_the_copy",
         stories::options::what_would_be_refused_later_is_refused_before_the_copy,

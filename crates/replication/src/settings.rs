@@ -255,7 +255,6 @@ mod tests {
         assert_eq!(judge("sqlserver-se", &own.collect()), Ok(()));
     }
 
-    /// > What the restore call of an engine refuses is changed afterwards or not sent at all.
     #[test]
     fn each_engine_is_asked_in_its_own_way() {
         for (engine, parameter, wanted) in [

@@ -15,3 +15,4 @@ pub mod rotating;
 pub mod sharing;
 pub mod statuses;
 pub mod telling;
+pub mod waking;
