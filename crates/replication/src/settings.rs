@@ -40,9 +40,18 @@ struct Family {
     /// What its restore call refuses, and what is as in the snapshot anyway.
     never: &'static [&'static str],
     /// What it does not have.
-    lacks: &'static [&'static str],
+    lacks: &'static [&'static [&'static str]],
 }
 
+impl Family {
+    fn lacks(&self) -> impl Iterator<Item = &'static str> {
+        self.lacks.iter().flat_map(|group| group.iter().copied())
+    }
+}
+
+/// What only MySQL, PostgreSQL and partly MariaDB have.
+const OF_OPEN_SOURCE: &[&str] =
+    &["EngineLifecycleSupport", "IAMDatabaseAuthentication", "DedicatedLogVolume"];
 const DIRECTORY: &[&str] = &["Domain", "DomainIAMRoleName"];
 const SELF_MANAGED_DIRECTORY: &[&str] = &["DomainFqdn", "DomainOu", "DomainAuthSecretArn", "DomainDnsIps"];
 const STORAGE: &[&str] = &["StorageType", "Iops", "StorageThroughput"];
@@ -55,57 +64,48 @@ const INSIGHTS: &[&str] =
 /// Support, IAM database authentication, Kerberos, self-managed Active Directory, dedicated log volume). Of these engines
 /// only PostgreSQL was ever tried here; an engine that is in no row is asked for like PostgreSQL.
 const FAMILIES: &[Family] = &[
-    Family { has: |engine| engine == "postgres", afterwards: &[], never: &[], lacks: SELF_MANAGED_DIRECTORY },
-    Family { has: |engine| engine == "mysql", afterwards: &[], never: &[], lacks: SELF_MANAGED_DIRECTORY },
+    Family {
+        has: |engine| ["postgres", "mysql"].contains(&engine),
+        afterwards: &[],
+        never: &[],
+        lacks: &[SELF_MANAGED_DIRECTORY],
+    },
     Family {
         has: |engine| engine == "mariadb",
         afterwards: &[],
         never: &[],
-        lacks: &[
-            "EngineLifecycleSupport",
-            "Domain",
-            "DomainIAMRoleName",
-            "DomainFqdn",
-            "DomainOu",
-            "DomainAuthSecretArn",
-            "DomainDnsIps",
-        ],
+        lacks: &[&["EngineLifecycleSupport"], DIRECTORY, SELF_MANAGED_DIRECTORY],
     },
     Family {
         has: |engine| ["sqlserver-ex", "sqlserver-web"].contains(&engine),
         afterwards: STORAGE,
         never: &[],
-        lacks: &["MultiAZ", "EngineLifecycleSupport", "IAMDatabaseAuthentication", "DedicatedLogVolume"],
+        lacks: &[OF_OPEN_SOURCE, &["MultiAZ"]],
     },
     Family {
         has: |engine| engine.starts_with("sqlserver-"),
         afterwards: &["MultiAZ", "StorageType", "Iops", "StorageThroughput"],
         never: &[],
-        lacks: &["EngineLifecycleSupport", "IAMDatabaseAuthentication", "DedicatedLogVolume"],
+        lacks: &[OF_OPEN_SOURCE],
     },
     Family {
         has: |engine| engine.starts_with("oracle-") && engine.ends_with("-cdb"),
         afterwards: &[],
         never: &["Engine"],
-        lacks: OF_ORACLE,
+        lacks: &[OF_OPEN_SOURCE, SELF_MANAGED_DIRECTORY],
     },
-    Family { has: |engine| engine.starts_with("oracle-"), afterwards: &[], never: &[], lacks: OF_ORACLE },
+    Family {
+        has: |engine| engine.starts_with("oracle-"),
+        afterwards: &[],
+        never: &[],
+        lacks: &[OF_OPEN_SOURCE, SELF_MANAGED_DIRECTORY],
+    },
     Family {
         has: |engine| engine.starts_with("db2-"),
         afterwards: &[],
         never: &[],
-        lacks: &["EngineLifecycleSupport", "IAMDatabaseAuthentication", "DedicatedLogVolume"],
+        lacks: &[OF_OPEN_SOURCE],
     },
-];
-
-const OF_ORACLE: &[&str] = &[
-    "EngineLifecycleSupport",
-    "IAMDatabaseAuthentication",
-    "DedicatedLogVolume",
-    "DomainFqdn",
-    "DomainOu",
-    "DomainAuthSecretArn",
-    "DomainDnsIps",
 ];
 
 fn family(engine: &str) -> Option<&'static Family> {
@@ -117,7 +117,8 @@ fn family(engine: &str) -> Option<&'static Family> {
 pub fn way(engine: &str, parameter: &str) -> Way {
     match family(engine) {
         Some(family) if family.afterwards.contains(&parameter) => Way::Afterwards,
-        Some(family) if family.never.contains(&parameter) || family.lacks.contains(&parameter) => Way::Never,
+        Some(family) if family.never.contains(&parameter) => Way::Never,
+        Some(family) if family.lacks().any(|lacking| lacking == parameter) => Way::Never,
         _ => Way::AsUsual,
     }
 }
@@ -147,13 +148,10 @@ pub fn changed_with<'a>(parameter: &'a &'static str) -> &'a [&'static str] {
 pub fn judge(engine: &str, chosen: &Settings) -> Result<(), Error> {
     let is_chosen =
         |parameter: &&str| chosen.get(*parameter).is_some_and(|value| *value != Value::Flag(false));
-    let lacks = family(engine).map_or(&[][..], |family| family.lacks);
-    if let Some(lacking) = lacks.iter().find(|parameter| is_chosen(parameter)) {
-        return Err(refused(
-            lacking,
-            &format!("the engine {engine} does not have it"),
-            "leave it at its default",
-        ));
+    let mut lacks = family(engine).into_iter().flat_map(Family::lacks);
+    if let Some(lacking) = lacks.find(|parameter| is_chosen(parameter)) {
+        let because = format!("the engine {engine} does not have it");
+        return Err(refused(lacking, &because, "leave it at its default"));
     }
     for group in ALL_OR_NONE {
         if let (Some(one), Some(missing)) =
