@@ -14,7 +14,7 @@ _WORDS: dict[str, Any] = json.loads(Path(__file__).with_name("vocabulary.json").
 
 #: The keys of our tags, by what they tell.
 TAGS: dict[str, str] = _WORDS["tags"]
-DELETION_MARK: tuple[str, str] = tuple(_WORDS["deletionTag"])
+DELETION_TAG: tuple[str, str] = tuple(_WORDS["deletionTag"])
 #: How the ids of the secret's versions begin that the functions have written.
 WRITTEN_BY_US: str = _WORDS["secretVersions"]
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TypeGuard, TypeVar, overload
 
 from console.execution import Execution
-from console.vocabulary import DELETION_MARK, TAGS, WRITTEN_BY_US
+from console.vocabulary import DELETION_TAG, TAGS, WRITTEN_BY_US
 
 STACK = TAGS["STACK"]
 NAME = TAGS["NAME"]
@@ -101,7 +101,7 @@ class Tagged:
     @property
     def marked(self) -> bool:
         """Whether the next prune may delete it."""
-        return self.tags.get(DELETION_MARK[0]) == DELETION_MARK[1]
+        return self.tags.get(DELETION_TAG[0]) == DELETION_TAG[1]
 
     @property
     def source_database(self) -> str | None:

@@ -20,7 +20,7 @@ const CAUGHT_TOO_LARGE: &str = "ResultTooLarge";
 
 /// From a failure to the end: operators are alerted, then the execution fails with the first error, unless that is one by
 /// which a rule would alert them again.
-pub fn telling(machine: &Machine) -> Vec<String> {
+pub fn reaching_operators(machine: &Machine) -> Vec<String> {
     let mut problems = Vec::new();
     let Some(State::Task(tell)) = machine.states.get(ALERT) else {
         return vec![format!("there is no task {ALERT}")];
@@ -55,7 +55,7 @@ pub fn telling(machine: &Machine) -> Vec<String> {
             }
         }
     }
-    problems.extend(telling_undeleted(machine));
+    problems.extend(reporting_undeleted(machine));
     problems
 }
 
@@ -71,7 +71,7 @@ fn fails(machine: &Machine, target: &str, wanted: Option<&str>, wanted_path: Opt
 }
 
 /// Operators are alerted of what stays undeleted if the last prune says so, and either way the run has succeeded.
-fn telling_undeleted(machine: &Machine) -> Vec<String> {
+fn reporting_undeleted(machine: &Machine) -> Vec<String> {
     let pruned = machine.tasks().find(|(_, task)| task.result_path == Some(Some("$.prune".to_owned())));
     let Some((name, prune)) = pruned else {
         return Vec::new();

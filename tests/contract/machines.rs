@@ -115,7 +115,7 @@ pub fn nets(sources: &Sources) -> Vec<String> {
             let of_task = task_net(machine, name, task).into_iter().chain(parameters(of, name, task));
             problems.extend(of_task.map(|problem| format!("{name} {problem}")));
         }
-        problems.extend(alerting::telling(machine));
+        problems.extend(alerting::reaching_operators(machine));
         // The machine's own limit cannot be caught, so the deadlines of its stages have to come first.
         let deadlines = deadlines(sources, of);
         let longest = deadlines.iter().fold(0_u64, |sum, deadline| sum.saturating_add(*deadline));

@@ -27,7 +27,7 @@ const WITHOUT_RESOURCE: [&str; 10] = [
 /// The tags that a role may write on what exists already: none of them says whose a thing is, except the last, which only
 /// the role that restores may write.
 const TAGS_ON_EXISTING: [&str; 6] = [
-    lineage::DELETION_MARK.0,
+    lineage::DELETION_TAG.0,
     lineage::PROMOTED.0,
     lineage::VERSION,
     lineage::SHARED_AT,

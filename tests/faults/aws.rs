@@ -5,7 +5,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_rds::types::Tag;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
 use rds_access::{Instance, Snapshot};
-use replication::lineage::DELETION_MARK;
+use replication::lineage::DELETION_TAG;
 use replication::secret::{Pointer, Secret};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -132,7 +132,7 @@ impl Aws {
 
     /// Marks an instance for deletion, as nobody should do by hand.
     pub fn mark(&self, instance: &Instance) {
-        let (key, value) = DELETION_MARK;
+        let (key, value) = DELETION_TAG;
         let tag = Tag::builder().key(key).value(value).build();
         let request = self.rds.add_tags_to_resource().resource_name(&instance.arn).tags(tag);
         self.runtime.block_on(request.send()).unwrap();

@@ -151,7 +151,9 @@ impl Lane<'_> {
         let host = self.pointer().host;
         let instances = self.own_instances();
         let live = instances.iter().find(|instance| instance.host.as_ref() == Some(&host));
-        require(!live.is_some_and(|live| live.tags.are_marked()), || format!("{host} is live and marked"))?;
+        require(!live.is_some_and(|live| live.tags.have_deletion_tag()), || {
+            format!("{host} is live and marked")
+        })?;
         if self.rotates && !host.is_empty() { self.check_login() } else { Ok(()) }
     }
 

@@ -27,7 +27,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "a rollback that restores takes the number of a replication",
         a_rollback_takes_the_number_of_a_replication,
     ),
-    ("a rollback while prune looks at its version", a_rollback_while_prune_looks_at_its_version),
+    ("a rollback while prune looks at its version", a_rollback_while_prune_checks_its_version),
     ("a rollback while its version is being deleted", a_rollback_while_its_version_is_being_deleted),
     ("a version is deleted while the secret moves to it", a_version_is_deleted_while_the_secret_moves_to_it),
     ("a rollback to a version that does not exist", a_rollback_to_a_version_that_does_not_exist),
@@ -164,7 +164,7 @@ fn a_rollback_takes_the_number_of_a_replication(lane: &Lane<'_>) -> Result<(), S
 }
 
 /// The version is marked and due, and prune is about to look at it for the last time.
-fn a_rollback_while_prune_looks_at_its_version(lane: &Lane<'_>) -> Result<(), String> {
+fn a_rollback_while_prune_checks_its_version(lane: &Lane<'_>) -> Result<(), String> {
     with_prune_held_at(lane, "secretsmanager", "GetSecretValue", 2, HELD_SECONDS)?;
     with_prune_held_at(lane, "rds", "DescribeDBInstances", 2, HELD_SECONDS)
 }

@@ -65,7 +65,7 @@ fn once(word: &str, effect: Value) -> Fault {
     Fault { word: word.to_owned(), effect, lasts: false, is_telling: false, meanwhile: None, ending }
 }
 
-fn telling(fault: Fault) -> Fault {
+fn worth_a_trial(fault: Fault) -> Fault {
     Fault { is_telling: true, ..fault }
 }
 
@@ -120,8 +120,11 @@ fn of_any_call(point: &Point) -> Vec<Fault> {
         once("throttled once", throttled.clone()),
         once("broken once", broken.clone()),
         once("lost before the effect", drop_before.clone()),
-        telling(once("answer lost after the effect", json!({"effect": "dropAfter"}))),
-        telling(Fault { meanwhile: Some(Meanwhile::Kill), ..once("process killed before the effect", held) }),
+        worth_a_trial(once("answer lost after the effect", json!({"effect": "dropAfter"}))),
+        worth_a_trial(Fault {
+            meanwhile: Some(Meanwhile::Kill),
+            ..once("process killed before the effect", held)
+        }),
         once("too slow once", json!({"effect": "slow", "seconds": TOO_SLOW_SECONDS})),
         lasting(point, "throttled for ever", throttled, &["Throttled"]),
         lasting(point, "broken for ever", broken, &["ServiceFault"]),
@@ -138,7 +141,7 @@ fn of_observation(point: &Point) -> Vec<Fault> {
     let hidden = || json!({"effect": "hideTags"});
     vec![
         once("tags hidden once", hidden()),
-        telling(Fault { lasts: true, ..once("tags hidden for ever", hidden()) }),
+        worth_a_trial(Fault { lasts: true, ..once("tags hidden for ever", hidden()) }),
         once("answer of 3 s ago once", json!({"effect": "stale", "age": 3.0})),
         once("what is new hidden once", json!({"effect": "late", "age": 30.0})),
     ]
@@ -273,8 +276,8 @@ fn of_operation(point: &Point) -> Vec<Fault> {
 /// What happens between a service and the function that it invokes.
 fn of_invocation(point: &Point) -> Vec<Fault> {
     let mut faults = vec![
-        telling(once("invoked twice", json!({"effect": "twice"}))),
-        telling(once("function's answer lost", json!({"effect": "dropAfter"}))),
+        worth_a_trial(once("invoked twice", json!({"effect": "twice"}))),
+        worth_a_trial(once("function's answer lost", json!({"effect": "dropAfter"}))),
         once("Lambda throttled once", error_of_lambda("Lambda.TooManyRequestsException")),
         once("function ran out of time once", error_of_lambda("Sandbox.Timedout")),
         lasting(
@@ -284,7 +287,7 @@ fn of_invocation(point: &Point) -> Vec<Fault> {
             &["Lambda.ServiceException"],
         ),
         lasting(point, "out of memory", error_of_lambda("Runtime.OutOfMemory"), &["Runtime.OutOfMemory"]),
-        telling(Fault {
+        worth_a_trial(Fault {
             meanwhile: Some(Meanwhile::Stop),
             ending: Ending::Stopped,
             ..once("execution stopped meanwhile", json!({"effect": "slow", "seconds": 0.5}))

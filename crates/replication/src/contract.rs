@@ -44,10 +44,10 @@ impl Execution {
     }
 }
 
-/// Whether the machine goes on or waits.
+/// Whether the machine continues or waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
-    /// Ready: the machine goes on.
+    /// Ready: the machine continues.
     Available,
     /// Not yet: the machine waits `waitSeconds` and asks the same task again.
     NotAvailable,
@@ -59,9 +59,9 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StageReport {
-    /// What the machine's Choice looks at.
+    /// What the machine's Choice compares.
     pub status: Status,
-    /// Seconds until the next look.
+    /// Seconds until the next poll.
     pub wait_seconds: u32,
     /// When the stage was first attempted: what waits and the deadline are measured from.
     #[serde(with = "time::serde::rfc3339")]
@@ -89,7 +89,7 @@ impl StageReport {
         Self { status: Status::Available, percent_progress: None, ..Self::pending(stage, rds_status, None) }
     }
 
-    /// The report of a stage that is to be looked at again.
+    /// The report of a stage that is to be polled again.
     #[must_use]
     pub fn pending(stage: &Stage, rds_status: &str, percent_progress: Option<i32>) -> Self {
         Self {
@@ -238,7 +238,7 @@ pub struct Replication {
     pub source_tags: Tags,
 }
 
-/// The document of the destination machine, as far as `copy` looks at it.
+/// The document of the destination machine, as far as `copy` reads it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct DestinationState {
     /// The message, with a replication id in any case.
@@ -275,7 +275,7 @@ pub enum Purpose {
     RollBack {
         /// Which one.
         version: RequestedVersion,
-        /// The database that the person had in mind, to be compared with the stack's.
+        /// The database that the operator means, compared with the stack's.
         source_db_identifier: Option<InstanceIdentifier>,
     },
 }

@@ -30,7 +30,7 @@ pub const ROOM_POLLS: u32 = 8;
 /// What a stage says of itself while a full quota is waited for.
 const WAITING_FOR_ROOM: &str = "waiting for room";
 
-/// What a poll does that has met a full quota, which is a named error only when nothing makes room.
+/// What a poll does that has found a full quota, which is a named error only when nothing makes room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Room {
     /// It is waited for: what this stack has begun to delete still counts, and that takes minutes.
@@ -54,7 +54,7 @@ impl Room {
     }
 }
 
-/// The report of a poll that has met a full quota; `full` once nothing makes room any more. `polls` is how many have met it
+/// The report of a poll that has found a full quota; `full` once nothing makes room any more. `polls` is how many have met it
 /// before while nothing was seen to go, and `is_something_leaving` is whether RDS is deleting a thing of the stack that counts.
 ///
 /// # Errors
@@ -105,7 +105,7 @@ pub fn full(doing: &str, said: &str, quota: Option<SnapshotQuota>) -> Error {
         format!("; the account has {used} of {max} manual snapshots")
     });
     Error::new(ErrorName::QuotaExceeded, doing).because(format!("{said}{numbers}")).advise(
-        "delete manual snapshots that nobody needs, or ask AWS for a larger quota of manual snapshots",
+        "delete manual snapshots that are no longer needed, or ask AWS for a larger quota of manual snapshots",
     )
 }
 

@@ -232,7 +232,7 @@ fn roll_back<'w>(
     }
     // Previous to what is live was judged once; what is live may have changed since.
     match rollback::find(RequestedVersion::Version(version), names_database, scope, world)? {
-        // Another rollback to the same version was quicker.
+        // A concurrent rollback to the same version has already restored it.
         VersionLocation::Instance(instance) => Ok(Step::Follow { instance, restored_by: None }),
         VersionLocation::Snapshot(snapshot, version) => {
             begin(scope, Origin::of_version(snapshot, version), Some(earlier), world)
@@ -241,7 +241,7 @@ fn roll_back<'w>(
 }
 
 /// The instance that an earlier poll of this run has chosen or has begun to restore: it stays the choice. A replication
-/// may have been quicker in taking its number, so the number alone does not make it the one.
+/// may already have taken its number, so the number alone does not make it the one.
 fn chosen_before<'w>(scope: &Scope<'_>, earlier: &DbInstance, world: &World<'w>) -> Option<&'w Instance> {
     world.instances.iter().find(|instance| {
         instance.identifier == earlier.identifier
@@ -307,10 +307,10 @@ fn unseen<'w>(earlier: &DbInstance, world: &World<'w>) -> Result<Step<'w>, Error
 }
 
 fn name_taken(earlier: &DbInstance, because: &str) -> Error {
-    Error::new(ErrorName::NameTaken, format!("looking for database {} of this run", earlier.identifier))
+    Error::new(ErrorName::NameTaken, format!("finding database {} of this run", earlier.identifier))
         .because(format!("a database of this name exists, and {because}"))
         .advise(
-            "see who removes or changes tags; put them back or delete the database if nobody needs it, then start the \
+            "see who removes or changes tags; put them back or delete the database if it is not needed, then start the \
              source execution again",
         )
 }

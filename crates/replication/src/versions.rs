@@ -230,7 +230,7 @@ impl<'w> World<'w> {
             .because(format!("{because}: {}", names.join(", ")))
             .advise(
                 "see why earlier executions did not move the secret; start the rollback machine with the version that \
-                 readers are to use, or delete the databases that nobody needs; or raise MaxVersionsAhead",
+                 readers are to use, or delete the databases that are no longer needed; or raise MaxVersionsAhead",
             ))
     }
 

@@ -103,7 +103,7 @@ pub fn a_copy_has_every_option_before_the_secret_names_it(cloud: &Cloud) {
     assert_eq!(found.remove("rds-replication:promoted").as_deref(), Some("True"));
     assert_eq!(found, expected);
     // What a restore does not take was changed after it, and the machine has waited for that.
-    let looks = looks_at_the_copy(&b.history(first.destination.as_ref().unwrap()));
+    let looks = polls_of_the_version(&b.history(first.destination.as_ref().unwrap()));
     let last_two = looks.last_chunk().map(|[one, other]| (one.as_str(), other.as_str()));
     assert_eq!(last_two, Some(("available", "available")), "{looks:?}");
     assert!(looks.iter().any(|status| status == "modifying"), "{looks:?}");
@@ -191,7 +191,7 @@ fn shown() -> Vec<(&'static str, Value)> {
 }
 
 /// What RDS said of the copy at each look of the machine before the secret moved.
-fn looks_at_the_copy(history: &[Value]) -> Vec<String> {
+fn polls_of_the_version(history: &[Value]) -> Vec<String> {
     let details = history.iter().map(|event| &event["stateExitedEventDetails"]);
     let restoring = details.filter(|details| details["name"] == "RestoreDBInstance");
     let documents =

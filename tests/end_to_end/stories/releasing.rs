@@ -13,7 +13,7 @@ use harness::pair::{Pair, Replication, fill, password};
 /// > A version that is marked can still be gone back to, and then carries no mark.
 /// > One run deletes at most MaxDeletionsPerRun, the oldest first, and reports the rest.
 /// > Before a copy goes, FinalSnapshot=true makes a last snapshot of it; later runs keep that and those of people.
-/// > What people restore or copy from our snapshots stays, although RDS gives it our tags and even the deletion mark.
+/// > What others restore or copy from our snapshots stays, although RDS copies our tags to it, even the deletion tag.
 pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let key = text(&b.aws(&["kms", "create-key"])["KeyMetadata"]["Arn"]);

@@ -16,7 +16,7 @@ use harness::pair::{Pair, contents, fill, password};
 /// > What is live, what is kept and how the last runs ended is told from tags, secrets and executions alone.
 /// > A version of which only the snapshot is kept is restored once, as a new version with the rows, the replication id
 /// > and the data time of the old one.
-pub fn a_person_goes_back_and_forward(cloud: &Cloud) {
+pub fn an_operator_goes_back_and_forward(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let keeping = [("NoOfOlderInstances", "1"), ("SnapshotsToKeep", "5")];
     let pair = Pair::deploy(cloud, "returning", &[], &keeping);

@@ -12,7 +12,7 @@ use harness::pair::{Pair, password};
 /// > A stale copy, a message that could not be handled, a run that was stopped and a failure that its function could
 /// > not tell each reach a person.
 /// > An alert says stack, account, Region, database and cause, and of which machine it is, is never guessed.
-pub fn what_no_run_can_report_is_told(cloud: &Cloud) {
+pub fn what_no_run_can_report_is_alerted(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let pair = Pair::deploy(cloud, "telling", &[], &[("MaxHoursWithoutReplication", "1")]);
     let source_alerts = a.subscribe_queue("telling-source-alerts", &pair.source["AlertTopicArn"]);

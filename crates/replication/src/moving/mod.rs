@@ -1,7 +1,7 @@
 //! How the secret is moved to a version: what the next step of a run is, from what it has observed.
 //!
 //! One poll does one step and reports. The steps of a move, each left out where there is nothing to do: the deletion tag
-//! comes off, so that nobody deletes what readers are sent to; a password of its own is stored, what readers used before
+//! comes off, so that nothing deletes what readers are sent to; a password of its own is stored, what readers used before
 //! is remembered, RDS is asked to set the password; the secret moves; deletion tags follow.
 //!
 //! Whatever changes the secret is a compare and swap: a new version, and the label moves to it only if it is still where
@@ -337,7 +337,7 @@ impl<'a> Poll<'a> {
         let (instance, status) = (target.instance, target.instance.status.as_str());
         // What carries the tag may be deleted at any time, so it goes before the readers come, and the instance has to be
         // there after that.
-        if instance.tags.are_marked() {
+        if instance.tags.have_deletion_tag() {
             let outcome = self.not_yet(Outcome::InstanceBusy);
             return Ok(self.decision(
                 Step::ClearMark(instance),

@@ -22,7 +22,7 @@ const PASSWORD_SECONDS: u32 = 60;
 /// deleting it, and no function runs for longer than this (`Timeout` in the templates).
 const DELETION_UNDER_WAY_SECONDS: u32 = 60;
 
-/// What the secret names now, and how far moving it is. Of the secret only our two fields are ever shown.
+/// What the secret names now, and the progress of moving it. Of the secret only our two fields are ever shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretMove {
     /// The two fields.
@@ -36,7 +36,7 @@ pub struct SecretMove {
     /// The instances that were marked for deletion.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marked: Vec<String>,
-    /// The instances whose mark was taken off.
+    /// The instances whose deletion tag was removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmarked: Vec<String>,
     /// What the secret named when they were.
@@ -63,7 +63,7 @@ pub enum Outcome {
     AlreadyMoved,
     /// It names a version with newer data, which stays.
     NewerIsLive,
-    /// The stack promotes by hand: the version waits for the rollback machine to be told its number.
+    /// The stack promotes by hand: the version waits until the rollback machine is started with its number.
     HeldBack,
     /// Nothing yet: what comes before the move was done, or somebody else has changed the secret meanwhile.
     Prepared,
@@ -83,7 +83,7 @@ impl Outcome {
         self.has_moved() || matches!(self, Self::NewerIsLive | Self::HeldBack)
     }
 
-    /// Whether the secret names the version of the run, or did when the run looked.
+    /// Whether the secret names the version of the run, or did when the run read it.
     #[must_use]
     pub fn has_moved(self) -> bool {
         matches!(self, Self::Moved | Self::AlreadyMoved)
@@ -172,7 +172,7 @@ impl Decision<'_> {
         Ok(report)
     }
 
-    /// Somebody else was quicker: the next poll reads what there is now and decides again.
+    /// Another writer changed the secret first: the next poll reads it and decides again.
     fn refused(
         &self,
         report: SecretMove,

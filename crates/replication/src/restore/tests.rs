@@ -217,7 +217,7 @@ fn available_is_believed_when_it_is_seen_twice() {
     }
 }
 
-/// > What this run has restored gets its resource id as a tag, by which it is told from what inherits its tags.
+/// > What this run has restored gets its resource id as a tag, which distinguishes it from what inherits its tags.
 #[test]
 fn the_seal_is_written_before_anything_else() {
     let by = RestoredBy::Rollback;
@@ -319,7 +319,7 @@ impl Rds {
     }
 
     /// Somebody else takes a name.
-    fn meddle(&mut self) {
+    fn interfere(&mut self) {
         let version = Version::from(self.dice.next().unwrap_or_default() % 8) + 1;
         let one = match self.dice.next().unwrap_or_default() % 3 {
             0 => instance(&orders(), version, 8),
@@ -402,7 +402,7 @@ proptest! {
         let mut document = None;
         for _ in 0..30 {
             if rds.chance(60) {
-                rds.meddle();
+                rds.interfere();
             }
             match rds.poll(&purpose, document, &snapshots) {
                 Some(next) => document = Some(next),
