@@ -65,12 +65,12 @@ def run(here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     return command_line
 
 
-def test_whoever_stops_following_is_told_how_to_see_the_end(here: World, run: Callable) -> None:
+def test_a_user_who_stops_following_sees_how_to_see_the_end(here: World, run: Callable) -> None:
     code, shown = run("--source-profile", "a")
     assert (code, here.started) == (130, 1)
     assert shown.splitlines()[-1] == (
-        "no longer following; what was started goes on by itself: "
-        "scripts/status --destination-stack crm-destination --source-profile a tells how it ends"
+        "no longer following; what was started continues by itself: "
+        "scripts/status --destination-stack crm-destination --source-profile a shows how it ends"
     )
 
 
@@ -130,9 +130,9 @@ RESTORED = {"db_instance_identifier": "copy-7", "db_version": 7}
 def test_the_command_that_releases_a_version_acts_on_the_same_stack() -> None:
     run = ended(destination={"DBInstance": RESTORED, "secret": {"outcome": "heldBack"}})
     assert conclusion(run, Hints(destination_stack="crm-destination", destination_profile="b")) == [
-        "done: replication 20261122t110000z-00000b, new copy copy-7",
+        "done: replication 20261122t110000z-00000b, new version copy-7",
         "the stack promotes by hand: scripts/rollback 7 --destination-stack crm-destination --destination-profile b "
-        "makes it the current copy",
+        "makes it the current version",
     ]
 
 
@@ -172,5 +172,5 @@ def test_results_that_are_no_results_are_passed_over() -> None:
         "roomFailure": 1,
     }
     assert conclusion(ended(destination=document), Hints()) == [
-        "done: replication 20261122t110000z-00000b, new copy copy-7"
+        "done: replication 20261122t110000z-00000b, new version copy-7"
     ]

@@ -45,9 +45,9 @@ pub struct Lane<'a> {
     pub cloud: &'a Cloud,
     /// Faults and calls.
     pub switches: &'a Switches,
-    /// Account A.
+    /// The source account.
     pub source: Aws,
-    /// Account B.
+    /// The destination account.
     pub destination: Aws,
     /// Whether its stack gives every copy a new master password.
     pub rotates: bool,

@@ -29,7 +29,7 @@ pub struct Goal {
 pub struct Rollback {
     /// The version.
     pub goal: Goal,
-    /// The lane's instances and snapshots in account B, which all have to stay.
+    /// The lane's instances and snapshots in the destination account, which all have to stay.
     pub found: BTreeSet<String>,
 }
 
@@ -167,7 +167,7 @@ impl Lane<'_> {
         require(gone.is_empty(), || format!("a rollback has deleted {gone:?}"))
     }
 
-    /// The instances and the snapshots in account B that are ours and are not on their way out.
+    /// The instances and the snapshots in the destination account that are ours and are not on their way out.
     fn things_in_destination(&self) -> BTreeSet<String> {
         let instances = self.own_instances().into_iter().filter(|one| one.status.as_str() != "deleting");
         let snapshots = self.destination.snapshots(&self.stack(Machine::Destination)).into_iter();

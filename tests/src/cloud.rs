@@ -13,9 +13,9 @@ use crate::account::Account;
 /// A running local cloud; ends with its value.
 pub struct Cloud {
     directory: PathBuf,
-    /// Account A.
+    /// The source account.
     pub source: Account,
-    /// Account B.
+    /// The destination account.
     pub destination: Account,
 }
 

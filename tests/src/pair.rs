@@ -8,7 +8,7 @@ use crate::account::{Account, Database, LIMIT, tags, text};
 use crate::cloud::{Cloud, run, script};
 use crate::waiting::wait_for;
 
-/// A source stack in account A and a destination stack in account B that listens to it.
+/// A source stack in the source account and a destination stack in the destination account that listens to it.
 pub struct Pair<'a> {
     cloud: &'a Cloud,
     name: String,
@@ -68,12 +68,12 @@ impl<'a> Pair<'a> {
         format!("{}-db", self.name)
     }
 
-    /// How the names of the copies in B begin, instances and snapshots alike.
+    /// How the names of the versions in the destination begin, instances and snapshots alike.
     pub fn copies(&self) -> String {
         format!("{}-copy-", self.name)
     }
 
-    /// How the names of the snapshots in A begin.
+    /// How the names of the snapshots in the source begin.
     pub fn snapshots(&self) -> String {
         format!("{}-snapshot-", self.name)
     }

@@ -72,7 +72,7 @@ fn of_message(stage: Reached) -> &'static str {
             "Whether the destination account has its message is not known: scripts/status shows it."
         }
         Ordering::Less => {
-            "The destination account has no message of it, so readers still use the previous version."
+            "The destination account has no message of it, so readers use what they used before."
         }
     }
 }

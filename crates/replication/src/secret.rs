@@ -365,7 +365,7 @@ mod tests {
         assert!(moved.len() <= MOST_BYTES, "{}", moved.len());
         let error = moved_to(&sized(MOST_BYTES), &pointer("new"), None).unwrap_err();
         assert_eq!(error.name(), ErrorName::SecretInvalid);
-        assert!(error.to_string().contains("65536; to fix this: take fields out"), "{error}");
+        assert!(error.to_string().contains("65536; to fix this: remove unused fields"), "{error}");
     }
 
     /// > An error about the secret never quotes it.

@@ -1,4 +1,4 @@
-//! A copy comes up as the stack of account B wants it, whatever the source is like.
+//! A copy comes up as the stack of the destination account wants it, whatever the source is like.
 
 use std::collections::BTreeMap;
 
