@@ -39,7 +39,7 @@ says otherwise (those of runs have one decimal), sizes GiB; null is what is not 
       replications[]              the newest, as many as --last says
         id, startedByHandInB      the replication; whether the destination account's run is not the one that a message started
         outcome                   succeeded, failed, running, superseded (newer data is live, or a version holds the same,
-                                  so nothing was copied), onItsWay or notArrived (the source's has succeeded, the destination has none),
+                                  so nothing was copied), onItsWay or notArrived (succeeded in the source only),
                                   unknown (the destination's runs are not readable)
         roomFailures              by account: why nothing could be deleted before the run began; it went on
         toldOperators[]           what stays undeleted for so long that operators were alerted

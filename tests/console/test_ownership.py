@@ -67,15 +67,15 @@ def test_what_is_only_named_like_a_version_is_listed_apart() -> None:
     )
 
 
-def test_a_persons_snapshot_that_is_named_like_the_instance_is_no_copy() -> None:
+def test_an_operators_snapshot_that_is_named_like_the_instance_is_no_copy() -> None:
     """RDS has copied the tags of the instance, the name among them, and the person chose the same name."""
-    persons = copy_in_destination(
+    by_hand = copy_in_destination(
         9,
         identifier="copy-9",
         database="copy-9",
         tags={"rds-replication:name": "copy-9", "rds-replication:version": "9"},
     )
-    database = report_of(world(instances=[instance(11)], snapshots=[copy_in_destination(11), persons]))
+    database = report_of(world(instances=[instance(11)], snapshots=[copy_in_destination(11), by_hand]))
     assert {one["name"]: one["kind"] for one in database["destinationSnapshots"]}["copy-9"] == "other"
     assert database["restorable"] == []
 
@@ -159,7 +159,7 @@ def test_versions_of_a_database_that_is_not_served_any_more_are_told_under_their
     assert "\nheld of billing, which this stack does not serve any more\n" in shown
 
 
-def test_a_secret_that_still_names_the_database_from_before_is_told() -> None:
+def test_a_secret_that_still_names_the_database_from_before_is_reported() -> None:
     database = report_of(world(live=5, instances=[instance(5, tags=OF_BILLING)]))
     assert database["live"] is None
     [other] = database["otherDatabases"]
@@ -217,7 +217,7 @@ def moved_back(version_id: str = "rotation-of-another", **changes: Any) -> Facts
     return world(pointer=Pointer(host(10), "copy", version_id), **changes)
 
 
-def test_a_secret_that_another_function_has_put_back_is_told_with_the_way_forward() -> None:
+def test_a_secret_that_another_function_has_put_back_is_reported_with_the_way_forward() -> None:
     [said] = texts(moved_back(), "secretMovedBack")
     assert said.startswith("the secret was moved to version 11 and names the older version 10 again; ")
     assert said.endswith(f"To fix this: scripts/rollback 11 --destination-stack {DESTINATION} moves it forward")
@@ -255,7 +255,7 @@ def test_a_secret_that_went_back_as_it_was_asked_to_is_no_news() -> None:
         ),
     ],
 )
-def test_a_secret_that_no_function_can_use_is_told_with_what_to_do(code: str, said: str) -> None:
+def test_a_secret_that_no_function_can_use_is_reported_with_what_to_do(code: str, said: str) -> None:
     facts = world(pointer=Unreadable(code))
     [text] = texts(facts, "secretUnusable")
     assert said in text
@@ -263,7 +263,7 @@ def test_a_secret_that_no_function_can_use_is_told_with_what_to_do(code: str, sa
     assert "\nthe secret: not readable: it " in shown and "the secret: not readable with these credentials" not in shown
 
 
-def test_a_live_instance_that_was_deleted_by_hand_is_told_with_the_next_lower_version() -> None:
+def test_a_live_instance_that_was_deleted_by_hand_is_reported_with_the_next_lower_version() -> None:
     [said] = texts(
         world(live=8, instances=[instance(6), instance(7, status="stopped"), instance(9)], snapshots=[]), "nothingLive"
     )
@@ -304,7 +304,7 @@ def test_room_is_a_stage_of_its_own_in_each_account() -> None:
     ] == "prune in B"
 
 
-def test_room_that_could_not_be_made_is_told_although_the_run_went_on() -> None:
+def test_room_that_could_not_be_made_is_reported_although_the_run_went_on() -> None:
     run = source_run(11)
     run.execution.document["roomFailure"] = {"Error": "AccessDenied", "Cause": "listing snapshots: no"}
     assert texts(world(source_changes={"runs": [run]}), "roomNotMade") == [
@@ -312,7 +312,7 @@ def test_room_that_could_not_be_made_is_told_although_the_run_went_on() -> None:
     ]
 
 
-def test_what_stays_undeleted_is_told_once_with_how_often_it_was_tried() -> None:
+def test_what_stays_undeleted_is_reported_once_with_how_often_it_was_tried() -> None:
     marked = {"to-be-deleted": "True", "rds-replication:undeleted": f"4:{replication_id(11)}"}
     run = destination_run(11, left=({"identifier": "copy-9", "reason": "it has a read replica"},))
     run.execution.document["prune"]["tell"] = ["copy-9 stays: it has a read replica", "snapshot x stays: refused"]
@@ -323,7 +323,7 @@ def test_what_stays_undeleted_is_told_once_with_how_often_it_was_tried() -> None
     assert texts(facts, "undeleted") == ["snapshot x stays: refused"]
 
 
-def test_what_a_running_replication_plans_to_delete_is_told_so() -> None:
+def test_what_a_running_replication_plans_to_delete_is_reported_so() -> None:
     run = destination_run(11, ("MakeRoom",), status="RUNNING")
     run.execution.document["room"] = {"status": "NotAvailable", "planned": ["copy-8", {"identifier": "copy-9"}]}
     marked = [instance(number, tags={"to-be-deleted": "True"}) for number in (8, 9)]

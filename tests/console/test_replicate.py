@@ -85,7 +85,7 @@ def test_stacks_that_do_not_belong_together_are_told_before_anything_starts(here
     assert f"{TOPIC}\n" in shown and f"{TOPIC}-2 (parameter SourceTopicArn)" in shown
 
 
-def test_a_database_that_the_destination_leaves_alone_is_told_before_anything_starts(
+def test_a_database_that_the_destination_leaves_alone_is_reported_before_anything_starts(
     here: World, run: Callable
 ) -> None:
     here.deploy(served="orders")
@@ -95,7 +95,7 @@ def test_a_database_that_the_destination_leaves_alone_is_told_before_anything_st
     assert run("--source-db", "orders")[0] == 130, "that one it takes"
 
 
-def test_a_secret_that_no_function_can_use_is_told_before_hours_of_copying(here: World, run: Callable) -> None:
+def test_a_secret_that_no_function_can_use_is_reported_before_hours_of_copying(here: World, run: Callable) -> None:
     here.b.refuse("GetSecretValue", "InvalidRequestException")
     here.b.answer("DescribeSecret", {"ARN": SECRET, "Name": "crm/read", "DeletedDate": NOW})
     code, shown = run()
@@ -106,7 +106,7 @@ def test_a_secret_that_no_function_can_use_is_told_before_hours_of_copying(here:
     assert run()[0] == 130 and here.started == 1
 
 
-def test_a_message_that_does_not_arrive_is_told_with_what_the_stack_listens_to(here: World) -> None:
+def test_a_message_that_does_not_arrive_is_reported_with_what_the_stack_listens_to(here: World) -> None:
     said = command._never_arrived(here.b, replication_id(TOPIC, NOW), 600)
     assert f"SourceTopicArn={TOPIC}, SourceDBIdentifier=crm" in said and "DestinationAccountNumber" in said
 

@@ -100,7 +100,7 @@ def test_the_report_can_be_written_as_it_is_and_says_when() -> None:
     assert is_complete(document)
 
 
-def test_a_replication_is_told_with_both_runs_and_its_stages() -> None:
+def test_a_replication_is_reported_with_both_runs_and_its_stages() -> None:
     newest = report_of(world())["replications"][0]
     assert (newest["id"], newest["outcome"], newest["version"]) == (replication_id(11), "succeeded", 11)
     assert newest["seconds"] == 14 * 60, "from the start in the source to the end in the destination"
@@ -185,7 +185,7 @@ def test_tags_that_lead_in_a_circle_end() -> None:
 # -------------------------------------------------------------------------------------------------------- the versions
 
 
-def test_what_is_newer_than_live_is_told_apart_in_words() -> None:
+def test_what_is_newer_than_live_is_reported_apart_in_words() -> None:
     others = [
         instance(12),
         instance(13),
@@ -433,7 +433,7 @@ def test_an_empty_account_is_no_failure() -> None:
     assert is_complete(report(replace(facts, databases=[])))
 
 
-def test_only_what_belongs_to_the_stack_is_told_of_it() -> None:
+def test_only_what_belongs_to_the_stack_is_reported_of_it() -> None:
     [first] = world().databases
     second = replace(
         first,
@@ -449,6 +449,6 @@ def test_only_what_belongs_to_the_stack_is_told_of_it() -> None:
     assert both[1]["destinationSnapshots"] == [] and both[0]["stack"] == DESTINATION
 
 
-def test_the_schedule_is_told() -> None:
+def test_the_schedule_is_reported() -> None:
     facts = world(source_changes={"schedule": Schedule("rate(1 day)", "DISABLED")})
     assert report_of(facts)["schedule"] == {"expression": "rate(1 day)", "state": "DISABLED"}

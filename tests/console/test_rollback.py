@@ -276,7 +276,7 @@ def test_credentials_that_cannot_read_the_secret_can_still_roll_back(here: World
     assert "the secret now names copy-3 (version 3, " in shown, "as the machine has read it back"
 
 
-def test_what_the_secret_names_is_told_without_rights_to_rds(here: World, run: Callable) -> None:
+def test_what_the_secret_names_is_reported_without_rights_to_rds(here: World, run: Callable) -> None:
     here.account.refuse("DescribeDBInstances")
     code, shown = run()
     assert code == 0 and "the secret now names copy-3.c1.example\n" in shown
@@ -288,7 +288,7 @@ def test_a_refused_start_is_said(here: World, run: Callable) -> None:
     assert code == 1 and "AccessDeniedException" in shown
 
 
-def test_whoever_stops_following_is_told_that_it_goes_on(here: World, run: Callable) -> None:
+def test_whoever_stops_following_is_reported_that_it_goes_on(here: World, run: Callable) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 

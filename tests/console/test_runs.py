@@ -116,7 +116,7 @@ def test_a_run_that_was_started_by_hand_for_a_lost_message_belongs_to_its_replic
     assert database["warnings"] == []
 
 
-def test_a_run_in_b_whose_source_is_unknown_is_told_too() -> None:
+def test_a_run_in_b_whose_source_is_unknown_is_reported_too() -> None:
     original = destination_run(8)
     facts = world(runs=[destination_run(11), original], source_changes={"runs": [source_run(11)]})
     database = report_of(facts)

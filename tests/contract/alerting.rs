@@ -9,7 +9,7 @@ use crate::templates::{attribute, each, reference};
 
 /// Where a run ends whose alert could not be sent.
 pub const UNTOLD_STATE: &str = "FailureNotTold";
-/// The error of such a run, which a rule without a function looks for.
+/// The error of such a run, which a rule without a function matches.
 const UNTOLD: &str = "AlertNotSent";
 /// What no Catch catches, so that only a rule can report it.
 const UNCAUGHT: [&str; 2] = ["States.Runtime", TOO_LARGE];
@@ -82,18 +82,22 @@ fn reporting_undeleted(machine: &Machine) -> Vec<String> {
     };
     let done = prune.next.as_deref().and_then(choice_after).and_then(|choice| choice.choices.first());
     let Some(choice) = done.and_then(|rule| choice_after(&rule.next)) else {
-        return vec![format!("{name} is not followed by the choice whether something is to be told")];
+        return vec![format!("{name} is not followed by the choice whether there is something to report")];
     };
     let rules: Vec<_> = choice.choices.iter().map(|rule| (rule.comparison(), rule.next.as_str())).collect();
     let ends = |target: &str| matches!(machine.states.get(target), Some(State::Succeed(_)));
-    let told = match machine.states.get(ALERT_UNDELETED) {
+    let next = match machine.states.get(ALERT_UNDELETED) {
         Some(State::Task(task)) => task.next.as_deref(),
         _ => None,
     };
-    let is_told = rules == [(("$.prune.tell", PRESENT), ALERT_UNDELETED)]
+    let is_reported = rules == [(("$.prune.tell", PRESENT), ALERT_UNDELETED)]
         && ends(&choice.default)
-        && told == Some(choice.default.as_str());
-    if is_told { vec![] } else { vec![format!("what {name} could not delete is not told: {rules:?}")] }
+        && next == Some(choice.default.as_str());
+    if is_reported {
+        vec![]
+    } else {
+        vec![format!("what {name} could not delete is not reported: {rules:?}")]
+    }
 }
 
 /// The rules report what no machine can, say whose machines they report, and reach their targets; the alarm for a stale copy

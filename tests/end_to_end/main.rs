@@ -112,10 +112,10 @@ fn main() -> ExitCode {
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs one story to its end; answers whether it went as told.
+/// Runs one story to its end; returns whether it passed.
 fn run_story(name: &'static str, story: fn(&Cloud), cloud: &Cloud) -> bool {
     let started = Instant::now();
-    let told = std::thread::scope(|scope| {
+    let passed = std::thread::scope(|scope| {
         // A thread of its own gives the panic message the story's name.
         std::thread::Builder::new()
             .name(name.to_owned())
@@ -124,7 +124,7 @@ fn run_story(name: &'static str, story: fn(&Cloud), cloud: &Cloud) -> bool {
             .join()
             .unwrap_or(false)
     });
-    let word = if told { "ok" } else { "FAILED" };
+    let word = if passed { "ok" } else { "FAILED" };
     println!("test {name} ... {word} ({:.1} s)", started.elapsed().as_secs_f64());
-    told
+    passed
 }

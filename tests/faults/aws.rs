@@ -130,7 +130,7 @@ impl Aws {
         found.db_instances().first()?.endpoint()?.port()
     }
 
-    /// Marks an instance for deletion, as nobody should do by hand.
+    /// Sets the deletion tag on an instance, as nobody should do by hand.
     pub fn mark(&self, instance: &Instance) {
         let (key, value) = DELETION_TAG;
         let tag = Tag::builder().key(key).value(value).build();
@@ -138,7 +138,7 @@ impl Aws {
         self.runtime.block_on(request.send()).unwrap();
     }
 
-    /// Begins to delete an instance, as a person does.
+    /// Begins to delete an instance, as an operator does.
     pub fn delete_instance(&self, identifier: &str) {
         let request = self.rds.delete_db_instance().db_instance_identifier(identifier);
         self.runtime.block_on(request.skip_final_snapshot(true).send()).unwrap();
@@ -169,7 +169,7 @@ impl Aws {
         self.runtime.block_on(request.send()).unwrap();
     }
 
-    /// Deletes a snapshot, as a person does.
+    /// Deletes a snapshot, as an operator does.
     pub fn delete_snapshot(&self, identifier: &str) {
         let request = self.rds.delete_db_snapshot().db_snapshot_identifier(identifier);
         self.runtime.block_on(request.send()).unwrap();

@@ -96,7 +96,7 @@ impl fmt::Display for Point {
 
 /// The calls that the functions of a lane have made, by this log of one good run of a machine and of what that starts.
 ///
-/// Of a task's first invocation every call counts; of the second one, which asks how far the thing is, the first call; and
+/// Of a task's first invocation every call counts; of the second one, which polls its progress, the first call; and
 /// of each what it does otherwise than all before it. The rest only repeats these.
 pub fn points(log: &[Call], lane: &str, from: Machine, rotates: bool) -> Vec<Point> {
     let mut invocations: BTreeMap<(Machine, String), Vec<&Call>> = BTreeMap::new();

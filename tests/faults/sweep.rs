@@ -78,8 +78,8 @@ fn is_worth_a_trial(point: &Point, fault: &Fault, turn: usize) -> bool {
     is_in_turn
         && match (point.machine, point.rotates) {
             (Machine::Source | Machine::Rollback, _) | (Machine::Destination, false) => true,
-            (Machine::Destination, true) => fault.is_telling && !is_read,
-            (Machine::Restoring, _) => fault.is_telling && fault.ending == Ending::Success,
+            (Machine::Destination, true) => fault.is_representative && !is_read,
+            (Machine::Restoring, _) => fault.is_representative && fault.ending == Ending::Success,
         }
 }
 
@@ -134,7 +134,7 @@ fn queue_of(point: &Point) -> (Machine, String) {
 /// Runs once with these faults, which all have to end alike, and judges.
 ///
 /// > Whatever fault meets whatever call, a run succeeds or fails with a name and a cause and never hangs;
-/// > the secret always names an available database, and the next run succeeds without a person.
+/// > the secret always names an available database, and the next run succeeds without an operator.
 pub fn run(lane: &Lane<'_>, trial: &[Pair]) -> Verdict {
     let from = trial.iter().map(|pair| pair.point.machine).min().unwrap_or(Machine::Source);
     if let Err(wrong) = lane.prepare(from) {

@@ -83,13 +83,13 @@ impl<'a> Pair<'a> {
         format!("{}-{}", self.name, account.role())
     }
 
-    /// What `scripts/status` tells of this pair.
+    /// What `scripts/status` reports of this pair.
     pub fn status(&self) -> Value {
         let mut command = script("status");
         command.arg("--json").arg(format!("--local={}", self.cloud.directory().display()));
         command.args(["--destination-stack", &self.stack(&self.cloud.destination)]);
-        let told: Value = serde_json::from_slice(&run(command).stdout).unwrap();
-        told["databases"][0].clone()
+        let report: Value = serde_json::from_slice(&run(command).stdout).unwrap();
+        report["databases"][0].clone()
     }
 
     /// Runs `scripts/replicate`, however it ends.
@@ -153,7 +153,7 @@ impl<'a> Pair<'a> {
         self.cloud.destination.instance(&format!("{}{version}", self.copies()))
     }
 
-    /// The versions of the copies that are there.
+    /// The versions that exist.
     pub fn versions(&self) -> Vec<u32> {
         let names = self.cloud.destination.instances(&self.copies());
         names.iter().map(|name| name.strip_prefix(&self.copies()).unwrap().parse().unwrap()).collect()
@@ -169,7 +169,7 @@ impl<'a> Pair<'a> {
         assert_eq!(found, expected);
     }
 
-    /// The versions of the copies that carry the deletion mark.
+    /// The versions that carry the deletion tag.
     pub fn marked(&self) -> Vec<u32> {
         let is_marked = |version: &u32| tags(&self.copy(*version)).contains_key("to-be-deleted");
         self.versions().into_iter().filter(is_marked).collect()

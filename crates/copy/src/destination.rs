@@ -73,7 +73,7 @@ struct Poll<'a> {
     stage: Stage,
     /// The name of the copy.
     name: SnapshotIdentifier,
-    /// How many polls running have not seen what must be there.
+    /// How many polls in a row have not seen what must be there.
     unseen: u32,
 }
 

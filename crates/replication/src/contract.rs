@@ -49,13 +49,13 @@ impl Execution {
 pub enum Status {
     /// Ready: the machine continues.
     Available,
-    /// Not yet: the machine waits `waitSeconds` and asks the same task again.
+    /// Not yet: the machine waits `waitSeconds` and polls the same task again.
     NotAvailable,
     /// Nothing more is to be done: newer data are live, or the same are there. Only the destination's copy reports it.
     Superseded,
 }
 
-/// How far a stage is. Part of the result of every task that is asked again until it is done.
+/// The progress of a stage. Part of the result of every task that is polled until it is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StageReport {
@@ -136,7 +136,7 @@ pub struct SourceDbSnapshot {
     /// The database it is of.
     #[serde(rename = "sourceDBIdentifier")]
     pub source_db_identifier: InstanceIdentifier,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub stage: StageReport,
     /// Whether it is encrypted.
@@ -171,7 +171,7 @@ pub struct TargetDbSnapshot {
     /// Its ARN, once it exists.
     #[serde(rename = "targetDBSnapshotArn", default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<SnapshotArn>,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub stage: StageReport,
     /// What RDS was expected to move, and why.
@@ -206,7 +206,7 @@ pub struct SharedSnapshot {
     /// Its ARN, by which the other account names it.
     #[serde(rename = "targetDBSnapshotArn")]
     pub arn: SnapshotArn,
-    /// What the source machine saw last; the original writes it and nobody relies on it.
+    /// What the source machine saw last; the original writes it and nothing relies on it.
     #[serde(default = "available")]
     pub status: String,
 }
@@ -219,7 +219,7 @@ fn available() -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Replication {
-    /// Names the replication in both accounts.
+    /// The id of the replication in both accounts.
     pub id: ReplicationId,
     /// The source database.
     #[serde(rename = "sourceDBIdentifier", default, skip_serializing_if = "Option::is_none")]
@@ -337,7 +337,7 @@ pub struct DbSnapshot {
     /// The source database, as RDS says it.
     #[serde(rename = "sourceDBIdentifier")]
     pub source_db_identifier: InstanceIdentifier,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub stage: StageReport,
     /// What RDS was expected to move, and why.
@@ -387,7 +387,7 @@ pub struct DbInstance {
     /// What the stack or the source database has and this instance does not get.
     #[serde(rename = "leftOut", default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub stage: StageReport,
 }

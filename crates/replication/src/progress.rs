@@ -168,7 +168,7 @@ impl InstanceStatus {
         self.row().source
     }
 
-    /// Whether a deletion is worth trying in this state: RDS accepts it, or the status is not known here.
+    /// Whether a deletion is worth a call in this state: RDS accepts it, or the status is not known here.
     #[must_use]
     pub fn is_deletable(&self) -> bool {
         self.row().deletable

@@ -44,7 +44,7 @@ impl SnapshotRequest<'_> {
         format!("snapshotting database {} as {}", self.database, self.name)
     }
 
-    /// Judges the snapshot of this name: ours and ready, ours and on its way, failed, or somebody else's.
+    /// Judges the snapshot of this name: ours and ready, ours and in progress, failed, or somebody else's.
     ///
     /// # Errors
     /// [`ErrorName::NameTaken`], [`ErrorName::SnapshotFailed`], [`ErrorName::DeadlineExceeded`].
@@ -135,7 +135,7 @@ impl SnapshotRequest<'_> {
         Ok(StageReport::pending(&self.stage, status, None))
     }
 
-    /// The report while a full quota may still count what was pruned; the error once nothing makes room any more.
+    /// The report while a full quota may still count what was pruned; the error once nothing frees room any more.
     ///
     /// # Errors
     /// The error that was given; [`ErrorName::DeadlineExceeded`].

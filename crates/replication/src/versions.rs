@@ -235,8 +235,8 @@ impl<'w> World<'w> {
     }
 
     /// The number of the next instance: one more than the largest that the stack has of any of its databases or that the
-    /// secret names, past names that are taken by anything. A number gives an instance its address, and whoever still has
-    /// an address must not come to other data by it, least of all to another database's.
+    /// secret names, past names that are taken by anything. A number gives an instance its address, and a reader that
+    /// still uses an old address must not reach other data there, least of all another database's.
     ///
     /// # Errors
     /// [`ErrorName::VersionsExhausted`] if there is no larger number.

@@ -30,7 +30,7 @@ pub struct SecretMove {
     pub pointer: Pointer,
     /// What the last poll did to the secret.
     pub outcome: Outcome,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub stage: StageReport,
     /// The instances that were marked for deletion.
@@ -48,7 +48,7 @@ pub struct SecretMove {
     /// What the secret named before the move.
     #[serde(rename = "movedFrom", default, skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<String>,
-    /// How often in a row somebody else has changed the secret meanwhile.
+    /// How often in a row somebody else has changed the secret in the meantime.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub again: u32,
 }
@@ -65,7 +65,7 @@ pub enum Outcome {
     NewerIsLive,
     /// The stack promotes by hand: the version waits until the rollback machine is started with its number.
     HeldBack,
-    /// Nothing yet: what comes before the move was done, or somebody else has changed the secret meanwhile.
+    /// Nothing yet: what comes before the move was done, or somebody else has changed the secret in the meantime.
     Prepared,
     /// Nothing yet: the instance is not available at the moment.
     InstanceBusy,
@@ -107,7 +107,7 @@ impl Decision<'_> {
     /// What the poll reports, after its step went like this.
     ///
     /// # Errors
-    /// `DeadlineExceeded`; `SecretNotMoved` if others have changed the secret too often meanwhile; what ends a run whose
+    /// `DeadlineExceeded`; `SecretNotMoved` if others have changed the secret too often in the meantime; what ends a run whose
     /// instance is deleted.
     pub fn report(
         &self,

@@ -305,7 +305,7 @@ fn the_password_that_opens_the_version_moves_along() {
     );
 }
 
-/// Somebody has moved the secret to the instance meanwhile, and has not known of the password that this run has set.
+/// Someone has moved the secret to the instance in the meantime, and has not known of the password that this run has set.
 #[test]
 fn a_password_that_this_run_has_set_gets_into_the_secret() {
     let instances = [instance(7, "available", OWN)];

@@ -179,7 +179,7 @@ fn a_restored_version_has_the_replication_and_the_time_of_its_data() {
     assert_eq!(choice.restored_version(), Some(5));
 }
 
-/// > A new version is available when two polls running have seen it usable, with its endpoint.
+/// > A new version is available when two polls in a row have seen it usable, with its endpoint.
 #[test]
 fn available_is_believed_when_it_is_seen_twice() {
     let of_status = |status: &str| Instance { status: status.into(), ..instance(&orders(), 3, 9) };
