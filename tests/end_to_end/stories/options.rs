@@ -1,4 +1,4 @@
-//! A copy comes up as the stack of account B wants it, whatever the source is like.
+//! A restored instance has the options of the destination stack, not those of the source.
 
 use std::collections::BTreeMap;
 
@@ -46,12 +46,12 @@ const OPTIONS: &[(&str, &str)] = &[
     ("NoOfOlderInstances", "0"),
 ];
 
-/// The source differs in all of it, and carries tags of which some are not for it to choose. Of the copies that are
+/// The source differs in all of it, and carries tags of which some are not for it to choose. Of the versions that are
 /// due the first is protected and stays, the second goes.
 ///
 /// > A copy has every option that the stack chooses before the secret names it.
-/// > With RequireInitialized the secret moves to a copy only when its storage is loaded.
-/// > An enabled subscription of the source is in a copy as it was and does not run, where the copy's parameter group says so.
+/// > With RequireInitialized the secret moves to a version only when its storage is loaded.
+/// > An enabled subscription of the source is in a version as it was and does not run, where the version's parameter group says so.
 /// > A copy with deletion protection stays when it is due, is reported, and does not keep others from going.
 pub fn a_copy_has_every_option_before_the_secret_names_it(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
@@ -128,12 +128,12 @@ pub fn a_copy_has_every_option_before_the_secret_names_it(cloud: &Cloud) {
     assert_eq!(found, expected);
     // What a restore does not take was changed after it, and the machine has waited for that.
     let history = b.history(first.destination.as_ref().unwrap());
-    let loading = looks(&history).filter(|look| look["percentProgress"].is_number()).count();
+    let loading = polls(&history).filter(|poll| poll["percentProgress"].is_number()).count();
     assert!(loading > 0, "{history:?}");
-    let looks = looks_at_the_copy(&history);
-    let last_two = looks.last_chunk().map(|[one, other]| (one.as_str(), other.as_str()));
-    assert_eq!(last_two, Some(("available", "available")), "{looks:?}");
-    assert!(looks.iter().any(|status| status == "modifying"), "{looks:?}");
+    let polls = polls_of_the_version(&history);
+    let last_two = polls.last_chunk().map(|[one, other]| (one.as_str(), other.as_str()));
+    assert_eq!(last_two, Some(("available", "available")), "{polls:?}");
+    assert!(polls.iter().any(|status| status == "modifying"), "{polls:?}");
 
     // Another storage takes other options.
     let storage = [("StorageType", "io2"), ("StorageThroughput", ""), ("DedicatedLogVolume", "true")];
@@ -156,7 +156,7 @@ pub fn a_copy_has_every_option_before_the_secret_names_it(cloud: &Cloud) {
 
 /// The source is PostgreSQL beneath; what RDS takes of SQL Server, and when, is that of SQL Server.
 ///
-/// > A copy of SQL Server gets its standby and its storage after the restore, before the secret names it.
+/// > A version of SQL Server gets its standby and its storage after the restore, before the secret names it.
 pub fn another_engine_is_asked_in_its_own_way(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let options = [
@@ -186,7 +186,7 @@ pub fn another_engine_is_asked_in_its_own_way(cloud: &Cloud) {
     }
     let history = b.history(replication.destination.as_ref().unwrap());
     let mut changing: Vec<String> =
-        looks(&history).filter_map(|look| look["changing"].as_str().map(str::to_owned)).collect();
+        polls(&history).filter_map(|poll| poll["changing"].as_str().map(str::to_owned)).collect();
     changing.dedup();
     assert_eq!(changing, ["Iops, StorageThroughput, StorageType", "MultiAZ"]);
 }
@@ -289,13 +289,13 @@ fn shown() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// What RDS said of the copy at each look of the machine before the secret moved.
-fn looks_at_the_copy(history: &[Value]) -> Vec<String> {
-    looks(history).map(|look| text(&look["rdsStatus"])).collect()
+/// The status in RDS at each poll of the machine before the secret moved.
+fn polls_of_the_version(history: &[Value]) -> Vec<String> {
+    polls(history).map(|poll| text(&poll["rdsStatus"])).collect()
 }
 
-/// What the machine knew of the copy after each look.
-fn looks(history: &[Value]) -> impl Iterator<Item = Value> {
+/// What the machine knew of the version after each poll.
+fn polls(history: &[Value]) -> impl Iterator<Item = Value> {
     let details = history.iter().map(|event| &event["stateExitedEventDetails"]);
     let restoring = details.filter(|details| details["name"] == "RestoreDBInstance");
     restoring

@@ -29,8 +29,8 @@ pub fn subscribe(account: &Account, database: &Database, password: &str) {
     assert_ne!(account.psql(database, password, WORKERS), "0");
 }
 
-/// Whether the subscription is in a copy as it was, enabled, and nothing works for it.
-pub fn sleeps(account: &Account, copy: &Database, password: &str) -> bool {
+/// Whether the subscription is in a version as it was, enabled, and nothing works for it.
+pub fn sleeps(account: &Account, version: &Database, password: &str) -> bool {
     let enabled = "SELECT subenabled FROM pg_subscription WHERE subname = 'production'";
-    account.psql(copy, password, enabled) == "t" && account.psql(copy, password, WORKERS) == "0"
+    account.psql(version, password, enabled) == "t" && account.psql(version, password, WORKERS) == "0"
 }

@@ -10,7 +10,7 @@ use crate::{Error, ErrorName};
 
 use super::RestoredBy;
 
-/// How many polls running may still show the old value after RDS has accepted a change, before it is asked again.
+/// How many polls in a row may still show the old value after RDS has accepted a change, before it is asked again.
 const CHANGE_POLLS: u32 = 4;
 
 /// What is changed after the restore, before readers come: what the restore call does not take of any engine (API model,
