@@ -59,6 +59,8 @@ class Stack:
     parameters: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
     created: datetime | None = None
+    is_protected: bool = False
+    """Whether CloudFormation refuses to delete it."""
 
     @property
     def database(self) -> str:
@@ -140,6 +142,14 @@ class Instance(Tagged):
     deletion_protection: bool = False
     resource_id: str = ""
     """DbiResourceId, which no other instance ever has, whatever its name and tags."""
+    arn: str = ""
+    instance_class: str = ""
+    cluster: str = ""
+    """The DB cluster that it is a member of, or empty."""
+    replica_of: str = ""
+    """The instance that it is a read replica of, or empty."""
+    replicas: tuple[str, ...] = ()
+    """Its own read replicas."""
 
     @property
     def has_broken_seal(self) -> bool:
