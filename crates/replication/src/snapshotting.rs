@@ -1,5 +1,7 @@
 //! The snapshot of a run: whether it is to be made, and how far it is.
 
+use std::fmt;
+
 use crate::contract::StageReport;
 use crate::lineage::Tags;
 use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotIdentifier};
@@ -37,6 +39,15 @@ pub enum Absent {
     Create(Tags),
     /// It cannot be made yet.
     Wait(StageReport),
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create(_) => f.write_str("make the snapshot: the database is ready"),
+            Self::Wait(report) => write!(f, "wait: {}", report.rds_status),
+        }
+    }
 }
 
 impl SnapshotRequest<'_> {
@@ -153,6 +164,7 @@ impl SnapshotRequest<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use time::OffsetDateTime;
 
     use super::*;
@@ -225,6 +237,27 @@ mod tests {
         assert_eq!(absent(None, false, 0), Err(ErrorName::NotFound));
         assert!(matches!(absent(Some(database("available")), true, 0), Ok(Absent::Wait(_))));
         assert_eq!(absent(Some(database("available")), true, UNSEEN_POLLS), Err(ErrorName::NotFound));
+    }
+
+    proptest! {
+        /// A run makes at most one snapshot, only of a database that RDS snapshots now, and with the tags by which it finds it
+        /// again whatever the database carries.
+        #[test]
+        fn a_run_makes_its_snapshot_once(
+            status in "available|storage-optimization|modifying|backing-up|stopped|deleting|new-word",
+            is_there: bool, was_there: bool, unseen in 0..2 * UNSEEN_POLLS,
+            clash in "rds-replication:(stack|replication-id|source-db|name)|team",
+        ) {
+            let tags = Tags::default().with(&clash, "of the source");
+            let database = Instance { status: status.as_str().into(), ..instance("orders", tags) };
+            let decided = with_wanted(unseen, was_there, |wanted| wanted.absent(is_there.then_some(&database)));
+            if let Ok(Absent::Create(tags)) = decided {
+                prop_assert!(!was_there && is_there);
+                prop_assert!(["available", "storage-optimization"].contains(&status.as_str()));
+                let made = snapshot(NAME, "creating", tags);
+                prop_assert!(made.is_of_replication("stack", &"20261122t103400z-1f2e3d".parse().unwrap()));
+            }
+        }
     }
 
     #[test]

@@ -83,7 +83,9 @@ pub async fn run(
         return Ok(describe(config, &wanted, stage, known));
     }
     let instance = rds_access::instance(rds, &database).await?;
-    match wanted.absent(instance.as_ref())? {
+    let absent = wanted.absent(instance.as_ref())?;
+    tracing::info!(decision = %absent, "decided");
+    match absent {
         // What an earlier poll has seen stays known while RDS does not show it.
         Absent::Wait(stage) => Ok(SourceDbSnapshot {
             arn: earlier.and_then(|earlier| earlier.arn),
