@@ -1,7 +1,7 @@
 """Makes the instances that the original has left versions of a destination stack, by writing our tags on them.
 
-Needs in account B, beside what `scripts/status` reads and console/original.py names: `rds:AddTagsToResource` and
-`rds:RemoveTagsFromResource` on the instances. Account A is only read, and only if it can be.
+Needs in account B, beside what `scripts/status` reads and console/original.py names: `rds:ListTagsForResource`,
+`rds:AddTagsToResource` and `rds:RemoveTagsFromResource` on the instances. Account A is only read, and only if it can be.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def adopt(
         confirm("yes", ask, option="--yes")
     if _planned(destination, stack, older) != plan:
         raise Failure("the instances have changed meanwhile, so nothing was written; run this again")
+    _refuse_hidden_tags(destination, plan)
     _write(destination, plan, screen)
     screen.line(f"the next replication makes version {plan.next_version}")
     screen.line(f"to see the versions: {hints.status()}")
@@ -91,6 +92,18 @@ def _refuse_what_runs(traces: Traces) -> None:
             f"the original's state machine {traces.running[0].arn} is running, and may move the secret or delete instances\n"
             "to fix this: wait until it has ended, see that nothing starts it again, and run this again"
         )
+
+
+def _refuse_hidden_tags(account: Any, plan: Plan) -> None:
+    """Raises `Failure` if an instance has other tags than it was shown with: RDS has been seen to show none, and then it may
+    be of another stack. Here a right that is missing is an error."""
+    rds = account.client("rds")
+    for one in plan.adopted:
+        listed = rds.list_tags_for_resource(ResourceName=one.instance.arn).get("TagList", [])
+        if {tag["Key"]: tag.get("Value", "") for tag in listed} != one.instance.tags:
+            raise Failure(
+                f"{one.instance.identifier} has other tags than RDS has shown at first, so nothing was written; run this again"
+            )
 
 
 def _write(account: Any, plan: Plan, screen: Screen) -> None:

@@ -23,6 +23,11 @@ ROLE_OUTPUTS = {
     "source": ("TopicArn", "StateMachineArn", "ScheduleRuleName"),
     "destination": ("SecretArn", "StateMachineArn", "LaunchFunctionName"),
 }
+#: The parameters by which one is known that has no outputs, because its creation has failed. The original has not both of them.
+_ROLE_PARAMETERS = {
+    "source": ("SourceDBSnapshotName", "ScheduleState"),
+    "destination": ("DatabaseName", "SourceTopicArn"),
+}
 _MACHINES = ("StateMachineArn", "RollbackStateMachineArn")
 
 
@@ -53,10 +58,14 @@ def read_removed(account: Any) -> Removed | None:
         if is_missing(error):
             return None
         raise
-    missing = [name for name in ROLE_OUTPUTS[account.role] if name not in stack.outputs]
-    if missing and stack.outputs:
+    wanted = _ROLE_PARAMETERS if not stack.outputs else ROLE_OUTPUTS
+    missing = [
+        name for name in wanted[account.role] if name not in (stack.outputs if stack.outputs else stack.parameters)
+    ]
+    if missing:
         raise Failure(
-            f"the stack {stack.name} has no output {missing[0]}: it is no {account.role} stack of this project, and is not touched"
+            f"the stack {stack.name} has no {'output' if stack.outputs else 'parameter'} {missing[0]}: it is no {account.role} "
+            "stack of this project, and is not touched"
         )
     resources = _resources(account, stack.name)
     return Removed(

@@ -85,7 +85,7 @@ def _refuse(removed: Removed | None, wishes: Wishes, commands: Commands, account
             name,
         )
         raise Failure(f"the stack {name} has termination protection; to fix this: {off}")
-    if removed.stack.status.endswith("_IN_PROGRESS") and removed.stack.status != "DELETE_IN_PROGRESS":
+    if removed.stack.status.endswith("_IN_PROGRESS") and removed.stack.status != "REVIEW_IN_PROGRESS":
         raise Failure(f"the stack {name} is {removed.stack.status}; to fix this: wait until that has ended")
     if removed.running and not wishes.stop:
         raise Failure(
@@ -144,8 +144,9 @@ def _confirm(found: Found, wishes: Wishes, ask: Ask | None) -> str:
 
 def _remove(account: Any, removed: Removed, wishes: Wishes, commands: Commands, screen: Screen) -> None:
     """The stack, after nothing starts executions any more and none runs."""
-    undo = _silence(account, removed, screen)
+    undo: list[Callable[[], None]] = []
     try:
+        _silence(account, removed, undo, screen)
         _end_executions(account, removed, wishes, screen)
         account.client("cloudformation").delete_stack(StackName=removed.stack.name)
     except BaseException:
@@ -156,9 +157,8 @@ def _remove(account: Any, removed: Removed, wishes: Wishes, commands: Commands, 
     _await_removal(account, removed, wishes, commands, screen)
 
 
-def _silence(account: Any, removed: Removed, screen: Screen) -> list[Callable[[], None]]:
-    """Keeps anything from starting an execution. Answers with what puts that back."""
-    undo: list[Callable[[], None]] = []
+def _silence(account: Any, removed: Removed, undo: list[Callable[[], None]], screen: Screen) -> None:
+    """Keeps anything from starting an execution. Adds to `undo` what puts that back."""
     events, functions = account.client("events"), account.client("lambda")
     for name in removed.rules:
         events.disable_rule(Name=name)
@@ -169,7 +169,6 @@ def _silence(account: Any, removed: Removed, screen: Screen) -> list[Callable[[]
         functions.put_function_concurrency(FunctionName=removed.launch, ReservedConcurrentExecutions=0)
         undo.append(lambda: functions.delete_function_concurrency(FunctionName=removed.launch))
         screen.line(f"switched off the function {removed.launch}, which starts executions")
-    return undo
 
 
 def _end_executions(account: Any, removed: Removed, wishes: Wishes, screen: Screen) -> None:

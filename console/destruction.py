@@ -221,8 +221,9 @@ def _bucket_deletion(bucket: str, commands: Commands) -> str:
     """It keeps versions, which `aws s3 rb --force` does not remove."""
     query = "{Objects: Versions[].{Key: Key, VersionId: VersionId}}"
     listed = commands.aws("s3api", "list-object-versions", "--bucket", bucket, "--output", "json", "--query", query)
-    emptied = commands.aws("s3api", "delete-objects", "--bucket", bucket, "--delete")
-    return f'{emptied} "$({listed})" && {commands.aws("s3api", "delete-bucket", "--bucket", bucket)}'
+    emptied = commands.aws("s3api", "delete-objects", "--bucket", bucket)
+    removed = commands.aws("s3api", "delete-bucket", "--bucket", bucket)
+    return f'{emptied} --delete "$({listed})" && {removed}'
 
 
 def _shared(snapshot: Snapshot) -> str:

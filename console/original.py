@@ -63,9 +63,9 @@ class Traces:
         return [one for one in found if isinstance(one.running, int) and one.running > 0]
 
     def lines(self) -> list[str]:
-        """What an operator has to know of it, and the command for each; nothing if there is nothing."""
+        """What is left as it is, and the command for each; nothing if there is nothing."""
         lines = [*self._of_machines(), *self._of_subscriptions(), *self._of_snapshots()]
-        return [f"{self.role} account: {line}" for line in lines]
+        return [f"{self.role} account, beside the instances:", *(f"  {line}" for line in lines)] if lines else []
 
     def _of_machines(self) -> Iterator[str]:
         if isinstance(self.machines, Unreadable):
@@ -77,13 +77,13 @@ class Traces:
                 if isinstance(machine.running, Unreadable)
                 else f"{machine.running} executions run"
             )
-            yield f"left: the original's state machine {machine.arn} ({said})"
+            yield f"the original's state machine {machine.arn} ({said})"
             if isinstance(machine.rules, Unreadable):
                 yield f"its rules cannot be read ({machine.rules.code})"
                 continue
             for rule in machine.rules:
                 when = f" on {rule.schedule}" if rule.schedule else ""
-                yield f"left: the rule {rule.name} starts it{when}; it is {rule.state}" + (
+                yield f"the rule {rule.name} starts it{when}; it is {rule.state}" + (
                     f". To switch it off: aws events disable-rule --name {rule.name}" if rule.state == "ENABLED" else ""
                 )
 
@@ -93,7 +93,7 @@ class Traces:
             return
         for endpoint in self.subscriptions:
             yield (
-                f"left: {endpoint} also listens to the topic of this stack; if it is the original's, every message is "
+                f"{endpoint} also listens to the topic of this stack; if it is the original's, every message is "
                 "replicated twice until it is unsubscribed"
             )
 
@@ -101,7 +101,10 @@ class Traces:
         if isinstance(self.snapshots, Unreadable):
             yield f"the snapshots cannot be read ({self.snapshots.code})"
         elif self.snapshots:
-            yield "left: these snapshots of the source database, which no run deletes. To delete one: aws rds delete-db-snapshot"
+            yield (
+                "these snapshots of the source database are of none of our stacks, and no run deletes them. "
+                "To delete one: aws rds delete-db-snapshot --db-snapshot-identifier <name>"
+            )
             rows = [(one.identifier, one.status, f"{one.size or '?'} GiB") for one in self.snapshots]
             yield from ("  " + line for line in table([("SNAPSHOT", "STATUS", "SIZE"), *rows]))
 

@@ -181,6 +181,7 @@ class World:
             "arn:ours": ["CopySharedSnapshotInTargetAccount", "UpdateSecretWithDBValue"]
         }
         self.running = 0
+        self.hidden: list[dict] = []
         self.written: list[tuple[str, str]] = []
         outputs = {"SecretArn": SECRET, "StateMachineArn": "arn:ours", "LaunchFunctionName": "launch"}
         parameters = {"DatabaseName": "app3", "SourceDBIdentifier": "orders", "SourceTopicArn": TOPIC}
@@ -203,6 +204,7 @@ class World:
         self.account.answer(
             "ListSubscriptions", {"Subscriptions": [{"TopicArn": TOPIC, "Endpoint": one} for one in endpoints]}
         )
+        self.account.answer("ListTagsForResource", self._list)
         self.account.answer("AddTagsToResource", self._add)
         self.account.answer("RemoveTagsFromResource", self._remove)
 
@@ -234,6 +236,10 @@ class World:
 
     def _of(self, asked: dict) -> dict:
         return next(one for one in self.instances if one["DBInstanceArn"] == asked["ResourceName"])
+
+    def _list(self, asked: dict) -> dict:
+        hidden = self.hidden if asked["ResourceName"].endswith("app3-6") else []
+        return {"TagList": self._of(asked)["TagList"] + hidden}
 
     def _add(self, asked: dict) -> dict:
         self._of(asked)["TagList"] += asked["Tags"]
@@ -288,7 +294,7 @@ def test_the_older_ones_are_adopted_first_and_a_second_time_nothing_is_done(here
     assert code == 0 and here.written == [("remove", "6"), ("add", "6"), ("add", "7")]
     assert "to-be-deleted" not in here.tags(6) and here.tags(6)[VERSION] == "6"
     assert "function:InvokeStepFunction also listens" in said and "function:launch also" not in said
-    assert "source account: the state machines cannot be read (Failure)" in said
+    assert "source account, beside the instances:\n  the state machines cannot be read (Failure)" in said
     code, said = run("--older")
     assert code == 0 and "nothing to do" in said and len(here.written) == 3
 
@@ -314,7 +320,7 @@ def test_nothing_is_written_while_the_original_is_at_work(here: World, run: Call
     assert code == 1 and "the original's state machine arn:original is running" in said and "arn:unrelated" not in said
     here.running = 0
     code, said = run("--yes")
-    assert code == 0 and "left: the original's state machine arn:original (0 executions run)" in said
+    assert code == 0 and "  the original's state machine arn:original (0 executions run)" in said
 
 
 def test_what_changes_while_it_asks_is_not_written(here: World, run: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,6 +331,14 @@ def test_what_changes_while_it_asks_is_not_written(here: World, run: Callable, m
     monkeypatch.setattr(adopt, "confirm", confirm)
     code, said = run(typed="yes")
     assert code == 1 and "have changed meanwhile, so nothing was written" in said and here.written == []
+
+
+def test_tags_that_rds_did_not_show_keep_it_from_writing(here: World, run: Callable) -> None:
+    here.hidden = tags(stack="theirs")
+    code, said = run("--yes", "--older")
+    assert code == 1 and "has other tags than RDS has shown at first" in said and here.written == []
+    here.account.refuse("ListTagsForResource")
+    assert run("--yes", "--older")[0] == 1 and here.written == []
 
 
 def test_without_the_stack_it_says_how_to_deploy_it(here: World, run: Callable) -> None:

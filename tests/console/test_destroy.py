@@ -167,6 +167,7 @@ class World:
             "LaunchFunctionName": "launch",
             "KMSKeyArn": KEY,
         }
+        self.parameters = {"DatabaseName": "app", "SourceDBIdentifier": "orders"}
         self.more: dict[str, Any] = {}
         self.instances = ["app-6", "app-7"]
         resources = {
@@ -225,7 +226,7 @@ class World:
         if self.is_gone and "StackName" in asked:
             raise Refused("ValidationError")
         status = "DELETE_FAILED" if self.is_refused and "DeleteStack" in self.done else "CREATE_COMPLETE"
-        found = described("ours", self.outputs, {"DatabaseName": "app", "SourceDBIdentifier": "orders"}, status)
+        found = described("ours", self.outputs, self.parameters, status)
         return {"Stacks": [] if self.is_gone else [found | self.more]}
 
     def _executions(self, asked: dict) -> dict:
@@ -326,6 +327,12 @@ def test_what_was_switched_off_is_switched_on_again_if_the_stack_stays(here: Wor
     assert here.done == ["DisableRule", "PutFunctionConcurrency", "EnableRule", "DeleteFunctionConcurrency"]
 
 
+def test_what_was_switched_off_is_switched_on_again_if_a_right_is_missing(here: World, run: Callable) -> None:
+    here.account.refuse("PutFunctionConcurrency")
+    code, said = run("--yes")
+    assert code == 1 and "AccessDenied" in said and here.done == ["DisableRule", "EnableRule"]
+
+
 def test_a_stack_that_cannot_be_removed_is_said(here: World, run: Callable) -> None:
     here.more = {"EnableTerminationProtection": True}
     code, said = run("--yes")
@@ -336,9 +343,19 @@ def test_a_stack_that_cannot_be_removed_is_said(here: World, run: Callable) -> N
     here.more, here.is_refused = {}, True
     code, said = run("--yes")
     assert code == 1 and "Topic: denied" in said
-    here.outputs = {"Url": "x"}
-    code, said = run("--yes")
-    assert code == 1 and "is no destination stack of this project, and is not touched" in said
+
+
+@pytest.mark.parametrize("outputs", [{"Url": "x"}, {}])
+def test_a_stack_of_somebody_else_is_not_touched(here: World, run: Callable, outputs: dict[str, str]) -> None:
+    here.outputs, here.parameters = outputs, {"DatabaseName": "web"}
+    code, said = run("--yes", "--everything")
+    assert code == 1 and "is no destination stack of this project, and is not touched" in said and here.done == []
+
+
+def test_what_a_failed_creation_left_can_be_removed(here: World, run: Callable) -> None:
+    here.outputs, here.parameters = {}, {"DatabaseName": "app", "SourceTopicArn": "arn:topic"}
+    code, _ = run("--yes")
+    assert code == 0 and here.done == ["DisableRule", "DeleteStack"]
 
 
 def test_everything_keeps_what_the_secret_names(here: World, run: Callable) -> None:
