@@ -85,7 +85,7 @@ def _refuse(removed: Removed | None, wishes: Wishes, commands: Commands, account
             name,
         )
         raise Failure(f"the stack {name} has termination protection; to fix this: {off}")
-    if removed.stack.status.endswith("_IN_PROGRESS") and removed.stack.status != "REVIEW_IN_PROGRESS":
+    if removed.stack.is_changing:
         raise Failure(f"the stack {name} is {removed.stack.status}; to fix this: wait until that has ended")
     if removed.running and not wishes.stop:
         raise Failure(

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 
 from console.screen import table
 from console.status.facts import Instance, Pointer, Snapshot, Stack, Unreadable
-from console.vocabulary import DELETABLE, DELETING, READY_SNAPSHOT, STOPPED, TAGS, WITHOUT_FINAL_SNAPSHOT
+from console.vocabulary import DELETABLE, DELETING, PENDING_SNAPSHOT, STOPPED, TAGS, WITHOUT_FINAL_SNAPSHOT
 
 #: The days in which a key or a secret can still be taken back.
 _WINDOW_DAYS = "30"
@@ -135,10 +135,10 @@ def plan_removal(found: Found, *, confirmed: str, final_snapshots: bool, now: da
         instances.append((one, _final_name(one, now) if with_final else ""))
     snapshots = []
     for snapshot in found.own_snapshots:
-        if snapshot.status in READY_SNAPSHOT | {"failed"}:
-            snapshots.append(snapshot)
-        else:
+        if snapshot.status in PENDING_SNAPSHOT:
             left[snapshot.identifier] = f"it is {snapshot.status}: run this again later"
+        else:
+            snapshots.append(snapshot)
     return Removal(instances, snapshots, left)
 
 

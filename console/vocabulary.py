@@ -42,6 +42,8 @@ WITHOUT_FINAL_SNAPSHOT = frozenset(row["word"] for row in _WORDS["instanceStatus
 READY_SOURCE = frozenset(row["word"] for row in _WORDS["instanceStatuses"] if row["source"] == "Ready")
 #: A snapshot can be restored and copied.
 READY_SNAPSHOT = frozenset(row["word"] for row in _WORDS["snapshotStatuses"] if row["progress"] == "Ready")
+#: A snapshot is still being made.
+PENDING_SNAPSHOT = frozenset(row["word"] for row in _WORDS["snapshotStatuses"] if row["progress"] == "Pending")
 
 
 @dataclass(frozen=True)

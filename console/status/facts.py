@@ -72,6 +72,11 @@ class Stack:
         """How the names of its instances and snapshots begin."""
         return self.parameters.get("DatabaseName", "")
 
+    @property
+    def is_changing(self) -> bool:
+        """Whether CloudFormation is at work on it. One that is only planned (REVIEW_IN_PROGRESS) waits for an operator."""
+        return bool(re.search("(?<!^REVIEW)_IN_PROGRESS$", self.status))
+
     def number(self, parameter: str) -> int | None:
         """A parameter that is a whole number, or None."""
         text = self.parameters.get(parameter, "")

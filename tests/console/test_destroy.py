@@ -345,6 +345,12 @@ def test_a_stack_that_cannot_be_removed_is_said(here: World, run: Callable) -> N
     assert code == 1 and "Topic: denied" in said
 
 
+def test_a_stack_that_cloudformation_is_at_work_on_is_told_from_one_that_is_not() -> None:
+    changing = ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS"]
+    at_rest = ["REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "DELETE_FAILED", "UPDATE_COMPLETE"]
+    assert [one for one in [*changing, *at_rest] if Stack("ours", one).is_changing] == changing
+
+
 @pytest.mark.parametrize("outputs", [{"Url": "x"}, {}])
 def test_a_stack_of_somebody_else_is_not_touched(here: World, run: Callable, outputs: dict[str, str]) -> None:
     here.outputs, here.parameters = outputs, {"DatabaseName": "web"}

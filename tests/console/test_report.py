@@ -173,6 +173,7 @@ def test_the_source_snapshot_is_followed_as_far_as_tags_lead() -> None:
         "exists": False,
     }
     bare = instance(11, tags={"rds-replication:source-snapshot": None, "rds-replication:id": None})
+    bare = replace(bare, arn="arn:aws:rds:eu-west-1:222222222222:db:bare")
     assert told(world(instances=[bare], snapshots=[]))["live"]["sourceSnapshot"] is None
 
 

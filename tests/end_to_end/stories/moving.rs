@@ -61,6 +61,8 @@ pub fn what_the_original_made_is_adopted_left_and_used_again(cloud: &Cloud) {
     assert_eq!(pair.secret(), value, "the secret stays as it is");
     assert!(done(cloud, &[&adopt[..], &["--older"]].concat()).contains("nothing to do"));
 
+    let live = &pair.status()["live"];
+    assert_eq!((&live["version"], &live["standing"]), (&json!(2), &json!("live")));
     pair.replicate();
     assert_eq!(pair.versions(), [1, 2, 3], "two older ones stay");
     pair.roll_back(&json!({"version": 1}));
