@@ -300,6 +300,10 @@ def test_a_secret_that_names_nothing_of_ours_is_said_and_how() -> None:
     assert text(live=7, instances=[instance(11), other]) == (
         "the secret names reports, which this stack did not make (copy-7.c1.example)"
     )
+    original = replace(instance(7), tags={})
+    assert text(live=7, instances=[instance(11), original]).endswith(
+        "; if the original of this project did, scripts/adopt --destination-stack destination-stack makes it a version"
+    )
     versions = told(world(live=None))["versions"]
     assert {one["standing"] for one in versions} == {"kept"} and all(one["canRollBack"] for one in versions)
 
