@@ -23,7 +23,7 @@ from console.screen import Screen
 from console.status.facts import Stack, Unreadable
 from console.status.reading import DESTINATION_OUTPUTS, attempt, read_instances, read_stacks
 from console.status.secret import read_pointer
-from console.vocabulary import DELETION_MARK
+from console.vocabulary import DELETION_TAG
 
 
 def adopt(
@@ -112,7 +112,7 @@ def _write(account: Any, plan: Plan, screen: Screen) -> None:
     for one in reversed(plan.adopted):
         # The original's tag first: with it and ours together, a prune of ours could take it for its own.
         if one.is_marked:
-            rds.remove_tags_from_resource(ResourceName=one.instance.arn, TagKeys=[DELETION_MARK[0]])
+            rds.remove_tags_from_resource(ResourceName=one.instance.arn, TagKeys=[DELETION_TAG[0]])
         tags = [{"Key": key, "Value": value} for key, value in one.tags.items()]
         rds.add_tags_to_resource(ResourceName=one.instance.arn, Tags=tags)
         screen.line(f"{one.instance.identifier} is {one.words}")

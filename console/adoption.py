@@ -28,7 +28,7 @@ from console.status.facts import (
     version_in,
 )
 from console.status.secret import unusable_secret
-from console.vocabulary import DELETING, DELETION_MARK, FAILED, NEVER_WAS, PROMOTED, READY
+from console.vocabulary import DELETING, DELETION_TAG, FAILED, NEVER_WAS, PROMOTED, READY
 
 #: The tag by which CloudFormation says that a thing is of one of its stacks.
 OF_CLOUDFORMATION = "aws:cloudformation:stack-name"
@@ -52,7 +52,7 @@ class Adopted:
     @property
     def is_marked(self) -> bool:
         """Whether the original has given it its deletion tag, which is taken off."""
-        return DELETION_MARK[0] in self.instance.tags
+        return DELETION_TAG[0] in self.instance.tags
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Plan:
         """The plan as the operator reads it."""
         rows: list[tuple[str, str, str]] = [("INSTANCE", "STATUS", "WHAT HAPPENS")]
         for one in self.adopted:
-            taken_off = f"; its tag {DELETION_MARK[0]} is taken off" if one.is_marked else ""
+            taken_off = f"; its tag {DELETION_TAG[0]} is taken off" if one.is_marked else ""
             rows.append((one.instance.identifier, one.instance.status, f"becomes {one.words}{taken_off}"))
         rows += [(one.identifier, one.status, f"is version {one.version} already") for one in self.kept]
         rows += [(one.identifier, one.status, f"left as it is: {reason}") for one, reason in self.left]

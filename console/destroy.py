@@ -165,7 +165,7 @@ def _silence(account: Any, removed: Removed, undo: list[Callable[[], None]], scr
         undo.append(lambda name=name: events.enable_rule(Name=name))  # type: ignore[misc]
         screen.line(f"switched off the rule {name}")
     if removed.launch:
-        # A message that comes now is not lost: SNS and Lambda keep it for hours, and another stack hears the next one.
+        # A message that comes now waits in Lambda. If the stack stays it is handled later; otherwise the next run brings its data.
         functions.put_function_concurrency(FunctionName=removed.launch, ReservedConcurrentExecutions=0)
         undo.append(lambda: functions.delete_function_concurrency(FunctionName=removed.launch))
         screen.line(f"switched off the function {removed.launch}, which starts executions")
