@@ -1,7 +1,7 @@
 """Makes the instances that the original has left versions of a destination stack, by writing our tags on them.
 
-Needs in account B, beside what `scripts/status` reads and console/original.py names: `rds:ListTagsForResource`,
-`rds:AddTagsToResource` and `rds:RemoveTagsFromResource` on the instances. Account A is only read, and only if it can be.
+Needs in the destination account, beside what `scripts/status` reads and console/original.py names: `rds:ListTagsForResource`,
+`rds:AddTagsToResource` and `rds:RemoveTagsFromResource` on the instances. The source account is only read, and only if it can be.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ def _stack(account: Any) -> Stack:
         )
     [stack] = found
     missing = [output for output in DESTINATION_OUTPUTS if output not in stack.outputs]
-    if missing or not stack.prefix or not stack.database:
+    if missing:
         raise Failure(
-            f"the stack {stack.name} of the destination account has no output {missing[0] if missing else 'of a known prefix'}; "
+            f"the stack {stack.name} of the destination account has no output {missing[0]}; "
             "was it deployed with this project's destination template?"
         )
     return stack
@@ -111,7 +111,7 @@ def _write(account: Any, plan: Plan, screen: Screen) -> None:
     rds = account.client("rds")
     for one in reversed(plan.adopted):
         # The original's tag first: with it and ours together, a prune of ours could take it for its own.
-        if one.is_marked:
+        if one.has_deletion_tag:
             rds.remove_tags_from_resource(ResourceName=one.instance.arn, TagKeys=[DELETION_TAG[0]])
         tags = [{"Key": key, "Value": value} for key, value in one.tags.items()]
         rds.add_tags_to_resource(ResourceName=one.instance.arn, Tags=tags)
@@ -122,7 +122,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/adopt",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Makes what the original has left in account B versions of a destination stack: the instance that the\n"
+        description="Makes instances that the original has left in the destination account versions of a stack: the one that the\n"
         "secret names and, with --older, the others that are named <DatabaseName>-<number>. It writes our tags on them and\n"
         "nothing else, after it has shown what it will do. Nothing of the original is deleted.\n"
         "\n"
@@ -136,7 +136,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--destination-stack",
         default=DESTINATION_STACK,
         metavar="NAME",
-        help="stack in account B (default: %(default)s)",
+        help="stack in the destination account (default: %(default)s)",
     )
     return parse(parser, arguments)
 
@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.local:
             use_local_cloud(given.local)
         destination = Account("destination", given.destination_profile, given.destination_stack)
-        # Account A may be out of reach for whoever works in account B.
+        # The source account may be out of reach for whoever works in the destination account.
         source = attempt(lambda: Account("source", given.source_profile))
         adopt(destination, source, screen, older=given.older, yes=given.yes, ask=terminal(), hints=Hints.of(given))
     except (Failure, BotoCoreError, ClientError) as error:

@@ -50,7 +50,7 @@ class Adopted:
     """Ours, as the restore writes them."""
 
     @property
-    def is_marked(self) -> bool:
+    def has_deletion_tag(self) -> bool:
         """Whether the original has given it its deletion tag, which is taken off."""
         return DELETION_TAG[0] in self.instance.tags
 
@@ -71,7 +71,7 @@ class Plan:
         """The plan as the operator reads it."""
         rows: list[tuple[str, str, str]] = [("INSTANCE", "STATUS", "WHAT HAPPENS")]
         for one in self.adopted:
-            taken_off = f"; its tag {DELETION_TAG[0]} is taken off" if one.is_marked else ""
+            taken_off = f"; its tag {DELETION_TAG[0]} is taken off" if one.has_deletion_tag else ""
             rows.append((one.instance.identifier, one.instance.status, f"becomes {one.words}{taken_off}"))
         rows += [(one.identifier, one.status, f"is version {one.version} already") for one in self.kept]
         rows += [(one.identifier, one.status, f"left as it is: {reason}") for one, reason in self.left]

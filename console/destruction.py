@@ -71,7 +71,7 @@ class Found:
 
     @property
     def other_snapshots(self) -> list[Snapshot]:
-        """Final snapshots, and those that a person has made of a version: nothing here removes them."""
+        """Final snapshots, and those that an operator has made of a version: nothing here removes them."""
         names = {one.identifier for one in self.own_instances}
         own = self.own_snapshots
         return [one for one in self.snapshots if one not in own and (one.names(self.name) or one.database in names)]
@@ -180,7 +180,7 @@ def what_stays(found: Found, commands: Commands) -> list[Stays]:
         if one.status not in DELETING
     ]
     named = [(one, "the copy of a version") for one in found.own_snapshots]
-    named += [(one, "final snapshot or one that a person made") for one in found.other_snapshots]
+    named += [(one, "final snapshot or one that an operator made") for one in found.other_snapshots]
     snapshots = [
         Stays(
             "snapshot",

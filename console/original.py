@@ -69,7 +69,7 @@ class Traces:
 
     def _of_machines(self) -> Iterator[str]:
         if isinstance(self.machines, Unreadable):
-            yield f"the state machines cannot be read ({self.machines.code}), so look yourself whether the original still runs"
+            yield f"the state machines cannot be read ({self.machines.code}), so check whether the original still runs"
             return
         for machine in self.machines:
             said = (

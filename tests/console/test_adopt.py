@@ -98,9 +98,9 @@ def test_what_is_newer_than_the_current_one_counts_as_waiting() -> None:
 def test_the_deletion_tag_of_the_original_is_taken_off_what_is_adopted_only() -> None:
     marked = {"to-be-deleted": "True", "team": "shop"}
     plan = planned("app3-7", instance(7, 1), instance(6, 2, marked), older=False)
-    assert [one.is_marked for one in plan.adopted] == [False]
+    assert [one.has_deletion_tag for one in plan.adopted] == [False]
     plan = planned("app3-7", instance(7, 1), instance(6, 2, marked))
-    assert [one.is_marked for one in plan.adopted] == [False, True]
+    assert [one.has_deletion_tag for one in plan.adopted] == [False, True]
     assert "version 6, older; its tag to-be-deleted is taken off" in "\n".join(plan.lines())
 
 
