@@ -6,6 +6,7 @@ pub mod commands;
 pub mod keeping;
 pub mod key;
 pub mod message;
+pub mod moving;
 pub mod options;
 pub mod pruning;
 pub mod releasing;
