@@ -7,6 +7,7 @@ use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::Rest
 use lambda_task::{Environment, invalid};
 use replication::contract::LeftOut;
 use replication::lineage::{self, Tags};
+use replication::preflight::can_grow;
 use replication::restore::AfterRestore;
 use replication::windows::{Problem, Windows};
 use replication::{Error, ErrorName};
@@ -123,7 +124,7 @@ impl Options {
     /// `InvalidConfiguration`.
     pub fn check_growth(&self, doing: &str, storage: Option<i32>) -> Result<(), Error> {
         match (self.after.max_allocated_storage, storage) {
-            (Some(most), Some(storage)) if i64::from(most) * 10 < i64::from(storage) * 11 => {
+            (Some(most), Some(storage)) if !can_grow(storage, most) => {
                 Err(Error::new(ErrorName::InvalidConfiguration, doing)
                     .because(format!("its storage of {storage} GiB cannot grow to {most} GiB by itself"))
                     .advise(
