@@ -3,6 +3,7 @@
 //!
 //! Absence is an answer, not an error: a task decides what it means that something is not there.
 
+pub mod preflight;
 mod quota;
 mod refusal;
 pub mod restoring;

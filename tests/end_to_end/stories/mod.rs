@@ -12,6 +12,7 @@ pub mod releasing;
 pub mod returning;
 pub mod room;
 pub mod rotating;
+pub mod settings;
 pub mod sharing;
 pub mod statuses;
 pub mod telling;

@@ -35,7 +35,7 @@ pub(super) fn judge(wanted: &Wanted, shared: &Snapshot, report: &mut Report) {
 /// Whether a restore may change the engine: to another edition, or from MySQL 5.6 to MariaDB (API model,
 /// `RestoreDBInstanceFromDBSnapshot`, `Engine`).
 fn is_possible(wanted: &str, found: &str, shared: &Snapshot) -> bool {
-    let is_edition = |family: &&str| wanted.starts_with(*family) && found.starts_with(*family);
+    let is_edition = EDITIONS.iter().any(|family| wanted.starts_with(family) && found.starts_with(family));
     let is_old = || shared.engine_version.as_deref().is_some_and(|version| version.starts_with("5.6."));
-    EDITIONS.iter().any(|family| is_edition(family)) || (wanted == "mariadb" && found == "mysql" && is_old())
+    is_edition || (wanted == "mariadb" && found == "mysql" && is_old())
 }

@@ -26,6 +26,7 @@ fn of_engine(engine: &str, version: &str, storage: i32) -> Snapshot {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is what settings and answers hold")]
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -373,6 +374,8 @@ fn what_is_not_seen_is_not_refused() {
 }
 
 /// (8)
+///
+/// > A database whose snapshots cannot be shared is refused before there is a snapshot.
 #[test]
 fn a_database_whose_snapshots_cannot_be_shared_is_refused() {
     let database = testing::instance("orders", Tags::default());

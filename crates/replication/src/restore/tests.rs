@@ -25,6 +25,7 @@ fn copy(day: u32) -> DbSnapshot {
         copy: Expectation::shared_directly(),
         snapshot_database_time: of.data_time,
         superseded_by: None,
+        not_checked: vec![],
     }
 }
 
