@@ -20,7 +20,7 @@ use replication::{Error, ErrorName};
 use restore_options::Options;
 use time::OffsetDateTime;
 
-use crate::convergence::{self, Order, Started};
+use crate::convergence::{self, CopyRequest, Started};
 use crate::{Settings, key, preflight};
 
 /// What the destination stack says.
@@ -76,11 +76,11 @@ struct Poll<'a> {
     stage: Stage,
     /// The name of the copy.
     name: SnapshotIdentifier,
-    /// How many polls running have not seen what must be there.
+    /// How many polls in a row have not seen what must be there.
     unseen: u32,
 }
 
-/// Looks for this run's copy and makes it if it is not there.
+/// Finds this run's copy, or creates it if there is none.
 ///
 /// # Errors
 /// `InvalidConfiguration` (settings that RDS would refuse at the restore), `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
@@ -156,12 +156,12 @@ impl Poll<'_> {
             let superseded = pending(report, Expectation::not_copied());
             return Ok(DbSnapshot { superseded_by: Some(live), ..superseded });
         }
-        let key_arn = key::usable(kms, &config.settings.key, key::Reach::OwnAccount).await?;
+        let key_arn = key::usable(kms, &config.settings.key, key::KeyUse::OwnAccount).await?;
         let copy = self.expectation(&snapshots, &key_arn);
         match (step, &shared) {
             (Step::Copy, Some(shared)) => {
                 if let Some(source_key) = &shared.key_arn {
-                    key::usable(kms, source_key, key::Reach::OtherAccounts).await?;
+                    key::usable(kms, source_key, key::KeyUse::OtherAccounts).await?;
                 }
                 secret.check_room()?;
                 self.copy(shared, &world, &key_arn, copy).await
@@ -183,15 +183,15 @@ impl Poll<'_> {
     ) -> Result<DbSnapshot, Error> {
         let Self { rds, config, stage, name, .. } = self;
         let stack = &config.settings.stack;
-        let looked = preflight::look(rds, &config.wanted, shared).await?;
-        looked.check(&format!("checking the stack's settings against the shared snapshot {}", shared.arn))?;
-        let not_checked = looked.not_checked;
+        let report = preflight::observe(rds, &config.wanted, shared).await?;
+        report.check(&format!("checking the stack's settings against the shared snapshot {}", shared.arn))?;
+        let not_checked = report.not_checked;
         let pending = |report, copy| {
             let not_checked = not_checked.clone();
             DbSnapshot { not_checked, ..self.pending(report, copy, Some(shared)) }
         };
         // What was pruned just before still counts until RDS has deleted it.
-        if let Some(full) = looked.full {
+        if let Some(full) = report.full {
             let is_leaving = quota::is_instance_leaving(world.instances, stack);
             let waiting_for = "room for the restored database";
             return Ok(pending(quota::no_room(full, waiting_for, stage, self.unseen, is_leaving)?, copy));
@@ -231,7 +231,7 @@ impl Poll<'_> {
             Tags::of_replication(&config.settings.stack, &message.replication.id, &shared.source_database)
                 .named(name.as_str())
                 .with(lineage::SOURCE_SNAPSHOT, &from);
-        let order = Order {
+        let order = CopyRequest {
             from: &from,
             to: name,
             key_arn,

@@ -30,7 +30,7 @@ pub fn wanted(environment: &Environment) -> Result<Wanted, Error> {
 ///
 /// # Errors
 /// A fault of RDS that may pass; what RDS refuses to say is in the report.
-pub async fn look(rds: &Rds, wanted: &Wanted, shared: &Snapshot) -> Result<Report, Error> {
+pub async fn observe(rds: &Rds, wanted: &Wanted, shared: &Snapshot) -> Result<Report, Error> {
     let mut facts = Facts::default();
     if let (Some(engine), Some(version)) = (preflight::engine(wanted, shared), &shared.engine_version) {
         if let Some(class) = &wanted.class {

@@ -115,7 +115,7 @@ pub async fn parameter_group(client: &Client, name: &str) -> Result<Known<Option
         Err(error) if error.as_service_error().is_some_and(|e| e.is_db_parameter_group_not_found_fault()) => {
             Ok(Known::Seen(None))
         }
-        Err(error) => known(Err(fault(format!("looking at DB parameter group {name}"), &error))),
+        Err(error) => known(Err(fault(format!("reading DB parameter group {name}"), &error))),
     }
 }
 
@@ -142,7 +142,7 @@ pub async fn option_group(client: &Client, name: &str) -> Result<Known<Option<Op
         Err(error) if error.as_service_error().is_some_and(|e| e.is_option_group_not_found_fault()) => {
             Ok(Known::Seen(None))
         }
-        Err(error) => known(Err(fault(format!("looking at option group {name}"), &error))),
+        Err(error) => known(Err(fault(format!("reading option group {name}"), &error))),
     }
 }
 
@@ -159,7 +159,7 @@ pub async fn subnet_group(client: &Client, name: &str) -> Result<Known<Option<Su
         Err(error) if error.as_service_error().is_some_and(|e| e.is_db_subnet_group_not_found_fault()) => {
             Ok(Known::Seen(None))
         }
-        Err(error) => known(Err(fault(format!("looking at DB subnet group {name}"), &error))),
+        Err(error) => known(Err(fault(format!("reading DB subnet group {name}"), &error))),
     }
 }
 

@@ -168,7 +168,7 @@ pub struct Finding {
     pub right: String,
 }
 
-/// All that one look at settings and account has found.
+/// All that was found out about the settings in this account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// What RDS would refuse.
@@ -231,7 +231,7 @@ fn seen<'a, T>(known: Option<&'a Known<T>>, what: &str, report: &mut Report) -> 
     }
 }
 
-/// Engine and version of a snapshot, as a person names them.
+/// Engine and version of a snapshot, as an operator names them.
 fn release_of(shared: &Snapshot) -> String {
     let text = |part: &Option<String>| part.clone().unwrap_or_default();
     format!("{} {}", text(&shared.engine), text(&shared.engine_version)).trim().to_owned()

@@ -27,7 +27,7 @@ pub(super) fn judge(shared: &Snapshot, quotas: Option<&Known<Vec<Quota>>>, repor
         let Some(Quota { used, max, .. }) = quota.filter(|quota| quota.used + needed > quota.max) else {
             continue;
         };
-        let full = Error::new(ErrorName::QuotaExceeded, "looking for room for the restored database")
+        let full = Error::new(ErrorName::QuotaExceeded, "checking the quotas for the restored database")
             .because(format!("the account has {used} of {max} {what}, and {needed} more are needed"))
             .advise("delete databases that nobody needs, or ask AWS for a larger quota");
         report.full = Some(full);

@@ -330,7 +330,7 @@ fn a_full_quota_is_told_apart_from_wrong_settings() {
     }
     let wrong = Wanted { engine: some("mysql"), ..class() };
     let (_, text) = judged(&wrong, &shared(), &of("DBInstances", 40, 40));
-    assert!(text.contains("Engine: ") && text.contains("and looking for room"), "{text}");
+    assert!(text.contains("Engine: ") && text.contains("and checking the quotas"), "{text}");
 }
 
 /// > All settings that RDS would refuse are named in one error, each with what would be right.
