@@ -235,7 +235,7 @@ impl Tags {
         self
     }
 
-    /// What [`Self::over`] has left out of `others` here, with the reason.
+    /// What [`Self::merged_under`] has left out of `others` here, with the reason.
     pub fn left_out_of(&self, others: &Self) -> impl Iterator<Item = (String, String)> {
         others.inheritable().0.into_iter().filter(|(key, _)| self.get(key).is_none()).map(|(key, value)| {
             let reason = refusal(&key, &value);
