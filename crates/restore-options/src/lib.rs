@@ -17,6 +17,8 @@ use replication::{Error, ErrorName};
 /// The stack's choices; what is not given is left to RDS.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// All of them, by parameter, as the operator has chosen.
+    pub chosen: Settings,
     at_restore: Settings,
     /// What is changed after the restore, before readers come.
     pub after: AfterRestore,
@@ -47,6 +49,7 @@ impl Options {
         Ok(Self {
             at_restore: settings(at_restore),
             after: AfterRestore::of(&settings(after)),
+            chosen,
             extra_tags: extra_tags(environment)?,
             apply_source_tags: environment.parsed("APPLY_SOURCE_TAGS", "true or false")?,
         })
@@ -122,7 +125,7 @@ fn value(environment: &Environment, row: &Setting) -> Result<Option<Value>, Erro
         Kind::Group(_) => lower_case(environment, name)?.map(Value::Text),
         Kind::Number(_) => environment.optional_parsed(name, "a whole number")?.map(Value::Number),
         Kind::Flag(_) => Some(Value::Flag(environment.parsed(name, FLAG)?)),
-        Kind::Switch(_) => environment.optional_parsed(name, FLAG)?.filter(|is_on| *is_on).map(Value::Flag),
+        Kind::Switch(_) => Some(environment.parsed(name, FLAG)?).filter(|is_on| *is_on).map(Value::Flag),
         Kind::List(_) => environment.optional_list(name).map(Value::List),
     })
 }
@@ -174,16 +177,9 @@ mod tests {
     use super::*;
 
     pub fn environment(chosen: &[(&str, &str)]) -> Environment {
-        let flags = [
-            "MULTI_AZ",
-            "PUBLICLY_ACCESSIBLE",
-            "IAM_DATABASE_AUTHENTICATION",
-            "DELETION_PROTECTION",
-            "AUTO_MINOR_VERSION_UPGRADE",
-            "COPY_TAGS_TO_SNAPSHOT",
-            "APPLY_SOURCE_TAGS",
-        ];
-        flags.iter().map(|flag| (*flag, "false")).chain(chosen.iter().copied()).collect()
+        let is_flag = |row: &&Setting| matches!(row.kind, Kind::Flag(_) | Kind::Switch(_));
+        let flags = SETTINGS.iter().filter(is_flag).map(|row| row.variable).chain(["APPLY_SOURCE_TAGS"]);
+        flags.map(|flag| (flag, "false")).chain(chosen.iter().copied()).collect()
     }
 
     #[test]
