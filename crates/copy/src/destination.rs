@@ -200,7 +200,8 @@ impl Poll<'_> {
         let tags =
             Tags::of_replication(&config.settings.stack, &message.replication.id, &shared.source_database)
                 .named(name.as_str())
-                .with(lineage::SOURCE_SNAPSHOT, &from);
+                .with(lineage::SOURCE_SNAPSHOT, &from)
+                .over(config.restore_options.extra_tags());
         let order = Order {
             from: &from,
             to: name,
