@@ -10,8 +10,15 @@ use crate::sources::{ACCOUNTS, Sources};
 use crate::template::walk;
 
 /// Setting up the delivery of logs, reading quotas and making a random password cannot be limited to a resource (service
-/// authorization reference, CloudWatch Logs, RDS and Secrets Manager).
-const WITHOUT_RESOURCE: [&str; 10] = [
+/// authorization reference, CloudWatch Logs, RDS and Secrets Manager), and Lambda asks for what joins a function to a VPC on
+/// none in particular (AWS-managed policy AWSLambdaVPCAccessExecutionRole).
+const WITHOUT_RESOURCE: [&str; 16] = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
     "logs:DescribeLogGroups",
@@ -63,7 +70,7 @@ const KEY_USE: [&str; 7] = [
 ];
 
 /// What every function's role has beside what its task needs, and what is needed by a service on its behalf.
-const NOT_OF_THE_TASK: [&str; 4] = ["iam:", "kms:", "logs:", "sqs:"];
+const NOT_OF_THE_TASK: [&str; 5] = ["ec2:", "iam:", "kms:", "logs:", "sqs:"];
 
 /// One statement of a policy, with where it is.
 struct Statement<'a> {
@@ -297,13 +304,23 @@ fn trust(place: &str, policy: &Value) -> Vec<String> {
     problems
 }
 
+/// What a function says in its first lines that it needs.
+pub fn said(sources: &Sources, task: &str) -> BTreeSet<String> {
+    let text = sources.text(&format!("crates/{}/src/lib.rs", kebab_case(task)));
+    let said: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
+    said.split('`').filter(|text| is_action(text)).map(str::to_owned).collect()
+}
+
+/// The functions.
+pub const TASKS: [&str; 8] =
+    ["Snapshot", "Copy", "Share", "Notify", "Launch", "Restore", "RotateSecret", "Prune"];
+
 /// Every function says in its first lines what it needs; its roles allow exactly that.
 fn needs(sources: &Sources) -> Vec<String> {
     let mut problems = Vec::new();
-    for task in ["Snapshot", "Copy", "Share", "Notify", "Launch", "Restore", "RotateSecret", "Prune"] {
+    for task in TASKS {
         let path = format!("crates/{}/src/lib.rs", kebab_case(task));
-        let said: String = sources.text(&path).lines().take_while(|line| line.starts_with("//!")).collect();
-        let said: BTreeSet<&str> = said.split('`').filter(|text| is_action(text)).collect();
+        let said = said(sources, task);
         let mut allowed = BTreeSet::new();
         for account in ACCOUNTS {
             if let Ok(template) = sources.template(account) {
@@ -320,11 +337,11 @@ fn needs(sources: &Sources) -> Vec<String> {
             }
         }
         let of_task = |action: &&str| !NOT_OF_THE_TASK.iter().any(|prefix| action.starts_with(prefix));
-        for action in said.iter().filter(|action| !allowed.contains(**action)) {
+        for action in said.iter().filter(|action| !allowed.contains(*action)) {
             problems.push(format!("{task} needs {action}, which no role of it allows"));
         }
         for action in
-            allowed.iter().map(String::as_str).filter(of_task).filter(|action| !said.contains(action))
+            allowed.iter().map(String::as_str).filter(of_task).filter(|action| !said.contains(*action))
         {
             problems.push(format!("the role of {task} allows {action}, which {path} does not say it needs"));
         }

@@ -7,6 +7,7 @@ pub mod keeping;
 pub mod key;
 pub mod message;
 pub mod options;
+pub mod organisation;
 pub mod pruning;
 pub mod releasing;
 pub mod returning;
