@@ -39,19 +39,21 @@ pub fn network(sources: &Sources) -> Vec<String> {
     );
     each(sources, |_, template| {
         let mut problems = has_condition(template, "HasLambdaSubnetIds", "LambdaSubnetIds");
-        let policy = template.resource("NetworkPolicy");
-        if policy["Condition"] != "HasLambdaSubnetIds" {
-            problems.push("functions outside a VPC have the rights of those in one".to_owned());
-        }
-        let joined = policy["Properties"]["Roles"].as_array().cloned().unwrap_or_default();
         for (name, function) in template.resources("AWS::Lambda::Function") {
             if function["VpcConfig"] != place {
                 problems.push(format!("{name} runs elsewhere: {}", function["VpcConfig"]));
             }
+            let policy = template.resource(template.resource(name)["DependsOn"].as_str().unwrap_or_default());
             let joins =
                 |role: &Value| function["Role"] == attribute(role["Ref"].as_str().unwrap_or_default(), "Arn");
-            if !joined.iter().any(joins) || template.resource(name)["DependsOn"] != "NetworkPolicy" {
+            let joined = policy["Properties"]["Roles"].as_array();
+            if policy["Properties"]["PolicyName"] != "network"
+                || !joined.is_some_and(|roles| roles.iter().any(joins))
+            {
                 problems.push(format!("{name} may be made before its role can join it to a VPC"));
+            }
+            if policy["Condition"] != "HasLambdaSubnetIds" {
+                problems.push(format!("{name} has the rights of a VPC outside one"));
             }
         }
         if !template.section("Rules").any(|(name, _)| name == "LambdaSubnetsComeWithSecurityGroups") {

@@ -112,7 +112,9 @@ impl Account {
     /// `scripts/deploy --tags`, with nothing else to change.
     pub fn tag_stack(&self, stack: &str, tags: &[&str]) {
         let mut command = self.deployment(stack, &[]);
-        tags.iter().for_each(|tag| drop(command.args(["--tags", tag])));
+        for tag in tags {
+            command.args(["--tags", tag]);
+        }
         let _alone = self.deploying.lock().unwrap_or_else(PoisonError::into_inner);
         run(command);
     }

@@ -36,7 +36,7 @@ pub fn all() -> Vec<Breakage> {
             "destination",
             "    Condition: HasLambdaSubnetIds\n",
             "",
-            "functions outside a VPC have the rights of those in one",
+            "CopyFunction has the rights of a VPC outside one",
         ),
         template(
             "destination",
