@@ -11,7 +11,7 @@ use crate::templates::{attribute, each, reference};
 
 /// Every role has the boundary and the path that the stack is given.
 pub fn roles(sources: &Sources) -> Vec<String> {
-    let boundary = chosen("HasPermissionsBoundary", reference("PermissionsBoundary"));
+    let boundary = chosen("HasPermissionsBoundary", &reference("PermissionsBoundary"));
     each(sources, |_, template| {
         let mut problems = has_condition(template, "HasPermissionsBoundary", "PermissionsBoundary");
         for (name, role) in template.resources("AWS::IAM::Role") {
@@ -35,7 +35,7 @@ pub fn network(sources: &Sources) -> Vec<String> {
     let list = |name: &str| json!({"Fn::Split": [",", reference(name)]});
     let place = chosen(
         "HasLambdaSubnetIds",
-        json!({"SubnetIds": list("LambdaSubnetIds"), "SecurityGroupIds": list("LambdaSecurityGroupIds")}),
+        &json!({"SubnetIds": list("LambdaSubnetIds"), "SecurityGroupIds": list("LambdaSecurityGroupIds")}),
     );
     each(sources, |_, template| {
         let mut problems = has_condition(template, "HasLambdaSubnetIds", "LambdaSubnetIds");
@@ -81,7 +81,7 @@ pub fn endpoints(sources: &Sources) -> Vec<String> {
 }
 
 /// A value where a condition holds, and else none.
-fn chosen(condition: &str, value: Value) -> Value {
+fn chosen(condition: &str, value: &Value) -> Value {
     json!({"Fn::If": [condition, value, reference("AWS::NoValue")]})
 }
 

@@ -144,6 +144,7 @@ impl Poll<'_> {
             Some(refusal) if error.name() == ErrorName::NotFound => refusal,
             _ => error,
         })?;
+        tracing::info!(decision = %step, "decided");
         let pending = |report, copy| self.pending(report, copy, shared.as_ref());
         if let Step::Superseded(live) = step {
             let report =

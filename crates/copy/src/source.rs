@@ -66,7 +66,9 @@ pub async fn run(
     let found = rds_access::snapshot(rds, name.as_str()).await?;
     let seen_before = earlier.as_ref().and_then(|earlier| earlier.arn.clone());
     let key_arn = found.as_ref().and_then(|found| found.key_arn.clone()).unwrap_or_default();
-    let (arn, stage) = match run.decide(found.as_ref())? {
+    let step = run.decide(found.as_ref())?;
+    tracing::info!(decision = %step, "decided");
+    let (arn, stage) = match step {
         Step::Begin => return poll.begin(kms).await,
         Step::Follow(stage) => (found.map(|found| found.arn), stage),
         Step::Await(stage) => (seen_before, stage),
@@ -88,7 +90,9 @@ impl Poll<'_> {
     async fn begin(&self, kms: &Kms) -> Result<TargetDbSnapshot, Error> {
         let Self { run, config, .. } = self;
         let key_arn = key::usable(kms, &config.settings.key, key::Reach::OtherAccounts).await?;
-        if let Begin::ShareSource(stage) = run.begin(&key_arn) {
+        let begin = run.begin(&key_arn);
+        tracing::info!(decision = %begin, "decided");
+        if let Begin::ShareSource(stage) = begin {
             return Ok(TargetDbSnapshot {
                 identifier: run.source.identifier.clone(),
                 arn: Some(self.source_arn.clone()),

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use crate::contract::{SourceDbSnapshot, StageReport, TargetDbSnapshot};
 use crate::naming::{ReplicationId, SnapshotIdentifier};
 use crate::observed::Snapshot;
@@ -40,6 +42,16 @@ pub enum Step {
     Begin,
 }
 
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Follow(report) => write!(f, "follow the snapshot copy: it is {}", report.rds_status),
+            Self::Await(report) => write!(f, "wait: {}", report.rds_status),
+            Self::Begin => f.write_str("begin: there is no snapshot copy of this run"),
+        }
+    }
+}
+
 /// What there is to do where there is no copy yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begin {
@@ -47,6 +59,15 @@ pub enum Begin {
     ShareSource(StageReport),
     /// Copy it under the shared key.
     Copy,
+}
+
+impl fmt::Display for Begin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ShareSource(_) => "share the snapshot as it is: it is under the shared key",
+            Self::Copy => "copy the snapshot under the shared key",
+        })
+    }
 }
 
 impl Run<'_> {

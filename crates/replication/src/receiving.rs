@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -29,6 +31,19 @@ pub enum Step {
     },
     /// Newer data are live, or a version holds the same, so that nothing is copied.
     Superseded(SupersededBy),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Copy => f.write_str("copy: it is complete and shared with this account"),
+            Self::Wait => f.write_str("wait: it is not complete in the source account"),
+            Self::Await { polls } => {
+                write!(f, "wait: {polls} polls have not seen it shared with this account")
+            }
+            Self::Superseded(by) => write!(f, "copy nothing: {}", by.reason),
+        }
+    }
 }
 
 /// What the stack says about new versions.

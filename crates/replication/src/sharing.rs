@@ -1,5 +1,7 @@
 //! Whether a snapshot may be shared with the destination account, and whether it already is.
 
+use std::fmt;
+
 use crate::observed::Snapshot;
 use crate::{Error, ErrorName};
 
@@ -10,6 +12,15 @@ pub enum Sharing {
     IsShared,
     /// The time is written on it, and then it is shared.
     Share,
+}
+
+impl fmt::Display for Sharing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IsShared => "nothing: the account may restore it already",
+            Self::Share => "share: the account may not restore it yet",
+        })
+    }
 }
 
 /// Decides about the snapshot of a run. `shared_with` are the accounts that may restore it; nothing if RDS does not show it.
@@ -53,9 +64,34 @@ pub fn not_visible(doing: &str, because: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::lineage::{self, Tags};
     use crate::observed::testing::snapshot;
+
+    proptest! {
+        /// Sharing gives all the data away, so it is done only to what carries this stack's tag.
+        #[test]
+        fn nothing_is_shared_that_another_has_made(
+            stack in prop::option::of("stack|another"), others in prop::collection::vec("[0-9]{12}", 0..3),
+            is_shared: bool,
+        ) {
+            let tags = Tags::default().with("team", "data").with_some(lineage::STACK, stack.clone());
+            let found = snapshot("nightly", "available", tags);
+            let account = "111122223333".to_owned();
+            let with: Vec<String> = others.into_iter().chain(is_shared.then(|| account.clone())).collect();
+            let decided = decide("sharing", "stack", &account, Some(&found), Some(&with));
+            match decided {
+                Ok(Sharing::Share) => prop_assert!(stack.as_deref() == Some("stack") && !with.contains(&account)),
+                Ok(Sharing::IsShared) => prop_assert!(stack.as_deref() == Some("stack") && with.contains(&account)),
+                Err(error) => {
+                    prop_assert_ne!(stack.as_deref(), Some("stack"));
+                    prop_assert_eq!(error.name(), ErrorName::NameTaken);
+                }
+            }
+        }
+    }
 
     /// > What is not visible yet is polled again before it counts as missing.
     #[test]

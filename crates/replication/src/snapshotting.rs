@@ -1,5 +1,7 @@
 //! The snapshot of a run: whether it is to be made, and how far it is.
 
+use std::fmt;
+
 use crate::contract::{LeftOut, StageReport};
 use crate::lineage::Tags;
 use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotIdentifier};
@@ -39,6 +41,15 @@ pub enum Absent {
     Create(Tags, Vec<LeftOut>),
     /// It cannot be made yet.
     Wait(StageReport),
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create(..) => f.write_str("make the snapshot: the database is ready"),
+            Self::Wait(report) => write!(f, "wait: {}", report.rds_status),
+        }
+    }
 }
 
 impl SnapshotRequest<'_> {
@@ -162,6 +173,7 @@ impl SnapshotRequest<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use time::OffsetDateTime;
 
     use super::*;
@@ -251,6 +263,27 @@ mod tests {
         assert!(named.contains(&"tag \"key49\" of the source database"), "{named:?}");
         assert!(named.contains(&"tag \"note\" of the source database"), "{named:?}");
         assert_eq!(left_out.len(), 50 - 41 + 1);
+    }
+
+    proptest! {
+        /// A run makes at most one snapshot, only of a database that RDS snapshots now, and with the tags by which it finds it
+        /// again whatever the database carries.
+        #[test]
+        fn a_run_makes_its_snapshot_once(
+            status in "available|storage-optimization|modifying|backing-up|stopped|deleting|new-word",
+            is_there: bool, was_there: bool, unseen in 0..2 * UNSEEN_POLLS,
+            clash in "rds-replication:(stack|replication-id|source-db|name)|team",
+        ) {
+            let tags = Tags::default().with(&clash, "of the source");
+            let database = Instance { status: status.as_str().into(), ..instance("orders", tags) };
+            let decided = with_wanted(unseen, was_there, |wanted| wanted.absent(is_there.then_some(&database)));
+            if let Ok(Absent::Create(tags, _)) = decided {
+                prop_assert!(!was_there && is_there);
+                prop_assert!(["available", "storage-optimization"].contains(&status.as_str()));
+                let made = snapshot(NAME, "creating", tags);
+                prop_assert!(made.is_of_replication("stack", &"20261122t103400z-1f2e3d".parse().unwrap()));
+            }
+        }
     }
 
     #[test]

@@ -160,7 +160,9 @@ impl Poll<'_> {
     ) -> Result<Option<DbInstance>, Error> {
         let Pointer { host, prefix } = &secret.pointer;
         let world = World { instances, snapshots, live_host: host, live_prefix: prefix };
-        match restore::decide(&self.config.scope(), &self.purpose, self.earlier, &world)? {
+        let step = restore::decide(&self.config.scope(), &self.purpose, self.earlier, &world)?;
+        tracing::info!(decision = %step, "decided");
+        match step {
             Step::Follow { instance, restored_by } => {
                 self.follow(instance, restored_by.as_ref()).await.map(Some)
             }

@@ -71,6 +71,7 @@ pub async fn run(
     let found = rds_access::snapshot(rds, identifier.as_str()).await?;
     let shared_with = rds_access::shared_with(rds, &identifier).await?;
     let step = sharing::decide(&doing, &config.stack, &account, found.as_ref(), shared_with.as_deref())?;
+    tracing::info!(decision = %step, "decided");
     if step == Sharing::Share {
         let named = |refused| named(&doing, refused);
         // A time with a complete, constant description always has a text.

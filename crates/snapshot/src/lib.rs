@@ -86,8 +86,13 @@ pub async fn run(
         let known = (stage.unseen == 0).then_some(found);
         return Ok(describe(config, &wanted, stage, known, left_out));
     }
-    let instance = rds_access::instance(rds, &database).await?;
-    match wanted.absent(instance.as_ref())? {
+    let instance = match rds_access::instance(rds, &database).await? {
+        Some(found) if config.carry_source_tags => rds_access::with_own_tags(rds, found).await?,
+        found => found,
+    };
+    let absent = wanted.absent(instance.as_ref())?;
+    tracing::info!(decision = %absent, "decided");
+    match absent {
         // What an earlier poll has seen stays known while RDS does not show it.
         Absent::Wait(stage) => Ok(SourceDbSnapshot {
             arn: earlier.and_then(|earlier| earlier.arn),

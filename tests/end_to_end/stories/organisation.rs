@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use harness::account::{Account, tags, text};
-use harness::cloud::Cloud;
+use harness::cloud::{Cloud, ask};
 use harness::pair::{Pair, contents, fill, password};
 
 /// The account that keeps the keys.
@@ -15,11 +15,12 @@ const KEEPER: &str = "333333333333";
 const TAGGED: [&str; 3] =
     ["rds:CreateDBSnapshot", "rds:CopyDBSnapshot", "rds:RestoreDBInstanceFromDBSnapshot"];
 
-/// The cases 16, 20, 55 and 56: the database is under one key of a third account, the snapshots that are shared and the
+/// The cases 16, 17, 20, 55 and 56: the database is under one key of a third account, the snapshots that are shared and the
 /// copies are under another. The boundary denies what is made without the organisation's tag.
 ///
 /// > A replication needs nothing that a permissions boundary with the rights of its roles does not have, and everything
 /// > that it makes carries the stack's tags from the call on that makes it.
+/// > Tags that RDS leaves out of its descriptions are asked for, also those of the source database.
 /// > The database, what is shared and the copies may be under keys of a third account, whose policies decide.
 pub fn an_organisations_rules_are_met(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
@@ -37,9 +38,11 @@ pub fn an_organisations_rules_are_met(cloud: &Cloud) {
             ("KMSKey", shared.as_str()),
         ]
     };
-    let pair = Pair::deploy(cloud, "organs", &rules(&boundaries[0]), &rules(&boundaries[1]));
+    let in_source = [&rules(&boundaries[0])[..], &[("CarrySourceTags", "true")]].concat();
+    let in_destination = [&rules(&boundaries[1])[..], &[("ApplySourceTags", "true")]].concat();
+    let pair = Pair::deploy(cloud, "organs", &in_source, &in_destination);
+    tag_the_stack(b, &pair.stack(b));
     for account in [a, b] {
-        tag_the_stack(account, &pair.stack(account));
         let role = account.resource(&pair.stack(account), "CopyRole");
         let role = &account.aws(&["iam", "get-role", "--role-name", &role])["Role"];
         assert!(text(&role["Arn"]).contains(":role/replication/"), "{role}");
@@ -49,6 +52,7 @@ pub fn an_organisations_rules_are_met(cloud: &Cloud) {
     let source = a.create_database(&pair.database(), &password, &key);
     fill(a, &source, &password, 10);
 
+    hide_tags(a);
     let replication = pair.replicate();
     assert_eq!(contents(b, &pair.current_copy(), &password), contents(a, &source, &password));
     let (sent, received) = (pair.source_document(&replication), pair.destination_document(&replication));
@@ -67,13 +71,21 @@ pub fn an_organisations_rules_are_met(cloud: &Cloud) {
         let found = (tags.get("CostCentre").map(String::as_str), tags.get("rule").map(String::as_str));
         assert_eq!(found, (Some("42"), Some("everything")), "{made}");
     }
+    assert_eq!(tags(&instance)["team"], "data", "the source database's tags have arrived too");
 }
 
-/// Tags a stack, and then changes nothing without naming them.
+/// Has RDS describe the database and what is made of it without any tags, as it has happened (17).
+fn hide_tags(account: &Account) {
+    for action in ["DescribeDBInstances", "DescribeDBSnapshots"] {
+        let order = json!({"action": action, "effect": "hideTags", "resource": "organs-", "principal": "assumed-role", "times": 1_000_000});
+        ask(account.variable("AWS_ENDPOINT_URL_RDS"), "POST", "/_emulator/faults", &order);
+    }
+}
+
+/// Tags a stack, and then changes one of the tags.
 fn tag_the_stack(account: &Account, stack: &str) {
     account.tag_stack(stack, &["CostCentre=42", "owner=data team"]);
     account.tag_stack(stack, &["owner=us"]);
-    account.deploy(stack, &[]);
     let described = account.aws(&["cloudformation", "describe-stacks", "--stack-name", stack]);
     let found = described["Stacks"][0]["Tags"].as_array().unwrap();
     let found: BTreeMap<_, _> = found.iter().map(|tag| (text(&tag["Key"]), text(&tag["Value"]))).collect();

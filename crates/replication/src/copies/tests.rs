@@ -1,9 +1,10 @@
+use proptest::prelude::*;
 use time::macros::datetime;
 
 use super::*;
 use crate::contract::Status;
 use crate::copying::Expectation;
-use crate::lineage::Tags;
+use crate::lineage::{self, Tags};
 use crate::pacing::StageName;
 use crate::quota::ROOM_POLLS;
 use crate::versions::testing::{STACK, id, kept, orders};
@@ -139,4 +140,29 @@ fn a_full_quota_is_waited_for_while_something_makes_room() {
     }
     assert_eq!(not_started(&name, &stage(0)).unwrap().status, Status::NotAvailable);
     assert_eq!(not_started(&name, &stage(3_600)).unwrap_err().name(), ErrorName::DeadlineExceeded);
+}
+
+proptest! {
+    /// A run makes at most one snapshot copy, and follows only its own.
+    #[test]
+    fn a_run_makes_its_copy_once(
+        is_there: bool, stack in prop::option::of("destination|another"), status in "available|creating|copying|failed",
+        polled: bool, was_seen: bool, unseen in 0..2 * UNSEEN_POLLS,
+    ) {
+        let of = copy(&status);
+        let tags = match &stack {
+            Some(stack) => of.tags.clone().with(lineage::STACK, stack.as_str()),
+            None => Tags::default(),
+        };
+        let (found, before) = (Snapshot { tags, ..of }, earlier(was_seen, unseen));
+        let (source, id, name) = (source(None), id(9), kept(&orders(), 1, 9).identifier);
+        let before = polled.then_some(&before);
+        let run = Run { stack: STACK, id: &id, source: &source, name: &name, stage: stage(60), earlier: before };
+        match run.decide(is_there.then_some(&found)) {
+            Ok(Step::Begin) => prop_assert!(!(is_there || polled && was_seen)),
+            Ok(Step::Follow(_)) => prop_assert!(is_there && stack.as_deref() == Some(STACK) && status != "failed"),
+            Ok(Step::Await(report)) => prop_assert!(report.unseen <= UNSEEN_POLLS, "the patience ends"),
+            Err(_) => {}
+        }
+    }
 }

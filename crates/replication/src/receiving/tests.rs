@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::lineage;
 use crate::observed::Instance;
@@ -142,4 +144,30 @@ fn what_the_restore_would_refuse_is_refused_before_the_copy() {
     let last = [instance(&orders(), u32::MAX, 2)];
     let error = decided(&last, &host(u32::MAX), Some(&shared(9)), 0).unwrap_err();
     assert_eq!(error.name(), ErrorName::VersionsExhausted);
+}
+
+proptest! {
+    /// Whatever versions there are, only a complete snapshot of this database is copied, and never one whose data are older
+    /// than what readers have; more versions than are allowed do not pile up in front of them.
+    #[test]
+    fn nothing_older_incomplete_or_foreign_is_copied(
+        days in prop::collection::vec(1_u32..9, 0..6), live in 0_usize..6, day in 1_u32..9, of_shop: bool,
+        status in "available|creating|failed", most_ahead in 1_usize..4, promotes: bool,
+    ) {
+        let versions = days.iter().zip(1..);
+        let instances: Vec<Instance> = versions.map(|(day, version)| instance(&orders(), version, *day)).collect();
+        let live_version = days.get(live).map(|day| (u32::try_from(live).unwrap() + 1, *day));
+        let live_host = live_version.map(|(version, _)| host(version)).unwrap_or_default();
+        let scope = if of_shop { shop() } else { orders() };
+        let shared = Snapshot { status: status.as_str().into(), ..kept(&scope, 1, day) };
+        let announced = Announced { id: &id(day), arn: &shared.arn, shared: Some(&shared), unseen: 0 };
+        let rules = Rules { most_ahead, promotes };
+        let step = decide(&orders(), &world(&instances, &[], &live_host), &announced, &rules);
+        if let Ok(Step::Copy) = step {
+            prop_assert!(status == "available" && !of_shop);
+            prop_assert!(live_version.is_none_or(|(_, live)| live <= day));
+            let is_ahead = |other: &&u32| **other != day && live_version.is_none_or(|(_, live)| **other > live);
+            prop_assert!(days.iter().filter(is_ahead).count() < most_ahead);
+        }
+    }
 }
