@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::permissions::{TASKS, kebab_case, said};
 use crate::sources::{Sources, VPC};
 use crate::template::Template;
-use crate::templates::{attribute, each, reference};
+use crate::templates::{each, reference};
 
 /// Every role has the boundary and the path that the stack is given.
 pub fn roles(sources: &Sources) -> Vec<String> {
@@ -30,30 +30,26 @@ pub fn roles(sources: &Sources) -> Vec<String> {
     })
 }
 
-/// Every function runs in the subnets that the stack is given, and its role may join it to them before it is made.
+/// Every function runs in the subnets that the stack is given, and its role may join it to them.
 pub fn network(sources: &Sources) -> Vec<String> {
     let list = |name: &str| json!({"Fn::Split": [",", reference(name)]});
     let place = chosen(
         "HasLambdaSubnetIds",
         &json!({"SubnetIds": list("LambdaSubnetIds"), "SecurityGroupIds": list("LambdaSecurityGroupIds")}),
     );
+    let joins = chosen("HasLambdaSubnetIds", &json!([reference("NetworkPolicy")]));
     each(sources, |_, template| {
         let mut problems = has_condition(template, "HasLambdaSubnetIds", "LambdaSubnetIds");
+        if template.resource("NetworkPolicy")["Condition"] != "HasLambdaSubnetIds" {
+            problems.push("there are the rights of a VPC without one".to_owned());
+        }
         for (name, function) in template.resources("AWS::Lambda::Function") {
             if function["VpcConfig"] != place {
                 problems.push(format!("{name} runs elsewhere: {}", function["VpcConfig"]));
             }
-            let policy = template.resource(template.resource(name)["DependsOn"].as_str().unwrap_or_default());
-            let joins =
-                |role: &Value| function["Role"] == attribute(role["Ref"].as_str().unwrap_or_default(), "Arn");
-            let joined = policy["Properties"]["Roles"].as_array();
-            if policy["Properties"]["PolicyName"] != "network"
-                || !joined.is_some_and(|roles| roles.iter().any(joins))
-            {
-                problems.push(format!("{name} may be made before its role can join it to a VPC"));
-            }
-            if policy["Condition"] != "HasLambdaSubnetIds" {
-                problems.push(format!("{name} has the rights of a VPC outside one"));
+            let task = name.strip_suffix("Function").unwrap_or_default();
+            if template.properties(&format!("{task}Role"))["ManagedPolicyArns"] != joins {
+                problems.push(format!("the role of {name} cannot join it to a VPC"));
             }
         }
         if !template.section("Rules").any(|(name, _)| name == "LambdaSubnetsComeWithSecurityGroups") {

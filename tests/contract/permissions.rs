@@ -70,7 +70,7 @@ const KEY_USE: [&str; 7] = [
 ];
 
 /// What every function's role has beside what its task needs, and what is needed by a service on its behalf.
-const NOT_OF_THE_TASK: [&str; 5] = ["ec2:", "iam:", "kms:", "logs:", "sqs:"];
+const NOT_OF_THE_TASK: [&str; 4] = ["iam:", "kms:", "logs:", "sqs:"];
 
 /// One statement of a policy, with where it is.
 struct Statement<'a> {
@@ -133,7 +133,8 @@ pub fn policies(sources: &Sources) -> Vec<String> {
                 problems.extend(of_resource(&statement));
             }
         }
-        for (policy, properties) in template.resources("AWS::IAM::Policy") {
+        let policies = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"];
+        for (policy, properties) in policies.iter().flat_map(|kind| template.resources(kind)) {
             for statement in statements(&format!("{account}: {policy}"), &properties["PolicyDocument"]) {
                 problems.extend(of_any(&statement));
                 problems.extend(of_role(&statement));

@@ -30,13 +30,17 @@ pub fn all() -> Vec<Breakage> {
             "        - SubnetIds: [!Ref LambdaSubnetIds]",
             "SnapshotFunction runs elsewhere",
         ),
-        template("source", "        - !Ref ShareRole\n", "", "ShareFunction may be made before"),
-        template("destination", "    DependsOn: NetworkPolicy\n", "", "CopyFunction may be made before"),
+        template(
+            "source",
+            "        - - !Ref NetworkPolicy\n",
+            "        - []\n",
+            "the role of SnapshotFunction cannot join it to a VPC",
+        ),
         template(
             "destination",
             "    Condition: HasLambdaSubnetIds\n",
             "",
-            "CopyFunction has the rights of a VPC outside one",
+            "there are the rights of a VPC without one",
         ),
         template(
             "destination",
