@@ -97,6 +97,6 @@ mod tests {
         let later =
             [lineage::SOURCE_SNAPSHOT, lineage::VERSION, lineage::RESTORED_VERSION, lineage::DATA_TIME];
         let ours = later.iter().fold(ours, |tags, key| tags.with(key, "x"));
-        assert_eq!(ours.over(&chosen).left_out_of(&chosen).count(), 0);
+        assert_eq!(ours.merged_under(&chosen).left_out_of(&chosen).count(), 0);
     }
 }
