@@ -2,6 +2,9 @@
 
 use super::{Breakage, code, template};
 
+/// The first lines of a role.
+const COPY_ROLE: &str = "  CopyRole:\n    Type: AWS::IAM::Role\n    Properties:\n      Path: !Ref RolePath\n";
+
 /// A breakage of each rule about roles and networks.
 pub fn all() -> Vec<Breakage> {
     vec![
@@ -11,11 +14,16 @@ pub fn all() -> Vec<Breakage> {
             "",
             "SnapshotRole has another boundary",
         ),
-        template("destination", "      Path: !Ref RolePath\n", "", "CopyRole has another path"),
         template(
             "destination",
-            "      Path: !Ref RolePath\n",
-            "      Path: !Ref RolePath\n      RoleName: copy\n",
+            COPY_ROLE,
+            "  CopyRole:\n    Type: AWS::IAM::Role\n    Properties:\n",
+            "CopyRole has another path",
+        ),
+        template(
+            "destination",
+            COPY_ROLE,
+            "  CopyRole:\n    Type: AWS::IAM::Role\n    Properties:\n      Path: !Ref RolePath\n      RoleName: copy\n",
             "CopyRole has a name of its own",
         ),
         template(
