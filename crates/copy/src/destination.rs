@@ -37,7 +37,9 @@ pub struct Config {
     rules: Rules,
     /// Whether the option group of the source database is copied too.
     copy_option_group: bool,
-    /// What the restore will be asked for and may be refused.
+    /// What the restore will be asked for.
+    options: Options,
+    /// What of it RDS may refuse.
     wanted: Wanted,
 }
 
@@ -60,6 +62,7 @@ impl Config {
             },
             copy_option_group: environment.parsed("COPY_OPTION_GROUP", "true or false")?,
             wanted: Wanted::of(&options.chosen),
+            options,
         })
     }
 
@@ -230,7 +233,8 @@ impl Poll<'_> {
         let tags =
             Tags::of_replication(&config.settings.stack, &message.replication.id, &shared.source_database)
                 .named(name.as_str())
-                .with(lineage::SOURCE_SNAPSHOT, &from);
+                .with(lineage::SOURCE_SNAPSHOT, &from)
+                .merged_under(config.options.extra_tags());
         let order = CopyRequest {
             from: &from,
             to: name,

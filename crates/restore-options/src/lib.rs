@@ -7,7 +7,7 @@ use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::Rest
 use lambda_task::{Environment, invalid};
 use rds_access::settings::{self, Kind, SETTINGS, Setting};
 use replication::contract::LeftOut;
-use replication::lineage::{self, Tags};
+use replication::lineage::Tags;
 use replication::preflight::can_grow;
 use replication::restore::AfterRestore;
 use replication::settings::{Settings, Value, Way, judge, way};
@@ -50,7 +50,7 @@ impl Options {
             at_restore: settings(at_restore),
             after: AfterRestore::of(&settings(after)),
             chosen,
-            extra_tags: extra_tags(environment)?,
+            extra_tags: lambda_task::extra_tags(environment)?,
             apply_source_tags: environment.parsed("APPLY_SOURCE_TAGS", "true or false")?,
         })
     }
@@ -80,6 +80,12 @@ impl Options {
         }
     }
 
+    /// The tags that the stack gives to everything that is made.
+    #[must_use]
+    pub fn extra_tags(&self) -> &Tags {
+        &self.extra_tags
+    }
+
     /// All tags of a new instance: ours, the stack's own, and those of the source database where the stack wants them.
     #[must_use]
     pub fn tags(&self, ours: Tags, of_source: &Tags) -> Tags {
@@ -93,8 +99,7 @@ impl Options {
         if !self.apply_source_tags || of_instance.is_empty() {
             return vec![];
         }
-        let say = |(key, because)| LeftOut { what: format!("tag {key:?} of the source database"), because };
-        of_instance.left_out_of(of_source).map(say).collect()
+        LeftOut::of_source_tags(of_instance, of_source)
     }
 }
 
@@ -151,29 +156,10 @@ fn lower_case(environment: &Environment, name: &str) -> Result<Option<String>, E
     }
 }
 
-/// `Key=Value,Key=Value`; a value has no comma, which a tag's value may not have either (RDS, `Tag`).
-fn extra_tags(environment: &Environment) -> Result<Tags, Error> {
-    const NAME: &str = "EXTRA_TAGS";
-    let mut tags = Tags::default();
-    for entry in environment.optional_list(NAME).unwrap_or_default() {
-        match entry.split_once('=').map(|(key, value)| (key.trim(), value.trim())) {
-            Some((key, value)) if lineage::is_reserved(key, value) => {
-                return Err(invalid(NAME, &format!("the tag {key}={value} is reserved")));
-            }
-            Some((key, value)) if !key.is_empty() => {
-                if let Some(because) = lineage::refusal(key, value) {
-                    return Err(invalid(NAME, &format!("RDS would refuse the tag {key}={value}: {because}")));
-                }
-                tags = tags.with(key, value);
-            }
-            _ => return Err(invalid(NAME, &format!("{entry:?} is not of the form Key=Value"))),
-        }
-    }
-    Ok(tags)
-}
-
 #[cfg(test)]
 mod tests {
+    use replication::lineage;
+
     use super::*;
 
     pub fn environment(chosen: &[(&str, &str)]) -> Environment {
@@ -322,11 +308,6 @@ mod tests {
     fn wrong_choices_are_named() {
         for (variable, value, because) in [
             ("EXTRA_TAGS", "team", "\"team\" is not of the form Key=Value"),
-            ("EXTRA_TAGS", "a=b,,c=d", "\"\" is not of the form Key=Value"),
-            ("EXTRA_TAGS", "rds-replication:stack=mine", "the tag rds-replication:stack=mine is reserved"),
-            ("EXTRA_TAGS", "to-be-deleted=True", "the tag to-be-deleted=True is reserved"),
-            ("EXTRA_TAGS", "team=R&D", "RDS would refuse the tag team=R&D: it has the character '&'"),
-            ("EXTRA_TAGS", "AWS:team=x", "the tag AWS:team=x is reserved"),
             ("DB_PARAMETER_GROUP_NAME", "Orders", "\"Orders\" has upper case"),
             ("OPTION_GROUP_NAME", "orderS", "\"orderS\" has upper case"),
             ("PREFERRED_BACKUP_WINDOW", "02:00-02:10", "02:00-02:10 is 10 minutes long"),
