@@ -111,6 +111,7 @@ pub async fn run(clients: &Clients, config: &Config, input: Input) -> Result<Pru
     let call = Call { execution, place, results: state.results };
     let mut report = crate::prune(&clients.rds, &config.settings, &call, &world, delete).await?;
     if place == Place::Room && report.status == Status::Available {
+        report.log_groups = world.log_groups.clone();
         marking::mark(clients, config, &world, &mut report).await;
     }
     Ok(report)
@@ -135,10 +136,11 @@ async fn observe(clients: &Clients, config: &Config, input: &Input) -> Result<Wo
         ..InstanceRule::new(stack, database, &secret.secret.pointer.host, config.older_to_keep)
     };
     let about_instances = retention::plan_instances(&instances, &rule);
+    let log_groups = retention::log_groups_left_behind(&instances, &rule);
     let snapshots = rds_access::snapshots_of_stack(&clients.rds, stack).await?;
     let rule = SnapshotRule { in_use, ..SnapshotRule::new(stack, database, *snapshots_to_keep) };
     let about_snapshots = retention::plan_snapshots(&snapshots, &rule);
-    Ok(World { instances, snapshots, about_instances, about_snapshots })
+    Ok(World { instances, snapshots, about_instances, about_snapshots, log_groups })
 }
 
 /// Ends the run by name if somebody else has put the secret back after this run had moved it.

@@ -22,6 +22,9 @@ pub struct Pruned {
     /// The instances that were given the deletion tag, so that a later call deletes them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub marked: Vec<String>,
+    /// The log groups that outlive versions, whose events the machine has kept for a limited time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub log_groups: Vec<String>,
     /// What RDS has begun to delete in this run.
     pub deleted: Vec<String>,
     /// What was to be deleted and stays for now, with the reason.
@@ -70,6 +73,7 @@ impl Pruned {
             instances,
             snapshots,
             marked: Vec::new(),
+            log_groups: Vec::new(),
             deleted: Vec::new(),
             left: Vec::new(),
             notes: Vec::new(),
