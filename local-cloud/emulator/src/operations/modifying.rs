@@ -163,7 +163,7 @@ fn check_relations(region: &Region, name: &str, change: &Change) -> Result<(), R
             "BackupRetentionPeriod cannot be 0 for an instance that is a source of read replicas.",
         ));
     }
-    // An instance that cannot be modified now is not looked at any closer.
+    // An instance that cannot be modified now is not checked any further.
     if !rules::may_be_modified(&instance.status) {
         return Ok(());
     }

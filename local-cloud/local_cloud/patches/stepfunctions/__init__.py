@@ -3,7 +3,7 @@
 definition.py  what is refused when a machine is created or updated
 paths.py       JSONPath and the comparisons of Choice states
 execution.py   how an execution runs, waits, retries and ends
-history.py     what is told of it
+history.py     what its history reports
 tasks.py       what a task may do: the machine's role; nested executions
 api.py         StartExecution, StopExecution, and the stack resource
 reports.py     metrics of AWS/States
