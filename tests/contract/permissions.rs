@@ -300,7 +300,19 @@ fn trust(place: &str, policy: &Value) -> Vec<String> {
 /// Every function says in its first lines what it needs; its roles allow exactly that.
 fn needs(sources: &Sources) -> Vec<String> {
     let mut problems = Vec::new();
-    for task in ["Snapshot", "Copy", "Share", "Notify", "Launch", "Restore", "RotateSecret", "Prune"] {
+    let tasks = [
+        "Snapshot",
+        "Copy",
+        "Share",
+        "Notify",
+        "Launch",
+        "Restore",
+        "RotateSecret",
+        "Prune",
+        "Discover",
+        "Report",
+    ];
+    for task in tasks {
         let path = format!("crates/{}/src/lib.rs", kebab_case(task));
         let said: String = sources.text(&path).lines().take_while(|line| line.starts_with("//!")).collect();
         let said: BTreeSet<&str> = said.split('`').filter(|text| is_action(text)).collect();

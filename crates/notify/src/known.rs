@@ -55,6 +55,11 @@ pub fn known(machine: Machine, stage: Option<Reached>, error: &str, state: &Valu
             "How far it came is not known here, nor whether the destination account has its message: scripts/status shows \
              both accounts."
         }
+        (Machine::Fleet, _) => {
+            "Databases that the report of the fleet does not name as failed were sent, and the destination account goes on with them \
+             by itself; of the others it has heard nothing. What none of their executions could say is not known here: \
+             scripts/status shows it."
+        }
         (_, None) => {
             "How far it came is not known here, nor what the secret names now: scripts/status shows it."
         }

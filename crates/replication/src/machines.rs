@@ -19,6 +19,8 @@ pub enum Machine {
     Destination,
     /// Moves the secret to a version that is kept.
     Rollback,
+    /// Starts the source machine for each of many databases.
+    Fleet,
 }
 
 /// A stage of a machine: a state that invokes a function.
@@ -43,8 +45,10 @@ pub const ROOM_FAILURE: &str = "roomFailure";
 pub const ALERT: &str = "NotifyFailure";
 /// The state that alerts operators of what stays undeleted, once a run has succeeded.
 pub const ALERT_UNDELETED: &str = "NotifyUndeleted";
+/// The state that alerts operators of failures that a fleet tolerates.
+pub const ALERT_TOLERATED: &str = "NotifyToleratedFailures";
 /// The states that only report what another one has done.
-pub const REPORTING: &[&str] = &[ALERT, ALERT_UNDELETED, "UnexpectedStatus"];
+pub const REPORTING: &[&str] = &[ALERT, ALERT_UNDELETED, ALERT_TOLERATED, "UnexpectedStatus"];
 
 const fn stage(
     state: &'static str,
@@ -90,6 +94,14 @@ const OF_DESTINATION: &[Stage] = &[
 
 const OF_ROLLBACK: &[Stage] = &[RESTORE, SECRET];
 
+/// Between the first two each database has an execution of the source machine.
+#[rustfmt::skip]
+const OF_FLEET: &[Stage] = &[
+    stage("DiscoverDatabases", "plan", "discover", "discover", None),
+    stage("ReportFleet", "report", "report", "report", None),
+    stage(ALERT_TOLERATED, "toleratedTold", "notify", "alert", None),
+];
+
 impl Machine {
     /// Every machine.
     pub const ALL: &'static [Self] = Self::VARIANTS;
@@ -100,6 +112,7 @@ impl Machine {
         match self {
             Self::Source | Self::Destination => "replication",
             Self::Rollback => "rollback",
+            Self::Fleet => "fleet replication",
         }
     }
 
@@ -110,6 +123,7 @@ impl Machine {
             Self::Source => OF_SOURCE,
             Self::Destination => OF_DESTINATION,
             Self::Rollback => OF_ROLLBACK,
+            Self::Fleet => OF_FLEET,
         }
     }
 

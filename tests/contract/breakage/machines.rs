@@ -85,7 +85,7 @@ pub fn all() -> Vec<Breakage> {
             r#""Catch": [ {"ErrorEquals""#,
             "destination: the Catch of MakeRoom is not written as",
         ),
-        machine("source", "\n", "\n".repeat(100).leak(), "the machines have 6"),
+        machine("source", "\n", "\n".repeat(100).leak(), "the machines have 8"),
         machine("source", r#""States.Timeout","#, "", "is not retried after States.Timeout"),
         machine(
             "source",
