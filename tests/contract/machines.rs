@@ -140,7 +140,8 @@ fn of_each(sources: &Sources, machine: &Machine) -> Vec<String> {
     let (&[(name, map)], &[(task_name, task)]) = (maps.as_slice(), tasks.as_slice()) else {
         return vec![format!("it has {} maps and {} tasks in them", maps.len(), tasks.len())];
     };
-    if map.items_path != map.result_path
+    if map.max_concurrency_path != "$.plan.maxConcurrency"
+        || map.items_path != map.result_path
         || map.item_processor.processor_config != [("Mode".to_owned(), "INLINE".to_owned())].into()
     {
         problems.push(format!(

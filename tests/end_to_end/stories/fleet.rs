@@ -152,8 +152,9 @@ fn row<'a>(report: &'a Value, name: &str) -> &'a Value {
 /// The newest document of an execution.
 fn document(a: &Account, execution: &Value) -> Value {
     let events = a.history(&text(&execution["executionArn"]));
-    let outputs = events.iter().filter_map(|event| event["stateExitedEventDetails"]["output"].as_str());
-    serde_json::from_str(outputs.last().unwrap()).unwrap()
+    let mut outputs =
+        events.iter().rev().filter_map(|event| event["stateExitedEventDetails"]["output"].as_str());
+    serde_json::from_str(outputs.next().unwrap()).unwrap()
 }
 
 /// How the names of a run's executions begin, once it has its plan.
