@@ -21,9 +21,9 @@ pub use choosing::{Candidate, Chosen, LeftOut, Rule};
 /// 2,500.
 pub const MOST_DATABASES: usize = 500;
 /// The most databases that are listed with a reason or an error in a document; how many more there are is said.
-pub const MOST_LISTED: usize = 50;
+pub const MOST_LISTED: usize = 30;
 /// The most bytes of a text about one database in a document.
-pub const MOST_BYTES: usize = 300;
+pub const MOST_BYTES: usize = 200;
 
 /// The document of the fleet machine.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -258,5 +258,41 @@ pub fn all() -> Vec<Breakage> {
             r#""ResultPath": null"#,
             "the result of RestoreDBInstance lands in",
         ),
+        machine(
+            "fleet",
+            "\"error.$\": \"$.failure.Error\"",
+            "\"error.$\": \"$.failure\"",
+            "ReplicateDatabase does not keep the name of every error",
+        ),
+        machine(
+            "fleet",
+            "\"Name.$\": \"$.child\"",
+            "\"Name.$\": \"$.SourceDBIdentifier\"",
+            "ReplicateDatabase does not start the source machine for its database",
+        ),
+        machine(
+            "fleet",
+            r#""ResultPath": "$.plan.databases""#,
+            r#""ResultPath": "$.runs""#,
+            "ReplicateEach answers beside its items",
+        ),
+        machine(
+            "fleet",
+            r#""StepFunctions.SdkClientException""#,
+            r#""States.TaskFailed""#,
+            "ReplicateDatabase is tried again after States.TaskFailed",
+        ),
+        machine(
+            "fleet",
+            r#""$.report.tell", "IsPresent": true"#,
+            r#""$.report.tell", "IsPresent": false"#,
+            "what the fleet could not replicate is not reported",
+        ),
+        machine(
+            "fleet",
+            r#""Next": "KeepErrorName""#,
+            r#""Next": "Keep""#,
+            "goes to Keep, which does not exist",
+        ),
     ]
 }

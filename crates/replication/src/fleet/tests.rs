@@ -168,7 +168,7 @@ fn the_largest_run_fits_into_its_document() {
     let logged = json!(summary).to_string().len();
     assert!(logged < DOCUMENT, "a line of the log takes as much: {logged}");
     let summary = summary.for_document();
-    assert_eq!(summary.databases.len() + summary.databases_beside, 550);
+    assert_eq!(summary.databases.len() + summary.databases_beside, MOST_DATABASES + MOST_LISTED);
     let failure = summary.failure.clone();
     let input: Vec<&String> = names.iter().collect();
     let document = json!({"SourceDBIdentifiers": input, "plan": plan, "report": summary, "failure": failure})
