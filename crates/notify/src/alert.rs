@@ -335,6 +335,8 @@ mod tests {
         let execution = json!({"id": EXECUTION, "name": "n", "startTime": "2026-11-22T10:34:00Z"});
         let event =
             json!({"execution": execution, "machine": "fleet", "state": {}, "tolerated": ["b: KeyUnusable"]});
+        let refused = failed("fleet", &json!({}), &json!({"Error": "AlreadyRunning", "Cause": "x"})).unwrap();
+        has(&refused, &["Stage: DiscoverDatabases\n", "No database was tried"]);
         let tolerated = alert(event).unwrap();
         assert_eq!(
             tolerated.subject(),

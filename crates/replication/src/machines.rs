@@ -68,6 +68,8 @@ pub const ANNOUNCE: Stage = stage("NotifyToTargetAccount", "notification", "noti
 const TELL: Stage = stage(ALERT_UNDELETED, "undeletedTold", "notify", "alert", None);
 /// Of a new version or of one that is kept.
 const RESTORE: Stage = stage("RestoreDBInstance", "DBInstance", "restore", "restore", Some(Restore));
+/// Chooses the databases of a fleet.
+pub const DISCOVER: Stage = stage("DiscoverDatabases", "plan", "discover", "discover", None);
 /// Moves the secret to a version.
 pub const SECRET: Stage = stage("UpdateSecretWithDBValue", "secret", "rotate-secret", "secret", Some(Secret));
 
@@ -97,7 +99,7 @@ const OF_ROLLBACK: &[Stage] = &[RESTORE, SECRET];
 /// Between the first two each database has an execution of the source machine.
 #[rustfmt::skip]
 const OF_FLEET: &[Stage] = &[
-    stage("DiscoverDatabases", "plan", "discover", "discover", None),
+    DISCOVER,
     stage("ReportFleet", "report", "report", "report", None),
     stage(ALERT_TOLERATED, "toleratedTold", "notify", "alert", None),
 ];

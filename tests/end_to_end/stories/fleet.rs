@@ -77,6 +77,8 @@ pub fn a_fleet_names_what_failed_and_goes_on_where_it_was_stopped(cloud: &Cloud)
     assert!(logs.contains("fleet report"), "the whole report is a line of the log");
 
     continue_a_stopped_run(a, machine, of_one);
+    let refused = alerts.next_message();
+    assert!(refused.contains("AlreadyRunning") && refused.contains("No database was tried"), "{refused}");
     let next = alerts.next_message();
     assert!(
         next.contains("was stopped"),

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::{Error, ErrorName};
+use crate::{Error, ErrorName, naming};
 
 /// An execution of the fleet machine that is running.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +21,11 @@ pub fn check(own: &Running, running: &[Running]) -> Result<(), Error> {
     match running.iter().filter(|other| *other < own && other.name != own.name).min() {
         None => Ok(()),
         Some(first) => Err(Error::new(ErrorName::AlreadyRunning, format!("starting fleet run {}", own.name))
-            .because(format!("fleet run {} is running since {}", first.name, first.started_at))
+            .because(format!(
+                "fleet run {} is running since {}",
+                first.name,
+                naming::id_stamp(first.started_at)
+            ))
             .advise("wait for its end, or stop it and start one with {\"ContinueRun\": \"<its name>\"}")),
     }
 }
