@@ -18,11 +18,13 @@
 //! | [`quota`] | what does it mean that there is no room for a snapshot |
 //! | [`copying`] | will RDS copy everything or only what changed |
 //! | [`secret`] | how to change the secret without touching what is not ours |
+//! | [`settings`] | do these choices for an instance go together, and how does its engine take them |
 //! | [`passwords`] | which version has a password of its own, and what opens the others |
 //! | [`moving`] | what is the next step of moving the secret to a version |
 //! | [`versions`] | which version is live, which are newer, which number is next |
 //! | [`receiving`] | is what a message announces copied |
 //! | [`restore`] | which instance does a run bring up, and when may readers come |
+//! | [`preflight`] | would RDS refuse the stack's settings for this snapshot in this account |
 //! | [`windows`] | can these backup and maintenance windows be together |
 //! | [`retention`] | what stays, what is marked, what is deleted |
 //! | [`rollback`] | which instance or snapshot is the version that is asked for |
@@ -41,6 +43,7 @@ pub mod naming;
 pub mod observed;
 pub mod pacing;
 pub mod passwords;
+pub mod preflight;
 pub mod progress;
 pub mod quota;
 pub mod receiving;
@@ -48,6 +51,7 @@ pub mod restore;
 pub mod retention;
 pub mod rollback;
 pub mod secret;
+pub mod settings;
 pub mod sharing;
 pub mod snapshotting;
 pub mod versions;

@@ -124,6 +124,7 @@ fn destination_snapshot() -> DbSnapshot {
         stage: stage(Status::Superseded),
         copy: Expectation { expected: Kind::Incremental, reason: "why".to_owned() },
         snapshot_database_time: Some("2026-11-22T10:34:10Z".to_owned()),
+        not_checked: vec![LeftOut { what: "Subnetgroups".to_owned(), because: "why".to_owned() }],
         superseded_by: Some(SupersededBy {
             host: "orders-copy-6.example".to_owned(),
             snapshot_database_time: "2026-11-22T11:34:10Z".to_owned(),
@@ -138,6 +139,7 @@ fn instance() -> DbInstance {
         version: 7,
         restored_version: Some(3),
         host: Some("orders-copy-7.example".to_owned()),
+        resource_id: Some("db-ABC".to_owned()),
         chosen: true,
         changing: Some("MaxAllocatedStorage".to_owned()),
         left_out: vec![LeftOut { what: "tag".to_owned(), because: "why".to_owned() }],
