@@ -326,12 +326,15 @@ mod tests {
     fn a_fleet_is_told_as_one_thing() {
         let failure = json!({"Error": "ReplicationsFailed", "Cause": "replicating 2 databases: 1 have failed: b: KeyUnusable"});
         let alert_of_failure =
-            failed("fleet", &json!({"SourceDBIdentifiers": ["a", "b"]}), &failure).unwrap();
+            failed("fleet", &json!({"plan": {}, "report": {"failure": failure}}), &failure).unwrap();
         assert_eq!(
             alert_of_failure.subject(),
             "RDS fleet replication of many databases failed: ReplicationsFailed"
         );
-        has(&alert_of_failure, &["b: KeyUnusable", "does not name as failed were sent", EXECUTION]);
+        has(
+            &alert_of_failure,
+            &["b: KeyUnusable", "Stage: ReportFleet\n", "does not name as failed were sent", EXECUTION],
+        );
         let execution = json!({"id": EXECUTION, "name": "n", "startTime": "2026-11-22T10:34:00Z"});
         let event =
             json!({"execution": execution, "machine": "fleet", "state": {}, "tolerated": ["b: KeyUnusable"]});

@@ -136,6 +136,8 @@ impl Machine {
         let is_done = |stage: &Stage| match document.get(stage.result) {
             // The machine continues when there was no room to be made.
             _ if *stage == ROOM && document.get(ROOM_FAILURE).is_some() => true,
+            // The report of a fleet, which ends its run.
+            Some(result) if result.get("failure").is_some() => false,
             Some(result) => result.get("status").is_none_or(|status| status == "Available"),
             None => false,
         };
@@ -157,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_stage_is_the_first_of_the_machine_without_a_final_result() {
-        use Machine::{Destination, Rollback, Source};
+        use Machine::{Destination, Fleet, Rollback, Source};
         let (done, pending) = (json!({"status": "Available"}), json!({"status": "NotAvailable"}));
         for (machine, document, name) in [
             (Source, json!({}), Some("MakeRoom")),
@@ -193,6 +195,9 @@ mod tests {
                 Some("UpdateSecretWithDBValue"),
             ),
             (Rollback, json!({"version": 7, "DBInstance": done, "secret": done}), None),
+            (Fleet, json!({}), Some("DiscoverDatabases")),
+            (Fleet, json!({"plan": {}, "report": {"failure": {}}}), Some("ReportFleet")),
+            (Fleet, json!({"plan": {}, "report": {"tell": []}}), Some("NotifyToleratedFailures")),
         ] {
             let found = machine.failed_stage(&document).map(|stage| stage.state);
             assert_eq!(found, name, "{machine:?} {document}");
