@@ -316,8 +316,18 @@ pub fn said(sources: &Sources, task: &str) -> BTreeSet<String> {
 }
 
 /// The functions.
-pub const TASKS: [&str; 8] =
-    ["Snapshot", "Copy", "Share", "Notify", "Launch", "Restore", "RotateSecret", "Prune"];
+pub const TASKS: [&str; 10] = [
+    "Snapshot",
+    "Copy",
+    "Share",
+    "Notify",
+    "Launch",
+    "Restore",
+    "RotateSecret",
+    "Prune",
+    "Discover",
+    "Report",
+];
 
 /// Every function says in its first lines what it needs; its roles allow exactly that.
 fn needs(sources: &Sources) -> Vec<String> {

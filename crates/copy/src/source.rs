@@ -46,13 +46,13 @@ pub async fn run(
     input: Envelope<SourceState>,
     now: OffsetDateTime,
 ) -> Result<TargetDbSnapshot, Error> {
+    let id = input.replication_id();
     let settings = &config.settings;
     let (source, source_arn) = source_snapshot(input.state.source_db_snapshot)?;
     let earlier = input.state.target_db_snapshot;
     let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
     let stage = Stage { name: StageName::Copy, started_at, now, deadline_seconds: settings.deadline_seconds };
     let name = naming::encrypted_copy(&source.identifier)?;
-    let id = input.execution.replication_id();
     let run = Run {
         stack: &settings.stack,
         id: &id,

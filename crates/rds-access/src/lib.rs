@@ -3,6 +3,7 @@
 //!
 //! Absence is an answer, not an error: a task decides what it means that something is not there.
 
+mod candidates;
 pub mod preflight;
 mod quota;
 mod refusal;
@@ -21,6 +22,7 @@ use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+pub use crate::candidates::candidates;
 pub use crate::quota::snapshot_quota;
 pub use crate::refusal::{Refusal, refusal};
 pub use crate::writes::{

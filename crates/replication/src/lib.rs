@@ -28,12 +28,14 @@
 //! | [`windows`] | can these backup and maintenance windows be together |
 //! | [`retention`] | what stays, what is marked, what is deleted |
 //! | [`rollback`] | which instance or snapshot is the version that is asked for |
+//! | [`fleet`] | which databases does one execution replicate, and what became of each |
 //! | [`error`] | what went wrong, and what an operator can do about it |
 
 pub mod contract;
 pub mod copies;
 pub mod copying;
 pub mod error;
+pub mod fleet;
 pub mod lineage;
 pub mod machines;
 pub mod moving;

@@ -40,7 +40,8 @@ mod tests {
         let foreign = exporting(instance("db-7", 7));
         let foreign = Instance { tags: foreign.tags.clone().with(lineage::STACK, "another"), ..foreign };
         let sibling = exporting(instance("db-8", 8));
-        let sibling = Instance { tags: sibling.tags.clone().with(lineage::SOURCE_DATABASE, "another"), ..sibling };
+        let sibling =
+            Instance { tags: sibling.tags.clone().with(lineage::SOURCE_DATABASE, "another"), ..sibling };
         let all = [
             exporting(instance("db-1", 1)),
             exporting(instance("db-2", 2)),
