@@ -8,13 +8,14 @@ use rds_access::Snapshot;
 use replication::contract::{DbSnapshot, DestinationInput, DestinationState, Envelope, StageReport, Status};
 use replication::copies;
 use replication::copying::{EarlierCopy, Expectation};
+use replication::destination::{Destination, Replicated};
 use replication::lineage::{self, Tags};
-use replication::naming::{self, InstanceIdentifier, SnapshotIdentifier};
+use replication::naming::{self, SnapshotIdentifier};
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS};
 use replication::quota;
 use replication::receiving::{self, Announced, Rules, Step};
 use replication::secret::Pointer;
-use replication::versions::{Scope, World};
+use replication::versions::World;
 use replication::{Error, ErrorName};
 use restore_options::Options;
 use time::OffsetDateTime;
@@ -26,12 +27,8 @@ use crate::{Settings, key};
 #[derive(Debug, Clone)]
 pub struct Config {
     settings: Settings,
-    /// The base of every name.
-    database_name: InstanceIdentifier,
-    /// The one source database that this stack replicates.
-    source_database: InstanceIdentifier,
-    /// The secret that names the live version.
-    secret_arn: String,
+    /// Which databases the stack replicates, and how it names what it makes of them.
+    destination: Destination,
     /// What the stack says about new versions.
     rules: Rules,
     /// Whether the option group of the source database is copied too.
@@ -48,9 +45,7 @@ impl Config {
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         Ok(Self {
             settings: Settings::read(environment)?,
-            database_name: environment.parsed("DATABASE_NAME", "a database identifier")?,
-            source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
-            secret_arn: environment.text("SECRET_ARN")?,
+            destination: lambda_task::destination(environment)?,
             rules: Rules {
                 most_ahead: environment.parsed("MAX_VERSIONS_AHEAD", "a whole number from 1")?,
                 promotes: environment.choice("PROMOTE", ["manual", "automatic"])?,
@@ -59,16 +54,13 @@ impl Config {
             restore_options: Options::read(environment)?,
         })
     }
-
-    fn scope(&self) -> Scope<'_> {
-        Scope { stack: &self.settings.stack, prefix: &self.database_name, database: &self.source_database }
-    }
 }
 
 /// What a poll knows.
 struct Poll<'a> {
     rds: &'a Rds,
     config: &'a Config,
+    replicated: &'a Replicated,
     message: &'a DestinationInput,
     stage: Stage,
     /// The name of the copy.
@@ -97,9 +89,13 @@ pub async fn run(
     let stage =
         Stage { name: StageName::Copy, started_at, now, deadline_seconds: config.settings.deadline_seconds };
     let id = &message.replication.id;
-    let name = naming::destination_copy(config.database_name.as_str(), id)?;
+    let named = message.replication.source_db_identifier.as_ref();
+    let replicated = config
+        .destination
+        .of(named, &format!("copying shared snapshot {}", message.target_db_snapshot.arn))?;
+    let name = naming::destination_copy(replicated.prefix.as_str(), id)?;
     let unseen = earlier.as_ref().map_or(0, |earlier| earlier.stage.unseen);
-    let poll = Poll { rds, config, message: &message, stage, name, unseen };
+    let poll = Poll { rds, config, replicated: &replicated, message: &message, stage, name, unseen };
 
     if let Some(found) = rds_access::snapshot(rds, poll.name.as_str()).await? {
         let is_ours = found.is_of_replication(&config.settings.stack, id);
@@ -124,11 +120,11 @@ pub async fn run(
 impl Poll<'_> {
     /// Copies what is announced, if it is to be copied and can be.
     async fn begin(&self, kms: &Kms, secrets: &Secrets) -> Result<DbSnapshot, Error> {
-        let Self { rds, config, message, stage, name, .. } = self;
+        let Self { rds, config, replicated, message, stage, name, .. } = self;
         let (shared, refusal) = self.shared_snapshot().await?;
         let instances = rds_access::instances(rds).await?;
         let snapshots = rds_access::snapshots_of_stack(rds, &config.settings.stack).await?;
-        let secret = secret_access::read(secrets, &config.secret_arn).await?;
+        let secret = secret_access::read(secrets, &replicated.secret).await?;
         let Pointer { host, prefix } = &secret.pointer;
         let world =
             World { instances: &instances, snapshots: &snapshots, live_host: host, live_prefix: prefix };
@@ -138,7 +134,7 @@ impl Poll<'_> {
             shared: shared.as_ref(),
             unseen: self.unseen,
         };
-        let step = receiving::decide(&config.scope(), &world, &announced, &config.rules);
+        let step = receiving::decide(&replicated.scope(), &world, &announced, &config.rules);
         // What RDS said when it refused to show the snapshot says more than that it is not there.
         let step = step.map_err(|error| match refusal {
             Some(refusal) if error.name() == ErrorName::NotFound => refusal,
@@ -186,7 +182,7 @@ impl Poll<'_> {
         DbSnapshot {
             identifier: self.name.clone(),
             arn: None,
-            source_db_identifier: self.config.source_database.clone(),
+            source_db_identifier: self.replicated.database.clone(),
             stage,
             copy,
             snapshot_database_time: shared.and_then(|shared| shared.data_time.clone()),
@@ -237,8 +233,8 @@ impl Poll<'_> {
 
     /// What RDS is expected to move, judged by our newest earlier copy of the same database.
     fn expectation(&self, snapshots: &[Snapshot], key_arn: &str) -> Expectation {
-        let Self { config, message, name, .. } = self;
-        let earlier = EarlierCopy::newest(snapshots, &config.settings.stack, &config.source_database, name);
+        let Self { replicated, message, name, .. } = self;
+        let earlier = EarlierCopy::newest(snapshots, &replicated.stack, &replicated.database, name);
         Expectation::across_accounts(message.replication.shared_snapshot_is_copy, earlier.as_ref(), key_arn)
     }
 }

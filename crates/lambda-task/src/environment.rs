@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use replication::destination::Destination;
 use replication::{Error, ErrorName};
 
 /// The environment variables of the function, read once at its start. It records which of them are asked for, so that
@@ -115,6 +116,20 @@ impl AccountRole {
             other => Err(invalid("ACCOUNT_ROLE", &format!("{other:?} is neither source nor destination"))),
         }
     }
+}
+
+/// Reads which databases a destination stack replicates, and how it names what it makes of them.
+///
+/// # Errors
+/// [`ErrorName::InvalidConfiguration`], naming the variable.
+pub fn destination(environment: &Environment) -> Result<Destination, Error> {
+    Ok(Destination {
+        stack: environment.text("STACK_NAME")?,
+        databases: environment
+            .parsed("SOURCE_DB_IDENTIFIER", "a database identifier or a pattern of them")?,
+        database_name: environment.parsed("DATABASE_NAME", "a database identifier")?,
+        secret: environment.text("SECRET_ARN")?,
+    })
 }
 
 /// The error of a variable that a function cannot use as it is.

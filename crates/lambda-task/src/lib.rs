@@ -4,5 +4,5 @@
 mod environment;
 mod serve;
 
-pub use environment::{AccountRole, Environment, invalid};
+pub use environment::{AccountRole, Environment, destination, invalid};
 pub use serve::{Stop, parse, refuse, serve, start};

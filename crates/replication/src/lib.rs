@@ -16,6 +16,7 @@
 //! | [`sharing`] | may a snapshot be shared, and is it already |
 //! | [`copies`] | is the copy of a run to be made, and how far is it |
 //! | [`quota`] | what does it mean that there is no room for a snapshot |
+//! | [`destination`] | which databases does a destination stack replicate, and what are their names |
 //! | [`copying`] | will RDS copy everything or only what changed |
 //! | [`secret`] | how to change the secret without touching what is not ours |
 //! | [`passwords`] | which version has a password of its own, and what opens the others |
@@ -31,6 +32,7 @@
 pub mod contract;
 pub mod copies;
 pub mod copying;
+pub mod destination;
 pub mod error;
 pub mod lineage;
 pub mod machines;

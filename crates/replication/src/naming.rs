@@ -15,7 +15,7 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 use crate::{Error, ErrorName};
 
 /// Longest identifier of a DB instance (API model, `CreateDBInstance`).
-const INSTANCE_IDENTIFIER_LENGTH: usize = 63;
+pub(crate) const INSTANCE_IDENTIFIER_LENGTH: usize = 63;
 /// Longest identifier of a DB snapshot (API model, `CreateDBSnapshot`).
 const SNAPSHOT_IDENTIFIER_LENGTH: usize = 255;
 /// Hex digits of the digest in a replication id.

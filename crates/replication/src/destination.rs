@@ -1,0 +1,277 @@
+//! Which source databases a destination stack replicates, and what it calls what it makes of each.
+//!
+//! A stack for one database names its instances `<DatabaseName>-<version>` and has one secret. A stack for many keeps the
+//! database in every name, below its own prefix: so no name of one database is ever that of another, and every name
+//! stays within what the roles of the stack may touch.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::naming::{self, InstanceIdentifier};
+use crate::versions::Scope;
+use crate::{Error, ErrorName};
+
+/// Digits of the largest version number that a name must have room for.
+const VERSION_DIGITS: usize = 6;
+
+/// The source databases that a stack replicates: its parameter `SourceDBIdentifier`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceDatabases {
+    /// This one, by its whole identifier.
+    One(InstanceIdentifier),
+    /// Every one whose identifier matches.
+    Matching(Pattern),
+}
+
+/// A pattern of identifiers, in which `*` stands for any characters, also none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(String);
+
+impl FromStr for SourceDatabases {
+    type Err = Error;
+
+    /// Reads an identifier or, if there is an asterisk in it, a pattern.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if !text.contains('*') {
+            return text.parse().map(Self::One);
+        }
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '*';
+        if !text.chars().all(is_allowed) || text.len() > naming::INSTANCE_IDENTIFIER_LENGTH {
+            return Err(Error::new(ErrorName::InvalidInput, format!("reading the pattern {text:?}"))
+                .because("a pattern has at most 63 letters, digits, hyphens and asterisks"));
+        }
+        Ok(Self::Matching(Pattern(text.to_ascii_lowercase())))
+    }
+}
+
+impl fmt::Display for SourceDatabases {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(database) => database.fmt(f),
+            Self::Matching(Pattern(pattern)) => f.write_str(pattern),
+        }
+    }
+}
+
+impl SourceDatabases {
+    /// Whether a database is among them.
+    #[must_use]
+    pub fn include(&self, database: &InstanceIdentifier) -> bool {
+        match self {
+            Self::One(one) => one == database,
+            Self::Matching(pattern) => pattern.matches(database.as_str()),
+        }
+    }
+}
+
+impl Pattern {
+    /// Whether a text matches.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        let mut parts = self.0.split('*');
+        // A pattern has an asterisk, so that what is before the first and after the last are two parts.
+        let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
+        let mut parts: Vec<&str> = parts.collect();
+        let last = parts.pop().unwrap_or_default();
+        for part in parts {
+            match rest.find(part) {
+                Some(at) => rest = &rest[at + part.len()..],
+                None => return false,
+            }
+        }
+        rest.ends_with(last)
+    }
+}
+
+/// The secret that names the live version of a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveSecret {
+    /// Its ARN, or its name if a run makes it.
+    pub id: String,
+    /// Whether the first run that needs it makes it. A stack for one database has made its own.
+    pub is_made_by_run: bool,
+}
+
+impl fmt::Display for LiveSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)
+    }
+}
+
+/// What the stack says about names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The name of the stack.
+    pub stack: String,
+    /// The source databases.
+    pub databases: SourceDatabases,
+    /// How every name begins.
+    pub database_name: InstanceIdentifier,
+    /// The ARN of the secret, or for many databases how the names of the secrets begin.
+    pub secret: String,
+}
+
+/// A source database, and what the stack calls what it makes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replicated {
+    /// The name of the stack.
+    pub stack: String,
+    /// The source database.
+    pub database: InstanceIdentifier,
+    /// How the names of its instances and snapshots begin.
+    pub prefix: InstanceIdentifier,
+    /// Its secret.
+    pub secret: LiveSecret,
+}
+
+impl Replicated {
+    /// What decisions about the database are about.
+    #[must_use]
+    pub fn scope(&self) -> Scope<'_> {
+        Scope { stack: &self.stack, prefix: &self.prefix, database: &self.database }
+    }
+}
+
+impl Destination {
+    /// What the stack calls what it makes of a database; `None` means what a message or an operator has left open, which is
+    /// the database of a stack for one.
+    ///
+    /// # Errors
+    /// [`ErrorName::SourceMismatch`] if the stack does not replicate the database, or replicates several and none is named;
+    /// [`ErrorName::InvalidInput`] if a name would be too long.
+    pub fn of(&self, database: Option<&InstanceIdentifier>, doing: &str) -> Result<Replicated, Error> {
+        let mismatch = |because: String| Error::new(ErrorName::SourceMismatch, doing).because(because);
+        let (database, prefix, secret) = match (&self.databases, database) {
+            (SourceDatabases::One(one), None) => (one, self.database_name.clone(), self.own_secret()),
+            (SourceDatabases::One(one), Some(named)) if one == named => {
+                (one, self.database_name.clone(), self.own_secret())
+            }
+            (SourceDatabases::Matching(pattern), Some(named)) if pattern.matches(named.as_str()) => {
+                let id = format!("{}/{named}", self.secret);
+                (named, self.prefix_of(named, doing)?, LiveSecret { id, is_made_by_run: true })
+            }
+            (_, Some(named)) => {
+                return Err(mismatch(format!("it is of database {named}, and this stack replicates {}", self.databases))
+                    .advise(
+                        "deploy another destination stack for it with its own SourceDBIdentifier, DatabaseName and \
+                         SecretName, or correct this stack's SourceDBIdentifier",
+                    ));
+            }
+            (SourceDatabases::Matching(_), None) => {
+                return Err(mismatch(format!(
+                    "this stack replicates {}, and no database is named",
+                    self.databases
+                ))
+                .advise(
+                    "name it: SourceDBIdentifier in the input of the rollback machine, or in the message",
+                ));
+            }
+        };
+        Ok(Replicated { stack: self.stack.clone(), database: database.clone(), prefix, secret })
+    }
+
+    fn own_secret(&self) -> LiveSecret {
+        LiveSecret { id: self.secret.clone(), is_made_by_run: false }
+    }
+
+    fn prefix_of(&self, database: &InstanceIdentifier, doing: &str) -> Result<InstanceIdentifier, Error> {
+        let prefix = format!("{}-{database}", self.database_name);
+        let longest = naming::INSTANCE_IDENTIFIER_LENGTH - 1 - VERSION_DIGITS;
+        if prefix.len() > longest {
+            return Err(Error::new(ErrorName::InvalidInput, doing)
+                .because(format!(
+                    "its instances would be called {prefix}-<version>, and RDS allows {} characters, of which the version \
+                     needs {VERSION_DIGITS}",
+                    naming::INSTANCE_IDENTIFIER_LENGTH
+                ))
+                .advise("deploy the stack with a shorter DatabaseName, or give the database a stack of its own"));
+        }
+        prefix.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::naming::{instance, version_of};
+
+    fn destination(databases: &str, secret: &str) -> Destination {
+        Destination {
+            stack: "stack".to_owned(),
+            databases: databases.parse().unwrap(),
+            database_name: "copy".parse().unwrap(),
+            secret: secret.to_owned(),
+        }
+    }
+
+    fn named(destination: &Destination, database: Option<&str>) -> Result<(String, LiveSecret), ErrorName> {
+        let database = database.map(|database| database.parse().unwrap());
+        let found = destination.of(database.as_ref(), "copying");
+        found.map(|found| (found.prefix.to_string(), found.secret)).map_err(|error| error.name())
+    }
+
+    #[test]
+    fn one_database_has_the_names_of_the_stack() {
+        let one = destination("orders", "arn:secret");
+        let own = ("copy".to_owned(), LiveSecret { id: "arn:secret".to_owned(), is_made_by_run: false });
+        assert_eq!(named(&one, None), Ok(own.clone()));
+        assert_eq!(named(&one, Some("orders")), Ok(own));
+        assert_eq!(named(&one, Some("orders-2")), Err(ErrorName::SourceMismatch));
+    }
+
+    #[test]
+    fn each_of_many_has_names_and_a_secret_of_its_own() {
+        let many = destination("orders*", "dev/db/read");
+        let secret = LiveSecret { id: "dev/db/read/orders-2".to_owned(), is_made_by_run: true };
+        assert_eq!(named(&many, Some("orders-2")), Ok(("copy-orders-2".to_owned(), secret)));
+        assert_eq!(named(&many, Some("shop")), Err(ErrorName::SourceMismatch));
+        assert_eq!(named(&many, None), Err(ErrorName::SourceMismatch));
+        let longest = format!("orders{}", "x".repeat(45));
+        assert_eq!(named(&many, Some(&longest)).unwrap().0.len(), 56);
+        assert_eq!(named(&many, Some(&format!("{longest}x"))), Err(ErrorName::InvalidInput));
+    }
+
+    #[test]
+    fn a_pattern_stands_for_what_it_says() {
+        for (pattern, matching, others) in [
+            ("*", &["a", "orders"][..], &[][..]),
+            ("orders-*", &["orders-1", "orders-1-2"], &["orders", "my-orders-1"]),
+            ("*-prod", &["shop-prod"], &["shop-prod-2", "prod"]),
+            ("a*b*c", &["abc", "a1b2c", "abbcc"], &["ab", "acb", "ac"]),
+            ("a*a", &["aa", "aba"], &["a"]),
+        ] {
+            let databases: SourceDatabases = pattern.parse().unwrap();
+            for name in matching {
+                assert!(databases.include(&name.parse().unwrap()), "{pattern} {name}");
+            }
+            for name in others {
+                assert!(!databases.include(&name.parse().unwrap()), "{pattern} {name}");
+            }
+        }
+        for wrong in ["orders_*", "or ders*", "*{}", "", "orders?"] {
+            assert!(wrong.parse::<SourceDatabases>().is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        /// > No name of one database is that of another, and every name begins with the stack's own prefix.
+        #[test]
+        fn the_names_of_two_databases_never_meet(
+            one in "[a-z][a-z0-9]{0,3}(-[a-z0-9]{1,3}){0,2}", other in "[a-z][a-z0-9]{0,3}(-[a-z0-9]{1,3}){0,2}",
+            version in 1_u32..30,
+        ) {
+            prop_assume!(one != other);
+            let many = destination("*", "secret");
+            let of = |database: &str| many.of(Some(&database.parse().unwrap()), "copying").unwrap();
+            let (one, other) = (of(&one), of(&other));
+            let name = instance(&one.prefix, version).unwrap();
+            prop_assert!(name.as_str().starts_with("copy-"));
+            prop_assert_eq!(version_of(one.prefix.as_str(), name.as_str()), Some(version));
+            // A database can be called as a version of another one is; its own versions have one number more.
+            prop_assert_eq!(version_of(other.prefix.as_str(), name.as_str()), None);
+            prop_assert_ne!(one.secret.id, other.secret.id);
+        }
+    }
+}
