@@ -1,5 +1,6 @@
 """What `scripts/deploy` refuses before anything is made: parameters that the template does not have, maintenance and backup
-windows that RDS will refuse, an account number that nobody has vouched for, and another secret than readers know.
+windows that RDS will refuse, tags that are reserved, an account number that nothing has confirmed, and another secret than
+readers know.
 
 CloudFormation's own client drops parameters that it does not know, and deploys with the default instead.
 """
@@ -10,7 +11,7 @@ import argparse
 import difflib
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,13 @@ from console.account import ENVIRONMENT, Account
 from console.failure import Failure
 from console.secret_choice import NAME, check_secret
 
+TAGS = "ExtraTags"
 BACKUP, MAINTENANCE = "PreferredBackupWindow", "PreferredMaintenanceWindow"
 DESTINATION = "DestinationAccountNumber"
+
+# How keys and values begin that only AWS may set (RDS API model, Tag), and the keys of this product.
+_OF_AWS = ("aws:", "rds:")
+_OURS = ("rds-replication:", "to-be-deleted")
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY, _WEEK = 24 * 60, 7 * 24 * 60
@@ -34,7 +40,7 @@ _MAINTENANCE = re.compile(f"({'|'.join(_DAYS)}):{_TIME}-({'|'.join(_DAYS)}):{_TI
 
 
 class _Template(yaml.SafeLoader):
-    """Reads a template; what `!Ref` and its kind stand for is not wanted."""
+    """Reads a template; what `!Ref` and its kind refer to is not needed."""
 
 
 _Template.add_multi_constructor("!", lambda *_: None)
@@ -89,6 +95,23 @@ def wrong_windows(parameters: dict[str, str]) -> Iterator[str]:
         yield f"{BACKUP}={backup} and {MAINTENANCE}={maintenance} overlap, which RDS refuses after the restore"
 
 
+def reserved_tags(where: str, tags: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """What is wrong with the beginnings of the tags that an operator has chosen."""
+    for key, value in tags:
+        key, value = key.strip(), value.strip()
+        if not key:
+            yield f"{where}: ={value} has no key"
+        elif key.startswith(_OURS):
+            yield f"{where}: the tag {key} is reserved: keys that begin with {' or '.join(_OURS)} are of this product"
+        elif key.casefold().startswith(_OF_AWS) or value.casefold().startswith(_OF_AWS):
+            yield f"{where}: the tag {key}={value} is reserved: what begins with {' or '.join(_OF_AWS)} is of AWS"
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, _, value = text.partition("=")
+    return key, value
+
+
 def _backup_minutes(text: str) -> tuple[int, int] | None:
     """The start in minutes of the day, and the length."""
     found = _BACKUP.fullmatch(text)
@@ -110,7 +133,7 @@ def _maintenance_minutes(text: str) -> tuple[int, int] | None:
 
 
 def _overlap(backup: int, backup_length: int, maintenance: int, maintenance_length: int) -> bool:
-    """Whether the daily window meets the weekly one on any day; both may go on past the end of their day or week."""
+    """Whether the daily window overlaps the weekly one on any day; both may continue past the end of their day or week."""
     starts = (backup + day * _DAY for day in range(-7, 14))
     return any(start < maintenance + maintenance_length and maintenance < start + backup_length for start in starts)
 
@@ -124,10 +147,10 @@ def check_account(
     of_profile: Callable[[], str | None],
     ask: Callable[[str], str] | None,
 ) -> None:
-    """Raises `Failure` unless somebody or something vouches for the account with which production will be shared.
+    """Raises `Failure` unless the user or a profile confirms the account with which production will be shared.
 
     `own` is the source account, `deployed` what the stack has now, `confirmed` what --confirm-destination-account says,
-    `of_profile` tells the account of the destination profile or None, and `ask` shows a question and answers with what was
+    `of_profile` returns the account of the destination profile or None, and `ask` shows a question and answers with what was
     typed; None without a terminal.
     """
     confirmation = f"--confirm-destination-account {wanted}"
@@ -153,11 +176,11 @@ def check_account(
         )
     if ask is None:
         raise Failure(
-            f"nothing here tells that {wanted} is the account that may have snapshots of the source database: there is no "
+            f"nothing here confirms that {wanted} is the account that may have snapshots of the source database: there is no "
             f"destination profile to compare it with. If it is, add {confirmation}"
         )
     typed = ask(
-        f"Snapshots of the source database and its key will be shared with account {wanted}, and no profile tells whose that is.\n"
+        f"Snapshots of the source database and its key will be shared with account {wanted}, and no profile shows whose that is.\n"
         "Type the account number again to go on: "
     )
     if typed.replace("-", "").strip() != wanted:
@@ -165,16 +188,16 @@ def check_account(
 
 
 def account_of_profile(name: str | None) -> str | None:
-    """The account of the destination profile; None if there is none, or the one that nobody asked for cannot be used."""
+    """The account of the destination profile; None if there is none, or the default one cannot be used."""
     if name is None and "destination" not in botocore.session.Session().available_profiles:
         return None
     try:
         return Account("destination", name or "destination").number()
     except (Failure, BotoCoreError, ClientError) as error:
         if name is None:
-            print(f"deploy: the profile destination does not tell its account: {error}", file=sys.stderr)
+            print(f"deploy: the profile destination does not show its account: {error}", file=sys.stderr)
             return None
-        raise Failure(f"the profile {name} does not tell its account: {error}") from error
+        raise Failure(f"the profile {name} does not show its account: {error}") from error
 
 
 def _ask(question: str) -> str:
@@ -197,6 +220,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--stack", help="also compare with this stack and check the account, with the credentials of the environment"
     )
     parser.add_argument("--account", default="", help="the number of the account that is deployed to")
+    parser.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="a tag of the stack")
     parser.add_argument("--destination-profile")
     parser.add_argument("--confirm-destination-account")
     parser.add_argument("parameters", nargs="*", metavar="KEY=VALUE")
@@ -206,6 +230,10 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _check(given: argparse.Namespace) -> None:
     parameters = dict(one.split("=", 1) for one in given.parameters)
     wrong = unknown_parameters(parameters, parameter_names(given.template))
+    if wrong:
+        raise Failure(wrong)
+    tags = [_pair(one) for one in parameters.get(TAGS, "").split(",") if one.strip()]
+    wrong = "\n".join([*reserved_tags(TAGS, tags), *reserved_tags("--tags", map(_pair, given.tag))])
     if wrong:
         raise Failure(wrong)
     account = Account("deployed-to", ENVIRONMENT, given.stack) if given.stack else None

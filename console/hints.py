@@ -25,7 +25,7 @@ class Hints:
 
     @classmethod
     def of(cls, given: argparse.Namespace) -> Hints:
-        """From the parsed arguments of any of the commands; one that tells of several stacks names none."""
+        """From the parsed arguments of any of the commands; one that reports several stacks names none."""
         stack = getattr(given, "destination_stack", None)
         return cls(
             given.local,
@@ -42,6 +42,10 @@ class Hints:
     def status(self, *, stack: str | None = None) -> str:
         """`scripts/status` of the given stack or of the one that this command is about."""
         return self._command("status", *self._stack(stack), *self._profile("source"), *self._profile("destination"))
+
+    def adopt(self, *, stack: str | None = None) -> str:
+        """`scripts/adopt` for the given stack or for the one that this command is about."""
+        return self._command("adopt", *self._stack(stack), *self._profile("source"), *self._profile("destination"))
 
     def deploy_destination(self, *parameters: str, stack: str | None = None) -> str:
         """`scripts/deploy destination` with these parameters."""

@@ -12,9 +12,11 @@ from typing import Any
 
 _WORDS: dict[str, Any] = json.loads(Path(__file__).with_name("vocabulary.json").read_text(encoding="utf-8"))
 
-#: The keys of our tags, by what they tell.
+#: The keys of our tags, by what they mean.
 TAGS: dict[str, str] = _WORDS["tags"]
-DELETION_MARK: tuple[str, str] = tuple(_WORDS["deletionTag"])
+DELETION_TAG: tuple[str, str] = tuple(_WORDS["deletionTag"])
+#: On a version that the secret has named.
+PROMOTED: tuple[str, str] = tuple(_WORDS["promotedTag"])
 #: How the ids of the secret's versions begin that the functions have written.
 WRITTEN_BY_US: str = _WORDS["secretVersions"]
 
@@ -32,10 +34,16 @@ STOPPED = _instances("Stopped")
 DELETING = _instances("Deleting")
 #: A restore that failed has left it; in another failed status a copy that was whole waits for an operator.
 NEVER_WAS = _instances("FailedRestore")
+#: RDS deletes an instance in this status.
+DELETABLE = frozenset(row["word"] for row in _WORDS["instanceStatuses"] if row["deletable"])
+#: RDS makes no final snapshot of an instance in this status.
+WITHOUT_FINAL_SNAPSHOT = frozenset(row["word"] for row in _WORDS["instanceStatuses"] if not row["finalSnapshot"])
 #: A source database can be snapshotted.
 READY_SOURCE = frozenset(row["word"] for row in _WORDS["instanceStatuses"] if row["source"] == "Ready")
 #: A snapshot can be restored and copied.
 READY_SNAPSHOT = frozenset(row["word"] for row in _WORDS["snapshotStatuses"] if row["progress"] == "Ready")
+#: A snapshot is still being made.
+PENDING_SNAPSHOT = frozenset(row["word"] for row in _WORDS["snapshotStatuses"] if row["progress"] == "Pending")
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ ANNOUNCEMENT = _state("source", "notify")
 COPY_IN_DESTINATION = _state("destination", "copy")
 RESTORE = _state("destination", "restore")
 MOVE_SECRET = _state("destination", "rotate-secret")
-#: The results of the two prunes of a machine, the one that makes room first.
+#: The results of the two prunes of a machine, the one before the copy first.
 PRUNED = tuple(dict.fromkeys(stage.result for stage in STAGES["destination"] if stage.task == "prune"))
 
 #: What a run can have done to the secret.

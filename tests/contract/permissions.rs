@@ -9,9 +9,16 @@ use crate::secrets;
 use crate::sources::{ACCOUNTS, Sources};
 use crate::template::walk;
 
-/// Setting up the delivery of logs, reading quotas and making a random password cannot be limited to a resource (service
-/// authorization reference, CloudWatch Logs, RDS and Secrets Manager).
-const WITHOUT_RESOURCE: [&str; 10] = [
+/// Setting up the delivery of logs, reading quotas and what RDS offers, and making a random password cannot be limited to a
+/// resource (service authorization reference, CloudWatch Logs, RDS and Secrets Manager), and Lambda asks for what joins a
+/// function to a VPC on none in particular (AWS-managed policy AWSLambdaVPCAccessExecutionRole).
+const WITHOUT_RESOURCE: [&str; 18] = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
     "logs:DescribeLogGroups",
@@ -21,13 +28,15 @@ const WITHOUT_RESOURCE: [&str; 10] = [
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
     "rds:DescribeAccountAttributes",
+    "rds:DescribeDBEngineVersions",
+    "rds:DescribeOrderableDBInstanceOptions",
     "secretsmanager:GetRandomPassword",
 ];
 
 /// The tags that a role may write on what exists already: none of them says whose a thing is, except the last, which only
 /// the role that restores may write.
 const TAGS_ON_EXISTING: [&str; 6] = [
-    lineage::DELETION_MARK.0,
+    lineage::DELETION_TAG.0,
     lineage::PROMOTED.0,
     lineage::VERSION,
     lineage::SHARED_AT,
@@ -37,7 +46,7 @@ const TAGS_ON_EXISTING: [&str; 6] = [
 /// The tag that says which instance the other tags are about.
 const SEAL: &str = lineage::RESOURCE_ID;
 
-/// The patterns of actions that may stand for several; each is one act in two or four forms.
+/// The patterns of actions that may match several; each is one act in two or four forms.
 const FAMILIES: [&str; 2] = ["kms:GenerateDataKey*", "kms:ReEncrypt*"];
 
 /// What the destination account may do with what belongs to the source account.
@@ -62,7 +71,7 @@ const KEY_USE: [&str; 7] = [
     "kms:ReEncryptFrom",
 ];
 
-/// What every function's role has beside what its task needs, and what is needed by a service on its behalf.
+/// What every function's role has besides what its task needs, and what is needed by a service on its behalf.
 const NOT_OF_THE_TASK: [&str; 4] = ["iam:", "kms:", "logs:", "sqs:"];
 
 /// One statement of a policy, with where it is.
@@ -126,7 +135,8 @@ pub fn policies(sources: &Sources) -> Vec<String> {
                 problems.extend(of_resource(&statement));
             }
         }
-        for (policy, properties) in template.resources("AWS::IAM::Policy") {
+        let policies = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"];
+        for (policy, properties) in policies.iter().flat_map(|kind| template.resources(kind)) {
             for statement in statements(&format!("{account}: {policy}"), &properties["PolicyDocument"]) {
                 problems.extend(of_any(&statement));
                 problems.extend(of_role(&statement));
@@ -211,7 +221,8 @@ fn of_resource(statement: &Statement<'_>) -> Vec<String> {
             // EventBridge fills no condition keys when it publishes to a topic (EventBridge user guide, "Using
             // resource-based policies", SNS): with a condition no alert would ever arrive.
             if !statement.value["Condition"].is_null() {
-                problems.push(format!("{place} lets {service} in under a condition, which it never meets"));
+                problems
+                    .push(format!("{place} lets {service} in under a condition, which it never satisfies"));
             }
         } else if statement.condition("ArnEquals", "aws:SourceArn").is_null() {
             problems.push(format!("{place} allows {service} on behalf of anybody"));
@@ -265,7 +276,7 @@ fn of_role(statement: &Statement<'_>) -> Vec<String> {
     {
         problems.push(format!("{place} allows {:?} without our tag", statement.actions()));
     }
-    // Whoever may write tags on what is there already may not write those that say whose it is. Taking any off, likewise.
+    // A role that may tag existing things may not write or remove the tags that say whose a thing is.
     let on_existing =
         !statement.condition("StringEquals", &format!("aws:ResourceTag/{}", lineage::STACK)).is_null();
     let keys = statement.condition("ForAllValues:StringEquals", "aws:TagKeys");
@@ -297,13 +308,23 @@ fn trust(place: &str, policy: &Value) -> Vec<String> {
     problems
 }
 
+/// What a function says in its first lines that it needs.
+pub fn said(sources: &Sources, task: &str) -> BTreeSet<String> {
+    let text = sources.text(&format!("crates/{}/src/lib.rs", kebab_case(task)));
+    let said: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
+    said.split('`').filter(|text| is_action(text)).map(str::to_owned).collect()
+}
+
+/// The functions.
+pub const TASKS: [&str; 8] =
+    ["Snapshot", "Copy", "Share", "Notify", "Launch", "Restore", "RotateSecret", "Prune"];
+
 /// Every function says in its first lines what it needs; its roles allow exactly that.
 fn needs(sources: &Sources) -> Vec<String> {
     let mut problems = Vec::new();
-    for task in ["Snapshot", "Copy", "Share", "Notify", "Launch", "Restore", "RotateSecret", "Prune"] {
+    for task in TASKS {
         let path = format!("crates/{}/src/lib.rs", kebab_case(task));
-        let said: String = sources.text(&path).lines().take_while(|line| line.starts_with("//!")).collect();
-        let said: BTreeSet<&str> = said.split('`').filter(|text| is_action(text)).collect();
+        let said = said(sources, task);
         let mut allowed = BTreeSet::new();
         for account in ACCOUNTS {
             if let Ok(template) = sources.template(account) {
@@ -320,11 +341,11 @@ fn needs(sources: &Sources) -> Vec<String> {
             }
         }
         let of_task = |action: &&str| !NOT_OF_THE_TASK.iter().any(|prefix| action.starts_with(prefix));
-        for action in said.iter().filter(|action| !allowed.contains(**action)) {
+        for action in said.iter().filter(|action| !allowed.contains(*action)) {
             problems.push(format!("{task} needs {action}, which no role of it allows"));
         }
         for action in
-            allowed.iter().map(String::as_str).filter(of_task).filter(|action| !said.contains(action))
+            allowed.iter().map(String::as_str).filter(of_task).filter(|action| !said.contains(*action))
         {
             problems.push(format!("the role of {task} allows {action}, which {path} does not say it needs"));
         }

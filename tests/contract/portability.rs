@@ -1,6 +1,6 @@
 //! What ships works in every account, Region and partition, and against every endpoint.
 
-use crate::sources::{BUILD, README, SEMANTICS, Sources};
+use crate::sources::{BUILD, README, SEMANTICS, Sources, VPC};
 
 /// The first part of the name of a Region.
 const CONTINENTS: [&str; 10] = ["af", "ap", "ca", "cn", "eu", "il", "me", "mx", "sa", "us"];
@@ -8,16 +8,18 @@ const CONTINENTS: [&str; 10] = ["af", "ap", "ca", "cn", "eu", "il", "me", "mx", 
 const DIRECTIONS: [&str; 9] =
     ["central", "east", "north", "northeast", "northwest", "south", "southeast", "southwest", "west"];
 /// Services are named like this in every partition; these are not endpoints.
-const SERVICE_NAMES: [&str; 6] = [
+const SERVICE_NAMES: [&str; 8] = [
     "cloudwatch.amazonaws.com",
+    "directoryservice.rds.amazonaws.com",
     "events.amazonaws.com",
     "lambda.amazonaws.com",
+    "monitoring.rds.amazonaws.com",
     "rds.amazonaws.com",
     "sns.amazonaws.com",
     "states.amazonaws.com",
 ];
 
-/// Pages for people, which a function may write into a text but never calls.
+/// Pages for operators, which a function may write into a text but never calls.
 const PAGES: [&str; 1] = ["https://console.aws.amazon.com/"];
 
 /// Nothing that ships names an account, a Region, a partition or an endpoint.
@@ -34,11 +36,11 @@ pub fn constants(sources: &Sources) -> Vec<String> {
     problems
 }
 
-/// What is deployed: not what only tests, the local cloud and people use.
+/// What is deployed: not what only tests, the local cloud and operators use.
 fn ships(path: &str) -> bool {
     let is_deployed = ![BUILD, README].contains(&path);
     let is_test = path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("tests/");
-    is_deployed && !is_test && path != SEMANTICS
+    is_deployed && !is_test && ![SEMANTICS, VPC].contains(&path)
 }
 
 /// The lines that are not comments, up to the tests at the end of a file; with their numbers.

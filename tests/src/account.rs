@@ -1,4 +1,4 @@
-//! One account, used as a person uses it: with the exports that `scripts/local-cloud env` prints, and nothing else.
+//! One account, used as an operator uses it: with the exports that `scripts/local-cloud env` prints, and nothing else.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -44,6 +44,13 @@ impl Account {
         Self { role: role.to_owned(), environment, deploying: Mutex::new(()) }
     }
 
+    /// The root of another account of the same cloud.
+    pub fn of_number(&self, number: &str) -> Self {
+        let mut environment = self.environment.clone();
+        environment.insert("AWS_ACCESS_KEY_ID".to_owned(), number.to_owned());
+        Self { role: number.to_owned(), environment, deploying: Mutex::new(()) }
+    }
+
     /// `source` or `destination`.
     pub fn role(&self) -> &str {
         &self.role
@@ -62,7 +69,7 @@ impl Account {
     /// A command in the account's environment.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        // Only these variables: what works here works for whoever pastes the exports.
+        // Only these variables: what works here works for a user who pastes the exports.
         command.env_clear().envs(&self.environment);
         command
     }
@@ -100,6 +107,16 @@ impl Account {
         let mut command = self.deployment(stack, parameters);
         let _alone = self.deploying.lock().unwrap_or_else(PoisonError::into_inner);
         command.output().unwrap()
+    }
+
+    /// `scripts/deploy --tags`, with nothing else to change.
+    pub fn tag_stack(&self, stack: &str, tags: &[&str]) {
+        let mut command = self.deployment(stack, &[]);
+        for tag in tags {
+            command.args(["--tags", tag]);
+        }
+        let _alone = self.deploying.lock().unwrap_or_else(PoisonError::into_inner);
+        run(command);
     }
 
     fn deployment(&self, stack: &str, parameters: &[(&str, &str)]) -> Command {
@@ -276,7 +293,7 @@ impl Account {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// Starts an execution, as a person does; its ARN.
+    /// Starts an execution, as an operator does; its ARN.
     pub fn start(&self, machine: &str, input: &Value) -> String {
         let input = input.to_string();
         let started = self.aws(&[
@@ -334,7 +351,7 @@ impl Account {
     }
 
     fn program(&self, name: &str) -> String {
-        // A program is looked for on this process's path, not on the one of its own environment.
+        // A program is searched for on this process's path, not on the one of its own environment.
         let path = self.variable("PATH").split(':').map(|directory| format!("{directory}/{name}"));
         path.into_iter().find(|path| std::path::Path::new(path).exists()).unwrap()
     }

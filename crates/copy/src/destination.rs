@@ -12,6 +12,7 @@ use replication::destination::{Destination, Replicated};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, SnapshotIdentifier};
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS};
+use replication::preflight::Wanted;
 use replication::quota;
 use replication::receiving::{self, Announced, Rules, Step};
 use replication::secret::Pointer;
@@ -20,8 +21,8 @@ use replication::{Error, ErrorName};
 use restore_options::Options;
 use time::OffsetDateTime;
 
-use crate::convergence::{self, Order, Started};
-use crate::{Settings, key};
+use crate::convergence::{self, CopyRequest, Started};
+use crate::{Settings, key, preflight};
 
 /// What the destination stack says.
 #[derive(Debug, Clone)]
@@ -33,8 +34,10 @@ pub struct Config {
     rules: Rules,
     /// Whether the option group of the source database is copied too.
     copy_option_group: bool,
-    /// How the copy will be restored.
-    restore_options: Options,
+    /// What the restore will be asked for.
+    options: Options,
+    /// What of it RDS may refuse.
+    wanted: Wanted,
 }
 
 impl Config {
@@ -43,6 +46,8 @@ impl Config {
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
+        // What of it is judged without RDS is refused here.
+        let options = Options::read(environment)?;
         Ok(Self {
             settings: Settings::read(environment)?,
             destination: lambda_task::destination(environment)?,
@@ -51,7 +56,8 @@ impl Config {
                 promotes: environment.choice("PROMOTE", ["manual", "automatic"])?,
             },
             copy_option_group: environment.parsed("COPY_OPTION_GROUP", "true or false")?,
-            restore_options: Options::read(environment)?,
+            wanted: Wanted::of(&options.chosen),
+            options,
         })
     }
 }
@@ -65,14 +71,14 @@ struct Poll<'a> {
     stage: Stage,
     /// The name of the copy.
     name: SnapshotIdentifier,
-    /// How many polls running have not seen what must be there.
+    /// How many polls in a row have not seen what must be there.
     unseen: u32,
 }
 
-/// Looks for this run's copy and makes it if it is not there.
+/// Finds this run's copy, or creates it if there is none.
 ///
 /// # Errors
-/// `InvalidConfiguration` (a limit of growth that the storage has reached), `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
+/// `InvalidConfiguration` (settings that RDS would refuse at the restore), `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
 /// `SourceMismatch`, `TooManyVersionsAhead`, `VersionsExhausted`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
 /// `SecretInvalid`, `DeadlineExceeded`, or a fault of a service.
 pub async fn run(
@@ -100,15 +106,16 @@ pub async fn run(
     if let Some(found) = rds_access::snapshot(rds, poll.name.as_str()).await? {
         let is_ours = found.is_of_replication(&config.settings.stack, id);
         let report = copies::judge(&found, is_ours, &stage)?;
-        let copy = match earlier {
-            Some(earlier) => earlier.copy,
+        let (copy, not_checked) = match earlier {
+            Some(earlier) => (earlier.copy, earlier.not_checked),
             // The first answer was lost: work out again what was to be expected.
             None => {
                 let snapshots = rds_access::snapshots_of_stack(rds, &config.settings.stack).await?;
-                poll.expectation(&snapshots, found.key_arn.as_deref().unwrap_or_default())
+                let key_arn = found.key_arn.as_deref().unwrap_or_default();
+                (poll.expectation(&snapshots, key_arn), vec![])
             }
         };
-        return Ok(describe(found, report, copy));
+        return Ok(DbSnapshot { not_checked, ..describe(found, report, copy) });
     }
     // RDS has accepted it and does not show it: it is not asked for a second one.
     if let Some(earlier) = earlier.filter(|earlier| earlier.arn.is_some()) {
@@ -148,32 +155,56 @@ impl Poll<'_> {
             let superseded = pending(report, Expectation::not_copied());
             return Ok(DbSnapshot { superseded_by: Some(live), ..superseded });
         }
-        let key_arn = key::usable(kms, &config.settings.key, key::Reach::OwnAccount).await?;
+        let key_arn = key::usable(kms, &config.settings.key, key::KeyUse::OwnAccount).await?;
         let copy = self.expectation(&snapshots, &key_arn);
         match (step, &shared) {
             (Step::Copy, Some(shared)) => {
                 if let Some(source_key) = &shared.key_arn {
-                    key::usable(kms, source_key, key::Reach::OtherAccounts).await?;
+                    key::usable(kms, source_key, key::KeyUse::OtherAccounts).await?;
                 }
-                let doing = format!("copying snapshot {}", shared.identifier);
-                config.restore_options.check_growth(&doing, shared.allocated_storage)?;
                 secret.check_room()?;
-                match self.start(shared, &key_arn).await? {
-                    Started::Made(found) => {
-                        let report = copies::judge(&found, true, stage)?;
-                        Ok(describe(*found, report, copy))
-                    }
-                    Started::NotYet => Ok(pending(copies::not_started(name, stage)?, copy)),
-                    Started::Full(full) => {
-                        let is_leaving = quota::is_snapshot_leaving(&snapshots, &config.settings.stack);
-                        Ok(pending(copies::no_room(full, name, stage, self.unseen, is_leaving)?, copy))
-                    }
-                }
+                self.copy(shared, &world, &key_arn, copy).await
             }
             (Step::Await { polls }, _) => {
                 Ok(pending(StageReport::unseen(stage, "not shared yet", polls), copy))
             }
             _ => Ok(pending(copies::not_started(name, stage)?, copy)),
+        }
+    }
+
+    /// Copies, unless RDS would refuse the restore that comes after it.
+    async fn copy(
+        &self,
+        shared: &Snapshot,
+        world: &World<'_>,
+        key_arn: &str,
+        copy: Expectation,
+    ) -> Result<DbSnapshot, Error> {
+        let Self { rds, config, stage, name, .. } = self;
+        let stack = &config.settings.stack;
+        let report = preflight::observe(rds, &config.wanted, shared).await?;
+        report.check(&format!("checking the stack's settings against the shared snapshot {}", shared.arn))?;
+        let not_checked = report.not_checked;
+        let pending = |report, copy| {
+            let not_checked = not_checked.clone();
+            DbSnapshot { not_checked, ..self.pending(report, copy, Some(shared)) }
+        };
+        // What was pruned just before still counts until RDS has deleted it.
+        if let Some(full) = report.full {
+            let is_leaving = quota::is_instance_leaving(world.instances, stack);
+            let waiting_for = "room for the restored database";
+            return Ok(pending(quota::no_room(full, waiting_for, stage, self.unseen, is_leaving)?, copy));
+        }
+        match self.start(shared, key_arn).await? {
+            Started::Made(found) => {
+                let report = copies::judge(&found, true, stage)?;
+                Ok(DbSnapshot { not_checked, ..describe(*found, report, copy) })
+            }
+            Started::NotYet => Ok(pending(copies::not_started(name, stage)?, copy)),
+            Started::Full(full) => {
+                let is_leaving = quota::is_snapshot_leaving(world.snapshots, stack);
+                Ok(pending(copies::no_room(full, name, stage, self.unseen, is_leaving)?, copy))
+            }
         }
     }
 
@@ -187,6 +218,7 @@ impl Poll<'_> {
             copy,
             snapshot_database_time: shared.and_then(|shared| shared.data_time.clone()),
             superseded_by: None,
+            not_checked: vec![],
         }
     }
 
@@ -197,8 +229,9 @@ impl Poll<'_> {
         let tags =
             Tags::of_replication(&config.settings.stack, &message.replication.id, &shared.source_database)
                 .named(name.as_str())
-                .with(lineage::SOURCE_SNAPSHOT, &from);
-        let order = Order {
+                .with(lineage::SOURCE_SNAPSHOT, &from)
+                .merged_under(config.options.extra_tags());
+        let order = CopyRequest {
             from: &from,
             to: name,
             key_arn,
@@ -248,26 +281,21 @@ fn describe(found: Snapshot, report: StageReport, copy: Expectation) -> DbSnapsh
         copy,
         snapshot_database_time: found.data_time,
         superseded_by: None,
+        not_checked: vec![],
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rds_access::settings::{Kind, SETTINGS, Setting};
     use replication::ErrorName;
 
     use super::*;
 
     fn environment(chosen: (&'static str, &'static str)) -> Environment {
-        let flags = [
-            "MULTI_AZ",
-            "PUBLICLY_ACCESSIBLE",
-            "IAM_DATABASE_AUTHENTICATION",
-            "DELETION_PROTECTION",
-            "AUTO_MINOR_VERSION_UPGRADE",
-            "COPY_TAGS_TO_SNAPSHOT",
-            "APPLY_SOURCE_TAGS",
-            "COPY_OPTION_GROUP",
-        ];
+        let is_flag = |row: &&Setting| matches!(row.kind, Kind::Flag(_) | Kind::Switch(_));
+        let of_stack = ["APPLY_SOURCE_TAGS", "COPY_OPTION_GROUP"];
+        let flags = SETTINGS.iter().filter(is_flag).map(|row| row.variable).chain(of_stack);
         let others = [
             ("ACCOUNT_ROLE", "destination"),
             ("STACK_NAME", "stack"),
@@ -279,7 +307,7 @@ mod tests {
             ("PROMOTE", "automatic"),
             ("STAGE_DEADLINE_SECONDS", "60"),
         ];
-        flags.map(|flag| (flag, "false")).into_iter().chain(others).chain([chosen]).collect()
+        flags.map(|flag| (flag, "false")).chain(others).chain([chosen]).collect()
     }
 
     /// > Every option that the restore would refuse ends the run before anything is copied.
@@ -293,8 +321,12 @@ mod tests {
             ("PREFERRED_MAINTENANCE_WINDOW", "sun:00:10-mon:00:05"),
             ("PORT", "many"),
             ("MULTI_AZ", "perhaps"),
+            ("MonitoringRoleArn", "MONITORING_INTERVAL=15"),
+            ("DomainIAMRoleName", "DOMAIN=d-0123456789"),
+            ("PerformanceInsightsRetentionPeriod", "PERFORMANCE_INSIGHTS_RETENTION_PERIOD=31"),
         ] {
-            let error = Config::read(&environment(wrong)).unwrap_err();
+            let given = wrong.1.split_once('=').filter(|_| wrong.0 != "EXTRA_TAGS").unwrap_or(wrong);
+            let error = Config::read(&environment(given)).unwrap_err();
             assert_eq!(error.name(), ErrorName::InvalidConfiguration);
             assert!(error.to_string().contains(wrong.0), "{error}");
         }

@@ -13,12 +13,15 @@ use replication::quota;
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
-use crate::convergence::{self, Order, Started};
+use crate::convergence::{self, CopyRequest, Started};
 use crate::{Settings, key};
 
 /// What the source stack says.
 #[derive(Debug, Clone)]
-pub struct Config(Settings);
+pub struct Config {
+    settings: Settings,
+    extra_tags: Tags,
+}
 
 impl Config {
     /// Reads the function's environment.
@@ -26,11 +29,12 @@ impl Config {
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
-        Settings::read(environment).map(Self)
+        let extra_tags = lambda_task::extra_tags(environment)?;
+        Ok(Self { settings: Settings::read(environment)?, extra_tags })
     }
 }
 
-/// Looks for this run's copy and makes it if it is not there.
+/// Finds this run's copy, or creates it if there is none.
 ///
 /// # Errors
 /// `InvalidInput`, `KeyUnusable`, `KeyNotAccessible`, `NotFound`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
@@ -38,10 +42,11 @@ impl Config {
 pub async fn run(
     rds: &Rds,
     kms: &Kms,
-    Config(settings): &Config,
+    config: &Config,
     input: Envelope<SourceState>,
     now: OffsetDateTime,
 ) -> Result<TargetDbSnapshot, Error> {
+    let settings = &config.settings;
     let (source, source_arn) = source_snapshot(input.state.source_db_snapshot)?;
     let earlier = input.state.target_db_snapshot;
     let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
@@ -56,7 +61,7 @@ pub async fn run(
         stage,
         earlier: earlier.as_ref(),
     };
-    let poll = Poll { rds, settings, run, source_arn };
+    let poll = Poll { rds, config, run, source_arn };
 
     let found = rds_access::snapshot(rds, name.as_str()).await?;
     let seen_before = earlier.as_ref().and_then(|earlier| earlier.arn.clone());
@@ -75,7 +80,7 @@ pub async fn run(
 /// One poll for the copy of a run.
 struct Poll<'a> {
     rds: &'a Rds,
-    settings: &'a Settings,
+    config: &'a Config,
     run: Run<'a>,
     source_arn: SnapshotArn,
 }
@@ -83,8 +88,8 @@ struct Poll<'a> {
 impl Poll<'_> {
     /// Goes on where there is no copy yet.
     async fn begin(&self, kms: &Kms) -> Result<TargetDbSnapshot, Error> {
-        let Self { run, settings, .. } = self;
-        let key_arn = key::usable(kms, &settings.key, key::Reach::OtherAccounts).await?;
+        let Self { run, config, .. } = self;
+        let key_arn = key::usable(kms, &config.settings.key, key::KeyUse::OtherAccounts).await?;
         let begin = run.begin(&key_arn);
         tracing::info!(decision = %begin, "decided");
         if let Begin::ShareSource(stage) = begin {
@@ -97,7 +102,7 @@ impl Poll<'_> {
         }
         let copy = self.expectation(&key_arn).await?;
         let (arn, stage) = match self.start(&key_arn).await {
-            // What the call has just made is ours, whatever its answer lacks.
+            // What the call has just created is ours, even if its answer has no tags yet.
             Ok(Started::Made(made)) => {
                 let stage = copies::judge(&made, true, &run.stage)?;
                 (Some(made.arn), stage)
@@ -123,8 +128,9 @@ impl Poll<'_> {
         let Run { stack, id, source, name, .. } = self.run;
         let tags = Tags::of_replication(stack, id, &source.source_db_identifier)
             .with(lineage::SOURCE_SNAPSHOT, self.source_arn.to_string())
-            .named(name.as_str());
-        let order = Order {
+            .named(name.as_str())
+            .merged_under(&self.config.extra_tags);
+        let order = CopyRequest {
             from: source.identifier.as_str(),
             to: name,
             key_arn,

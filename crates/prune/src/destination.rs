@@ -6,6 +6,7 @@ use lambda_task::Environment;
 use rds_access::Instance;
 use replication::contract::{DestinationInput, Execution, Outcome, Status};
 use replication::destination::{Destination, Replicated};
+use replication::lineage::Tags;
 use replication::retention::{self, InstanceRule, Planned, SnapshotRule};
 use replication::secret::Version;
 use replication::{Error, ErrorName};
@@ -25,6 +26,8 @@ pub struct Config {
     older_to_keep: usize,
     /// Whether a snapshot is made of an instance before it goes.
     pub(crate) final_snapshot: bool,
+    /// The tags that the stack gives to everything that is made.
+    pub(crate) extra_tags: Tags,
 }
 
 impl Config {
@@ -38,6 +41,7 @@ impl Config {
             destination: lambda_task::destination(environment)?,
             older_to_keep: environment.parsed("NO_OF_OLDER_INSTANCES", "a whole number from 0")?,
             final_snapshot: environment.parsed("FINAL_SNAPSHOT", "true or false")?,
+            extra_tags: lambda_task::extra_tags(environment)?,
         })
     }
 }

@@ -7,7 +7,7 @@
 use rds_access::{Instance, Refusal};
 use replication::Error;
 use replication::destination::LiveSecret;
-use replication::lineage::{DELETION_MARK, Tags};
+use replication::lineage::{DELETION_TAG, Tags};
 use replication::retention::Verdict;
 
 use crate::destination::Clients;
@@ -20,7 +20,7 @@ pub async fn mark(clients: &Clients, secret: &LiveSecret, world: &World, report:
     let superseded = world.about_instances.iter().filter(|decision| decision.verdict == Verdict::Mark);
     let superseded: Vec<&Instance> =
         superseded.filter_map(|decision| world.instance(&decision.identifier)).collect();
-    let tag = Tags::default().with(DELETION_MARK.0, DELETION_MARK.1);
+    let tag = Tags::default().with(DELETION_TAG.0, DELETION_TAG.1);
     let mut marked = Vec::new();
     for instance in superseded {
         match rds_access::add_tags(&clients.rds, &instance.arn, &tag).await {
@@ -36,13 +36,13 @@ pub async fn mark(clients: &Clients, secret: &LiveSecret, world: &World, report:
     if !marked.is_empty()
         && let Err(error) = spare_live(clients, secret, &mut marked).await
     {
-        // What is live is deleted by nobody, whatever tag it carries: a deletion reads the secret again.
+        // A live instance is never deleted, even with the tag, because a deletion reads the secret again.
         report.notes.push(error.to_string());
     }
     report.marked = marked.iter().map(|instance| instance.identifier.to_string()).collect();
 }
 
-/// Takes the tag off again where somebody has rolled back to the version meanwhile: what is live carries none.
+/// Removes the tag again if a rollback to the version has come in between: what is live carries none.
 async fn spare_live(
     clients: &Clients,
     secret: &LiveSecret,
@@ -53,7 +53,7 @@ async fn spare_live(
     let Some(index) = marked.iter().position(is_live) else { return Ok(()) };
     let live = marked.remove(index);
     let doing = format!("taking the deletion tag off {}, which is live", live.identifier);
-    rds_access::remove_tag(&clients.rds, &live.arn, DELETION_MARK.0)
+    rds_access::remove_tag(&clients.rds, &live.arn, DELETION_TAG.0)
         .await
         .map_err(|refused| refused.into_error(doing))
 }

@@ -3,9 +3,11 @@
 //!
 //! Absence is an answer, not an error: a task decides what it means that something is not there.
 
+pub mod preflight;
 mod quota;
 mod refusal;
 pub mod restoring;
+pub mod settings;
 mod writes;
 
 use aws_client::fault;
@@ -22,14 +24,14 @@ use time::format_description::well_known::Rfc3339;
 pub use crate::quota::snapshot_quota;
 pub use crate::refusal::{Refusal, refusal};
 pub use crate::writes::{
-    CopyOrder, Deleted, add_tags, copy_snapshot, create_snapshot, delete_instance, delete_snapshot,
+    CopyParameters, Deleted, add_tags, copy_snapshot, create_snapshot, delete_instance, delete_snapshot,
     remove_tag, set_master_password, share_snapshot,
 };
 
 /// The attribute whose values are the accounts that may restore a snapshot (API model, `ModifyDBSnapshotAttribute`).
 const RESTORE: &str = "restore";
 
-/// Looks at one snapshot, named by its identifier or, if another account has shared it, by its ARN.
+/// Reads one snapshot, named by its identifier or, if another account has shared it, by its ARN.
 ///
 /// # Errors
 /// A fault of RDS; a snapshot that does not exist or is not visible is `None`.
@@ -48,11 +50,11 @@ pub async fn snapshot(client: &Client, name: &str) -> Result<Option<Snapshot>, E
         Err(error) if error.as_service_error().is_some_and(|e| e.is_db_snapshot_not_found_fault()) => {
             Ok(None)
         }
-        Err(error) => Err(fault(format!("looking at snapshot {name}"), &error)),
+        Err(error) => Err(fault(format!("reading snapshot {name}"), &error)),
     }
 }
 
-/// Looks at every manual snapshot with the tag of a stack, all pages: those that it has made, and those that people have
+/// Reads every manual snapshot with the tag of a stack, all pages: those that it has made, and those that others have
 /// made of its things.
 ///
 /// # Errors
@@ -80,10 +82,10 @@ pub async fn shared_with(client: &Client, name: &SnapshotIdentifier) -> Result<O
     let request = client.describe_db_snapshot_attributes().db_snapshot_identifier(name.as_str());
     let answer = match request.send().await {
         Ok(answer) => answer,
-        Err(error) => match refusal(format!("looking at the attributes of snapshot {name}"), &error) {
+        Err(error) => match refusal(format!("reading the attributes of snapshot {name}"), &error) {
             Refusal::Gone(_) => return Ok(None),
             refused => {
-                return Err(refused.into_error(format!("looking at the attributes of snapshot {name}")));
+                return Err(refused.into_error(format!("reading the attributes of snapshot {name}")));
             }
         },
     };
@@ -93,7 +95,7 @@ pub async fn shared_with(client: &Client, name: &SnapshotIdentifier) -> Result<O
     Ok(Some(of_restore.flat_map(|attribute| attribute.attribute_values().to_vec()).collect()))
 }
 
-/// Looks at one instance.
+/// Reads one instance.
 ///
 /// # Errors
 /// A fault of RDS; an instance that does not exist is `None`.
@@ -106,7 +108,7 @@ pub async fn instance(client: &Client, identifier: &InstanceIdentifier) -> Resul
         Err(error) if error.as_service_error().is_some_and(|e| e.is_db_instance_not_found_fault()) => {
             Ok(None)
         }
-        Err(error) => Err(fault(format!("looking at database {identifier}"), &error)),
+        Err(error) => Err(fault(format!("reading database {identifier}"), &error)),
     }
 }
 
@@ -121,7 +123,7 @@ pub async fn snapshot_is_gone(client: &Client, name: &str) -> bool {
     matches!(snapshot(client, name).await, Ok(None))
 }
 
-/// Looks at every instance of the account, all pages.
+/// Reads every instance of the account, all pages.
 ///
 /// # Errors
 /// A fault of RDS.
@@ -173,9 +175,23 @@ impl Tagged for Snapshot {
 
 /// Completes what a description has left out: it has happened that RDS described everything without tags for hours, while
 /// `ListTagsForResource` still had them. What could be ours by its name is not judged before it was asked for its tags.
-/// Nothing if the thing has gone meanwhile.
-async fn with_tags<T: Tagged>(client: &Client, mut found: T) -> Result<Option<T>, Error> {
-    if !found.tags().is_empty() || !found.has_our_form() {
+/// Nothing if it was deleted in the meantime.
+async fn with_tags<T: Tagged>(client: &Client, found: T) -> Result<Option<T>, Error> {
+    if found.has_our_form() { listed_tags(client, found).await } else { Ok(Some(found)) }
+}
+
+/// The instance with its tags, also where its description has left them out and its name is none of ours, because they are
+/// wanted for what is made of it. `None` if it was deleted in the meantime.
+///
+/// # Errors
+/// A fault of RDS.
+pub async fn with_own_tags(client: &Client, found: Instance) -> Result<Option<Instance>, Error> {
+    listed_tags(client, found).await
+}
+
+/// Asks for the tags of what was described without any.
+async fn listed_tags<T: Tagged>(client: &Client, mut found: T) -> Result<Option<T>, Error> {
+    if !found.tags().is_empty() {
         return Ok(Some(found));
     }
     let arn = found.arn();
@@ -220,7 +236,10 @@ pub fn read_snapshot(found: &DbSnapshot) -> Result<Snapshot, Error> {
         key_arn: found.kms_key_id().map(str::to_owned),
         engine: found.engine().map(str::to_owned),
         engine_version: found.engine_version().map(str::to_owned),
+        license_model: found.license_model().map(str::to_owned),
         allocated_storage: found.allocated_storage(),
+        storage_type: found.storage_type().map(str::to_owned),
+        iops: found.iops(),
         data_time: found.snapshot_database_time().or(found.original_snapshot_create_time()).and_then(rfc3339),
         tags: read_tags(found.tag_list()),
     })
@@ -237,6 +256,12 @@ pub fn read_instance(found: &DbInstance) -> Result<Instance, Error> {
         identifier: name.parse()?,
         arn: found.db_instance_arn().ok_or_else(|| incomplete("DBInstanceArn"))?.to_owned(),
         resource_id: found.dbi_resource_id().map(str::to_owned),
+        cluster: found.db_cluster_identifier().map(str::to_owned),
+        option_groups: found
+            .option_group_memberships()
+            .iter()
+            .filter_map(|membership| membership.option_group_name().map(str::to_owned))
+            .collect(),
         status: found.db_instance_status().ok_or_else(|| incomplete("DBInstanceStatus"))?.into(),
         host: found.endpoint().and_then(|endpoint| endpoint.address()).map(str::to_owned),
         port: found.endpoint().and_then(|endpoint| endpoint.port()).and_then(|port| port.try_into().ok()),
@@ -247,16 +272,17 @@ pub fn read_instance(found: &DbInstance) -> Result<Instance, Error> {
         password_is_pending: found
             .pending_modified_values()
             .is_some_and(|pending| pending.master_user_password().is_some()),
-        max_allocated_storage: found.max_allocated_storage(),
-        maintenance_window: found.preferred_maintenance_window().map(str::to_owned),
+        settings: settings::shown(found),
+        allocated_storage: found.allocated_storage(),
+        storage_operation: found.storage_operation_status().map(str::to_owned),
+        storage_percent_progress: found.storage_operation_percent_progress(),
         read_replicas: found.read_replica_db_instance_identifiers().to_vec(),
         tags: read_tags(found.tag_list()),
     })
 }
 
 fn incomplete(thing: &str, field: &str) -> Error {
-    Error::new(ErrorName::Rejected, format!("looking at {thing}"))
-        .because(format!("the answer has no {field}"))
+    Error::new(ErrorName::Rejected, format!("reading {thing}")).because(format!("the answer has no {field}"))
 }
 
 fn read_tags(tags: &[Tag]) -> Tags {
@@ -276,7 +302,7 @@ mod tests {
         let found = DbSnapshot::builder().db_snapshot_identifier("nightly").build();
         let error = read_snapshot(&found).unwrap_err();
         assert_eq!(error.name(), ErrorName::Rejected);
-        assert_eq!(error.to_string(), "looking at snapshot nightly: the answer has no DBSnapshotArn");
+        assert_eq!(error.to_string(), "reading snapshot nightly: the answer has no DBSnapshotArn");
     }
 
     /// > The time of the data is never the time of a copy.

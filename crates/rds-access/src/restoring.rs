@@ -51,7 +51,7 @@ pub async fn restore_instance(
         refused @ Refusal::Quota(_) => Ok(Restoring::Full(
             refused
                 .into_error(doing)
-                .advise("delete databases that nobody needs, or ask AWS for a larger quota"),
+                .advise("delete databases that are no longer needed, or ask AWS for a larger quota"),
         )),
         refused @ Refusal::Gone(_) => {
             Err(refused.into_error(doing).advise("start the source execution again"))
@@ -59,6 +59,9 @@ pub async fn restore_instance(
         refused @ Refusal::Key(_) => Err(refused
             .into_error(doing)
             .advise("let this account and role use the key of the snapshot copy, the stack's KMSKey")),
+        refused @ Refusal::Network(_) => Err(refused.into_error(doing).advise(
+            "give the stack's Subnetgroups a DB subnet group of this account; an account without a default VPC needs one",
+        )),
         refused => Err(refused.into_error(doing)),
     }
 }

@@ -44,24 +44,24 @@ impl Execution {
     }
 }
 
-/// Whether the machine goes on or waits.
+/// Whether the machine continues or waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
-    /// Ready: the machine goes on.
+    /// Ready: the machine continues.
     Available,
-    /// Not yet: the machine waits `waitSeconds` and asks the same task again.
+    /// Not yet: the machine waits `waitSeconds` and polls the same task again.
     NotAvailable,
     /// Nothing more is to be done: newer data are live, or the same are there. Only the destination's copy reports it.
     Superseded,
 }
 
-/// How far a stage is. Part of the result of every task that is asked again until it is done.
+/// The progress of a stage. Part of the result of every task that is polled until it is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StageReport {
-    /// What the machine's Choice looks at.
+    /// What the machine's Choice compares.
     pub status: Status,
-    /// Seconds until the next look.
+    /// Seconds until the next poll.
     pub wait_seconds: u32,
     /// When the stage was first attempted: what waits and the deadline are measured from.
     #[serde(with = "time::serde::rfc3339")]
@@ -89,7 +89,7 @@ impl StageReport {
         Self { status: Status::Available, percent_progress: None, ..Self::pending(stage, rds_status, None) }
     }
 
-    /// The report of a stage that is to be looked at again.
+    /// The report of a stage that is to be polled again.
     #[must_use]
     pub fn pending(stage: &Stage, rds_status: &str, percent_progress: Option<i32>) -> Self {
         Self {
@@ -136,7 +136,7 @@ pub struct SourceDbSnapshot {
     /// The database it is of.
     #[serde(rename = "sourceDBIdentifier")]
     pub source_db_identifier: InstanceIdentifier,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub stage: StageReport,
     /// Whether it is encrypted.
@@ -160,6 +160,9 @@ pub struct SourceDbSnapshot {
     /// The tags of the source database, where the stack carries them over.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub source_tags: Tags,
+    /// The tags of the source database that the snapshot does not get.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
 }
 
 /// The encrypted snapshot that is shared: the source snapshot itself or a copy of it under the shared key.
@@ -171,7 +174,7 @@ pub struct TargetDbSnapshot {
     /// Its ARN, once it exists.
     #[serde(rename = "targetDBSnapshotArn", default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<SnapshotArn>,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub stage: StageReport,
     /// What RDS was expected to move, and why.
@@ -206,7 +209,7 @@ pub struct SharedSnapshot {
     /// Its ARN, by which the other account names it.
     #[serde(rename = "targetDBSnapshotArn")]
     pub arn: SnapshotArn,
-    /// What the source machine saw last; the original writes it and nobody relies on it.
+    /// What the source machine saw last; the original writes it and nothing relies on it.
     #[serde(default = "available")]
     pub status: String,
 }
@@ -219,7 +222,7 @@ fn available() -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Replication {
-    /// Names the replication in both accounts.
+    /// The id of the replication in both accounts.
     pub id: ReplicationId,
     /// The source database.
     #[serde(rename = "sourceDBIdentifier", default, skip_serializing_if = "Option::is_none")]
@@ -238,7 +241,7 @@ pub struct Replication {
     pub source_tags: Tags,
 }
 
-/// The document of the destination machine, as far as `copy` looks at it.
+/// The document of the destination machine, as far as `copy` reads it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct DestinationState {
     /// The message, with a replication id in any case.
@@ -275,7 +278,7 @@ pub enum Purpose {
     RollBack {
         /// Which one.
         version: RequestedVersion,
-        /// The database that the person had in mind, to be compared with the stack's.
+        /// The database that the operator means, compared with the stack's.
         source_db_identifier: Option<InstanceIdentifier>,
     },
 }
@@ -351,7 +354,7 @@ pub struct DbSnapshot {
     /// The source database, as RDS says it.
     #[serde(rename = "sourceDBIdentifier")]
     pub source_db_identifier: InstanceIdentifier,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub stage: StageReport,
     /// What RDS was expected to move, and why.
@@ -362,6 +365,9 @@ pub struct DbSnapshot {
     /// What is there instead, where newer data are live or a version holds the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded_by: Option<SupersededBy>,
+    /// Settings of the restore that could not be judged before the copy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_checked: Vec<LeftOut>,
 }
 
 /// The version whose data are newer than those of a message, or the same.
@@ -392,27 +398,39 @@ pub struct DbInstance {
     /// Its endpoint address, once RDS has given it one.
     #[serde(rename = "db_host", default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// Its `DbiResourceId`, by which policies for IAM database authentication name it (`rds-db:connect`).
+    #[serde(rename = "dbi_resource_id", default, skip_serializing_if = "Option::is_none")]
+    pub resource_id: Option<String>,
     /// Whether it is only chosen: RDS has not accepted a restore under this identifier, as far as is known.
     #[serde(default, skip_serializing_if = "is_false")]
     pub chosen: bool,
-    /// The option that RDS was asked to change and does not show yet.
+    /// The options that RDS was asked to change and does not show yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changing: Option<String>,
     /// What the stack or the source database has and this instance does not get.
     #[serde(rename = "leftOut", default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub stage: StageReport,
 }
 
-/// Something that a restored instance does not get.
+/// Something that a snapshot or a restored instance does not get, or that was left out of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// What it is: a parameter of the stack, or a tag.
+    /// What it is: a parameter of the stack, a tag, a quota.
     pub what: String,
     /// Why.
     pub because: String,
+}
+
+impl LeftOut {
+    /// The tags of the source database that a thing with these tags does not have.
+    #[must_use]
+    pub fn of_source_tags(of_thing: &Tags, of_source: &Tags) -> Vec<Self> {
+        let say = |(key, because)| Self { what: format!("tag {key:?} of the source database"), because };
+        of_thing.left_out_of(of_source).map(say).collect()
+    }
 }
 
 /// Whether a flag is left out of a document.

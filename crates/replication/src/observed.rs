@@ -2,7 +2,8 @@
 
 use crate::lineage::{self, Tags};
 use crate::naming::{self, InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier};
-use crate::progress::{InstanceStatus, Restored, SnapshotStatus};
+use crate::progress::{self, InstanceStatus, Restored, SnapshotStatus};
+use crate::settings::Settings;
 use time::OffsetDateTime;
 
 /// A DB instance.
@@ -14,6 +15,10 @@ pub struct Instance {
     pub arn: String,
     /// Its `DbiResourceId`: unlike its name it is never used again, and unlike its tags it is never inherited.
     pub resource_id: Option<String>,
+    /// The DB cluster that it is a member of.
+    pub cluster: Option<String>,
+    /// The names of its option groups.
+    pub option_groups: Vec<String>,
     /// Its `DBInstanceStatus`.
     pub status: InstanceStatus,
     /// Its endpoint address, once it has one.
@@ -30,10 +35,14 @@ pub struct Instance {
     pub master_username: Option<String>,
     /// Whether RDS is still giving it a new master password.
     pub password_is_pending: bool,
-    /// How far its storage may grow by itself, in GiB; nothing if it does not.
-    pub max_allocated_storage: Option<i32>,
-    /// Its weekly maintenance window, UTC.
-    pub maintenance_window: Option<String>,
+    /// What it has of the settings that can be changed after a restore.
+    pub settings: Settings,
+    /// Its storage in GiB.
+    pub allocated_storage: Option<i32>,
+    /// `StorageOperationStatus`: what RDS does to its storage, while it does.
+    pub storage_operation: Option<String>,
+    /// `StorageOperationPercentProgress`.
+    pub storage_percent_progress: Option<i32>,
     /// The identifiers of its read replicas in this Region.
     pub read_replicas: Vec<String>,
     /// Its tags.
@@ -61,8 +70,14 @@ pub struct Snapshot {
     pub engine: Option<String>,
     /// The version of the engine.
     pub engine_version: Option<String>,
+    /// The license of the engine.
+    pub license_model: Option<String>,
     /// Storage in GiB.
     pub allocated_storage: Option<i32>,
+    /// The type of the storage.
+    pub storage_type: Option<String>,
+    /// The I/O operations a second that were chosen for it, or that it has.
+    pub iops: Option<i32>,
     /// The point in time of the data, as RFC 3339: `SnapshotDatabaseTime`, else `OriginalSnapshotCreateTime`. Both
     /// survive copying, which `SnapshotCreateTime` does not (API model, `DBSnapshot`).
     pub data_time: Option<String>,
@@ -116,6 +131,12 @@ impl Instance {
     pub fn is_leaving(&self) -> bool {
         self.status.restored() == Restored::Deleting
     }
+
+    /// Whether its storage is still being loaded from the snapshot.
+    #[must_use]
+    pub fn is_initializing(&self) -> bool {
+        progress::is_initializing(&self.status, self.storage_operation.as_deref())
+    }
 }
 
 impl Snapshot {
@@ -154,6 +175,7 @@ pub mod testing {
     use super::{Instance, Snapshot};
     use crate::lineage::{self, Tags};
     use crate::naming::{SnapshotArn, SnapshotIdentifier};
+    use crate::settings::Settings;
 
     /// An available instance of this name with an endpoint.
     ///
@@ -166,6 +188,8 @@ pub mod testing {
             identifier: name.parse().unwrap(),
             arn: format!("the ARN of {name}"),
             resource_id: Some(format!("db-{}", name.to_ascii_uppercase())),
+            cluster: None,
+            option_groups: Vec::new(),
             status: "available".into(),
             host: Some(host(name)),
             port: Some(5432),
@@ -174,8 +198,10 @@ pub mod testing {
             deletion_protection: false,
             master_username: Some("owner".to_owned()),
             password_is_pending: false,
-            max_allocated_storage: None,
-            maintenance_window: None,
+            settings: Settings::new(),
+            allocated_storage: Some(20),
+            storage_operation: None,
+            storage_percent_progress: None,
             read_replicas: Vec::new(),
             tags,
         }
@@ -211,7 +237,10 @@ pub mod testing {
             key_arn: None,
             engine: Some("postgres".to_owned()),
             engine_version: None,
+            license_model: None,
             allocated_storage: Some(20),
+            storage_type: None,
+            iops: None,
             data_time: None,
             tags,
         }
@@ -248,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_ours_is_told_by_the_form_of_its_name() {
+    fn what_could_be_ours_is_known_by_the_form_of_its_name() {
         for (name, could_be) in [
             (format!("orders-copy-{ID}"), true),
             (format!("orders-copy-{ID}-copy-in"), true),

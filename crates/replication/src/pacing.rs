@@ -1,15 +1,15 @@
-//! How long a machine waits before it looks again, and when it gives up.
+//! How long a machine waits before the next poll, and when it gives up.
 
 use time::{Duration, OffsetDateTime};
 
 use crate::{Error, ErrorName};
 
-/// The shortest wait between two looks, in seconds.
+/// The shortest wait between two polls, in seconds.
 pub const SHORTEST_WAIT_SECONDS: i64 = 15;
-/// The longest wait between two looks, in seconds.
+/// The longest wait between two polls, in seconds.
 pub const LONGEST_WAIT_SECONDS: i64 = 300;
 
-/// How many polls a task goes on for that does not see what must be there, before it believes that it is not there.
+/// How many polls a task waits for something that must exist but is not shown, before it takes it for missing.
 /// With the shortest wait that is five minutes. Polls are counted, because what a service shows lags behind what it has
 /// accepted by a time that nobody promises.
 pub const UNSEEN_POLLS: u32 = 20;
@@ -56,19 +56,19 @@ impl StageName {
 pub struct Stage {
     /// Which stage it is.
     pub name: StageName,
-    /// The first attempt of the stage, carried from look to look in the stage's own result.
+    /// The first attempt of the stage, carried from poll to poll in the stage's own result.
     pub started_at: OffsetDateTime,
-    /// The time of this look.
+    /// The time of this poll.
     pub now: OffsetDateTime,
     /// How long the stage may take, in seconds.
     pub deadline_seconds: u32,
 }
 
 impl Stage {
-    /// Seconds to wait before the next look: a twentieth of the time already spent, 15 to 300.
+    /// Seconds to wait before the next poll: a twentieth of the time already spent, 15 to 300.
     ///
     /// So the lag behind RDS is at most 15 s or 5% of what the operation took, whichever is more, and the number
-    /// of looks grows with the logarithm of the time until the longest wait is reached.
+    /// of polls grows with the logarithm of the time until the longest wait is reached.
     #[must_use]
     pub fn wait_seconds(&self) -> u32 {
         let spent = (self.now - self.started_at).whole_seconds();
@@ -89,7 +89,7 @@ impl Stage {
         Err(Error::new(ErrorName::DeadlineExceeded, format!("stage {stage}, waiting for {waiting_for}"))
             .because(format!("still {last_status} after {} s", self.deadline_seconds))
             .advise(format!(
-                "look at it in the RDS console; raise the stack's {parameter} if it only needs more time"
+                "check it in the RDS console; raise the stack's {parameter} if it only needs more time"
             )))
     }
 }
@@ -118,13 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn a_day_of_waiting_takes_few_looks() {
-        let (mut spent, mut looks) = (0, 0);
+    fn a_day_of_waiting_takes_few_polls() {
+        let (mut spent, mut polls) = (0, 0);
         while spent < 7_200 {
             spent += i64::from(after(spent).wait_seconds());
-            looks += 1;
+            polls += 1;
         }
-        assert!(looks < 100, "{looks} looks in two hours");
+        assert!(polls < 100, "{polls} polls in two hours");
     }
 
     /// > A stage that is over its deadline ends with its name, the thing and its last status.

@@ -1,4 +1,4 @@
-//! `restore` makes the instance of this run exist, beside the older ones, and reports its progress. Two machines use it:
+//! `restore` makes the instance of this run exist, next to the older ones, and reports its progress. Two machines use it:
 //! a replication needs a new version, a rollback one that exists.
 //!
 //! Converges to, for a replication: one instance `<prefix>-<version>` with this replication's tags, restored from this
@@ -9,7 +9,7 @@
 //!
 //! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`,
 //! `rds:RestoreDBInstanceFromDBSnapshot`, `rds:ModifyDBInstance`, `rds:AddTagsToResource`,
-//! `secretsmanager:GetSecretValue`.
+//! `secretsmanager:GetSecretValue`, and `ds:GetAuthorizedApplicationDetails` for a stack with a `Domain`.
 
 mod following;
 mod restoring;
@@ -35,6 +35,8 @@ pub struct Config {
     destination: Destination,
     most_versions_ahead: usize,
     options: Options,
+    /// Whether a new version waits until its storage is loaded.
+    require_initialized: bool,
     deadline_seconds: u32,
 }
 
@@ -48,6 +50,7 @@ impl Config {
             destination: lambda_task::destination(environment)?,
             most_versions_ahead: environment.parsed("MAX_VERSIONS_AHEAD", "a whole number from 1")?,
             options: Options::read(environment)?,
+            require_initialized: environment.parsed("REQUIRE_INITIALIZED", "true or false")?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
         })
     }
@@ -65,7 +68,7 @@ struct Poll<'a> {
     stage: Stage,
 }
 
-/// Looks for this run's instance, chooses its name if it is not there, and restores it in the next poll.
+/// Finds this run's instance; if there is none, chooses its name in this poll and restores it in the next.
 ///
 /// # Errors
 /// `RestoreFailed`, `InstanceNotReady`, `VersionNotFound`, `VersionsExhausted`, `TooManyVersionsAhead`, `SourceMismatch`,

@@ -1,24 +1,29 @@
-//! `snapshot` makes the snapshot of this run exist, and says how far it is.
+//! `snapshot` makes the snapshot of this run exist, and reports its progress.
 //!
 //! Converges to: one manual snapshot `<SourceDBSnapshotName>-<replication id>` of the source database, tagged as
 //! this run's. It may run again at any time: it observes first, and what it finds with this run's tags is its own. The
 //! decision is [`replication::snapshotting`].
 //!
 //! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:CreateDBSnapshot`,
-//! `rds:AddTagsToResource`, `rds:DescribeAccountAttributes`.
+//! `rds:AddTagsToResource`, `rds:DescribeAccountAttributes`; `rds:DescribeOptionGroups` to refuse early what cannot be
+//! shared, without which it goes on.
 
 use aws_sdk_rds::Client;
 use lambda_task::Environment;
-use rds_access::{Refusal, Snapshot};
+use rds_access::{Instance, Refusal, Snapshot};
 use replication::Error;
-use replication::contract::{Envelope, SourceDbSnapshot, SourceState, StageReport};
+use replication::contract::{Envelope, LeftOut, SourceDbSnapshot, SourceState, StageReport};
 use replication::lineage::Tags;
 use replication::naming::{self, InstanceIdentifier};
 use replication::pacing::{Stage, StageName};
+use replication::preflight::{self, Known};
 use replication::progress::CREATING;
 use replication::quota;
 use replication::snapshotting::{Absent, SnapshotRequest};
 use time::OffsetDateTime;
+
+/// What the names of RDS's own option groups, which have no options, say in front of engine and version.
+const DEFAULT_OPTIONS: &str = "default:";
 
 /// What the stack says.
 #[derive(Debug, Clone)]
@@ -26,6 +31,7 @@ pub struct Config {
     stack: String,
     source_database: InstanceIdentifier,
     snapshot_name: String,
+    extra_tags: Tags,
     carry_source_tags: bool,
     deadline_seconds: u32,
 }
@@ -40,17 +46,19 @@ impl Config {
             stack: environment.text("STACK_NAME")?,
             source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
             snapshot_name: environment.text("SOURCE_DB_SNAPSHOT_NAME")?,
+            extra_tags: lambda_task::extra_tags(environment)?,
             carry_source_tags: environment.parsed("CARRY_SOURCE_TAGS", "true or false")?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
         })
     }
 }
 
-/// Looks for this run's snapshot and makes it if it is not there.
+/// Finds this run's snapshot, or creates it if there is none.
 ///
 /// # Errors
 /// `NotFound` (no such database, or the snapshot was deleted), `InstanceNotReady` (the database waits for an operator),
-/// `SnapshotFailed`, `NameTaken`, `QuotaExceeded`, `DeadlineExceeded`, or a fault of RDS.
+/// `InvalidConfiguration` (a member of a cluster), `NotShareable` (an option of the database), `SnapshotFailed`, `NameTaken`,
+/// `QuotaExceeded`, `DeadlineExceeded`, or a fault of RDS.
 pub async fn run(
     rds: &Client,
     config: &Config,
@@ -67,6 +75,7 @@ pub async fn run(
         id: &id,
         database: &database,
         name: &name,
+        extra_tags: &config.extra_tags,
         carries_source_tags: config.carry_source_tags,
         stage: Stage {
             name: StageName::Snapshot,
@@ -77,22 +86,49 @@ pub async fn run(
         unseen: earlier.as_ref().map_or(0, |earlier| earlier.stage.unseen),
         was_there: earlier.as_ref().is_some_and(|earlier| earlier.arn.is_some()),
     };
+    let left_out = earlier.as_ref().map_or_else(Vec::new, |earlier| earlier.left_out.clone());
     if let Some(found) = rds_access::snapshot(rds, name.as_str()).await? {
         let stage = wanted.found(&found)?;
         let known = (stage.unseen == 0).then_some(found);
-        return Ok(describe(config, &wanted, stage, known));
+        return Ok(describe(config, &wanted, stage, known, left_out));
     }
-    let instance = rds_access::instance(rds, &database).await?;
+    let instance = match rds_access::instance(rds, &database).await? {
+        Some(found) if config.carry_source_tags => rds_access::with_own_tags(rds, found).await?,
+        found => found,
+    };
     let absent = wanted.absent(instance.as_ref())?;
     tracing::info!(decision = %absent, "decided");
     match absent {
         // What an earlier poll has seen stays known while RDS does not show it.
         Absent::Wait(stage) => Ok(SourceDbSnapshot {
             arn: earlier.and_then(|earlier| earlier.arn),
-            ..describe(config, &wanted, stage, None)
+            ..describe(config, &wanted, stage, None, left_out)
         }),
-        Absent::Create(tags) => create(rds, config, &wanted, &tags).await,
+        Absent::Create(tags, left_out) => {
+            if let Some(instance) = &instance {
+                check(rds, &wanted, instance).await?;
+            }
+            create(rds, config, &wanted, &tags, left_out).await
+        }
     }
+}
+
+/// Refuses a database whose snapshots cannot be shared, before there is one.
+async fn check(rds: &Client, wanted: &SnapshotRequest<'_>, database: &Instance) -> Result<(), Error> {
+    let mut groups = Vec::new();
+    let names = database.option_groups.iter().filter(|name| !name.starts_with(DEFAULT_OPTIONS));
+    for name in names {
+        match rds_access::preflight::option_group(rds, name).await? {
+            Known::Seen(None) => {}
+            Known::Seen(Some(group)) => groups.push(Known::Seen(group)),
+            Known::Unseen(because) => groups.push(Known::Unseen(because)),
+        }
+    }
+    let doing = format!("snapshotting database {} as {}", wanted.database, wanted.name);
+    for one in preflight::check_source(database, &groups, &doing)? {
+        tracing::warn!(setting = one.what, because = one.because, "not checked before the snapshot");
+    }
+    Ok(())
 }
 
 async fn create(
@@ -100,6 +136,7 @@ async fn create(
     config: &Config,
     wanted: &SnapshotRequest<'_>,
     tags: &Tags,
+    left_out: Vec<LeftOut>,
 ) -> Result<SourceDbSnapshot, Error> {
     let SnapshotRequest { database, name, .. } = wanted;
     let doing = format!("snapshotting database {database} as {name}");
@@ -117,7 +154,7 @@ async fn create(
         }
         Err(refused) => return Err(refused.into_error(doing)),
     };
-    Ok(describe(config, wanted, stage, created))
+    Ok(describe(config, wanted, stage, created, left_out))
 }
 
 /// The stage's result: what is known of the snapshot, as far as it is there and known to be ours.
@@ -126,6 +163,7 @@ fn describe(
     wanted: &SnapshotRequest<'_>,
     stage: StageReport,
     found: Option<Snapshot>,
+    left_out: Vec<LeftOut>,
 ) -> SourceDbSnapshot {
     let mut described = SourceDbSnapshot {
         identifier: wanted.name.clone(),
@@ -139,6 +177,7 @@ fn describe(
         allocated_storage: None,
         snapshot_database_time: None,
         source_tags: Tags::default(),
+        left_out,
     };
     if let Some(found) = found {
         described.arn = Some(found.arn);

@@ -47,7 +47,7 @@ fn snapshot_arn(name: impl std::fmt::Display) -> SnapshotArn {
 }
 
 fn tags() -> Vec<String> {
-    let pairs = [("deletion tag", lineage::DELETION_MARK), ("promoted", lineage::PROMOTED)];
+    let pairs = [("deletion tag", lineage::DELETION_TAG), ("promoted", lineage::PROMOTED)];
     let made = Tags::of_replication("stack", &id(), &"orders".parse().unwrap()).named("orders-copy-7");
     let words = |name: &str| name.to_ascii_lowercase().replace('_', " ");
     let lines = lineage::KEYS.iter().map(|(name, key)| format!("{}: {key}", words(name)));
@@ -102,6 +102,7 @@ fn source_snapshot() -> SourceDbSnapshot {
         allocated_storage: Some(20),
         snapshot_database_time: Some("2026-11-22T10:34:10Z".to_owned()),
         source_tags: Tags::default().with("team", "data"),
+        left_out: vec![LeftOut { what: "tag".to_owned(), because: "why".to_owned() }],
     }
 }
 
@@ -124,6 +125,7 @@ fn destination_snapshot() -> DbSnapshot {
         stage: stage(Status::Superseded),
         copy: Expectation { expected: Kind::Incremental, reason: "why".to_owned() },
         snapshot_database_time: Some("2026-11-22T10:34:10Z".to_owned()),
+        not_checked: vec![LeftOut { what: "Subnetgroups".to_owned(), because: "why".to_owned() }],
         superseded_by: Some(SupersededBy {
             host: "orders-copy-6.example".to_owned(),
             snapshot_database_time: "2026-11-22T11:34:10Z".to_owned(),
@@ -138,6 +140,7 @@ fn instance() -> DbInstance {
         version: 7,
         restored_version: Some(3),
         host: Some("orders-copy-7.example".to_owned()),
+        resource_id: Some("db-ABC".to_owned()),
         chosen: true,
         changing: Some("MaxAllocatedStorage".to_owned()),
         left_out: vec![LeftOut { what: "tag".to_owned(), because: "why".to_owned() }],
