@@ -15,10 +15,11 @@ use replication::pacing::{Stage, StageName, UNSEEN_POLLS};
 use replication::preflight::Wanted;
 use replication::quota;
 use replication::receiving::{self, Announced, Rules, Step};
-use replication::secret::Pointer;
+use replication::secret::{Pointer, Secret};
 use replication::versions::World;
 use replication::{Error, ErrorName};
 use restore_options::Options;
+use secret_access::Making;
 use time::OffsetDateTime;
 
 use crate::convergence::{self, CopyRequest, Started};
@@ -34,6 +35,8 @@ pub struct Config {
     rules: Rules,
     /// Whether the option group of the source database is copied too.
     copy_option_group: bool,
+    /// The key of the secrets that runs make, if one is chosen.
+    secret_key: Option<String>,
     /// What the restore will be asked for.
     options: Options,
     /// What of it RDS may refuse.
@@ -56,6 +59,7 @@ impl Config {
                 promotes: environment.choice("PROMOTE", ["manual", "automatic"])?,
             },
             copy_option_group: environment.parsed("COPY_OPTION_GROUP", "true or false")?,
+            secret_key: environment.optional("SECRET_KMS_KEY"),
             wanted: Wanted::of(&options.chosen),
             options,
         })
@@ -131,7 +135,8 @@ impl Poll<'_> {
         let (shared, refusal) = self.shared_snapshot().await?;
         let instances = rds_access::instances(rds).await?;
         let snapshots = rds_access::snapshots_of_stack(rds, &config.settings.stack).await?;
-        let secret = secret_access::read(secrets, &replicated.secret).await?;
+        replicated.check_names(&instances, &format!("copying for database {}", replicated.database))?;
+        let secret = self.secret(secrets).await?;
         let Pointer { host, prefix } = &secret.pointer;
         let world =
             World { instances: &instances, snapshots: &snapshots, live_host: host, live_prefix: prefix };
@@ -170,6 +175,19 @@ impl Poll<'_> {
             }
             _ => Ok(pending(copies::not_started(name, stage)?, copy)),
         }
+    }
+
+    /// What the secret says. The first run of a database of several makes it, before anything is copied.
+    async fn secret(&self, secrets: &Secrets) -> Result<Secret, Error> {
+        let Self { config, replicated, .. } = self;
+        if replicated.secret.is_made_by_run {
+            let making =
+                Making { key_arn: config.secret_key.as_deref(), extra_tags: config.options.extra_tags() };
+            if let Some(made) = secret_access::make_if_missing(secrets, replicated, &making).await? {
+                return Ok(made);
+            }
+        }
+        secret_access::read(secrets, &replicated.secret).await
     }
 
     /// Copies, unless RDS would refuse the restore that comes after it.

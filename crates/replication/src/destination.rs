@@ -8,11 +8,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::naming::{self, InstanceIdentifier};
+use crate::observed::Instance;
 use crate::versions::Scope;
-use crate::{Error, ErrorName};
+use crate::{Error, ErrorName, lineage};
 
 /// Digits of the largest version number that a name must have room for.
 const VERSION_DIGITS: usize = 6;
+/// Longest name of a secret (API model of Secrets Manager, `CreateSecret`).
+const SECRET_NAME_LENGTH: usize = 512;
 
 /// The source databases that a stack replicates: its parameter `SourceDBIdentifier`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +133,33 @@ impl Replicated {
     pub fn scope(&self) -> Scope<'_> {
         Scope { stack: &self.stack, prefix: &self.prefix, database: &self.database }
     }
+
+    /// Refuses names that another stack gives too, such as the stack for the one database `a` with the `DatabaseName`
+    /// `copy-a` and a stack for several with `copy`, or two patterns that overlap under the same names. A stack for one
+    /// database is not asked: it passes the numbers that an earlier stack has used.
+    ///
+    /// # Errors
+    /// [`ErrorName::NameTaken`], with the stack and what it has made.
+    pub fn check_names(&self, instances: &[Instance], doing: &str) -> Result<(), Error> {
+        if !self.secret.is_made_by_run {
+            return Ok(());
+        }
+        let other = instances.iter().find_map(|instance| {
+            naming::version_of(self.prefix.as_str(), instance.identifier.as_str())?;
+            let stack = instance.tags.get(lineage::STACK).filter(|stack| *stack != self.stack)?;
+            Some((stack, &instance.identifier))
+        });
+        let Some((stack, name)) = other else { return Ok(()) };
+        Err(Error::new(ErrorName::NameTaken, doing)
+            .because(format!(
+                "{name} is of stack {stack}, and this stack would call its versions {}-<version> too",
+                self.prefix
+            ))
+            .advise(
+                "deploy this stack with another DatabaseName and SecretName, or with a SourceDBIdentifier that does not \
+                 match the database; or delete what the other stack has left",
+            ))
+    }
 }
 
 impl Destination {
@@ -147,8 +177,8 @@ impl Destination {
                 (one, self.database_name.clone(), self.own_secret())
             }
             (SourceDatabases::Matching(pattern), Some(named)) if pattern.matches(named.as_str()) => {
-                let id = format!("{}/{named}", self.secret);
-                (named, self.prefix_of(named, doing)?, LiveSecret { id, is_made_by_run: true })
+                let secret = LiveSecret { id: self.secret_of(named, doing)?, is_made_by_run: true };
+                (named, self.prefix_of(named, doing)?, secret)
             }
             (_, Some(named)) => {
                 return Err(mismatch(format!("it is of database {named}, and this stack replicates {}", self.databases))
@@ -172,6 +202,19 @@ impl Destination {
 
     fn own_secret(&self) -> LiveSecret {
         LiveSecret { id: self.secret.clone(), is_made_by_run: false }
+    }
+
+    fn secret_of(&self, database: &InstanceIdentifier, doing: &str) -> Result<String, Error> {
+        let name = format!("{}/{database}", self.secret);
+        if name.len() > SECRET_NAME_LENGTH {
+            return Err(Error::new(ErrorName::InvalidInput, doing)
+                .because(format!(
+                    "the name of its secret would have {} characters, and Secrets Manager allows {SECRET_NAME_LENGTH}",
+                    name.len()
+                ))
+                .advise("deploy the stack with a shorter SecretName"));
+        }
+        Ok(name)
     }
 
     fn prefix_of(&self, database: &InstanceIdentifier, doing: &str) -> Result<InstanceIdentifier, Error> {

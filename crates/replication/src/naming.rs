@@ -233,6 +233,13 @@ pub fn destination_copy(database_name: &str, id: &ReplicationId) -> Result<Snaps
     format!("{database_name}-{id}").parse()
 }
 
+/// Whether a name is that of a destination's copy: `<prefix>-<id>`, with exactly this prefix.
+#[must_use]
+pub fn is_snapshot_of(prefix: &str, name: &str) -> bool {
+    let id = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
+    id.is_some_and(|id| id.parse::<ReplicationId>().is_ok())
+}
+
 /// The version number of a restored instance, from 1.
 pub type Version = u32;
 

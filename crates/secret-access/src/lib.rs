@@ -1,5 +1,6 @@
 //! What the tasks share of the secret: reading it, and changing it. Its text stays inside types that cannot be printed.
 
+mod making;
 mod swapping;
 
 use aws_client::{code_and_message, fault};
@@ -12,6 +13,7 @@ use replication::secret::Secret;
 pub use replication::secret::Version;
 use replication::{Error, ErrorName};
 
+pub use making::{Making, make_if_missing};
 pub use swapping::{PENDING, Swap, swap};
 
 /// Reads what the secret says now.
@@ -29,9 +31,12 @@ pub async fn read(client: &Client, secret: &LiveSecret) -> Result<Secret, Error>
 /// by writing text) or is not a JSON object; a fault of Secrets Manager.
 pub async fn read_version(client: &Client, secret: &LiveSecret) -> Result<Version, Error> {
     find_version(client, secret).await?.ok_or_else(|| {
-        Error::new(ErrorName::NotFound, format!("reading secret {secret}"))
-            .because("it does not exist or has no value")
-            .advise(r#"give it the value {"db_host":"","db_prefix":""}, or deploy the stack with ExistingSecretArn=<the whole ARN of another one>"#)
+        let missing = Error::new(ErrorName::NotFound, format!("reading secret {secret}"))
+            .because("it does not exist or has no value");
+        if secret.is_made_by_run {
+            return missing.advise("replicate its database once, which makes it; there is no version of it before that");
+        }
+        missing.advise(r#"give it the value {"db_host":"","db_prefix":""}, or deploy the stack with ExistingSecretArn=<the whole ARN of another one>"#)
     })
 }
 
