@@ -4,6 +4,9 @@
 //! database in every name, below its own prefix: so no name of one database is ever that of another, and every name
 //! stays within what the roles of the stack may touch.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -230,91 +233,5 @@ impl Destination {
                 .advise("deploy the stack with a shorter DatabaseName, or give the database a stack of its own"));
         }
         prefix.parse()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::naming::{instance, version_of};
-
-    fn destination(databases: &str, secret: &str) -> Destination {
-        Destination {
-            stack: "stack".to_owned(),
-            databases: databases.parse().unwrap(),
-            database_name: "copy".parse().unwrap(),
-            secret: secret.to_owned(),
-        }
-    }
-
-    fn named(destination: &Destination, database: Option<&str>) -> Result<(String, LiveSecret), ErrorName> {
-        let database = database.map(|database| database.parse().unwrap());
-        let found = destination.of(database.as_ref(), "copying");
-        found.map(|found| (found.prefix.to_string(), found.secret)).map_err(|error| error.name())
-    }
-
-    #[test]
-    fn one_database_has_the_names_of_the_stack() {
-        let one = destination("orders", "arn:secret");
-        let own = ("copy".to_owned(), LiveSecret { id: "arn:secret".to_owned(), is_made_by_run: false });
-        assert_eq!(named(&one, None), Ok(own.clone()));
-        assert_eq!(named(&one, Some("orders")), Ok(own));
-        assert_eq!(named(&one, Some("orders-2")), Err(ErrorName::SourceMismatch));
-    }
-
-    #[test]
-    fn each_of_many_has_names_and_a_secret_of_its_own() {
-        let many = destination("orders*", "dev/db/read");
-        let secret = LiveSecret { id: "dev/db/read/orders-2".to_owned(), is_made_by_run: true };
-        assert_eq!(named(&many, Some("orders-2")), Ok(("copy-orders-2".to_owned(), secret)));
-        assert_eq!(named(&many, Some("shop")), Err(ErrorName::SourceMismatch));
-        assert_eq!(named(&many, None), Err(ErrorName::SourceMismatch));
-        let longest = format!("orders{}", "x".repeat(45));
-        assert_eq!(named(&many, Some(&longest)).unwrap().0.len(), 56);
-        assert_eq!(named(&many, Some(&format!("{longest}x"))), Err(ErrorName::InvalidInput));
-    }
-
-    #[test]
-    fn a_pattern_stands_for_what_it_says() {
-        for (pattern, matching, others) in [
-            ("*", &["a", "orders"][..], &[][..]),
-            ("orders-*", &["orders-1", "orders-1-2"], &["orders", "my-orders-1"]),
-            ("*-prod", &["shop-prod"], &["shop-prod-2", "prod"]),
-            ("a*b*c", &["abc", "a1b2c", "abbcc"], &["ab", "acb", "ac"]),
-            ("a*a", &["aa", "aba"], &["a"]),
-        ] {
-            let databases: SourceDatabases = pattern.parse().unwrap();
-            for name in matching {
-                assert!(databases.include(&name.parse().unwrap()), "{pattern} {name}");
-            }
-            for name in others {
-                assert!(!databases.include(&name.parse().unwrap()), "{pattern} {name}");
-            }
-        }
-        for wrong in ["orders_*", "or ders*", "*{}", "", "orders?"] {
-            assert!(wrong.parse::<SourceDatabases>().is_err(), "{wrong}");
-        }
-    }
-
-    proptest! {
-        /// > No name of one database is that of another, and every name begins with the stack's own prefix.
-        #[test]
-        fn the_names_of_two_databases_never_meet(
-            one in "[a-z][a-z0-9]{0,3}(-[a-z0-9]{1,3}){0,2}", other in "[a-z][a-z0-9]{0,3}(-[a-z0-9]{1,3}){0,2}",
-            version in 1_u32..30,
-        ) {
-            prop_assume!(one != other);
-            let many = destination("*", "secret");
-            let of = |database: &str| many.of(Some(&database.parse().unwrap()), "copying").unwrap();
-            let (one, other) = (of(&one), of(&other));
-            let name = instance(&one.prefix, version).unwrap();
-            prop_assert!(name.as_str().starts_with("copy-"));
-            prop_assert_eq!(version_of(one.prefix.as_str(), name.as_str()), Some(version));
-            // A database can be called as a version of another one is; its own versions have one number more.
-            prop_assert_eq!(version_of(other.prefix.as_str(), name.as_str()), None);
-            prop_assert_ne!(one.secret.id, other.secret.id);
-        }
     }
 }
