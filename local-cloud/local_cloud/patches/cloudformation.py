@@ -24,7 +24,7 @@ def apply() -> None:
     of_roles["create"] = _with_boundary(of_roles["create"], 1)
     of_roles["update"] = _with_boundary(of_roles["update"], 2)
     evaluate = _with_split(engine._evaluate_conditions)
-    for module in (engine, changesets, handlers):
+    for module in (engine, changesets, handlers, stacks):
         module._evaluate_conditions = evaluate
 
 
