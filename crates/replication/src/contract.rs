@@ -294,6 +294,20 @@ pub enum Purpose {
     },
 }
 
+impl Purpose {
+    /// The source database, if the document says which.
+    #[must_use]
+    pub fn database(&self) -> Option<&InstanceIdentifier> {
+        match self {
+            Self::Replicate { input, db_snapshot } => {
+                let copied = db_snapshot.as_ref().map(|copy| &copy.source_db_identifier);
+                copied.or(input.replication.source_db_identifier.as_ref())
+            }
+            Self::RollBack { source_db_identifier, .. } => source_db_identifier.as_ref(),
+        }
+    }
+}
+
 /// Both documents as they arrive.
 #[derive(Deserialize)]
 struct VersionDocument {

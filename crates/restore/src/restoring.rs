@@ -45,7 +45,7 @@ impl Poll<'_> {
             Restoring::Full(full) => {
                 let polls = self.earlier.map_or(0, |earlier| earlier.stage.unseen);
                 let waiting_for = format!("room for database {}", choice.identifier);
-                let is_leaving = quota::is_instance_leaving(instances, &config.stack);
+                let is_leaving = quota::is_instance_leaving(instances, &self.replicated.stack);
                 let stage = quota::no_room(full, &waiting_for, stage, polls, is_leaving)?;
                 Ok(Some(report(choice, true, stage)))
             }
