@@ -10,7 +10,7 @@ use replication::copies;
 use replication::copying::{EarlierCopy, Expectation};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, InstanceIdentifier, SnapshotIdentifier};
-use replication::pacing::{Stage, StageName, UNSEEN_POLLS};
+use replication::pacing::{Stage, StageName, UNSEEN_POLLS, history};
 use replication::quota;
 use replication::receiving::{self, Announced, Rules, Step};
 use replication::secret::Pointer;
@@ -93,9 +93,9 @@ pub async fn run(
 ) -> Result<DbSnapshot, Error> {
     let earlier = input.state.db_snapshot;
     let message = input.state.input;
-    let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
-    let stage =
-        Stage { name: StageName::Copy, started_at, now, deadline_seconds: config.settings.deadline_seconds };
+    let report = earlier.as_ref().map(|earlier| &earlier.stage);
+    let deadline_seconds = config.settings.deadline_seconds;
+    let stage = Stage::resume(StageName::Copy, report, now, deadline_seconds, &input.execution.id);
     let id = &message.replication.id;
     let name = naming::destination_copy(config.database_name.as_str(), id)?;
     let unseen = earlier.as_ref().map_or(0, |earlier| earlier.stage.unseen);
@@ -124,7 +124,7 @@ pub async fn run(
 impl Poll<'_> {
     /// Copies what is announced, if it is to be copied and can be.
     async fn begin(&self, kms: &Kms, secrets: &Secrets) -> Result<DbSnapshot, Error> {
-        let Self { rds, config, message, stage, name, .. } = self;
+        let Self { rds, config, message, name, .. } = self;
         let (shared, refusal) = self.shared_snapshot().await?;
         let instances = rds_access::instances(rds).await?;
         let snapshots = rds_access::snapshots_of_stack(rds, &config.settings.stack).await?;
@@ -132,6 +132,13 @@ impl Poll<'_> {
         let Pointer { host, prefix } = &secret.pointer;
         let world =
             World { instances: &instances, snapshots: &snapshots, live_host: host, live_prefix: prefix };
+        let stage = &self.stage.expecting(history::expected_seconds(
+            &snapshots,
+            &config.settings.stack,
+            &config.source_database,
+            StageName::Copy,
+            shared.as_ref(),
+        ));
         let announced = Announced {
             id: &message.replication.id,
             arn: &message.target_db_snapshot.arn,

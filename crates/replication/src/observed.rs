@@ -63,6 +63,8 @@ pub struct Snapshot {
     pub engine_version: Option<String>,
     /// Storage in GiB.
     pub allocated_storage: Option<i32>,
+    /// `FullSnapshotSizeInBytes`, once it is complete: the size of the data, also where only what changed was copied.
+    pub full_bytes: Option<i64>,
     /// The point in time of the data, as RFC 3339: `SnapshotDatabaseTime`, else `OriginalSnapshotCreateTime`. Both
     /// survive copying, which `SnapshotCreateTime` does not (API model, `DBSnapshot`).
     pub data_time: Option<String>,
@@ -212,6 +214,7 @@ pub mod testing {
             engine: Some("postgres".to_owned()),
             engine_version: None,
             allocated_storage: Some(20),
+            full_bytes: None,
             data_time: None,
             tags,
         }

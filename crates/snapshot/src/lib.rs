@@ -14,7 +14,7 @@ use replication::Error;
 use replication::contract::{Envelope, SourceDbSnapshot, SourceState, StageReport};
 use replication::lineage::Tags;
 use replication::naming::{self, InstanceIdentifier};
-use replication::pacing::{Stage, StageName};
+use replication::pacing::{Stage, StageName, history};
 use replication::progress::CREATING;
 use replication::quota;
 use replication::snapshotting::{Absent, SnapshotRequest};
@@ -61,19 +61,15 @@ pub async fn run(
     let id = input.execution.replication_id();
     let name = naming::source_snapshot(&config.snapshot_name, &id)?;
     let earlier = input.state.source_db_snapshot;
-    let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
+    let report = earlier.as_ref().map(|earlier| &earlier.stage);
+    let stage = Stage::resume(StageName::Snapshot, report, now, config.deadline_seconds, &input.execution.id);
     let wanted = SnapshotRequest {
         stack: &config.stack,
         id: &id,
         database: &database,
         name: &name,
         carries_source_tags: config.carry_source_tags,
-        stage: Stage {
-            name: StageName::Snapshot,
-            started_at,
-            now,
-            deadline_seconds: config.deadline_seconds,
-        },
+        stage,
         unseen: earlier.as_ref().map_or(0, |earlier| earlier.stage.unseen),
         was_there: earlier.as_ref().is_some_and(|earlier| earlier.arn.is_some()),
     };
@@ -91,7 +87,23 @@ pub async fn run(
             arn: earlier.and_then(|earlier| earlier.arn),
             ..describe(config, &wanted, stage, None)
         }),
-        Absent::Create(tags) => create(rds, config, &wanted, &tags).await,
+        Absent::Create(tags) => {
+            let stage = stage.expecting(last_seconds(rds, config, &database).await);
+            create(rds, config, &SnapshotRequest { stage, ..wanted }, &tags).await
+        }
+    }
+}
+
+/// How long the snapshot of the last run took. A run does not fail for want of it.
+async fn last_seconds(rds: &Client, config: &Config, database: &InstanceIdentifier) -> Option<u32> {
+    match rds_access::snapshots_of_database(rds, &config.stack, database).await {
+        Ok(snapshots) => {
+            history::expected_seconds(&snapshots, &config.stack, database, StageName::Snapshot, None)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "it is not known how long the last snapshot took");
+            None
+        }
     }
 }
 

@@ -4,14 +4,14 @@ use time::macros::datetime;
 use super::*;
 use crate::contract::{LeftOut, Status};
 use crate::copying::Expectation;
-use crate::pacing::StageName;
+use crate::pacing::{Pace, StageName};
 use crate::versions::testing::{STACK, foreign, host, id, instance, kept, orders, shop, world};
 
 const MOST_AHEAD: usize = 3;
 
 fn stage() -> Stage {
     let now = datetime!(2026-11-22 10:00 UTC);
-    Stage { name: StageName::Restore, started_at: now, now, deadline_seconds: 86_400 }
+    Stage { name: StageName::Restore, started_at: now, now, deadline_seconds: 86_400, pace: Pace::default() }
 }
 
 /// The copy of a day.
