@@ -1,1 +1,1 @@
-"""What a person sees of a replication: starting it, following it, proving that the rows arrived."""
+"""What an operator sees of a replication: starting it, following it, proving that the rows arrived."""

@@ -39,7 +39,7 @@ def use_local_cloud(directory: Path = LOCAL_CLOUD) -> None:
     for variable in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[variable]
     os.environ["AWS_CONFIG_FILE"] = str(config)
-    # Nothing of a person's real credentials may be read by mistake.
+    # Nothing of the user's real credentials may be read by mistake.
     os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
@@ -50,7 +50,7 @@ def region_of_environment() -> str | None:
 
 
 def take_accounts(parser: argparse.ArgumentParser, *roles: str) -> None:
-    """Adds the options by which every command is told where the accounts are that it speaks to."""
+    """Adds the options by which every command is given the accounts that it works with."""
     parser.add_argument(
         "--local",
         nargs="?",
@@ -107,7 +107,7 @@ class Account:
 
     @property
     def credentials(self) -> str:
-        """Whose credentials are used, in words."""
+        """Whose credentials are used, as it is printed."""
         if self._profile:
             return f"profile {self._profile}"
         return "credentials of the environment" + (

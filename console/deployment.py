@@ -1,5 +1,5 @@
 """What `scripts/deploy` refuses before anything is made: parameters that the template does not have, maintenance and backup
-windows that RDS will refuse, an account number that nobody has vouched for, and another secret than readers know.
+windows that RDS will refuse, an account number that nothing has confirmed, and another secret than readers know.
 
 CloudFormation's own client drops parameters that it does not know, and deploys with the default instead.
 """
@@ -34,7 +34,7 @@ _MAINTENANCE = re.compile(f"({'|'.join(_DAYS)}):{_TIME}-({'|'.join(_DAYS)}):{_TI
 
 
 class _Template(yaml.SafeLoader):
-    """Reads a template; what `!Ref` and its kind stand for is not wanted."""
+    """Reads a template; what `!Ref` and its kind refer to is not needed."""
 
 
 _Template.add_multi_constructor("!", lambda *_: None)
@@ -110,7 +110,7 @@ def _maintenance_minutes(text: str) -> tuple[int, int] | None:
 
 
 def _overlap(backup: int, backup_length: int, maintenance: int, maintenance_length: int) -> bool:
-    """Whether the daily window meets the weekly one on any day; both may go on past the end of their day or week."""
+    """Whether the daily window overlaps the weekly one on any day; both may continue past the end of their day or week."""
     starts = (backup + day * _DAY for day in range(-7, 14))
     return any(start < maintenance + maintenance_length and maintenance < start + backup_length for start in starts)
 
@@ -124,10 +124,10 @@ def check_account(
     of_profile: Callable[[], str | None],
     ask: Callable[[str], str] | None,
 ) -> None:
-    """Raises `Failure` unless somebody or something vouches for the account with which production will be shared.
+    """Raises `Failure` unless the user or a profile confirms the account with which production will be shared.
 
     `own` is the source account, `deployed` what the stack has now, `confirmed` what --confirm-destination-account says,
-    `of_profile` tells the account of the destination profile or None, and `ask` shows a question and answers with what was
+    `of_profile` returns the account of the destination profile or None, and `ask` shows a question and answers with what was
     typed; None without a terminal.
     """
     confirmation = f"--confirm-destination-account {wanted}"
@@ -153,11 +153,11 @@ def check_account(
         )
     if ask is None:
         raise Failure(
-            f"nothing here tells that {wanted} is the account that may have snapshots of the source database: there is no "
+            f"nothing here confirms that {wanted} is the account that may have snapshots of the source database: there is no "
             f"destination profile to compare it with. If it is, add {confirmation}"
         )
     typed = ask(
-        f"Snapshots of the source database and its key will be shared with account {wanted}, and no profile tells whose that is.\n"
+        f"Snapshots of the source database and its key will be shared with account {wanted}, and no profile shows whose that is.\n"
         "Type the account number again to go on: "
     )
     if typed.replace("-", "").strip() != wanted:
@@ -165,16 +165,16 @@ def check_account(
 
 
 def account_of_profile(name: str | None) -> str | None:
-    """The account of the destination profile; None if there is none, or the one that nobody asked for cannot be used."""
+    """The account of the destination profile; None if there is none, or the default one cannot be used."""
     if name is None and "destination" not in botocore.session.Session().available_profiles:
         return None
     try:
         return Account("destination", name or "destination").number()
     except (Failure, BotoCoreError, ClientError) as error:
         if name is None:
-            print(f"deploy: the profile destination does not tell its account: {error}", file=sys.stderr)
+            print(f"deploy: the profile destination does not show its account: {error}", file=sys.stderr)
             return None
-        raise Failure(f"the profile {name} does not tell its account: {error}") from error
+        raise Failure(f"the profile {name} does not show its account: {error}") from error
 
 
 def _ask(question: str) -> str:

@@ -17,7 +17,7 @@ _IDENTIFIER = re.compile(r"\d{8}t\d{6}z-[0-9a-f]{6}$")
 
 
 def replication_id(execution_arn: str, start: datetime) -> str:
-    """The name of a run: its start in UTC, and six digits that tell runs of the same second apart."""
+    """The name of a run: its start in UTC, and six digits that distinguish runs of the same second."""
     digest = hashlib.sha256(execution_arn.encode()).hexdigest()[:6]
     return f"{start.astimezone(timezone.utc):%Y%m%dt%H%M%Sz}-{digest}"
 
@@ -39,7 +39,7 @@ class Entered:
 
 @dataclass
 class Execution:
-    """One execution, by ARN. `look` brings it up to date; everything else is what the last look saw."""
+    """One execution, by ARN. `poll` brings it up to date; everything else is what the last poll saw."""
 
     client: Any
     arn: str
@@ -47,7 +47,7 @@ class Execution:
     error: str = ""
     cause: str = ""
     started: Any = None
-    """A datetime, from the first look on."""
+    """A datetime, from the first poll on."""
     ended: datetime | None = None
     input: dict[str, Any] = field(default_factory=dict)
     document: dict[str, Any] = field(default_factory=dict)
@@ -64,8 +64,8 @@ class Execution:
             raise
         return True
 
-    def look(self) -> list[Entered]:
-        """Reads what happened since the last look; answers with the states entered meanwhile."""
+    def poll(self) -> list[Entered]:
+        """Reads what happened since the last poll; returns the states entered since."""
         # The status first: an end that is seen here has all of its history behind it.
         found = self.client.describe_execution(executionArn=self.arn)
         entered = [state for event in self._new_events() if (state := self._take(event))]
@@ -108,7 +108,7 @@ class Execution:
         return self.result(COPY_IN_DESTINATION).get("status") == "Superseded"
 
     def pruned(self) -> list[dict[str, Any]]:
-        """What its two prunes last reported, the one that makes room first."""
+        """What its two prunes last reported, the one before the copy first."""
         found = (self.document.get(name) for name in PRUNED)
         return [result for result in found if isinstance(result, dict)]
 
@@ -126,19 +126,19 @@ class Execution:
         things = (one for result in self.pruned() for one in _list(result.get("planned")))
         return {str(one.get("identifier", "")) if isinstance(one, dict) else str(one) for one in things}
 
-    def told(self) -> list[str]:
-        """What stays undeleted for so long that operators were told of it."""
+    def alerted(self) -> list[str]:
+        """What stays undeleted for so long that operators were alerted about it."""
         return [str(text) for result in self.pruned() for text in _list(result.get("tell"))]
 
     def room_failure(self) -> str:
-        """Why room could not be made before the run went on; empty if it could."""
+        """Why nothing could be deleted before the run continued; empty if it could."""
         failure = self.document.get("roomFailure")
         if not isinstance(failure, dict):
             return ""
         return f"{failure.get('Error', '')}: {readable_cause(str(failure.get('Cause', '')))}"
 
     def how_it_failed(self, machine: str) -> str:
-        """Lines for a person: which of the machines it was, where it ended, and why."""
+        """Lines for the user: which of the machines it was, where it ended, and why."""
         lines = [
             f"the {machine} machine ended {self.status} in {self.stage or 'its first state'}",
             f"  error      {self.error or '(none given)'}",
@@ -176,7 +176,7 @@ class Execution:
     def _new_events(self) -> list[dict[str, Any]]:
         """Events after the last one seen, oldest first. Newest first is how the service lets us stop early."""
         events: list[dict[str, Any]] = []
-        # The first look reads everything, each later one only what a loop adds.
+        # The first poll reads everything, each later one only what a loop adds.
         page_size = 100 if self._seen else 1000
         pages = self.client.get_paginator("get_execution_history").paginate(
             executionArn=self.arn, reverseOrder=True, PaginationConfig={"PageSize": page_size}

@@ -1,5 +1,5 @@
-"""The one exception that is meant for a person: its text is printed as it is, without a traceback."""
+"""The one exception that is meant for the user: its text is printed as it is, without a traceback."""
 
 
 class Failure(Exception):
-    """What went wrong, in words that say what to look at or change."""
+    """What went wrong, in a text that says what to check or change."""

@@ -25,7 +25,7 @@ class Hints:
 
     @classmethod
     def of(cls, given: argparse.Namespace) -> Hints:
-        """From the parsed arguments of any of the commands; one that tells of several stacks names none."""
+        """From the parsed arguments of any of the commands; one that reports several stacks names none."""
         stack = getattr(given, "destination_stack", None)
         return cls(
             given.local,

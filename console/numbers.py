@@ -13,7 +13,7 @@ def seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    # A comparison with nan is false, whatever it is compared with.
+    # A comparison with nan is false, with any number.
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return value

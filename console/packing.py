@@ -16,7 +16,7 @@ import zipfile
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
-# The oldest time that a zip can tell.
+# The oldest time that a zip can hold.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 # A regular file that everybody may read and run.
 EXECUTABLE = 0o100755 << 16
@@ -60,7 +60,7 @@ def packed(binary: bytes) -> bytes:
 
 
 def holds(path: pathlib.Path, binary: bytes) -> bool:
-    """Whether a zip of an earlier build holds this very binary: reading it is far quicker than packing it again."""
+    """Whether a zip of an earlier build holds this very binary: reading it is far faster than packing it again."""
     try:
         with zipfile.ZipFile(path) as zipped:
             return zipped.namelist() == ["bootstrap"] and zipped.read("bootstrap") == binary

@@ -51,13 +51,13 @@ class Follower:
         self._stage = ""
         self._said: set[str] = set()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Prints what is new, one line for a state that has not been said in this stage."""
-        for state in self.execution.look():
+        for state in self.execution.poll():
             if state.kind == "Task" and state.name != self._stage:
                 self._stage = state.name
                 self._said = set()
-            # A loop of looking and waiting is one piece of news; the live line tells how it goes.
+            # A loop of polling and waiting is one line; the live line shows its progress.
             if state.name in self._said or state.kind == "Choice":
                 continue
             self._said.add(state.name)
@@ -121,7 +121,7 @@ def replicate(
     """Runs one replication to its end.
 
     `timeout` is how long all of it may take, `arrival` how long the destination may take to start after the source has
-    announced its snapshot, `poll` the time between two looks, all in seconds. Answers with the run; raises `Failure`,
+    announced its snapshot, `poll` the time between two polls, all in seconds. Answers with the run; raises `Failure`,
     with the machine, the state, the error and its cause, when either machine did not succeed.
     """
     source_stack, destination_stack = source.described_stack(), destination.described_stack()
@@ -146,7 +146,7 @@ def replicate(
 
     while True:
         for follower in followers:
-            follower.look()
+            follower.poll()
         now = time.monotonic()
 
         if second is None and not first.running and not first.succeeded and not first.passed(ANNOUNCEMENT):
@@ -166,7 +166,7 @@ def replicate(
             break
         if now > deadline:
             raise Failure(
-                f"the replication has not ended within {duration(timeout)}; it goes on by itself: "
+                f"the replication has not ended within {duration(timeout)}; it continues by itself: "
                 + "; ".join(follower.waiting_for() for follower in followers if follower.execution.running)
             )
         waiting = [follower.waiting_for() for follower in followers if follower.execution.running]
@@ -224,7 +224,7 @@ def _never_arrived(destination: Account, run_id: str, arrival: float) -> str:
         f"  the messages that were given up   {_dead_letters(destination, outputs)}",
         "  the parameters of its stack        "
         + ", ".join(f"{name}={parameters.get(name, '')}" for name in ("SourceTopicArn", "SourceDBIdentifier")),
-        "  (a message about another database is left alone)",
+        "  (a message about another database is ignored)",
         "and in the source account: its parameter DestinationAccountNumber, whom the snapshot was shared with",
     ]
     return "\n".join(lines)
@@ -263,22 +263,24 @@ def conclusion(run: Run, hints: Hints) -> list[str]:
             f"done: replication {run.id} made no new version: newer or the same data is there, so nothing was copied"
         ]
     else:
-        lines = [f"done: replication {run.id}, new copy {restored.get('db_instance_identifier', '')}"]
+        lines = [f"done: replication {run.id}, new version {restored.get('db_instance_identifier', '')}"]
     if moved.get("outcome") == "heldBack":
-        lines.append(f"the stack promotes by hand: {hints.rollback(restored['db_version'])} makes it the current copy")
+        lines.append(
+            f"the stack promotes by hand: {hints.rollback(restored['db_version'])} makes it the current version"
+        )
     elif moved.get("outcome") == "newerIsLive":
-        lines.append(f"a newer copy is live and stays so: {moved['db_host']}")
+        lines.append(f"a newer version is live and stays so: {moved['db_host']}")
     for role, execution in (("source", run.source), ("destination", run.destination)):
         if execution.room_failure():
             lines.append(f"{role:<11}  could not delete anything before it began: {execution.room_failure()}")
-        told = execution.told()
+        alerted = execution.alerted()
         left = execution.left().items()
         lines += [
             f"{role:<11}  not deleted: {name}: {reason}"
             for name, reason in left
-            if not any(name in text for text in told)
+            if not any(name in text for text in alerted)
         ]
-        lines += [f"{role:<11}  for an operator: {text}" for text in told]
+        lines += [f"{role:<11}  for an operator: {text}" for text in alerted]
     return lines
 
 
@@ -288,9 +290,11 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Starts one replication and follows it through both accounts. Exits with 0 only if both machines succeeded.",
     )
     take_accounts(parser, "source", "destination")
-    parser.add_argument("--source-stack", default=SOURCE_STACK, help="stack in account A (default: %(default)s)")
     parser.add_argument(
-        "--destination-stack", default=DESTINATION_STACK, help="stack in account B (default: %(default)s)"
+        "--source-stack", default=SOURCE_STACK, help="stack in the source account (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--destination-stack", default=DESTINATION_STACK, help="stack in the destination account (default: %(default)s)"
     )
     parser.add_argument(
         "--source-db", metavar="NAME", help="database to replicate (default: the source stack's parameter)"
@@ -338,7 +342,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         screen.plain(f"\nfailed: {error}")
         return 1
     except KeyboardInterrupt:
-        screen.plain(f"\nno longer following; what was started goes on by itself: {hints.status()} tells how it ends")
+        screen.plain(f"\nno longer following; what was started continues by itself: {hints.status()} shows how it ends")
         return 130
     for line in conclusion(run, hints):
         screen.line(line)

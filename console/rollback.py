@@ -100,13 +100,13 @@ def _data_time(account: Account, instance: Instance) -> datetime | None:
 
 
 def previous_of_gone(account: Account, before: Named, parameters: dict[str, str]) -> int | None:
-    """The next lower version than the one that the secret's host tells, if its instance is gone; otherwise None.
+    """The next lower version than the one in the secret's host, if its instance is gone; otherwise None.
 
     The rollback machine goes by the instance that the secret names, so it knows no previous version without one.
     """
     prefixes = (parameters.get("DatabaseName", ""), before.pointer.prefix if before.pointer else "")
-    told = (version_in(prefix, before.host.split(".")[0]) for prefix in prefixes if prefix)
-    gone = next((version for version in told if version), None)
+    numbers = (version_in(prefix, before.host.split(".")[0]) for prefix in prefixes if prefix)
+    gone = next((version for version in numbers if version), None)
     if not before.is_gone or gone is None:
         return None
     stack = Stack(account.stack, parameters=parameters)
@@ -137,7 +137,7 @@ def roll_back(
 ) -> tuple[Execution, Named, Named]:
     """Makes a version live and follows the rollback machine to its end.
 
-    `version` is a number or `previous`; `timeout` is how long all of it may take and `poll` the time between two looks, in
+    `version` is a number or `previous`; `timeout` is how long all of it may take and `poll` the time between two polls, in
     seconds. Answers with the execution and with what the secret named before and names now; raises `Failure`, with the
     state, the error and its cause, when the machine did not succeed.
     """
@@ -183,12 +183,12 @@ def follow(execution: Execution, screen: Screen, *, timeout: float, poll: float)
     follower = Follower("destination", execution, screen)
     deadline = time.monotonic() + timeout
     while True:
-        follower.look()
+        follower.poll()
         if not execution.running:
             break
         if time.monotonic() > deadline:
             raise Failure(
-                f"the rollback has not ended within {duration(timeout)}; it goes on by itself: {follower.waiting_for()}\n"
+                f"the rollback has not ended within {duration(timeout)}; it continues by itself: {follower.waiting_for()}\n"
                 f"  execution  {execution.arn}"
             )
         screen.waiting(follower.waiting_for())
@@ -217,7 +217,7 @@ def conclusion(execution: Execution, before: Named, after: Named, now: datetime)
 
 
 class Interrupted(Exception):
-    """A person has stopped following an execution, which goes on."""
+    """The user has stopped following an execution, which continues."""
 
 
 def _version(text: str) -> int | str:
@@ -237,7 +237,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/rollback",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Makes another version of the copy live: moves the secret of account B to it and follows that to its end.\n"
+        description="Makes another version of the database live: moves the secret to it and follows that to its end.\n"
         "Nothing is deleted, and the next replication still makes the next free version.\n"
         "\n"
         "It goes in every direction: back to an older version, forward again to a newer one, and to a version that a stack\n"
@@ -258,7 +258,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--destination-stack",
         default=DESTINATION_STACK,
         metavar="NAME",
-        help="stack in account B (default: %(default)s)",
+        help="stack in the destination account (default: %(default)s)",
     )
     parser.add_argument("--source-db", metavar="NAME", help="fail unless the stack holds copies of this database")
     parser.add_argument(
@@ -294,7 +294,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except Interrupted as interrupted:
         screen.plain(
-            f"\nno longer following; the execution goes on by itself: {interrupted}\n{hints.status()} tells how it ends"
+            f"\nno longer following; the execution continues by itself: {interrupted}\n{hints.status()} shows how it ends"
         )
         return 130
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ _STILL_WAITING_SECONDS = 60
 
 
 def duration(seconds: float) -> str:
-    """A length of time as a person reads it: 7.4s, 3:05, 1:02:03."""
+    """A length of time as it is printed: 7.4s, 3:05, 1:02:03."""
     if seconds < 60:
         return f"{seconds:.1f}s"
     minutes, seconds = divmod(int(seconds), 60)

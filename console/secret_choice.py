@@ -89,7 +89,7 @@ def _check_name(account: Any, name: str) -> None:
     advice = f"to fix this: add --parameter {EXISTING}={found['ARN']}, and the stack uses it as it is; or give another {NAME}"
     if found.get("DeletedDate"):
         raise Failure(
-            f"the secret {name} is scheduled for deletion, and nobody can make another of its name; {advice}."
+            f"the secret {name} is scheduled for deletion, and no other of its name can be created until then; {advice}."
             f" First, {_restore(name)}"
         )
     raise Failure(f"there is a secret {name} already, and CloudFormation does not make another of its name; {advice}")
@@ -100,7 +100,7 @@ def _restore(secret: str) -> str:
 
 
 def _described(account: Any, secret: str) -> dict[str, Any] | str:
-    """What DescribeSecret says, or the code of its error. Whoever may not ask is told by CloudFormation, later."""
+    """What DescribeSecret says, or the code of its error. A user who may not ask gets the error from CloudFormation, later."""
     try:
         return account.client("secretsmanager").describe_secret(SecretId=secret)
     except ClientError as error:

@@ -12,9 +12,9 @@ from typing import Any
 
 _WORDS: dict[str, Any] = json.loads(Path(__file__).with_name("vocabulary.json").read_text(encoding="utf-8"))
 
-#: The keys of our tags, by what they tell.
+#: The keys of our tags, by what they mean.
 TAGS: dict[str, str] = _WORDS["tags"]
-DELETION_MARK: tuple[str, str] = tuple(_WORDS["deletionTag"])
+DELETION_TAG: tuple[str, str] = tuple(_WORDS["deletionTag"])
 #: How the ids of the secret's versions begin that the functions have written.
 WRITTEN_BY_US: str = _WORDS["secretVersions"]
 
@@ -75,7 +75,7 @@ ANNOUNCEMENT = _state("source", "notify")
 COPY_IN_DESTINATION = _state("destination", "copy")
 RESTORE = _state("destination", "restore")
 MOVE_SECRET = _state("destination", "rotate-secret")
-#: The results of the two prunes of a machine, the one that makes room first.
+#: The results of the two prunes of a machine, the one before the copy first.
 PRUNED = tuple(dict.fromkeys(stage.result for stage in STAGES["destination"] if stage.task == "prune"))
 
 #: What a run can have done to the secret.

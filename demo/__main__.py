@@ -1,5 +1,5 @@
-"""From nothing to proof: rows leave a database in account A and arrive, unchanged, in a new one in account B; and back to
-an older version, and on."""
+"""From nothing to proof: rows leave a database in the source account and arrive, unchanged, in a new one in the
+destination account; and back to an older version, and on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _cloud_is_up() -> bool:
 
 
 def _make_room(screen: Screen) -> None:
-    """The demonstration starts from nothing, and never takes away a cloud that a person is using."""
+    """The demonstration starts from nothing, and never takes away a cloud that is in use."""
     if not _cloud_is_up():
         return
     if not KEPT.exists():
@@ -62,7 +62,7 @@ def _say_what_next(screen: Screen, demonstration: Demonstration) -> None:
             [
                 "",
                 "everything is still up; what to try next",
-                '  eval "$(scripts/local-cloud env destination)"     be account B, then:',
+                '  eval "$(scripts/local-cloud env destination)"     be the destination account, then:',
                 "  aws rds describe-db-instances"
                 " --query 'DBInstances[].[DBInstanceIdentifier,Endpoint.Address,Endpoint.Port]' --output text",
                 f"  aws secretsmanager get-secret-value --secret-id {SECRET_NAME} --query SecretString --output text",

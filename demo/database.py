@@ -79,7 +79,7 @@ FROM (SELECT order_id, sum(quantity * unit_price) AS total FROM order_lines GROU
 WHERE lines.order_id = orders.id AND orders.total <> lines.total
 """
 
-#: A day in the shop: rows of every table are inserted, updated and deleted. `{day}` tells the days apart.
+#: A day in the shop: rows of every table are inserted, updated and deleted. `{day}` distinguishes the days.
 CHANGES = (
     "INSERT INTO customers (email, name, country, profile, created_at)"
     " SELECT 'day{day}-' || n || '@shop.example', 'New Customer ' || n, 'BR', '{\"points\": 0}',"

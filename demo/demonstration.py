@@ -34,7 +34,7 @@ DATABASE = "shop"
 LOCAL_ADDRESS = "127.0.0.1"
 #: For one step; the whole demonstration takes a few minutes.
 STEP_SECONDS = 1800
-#: Between two looks at what is going on.
+#: Between two polls.
 POLL_SECONDS = 0.3
 
 
@@ -68,10 +68,12 @@ class Demonstration:
         use_local_cloud()
         self._source = Account("source", "source", SOURCE_STACK)
         self._destination = Account("destination", "destination", DESTINATION_STACK)
-        self._screen.line(f"account A is {self._source.number()}, account B is {self._destination.number()}")
+        self._screen.line(
+            f"the source account is {self._source.number()}, the destination account {self._destination.number()}"
+        )
 
     def create_source(self) -> None:
-        """A database in account A, unencrypted so that the encrypted copy is shown."""
+        """A database in the source account, unencrypted so that the encrypted copy is shown."""
         with self._step("source database"):
             rds = self._source.client("rds")
             rds.create_db_instance(
@@ -85,7 +87,9 @@ class Demonstration:
                 StorageEncrypted=False,
                 PubliclyAccessible=False,
             )
-            self._screen.line(f"created {SOURCE_DATABASE} in account A (not encrypted, so that the run has to encrypt)")
+            self._screen.line(
+                f"created {SOURCE_DATABASE} in the source account (not encrypted, so that the run has to encrypt)"
+            )
             instance = self._available(rds, SOURCE_DATABASE)
             with closing(self._connect(instance)) as connection:
                 database.fill(connection, self._rows)
@@ -113,7 +117,7 @@ class Demonstration:
         fields |= {"username": USER, "password": self._password, "dbname": DATABASE, "engine": "postgres", "port": 5432}
         client.put_secret_value(SecretId=secret, SecretString=json.dumps(fields))
         self._screen.line(
-            f"put user name, password and database into the secret {SECRET_NAME} of account B, as an operator would"
+            f"put user name, password and database into the secret {SECRET_NAME} of the destination account, as an operator would"
         )
 
     def replicate(self) -> None:
@@ -175,15 +179,15 @@ class Demonstration:
         deadline = time.monotonic() + 300
         while (found := self._versions()) != list(wanted):
             if time.monotonic() > deadline or not set(wanted) <= set(found):
-                raise Failure(f"the versions in account B are {found}, not {list(wanted)}")
+                raise Failure(f"the versions in the destination account are {found}, not {list(wanted)}")
             self._screen.waiting(f"versions {', '.join(map(str, found))}: what was pruned is being deleted")
             time.sleep(POLL_SECONDS)
         self.timeline[-1]["versions"] = found
-        self._screen.line(f"versions in account B: {', '.join(map(str, found))}")
+        self._screen.line(f"versions in the destination account: {', '.join(map(str, found))}")
 
     def summarize(self) -> None:
-        """The closing table, and what a person would look at next."""
-        rows = [["after", "live", "rows behind the secret", "checksum", "as expected", "versions in B"]]
+        """The closing table, and what an operator would check next."""
+        rows = [["after", "live", "rows behind the secret", "checksum", "as expected", "versions"]]
         for step in self.timeline:
             rows.append(
                 [
@@ -232,7 +236,7 @@ class Demonstration:
         return found
 
     def _versions(self) -> list[int]:
-        """The versions in account B, by what RDS shows."""
+        """The versions in the destination account, by what RDS shows."""
         pages = self._destination.client("rds").get_paginator("describe_db_instances").paginate()
         tags = ({tag["Key"]: tag["Value"] for tag in one["TagList"]} for page in pages for one in page["DBInstances"])
         return sorted(int(of_one[VERSION]) for of_one in tags if VERSION in of_one)
@@ -294,7 +298,7 @@ class Demonstration:
             time.sleep(0.3)
 
     def _connect(self, instance: dict[str, Any], secret: dict[str, Any] | None = None) -> Any:
-        """Connects to an instance, in B with nothing but what the secret says (the port apart: see LOCAL_ADDRESS)."""
+        """Connects to an instance, in the destination with nothing but what the secret says (the port apart: see LOCAL_ADDRESS)."""
         secret = secret or {"username": USER, "password": self._password, "dbname": DATABASE}
         port = instance["Endpoint"]["Port"]
         return database.connect(LOCAL_ADDRESS, port, secret["username"], secret["password"], secret["dbname"])

@@ -1,1 +1,1 @@
-"""What is live, what is kept, what the last runs did: from what AWS says to what a person reads."""
+"""What is live, what is kept, what the last runs did: from what AWS reports to what the operator reads."""

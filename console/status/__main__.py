@@ -1,4 +1,5 @@
-"""Says what account B holds and how the last replications went, from tags, the secret and executions; nothing is stored.
+"""Shows what the destination account holds and how the last replications went, from tags, the secret and executions.
+Nothing is stored.
 
 `scripts/status --json` prints one JSON document. Times are RFC 3339 in UTC, lengths and ages whole seconds unless a field
 says otherwise (those of runs have one decimal), sizes GiB; null is what is not known or could not be read. With the same
@@ -10,8 +11,8 @@ says otherwise (those of runs have one decimal), sizes GiB; null is what is not 
     databases[]                   one for each destination stack
       stack, stackStatus          the destination stack; stackStatus is CloudFormation's
       sourceDatabase, prefix      its parameters SourceDBIdentifier and DatabaseName
-      sourceAccount, sourceStack  the account of the topic; the stack that made it, if account A is readable
-      headline                    what a person reads first
+      sourceAccount, sourceStack  the account of the topic; the stack that made it, if the source account is readable
+      headline                    what an operator reads first
       warnings[]                  name (nothingLive, liveNotAvailable, liveMarked, dataTimeUnknown, dataTooOld,
                                   secretUnusable, secretMovedBack, lastReplicationFailed, roomNotMade, notArrived,
                                   markedStillExists, undeleted, leftover, notDeleted, otherDatabase, notManaged,
@@ -24,24 +25,24 @@ says otherwise (those of runs have one decimal), sizes GiB; null is what is not 
                                   (its restore was), leftover (of a run that failed), deleting, unnumbered, notServed (only in
                                   otherDatabases), kept (nothing of the stack is live); words says the same
         canRollBack               whether scripts/rollback finds it ready
-        marked, notDeleted        the mark to-be-deleted; why it still exists
+        marked, notDeleted        the deletion tag; why it still exists
         dataTime, dataAgeSeconds  the point in time of the data; dataTimeFrom: tag or snapshot
         sourceSnapshot            the farthest snapshot that tags lead to: arn, name, isInSource, exists
         restoredVersion           the version whose data a rollback restored into it
         comparedWithLive          live, older, newer, by the time of the data; null if nothing is live
-      restorable[]                versions that exist only as a snapshot in B: version, snapshot, dataTime, dataAgeSeconds,
+      restorable[]                versions that exist only as a snapshot: version, snapshot, dataTime, dataAgeSeconds,
                                   replicationId, sizeGib, restoredAs[] (versions made from it since), comparedWithLive
       restoreCommand              the command that restores one of them
       otherDatabases[]            what the stack still holds of databases that it no longer serves: sourceDatabase,
                                   versions[], restorable[], destinationSnapshots[]; advice says what to do
       notManaged[]                instances that are named like a version and are none: instance, rdsStatus, reason
       replications[]              the newest, as many as --last says
-        id, startedByHandInB      the replication; whether account B's run is not the one that a message started
+        id, startedByHandInB      the replication; whether the destination account's run is not the one that a message started
         outcome                   succeeded, failed, running, superseded (newer data is live, or a version holds the same,
-                                  so nothing was copied), onItsWay or notArrived (A's run has succeeded and B has none),
-                                  unknown (B's runs are not readable)
+                                  so nothing was copied), onItsWay or notArrived (succeeded in the source only),
+                                  unknown (the destination's runs are not readable)
         roomFailures              by account: why nothing could be deleted before the run began; it went on
-        toldOperators[]           what stays undeleted for so long that operators were told
+        toldOperators[]           what stays undeleted for so long that operators were alerted
         startedAt, ageSeconds, endedAt, endedAgeSeconds, seconds
         error, cause, failedIn (source, destination), failedStage
         version, instance         what it made; secretOutcome: moved, alreadyMoved, newerIsLive, heldBack, ...
@@ -59,7 +60,7 @@ says otherwise (those of runs have one decimal), sizes GiB; null is what is not 
       unreadable                  error codes by what they hide: secret, versions, destinationSnapshots, destinationRuns,
                                   rollbacks, alarms, deadLetters, sourceSnapshots, sourceRuns, schedule
 
-Exit code: 0 if account B could be read, 1 if not, 2 for wrong usage. What is read of account A does not count.
+Exit code: 0 if the destination account could be read, 1 if not, 2 for wrong usage. Reading the source account may fail.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/status",
         description="Says which copy is live, which can be rolled back to, and how the last replications went, for every "
-        "destination stack of account B. Exits with 0 if account B could be read.",
+        "destination stack of the destination account. Exits with 0 if the destination account could be read.",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
     take_accounts(parser, "source", "destination")
@@ -95,14 +96,14 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="NAME",
-        help="only this stack of account B; may be given more than once (default: every destination stack)",
+        help="only this stack of the destination account; may be given more than once (default: every destination stack)",
     )
     parser.add_argument(
         "--last",
         type=whole(1, 100),
         default=5,
         metavar="N",
-        help="how many replications to tell of (default: %(default)s)",
+        help="how many replications to report (default: %(default)s)",
     )
     return parse(parser, arguments)
 
@@ -114,13 +115,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.local:
             use_local_cloud(given.local)
         destination = Account("destination", given.destination_profile)
-        # Account A may be out of reach for whoever works in account B.
+        # The source account may not be readable for those who work in the destination account.
         source = attempt(lambda: Account("source", given.source_profile))
         facts = read_facts(
             destination, source, stacks=given.destination_stack, last=given.last, now=datetime.now(timezone.utc)
         )
     except (Failure, BotoCoreError, ClientError) as error:
-        print(f"failed: account B cannot be read: {error}", file=sys.stderr)
+        print(f"failed: the destination account cannot be read: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -132,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             flush=True,
         )
     except BrokenPipeError:
-        # Whoever reads has seen enough, as with `| head`; nothing may be written at the end either.
+        # The reader has closed the pipe, as with `| head`; nothing may be written at the end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0 if is_complete(document) else 1
 

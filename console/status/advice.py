@@ -1,4 +1,4 @@
-"""What a person reads first: the headline of the report, and what in it is to be looked at. Pure."""
+"""What an operator reads first: the headline of the report, and what in it needs attention. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from console.screen import age
 from console.status.facts import DATA_TIME, version_in
 from console.vocabulary import MOVED, READY
 
-_ACCOUNTS = {"source": "account A", "destination": "account B"}
+_ACCOUNTS = {"source": "the source account", "destination": "the destination account"}
 
 
 def headline(document: dict[str, Any]) -> str:
@@ -31,9 +31,9 @@ def warnings(
     secret_problem: str,
     is_secret_written_by_another: bool,
 ) -> Iterator[tuple[str, str]]:
-    """Names and texts of what a person should look at, the worst first.
+    """Names and texts of what an operator should check, the worst first.
 
-    `names_by_host` tells the identifiers of all instances of account B by address, `left` the reasons for which the newest prune
+    `names_by_host` has the identifiers of all instances of the destination account by address, `left` why the newest prune
     could not delete what it wanted to, `trusted` the accounts that a snapshot may be shared with; `secret_problem` is why no
     function can use the secret, if so, and what to do.
     """
@@ -70,9 +70,7 @@ def _about_live(document: dict[str, Any], names_by_host: dict[str, str], hints: 
     if live["marked"]:
         yield "liveMarked", f"the live {name} is marked to-be-deleted"
     if live["dataTime"] is None:
-        text = (
-            f"how old the data of the live {name} is cannot be told: it has no tag {DATA_TIME} and its snapshot is gone"
-        )
+        text = f"how old the data of the live {name} is is unknown: it has no tag {DATA_TIME} and its snapshot is gone"
         yield "dataTimeUnknown", text
     hours = document["maxHoursWithoutReplication"]
     if hours and live["dataAgeSeconds"] is not None and live["dataAgeSeconds"] > hours * 3600:
@@ -146,12 +144,15 @@ def _about_replications(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "roomNotMade", text
     for one in replications:
         if one["outcome"] == "notArrived":
-            yield "notArrived", f"replication {one['id']} ended well in account A, but account B has no run of it"
+            yield (
+                "notArrived",
+                f"replication {one['id']} ended well in the source account, but the destination account has no run of it",
+            )
 
 
 def _about_leftovers(document: dict[str, Any], left: dict[str, str]) -> Iterator[tuple[str, str]]:
     newest = next((one for one in document["replications"] or [] if one["toldOperators"]), None)
-    # What stays is told by its version or snapshot below, where there is one.
+    # What stays is reported with its version or snapshot below, where there is one.
     said = {one["instance"] for one in document["versions"] or [] if one["notDeleted"]} | set(left)
     for text in newest["toldOperators"] if newest and newest is document["replications"][0] else []:
         if not any(name in text for name in said):
@@ -182,7 +183,7 @@ def _about_sharing(document: dict[str, Any], trusted: set[str]) -> Iterator[tupl
     for one in document["sourceSnapshots"] or []:
         others = [number for number in one["sharedWith"] or [] if number not in trusted]
         if others:
-            yield "sharedWithOthers", f"snapshot {one['name']} in account A is shared with {', '.join(others)}"
+            yield "sharedWithOthers", f"snapshot {one['name']} in the source account is shared with {', '.join(others)}"
 
 
 def _live_words(document: dict[str, Any]) -> str:
@@ -246,8 +247,12 @@ def _how_it_ended(finished: list[dict[str, Any]], live: dict[str, Any] | None) -
     if last["outcome"] == "superseded":
         return f"ended {ago} without a new version (newer or the same data was there)"
     if last["outcome"] == "unknown":
-        return f"ended well in account A {ago}"
-    said = f"FAILED {ago}: {last['error']}" if last["outcome"] == "failed" else f"DID NOT ARRIVE in account B ({ago})"
+        return f"ended well in the source account {ago}"
+    said = (
+        f"FAILED {ago}: {last['error']}"
+        if last["outcome"] == "failed"
+        else f"DID NOT ARRIVE in the destination account ({ago})"
+    )
     success = next((one for one in finished if one["outcome"] == "succeeded"), None)
     return said + (f" (last success {age(success['endedAgeSeconds'])} ago)" if success else "")
 

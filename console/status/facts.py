@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TypeGuard, TypeVar, overload
 
 from console.execution import Execution
-from console.vocabulary import DELETION_MARK, TAGS, WRITTEN_BY_US
+from console.vocabulary import DELETION_TAG, TAGS, WRITTEN_BY_US
 
 STACK = TAGS["STACK"]
 NAME = TAGS["NAME"]
@@ -29,7 +29,7 @@ _ID_TIME = re.compile(r"(\d{8}t\d{6}z)-[0-9a-f]{6}$")
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Stands where a fact could not be read."""
+    """Takes the place of a fact that could not be read."""
 
     code: str
     """The error's own name, such as AccessDenied."""
@@ -42,7 +42,7 @@ class Pointer:
     host: str
     prefix: str
     version_id: str = ""
-    """The id of the secret's version that says so; empty if it was not told."""
+    """The id of the secret's version that says so; empty if it is not known."""
 
     @property
     def is_written_by_another(self) -> bool:
@@ -101,7 +101,7 @@ class Tagged:
     @property
     def marked(self) -> bool:
         """Whether the next prune may delete it."""
-        return self.tags.get(DELETION_MARK[0]) == DELETION_MARK[1]
+        return self.tags.get(DELETION_TAG[0]) == DELETION_TAG[1]
 
     @property
     def source_database(self) -> str | None:
@@ -116,11 +116,11 @@ class Tagged:
 
     @property
     def is_made_under_its_name(self) -> bool:
-        """Whether a stack made it. RDS hands tags on, to what a person restores or copies; that has another name."""
+        """Whether a stack made it. RDS copies tags to what others restore or copy; that has another name."""
         return self.tags.get(NAME) == self.identifier
 
     def names(self, stack: str) -> bool:
-        """Whether it has the tag of the stack of this name, which what a person made of the stack's things has too."""
+        """Whether it has the tag of the stack of this name, which things that others made from the stack's have too."""
         return self.tags.get(STACK) == stack
 
     def is_of(self, stack: str) -> bool:
@@ -130,7 +130,7 @@ class Tagged:
 
 @dataclass(frozen=True)
 class Instance(Tagged):
-    """A DB instance of account B."""
+    """A DB instance of the destination account."""
 
     status: str = "available"
     host: str = ""
@@ -139,7 +139,7 @@ class Instance(Tagged):
     """Storage in GiB."""
     deletion_protection: bool = False
     resource_id: str = ""
-    """DbiResourceId, which no other instance ever has, whatever its name and tags."""
+    """DbiResourceId, which no other instance ever has."""
 
     @property
     def has_broken_seal(self) -> bool:
@@ -168,7 +168,7 @@ class Snapshot(Tagged):
     data_time: datetime | None = None
     """The point in time of the data, which copies keep: SnapshotDatabaseTime or OriginalSnapshotCreateTime."""
     shared_with: list[str] | None = None
-    """Account numbers, or `all`; None if nobody has looked."""
+    """Account numbers, or `all`; None if it was not read."""
 
     @property
     def is_of_replication(self) -> bool:
@@ -184,7 +184,7 @@ class Run:
     replication: str
     """Its id; empty if the execution was started with something else than a message."""
     execution: Execution
-    """As its last look saw it."""
+    """As its last poll saw it."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Source:
-    """What belongs to one database in account A."""
+    """What belongs to one database in the source account."""
 
     account: str
     stack: Stack
@@ -218,7 +218,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Database:
-    """What belongs to one destination stack, apart from instances and snapshots, which are told by their tags."""
+    """What belongs to one destination stack, apart from instances and snapshots, which are known by their tags."""
 
     stack: Stack
     pointer: Pointer | Unreadable
@@ -240,9 +240,9 @@ class Facts:
     account: str
     region: str
     instances: list[Instance] | Unreadable
-    """Those of account B."""
+    """Those of the destination account."""
     snapshots: list[Snapshot] | Unreadable
-    """Those of account B."""
+    """Those of the destination account."""
     databases: list[Database]
 
 

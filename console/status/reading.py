@@ -1,12 +1,12 @@
 """AWS to facts: everything that `scripts/status` reads, and nothing that it makes of it.
 
-What cannot be read becomes an `Unreadable` with the error's code, so that the rest is still told. The secret is read in
+What cannot be read becomes an `Unreadable` with the error's code, so that the rest is still reported. The secret is read in
 secret.py.
 
-Needs in account B: `cloudformation:DescribeStacks`, `cloudformation:ListStackResources`, `rds:DescribeDBInstances`,
+Needs in the destination account: `cloudformation:DescribeStacks`, `cloudformation:ListStackResources`, `rds:DescribeDBInstances`,
 `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `secretsmanager:GetSecretValue`, `secretsmanager:DescribeSecret`,
 `states:ListExecutions`, `states:DescribeExecution`, `states:GetExecutionHistory`, `cloudwatch:DescribeAlarms`,
-`sqs:GetQueueAttributes`; in account A, if it is to be told of:
+`sqs:GetQueueAttributes`; in the source account, if it is to be reported:
 `cloudformation:DescribeStacks`, `rds:DescribeDBSnapshots`, `rds:DescribeDBSnapshotAttributes`, the same three of `states`,
 `events:DescribeRule`.
 """
@@ -50,7 +50,7 @@ T = TypeVar("T")
 DESTINATION_OUTPUTS = ("SecretArn", "StateMachineArn", "LaunchFunctionName")
 #: Whom a snapshot is shared with takes a call each, so only that many snapshots are asked about.
 _MOST_ASKED_FOR_SHARING = 20
-#: How far back executions are looked through for the few that are told of.
+#: How far back executions are searched for the few that are reported.
 _MOST_LISTED = 1000
 #: How many of them are opened to see which database they are about.
 _MOST_OPENED = 100
@@ -76,10 +76,10 @@ def error_code(error: BaseException) -> str:
 def read_facts(
     destination: Account, source: Account | Unreadable, *, stacks: Sequence[str] = (), last: int = 5, now: datetime
 ) -> Facts:
-    """Everything about the databases whose copies account B holds.
+    """Everything about the databases whose versions the destination account holds.
 
     `source` is the account or, where it cannot be entered at all, an `Unreadable`; `stacks` narrows to destination stacks
-    of these names. Raises what AWS raises if the stacks of account B cannot be read.
+    of these names. Raises what AWS raises if the stacks of the destination account cannot be read.
     """
     found = _destination_stacks(destination, stacks)
     prefixes = [stack.prefix for stack in found if stack.prefix]
@@ -95,7 +95,7 @@ def read_facts(
 
 
 def read_instances(account: Any, prefixes: Sequence[str] = ()) -> list[Instance]:
-    """Every DB instance of the account; one that begins with such a prefix is asked for its tags if none are told."""
+    """Every DB instance of the account; one that begins with such a prefix is asked for its tags if none are shown."""
     rds = account.client("rds")
     pages = rds.get_paginator("describe_db_instances").paginate()
     return [
@@ -115,7 +115,7 @@ def read_instances(account: Any, prefixes: Sequence[str] = ()) -> list[Instance]
 
 
 def read_snapshots(account: Any, prefixes: Sequence[str] = ()) -> list[Snapshot]:
-    """Every manual DB snapshot of the account; one that begins with such a prefix is asked for its tags if none are told."""
+    """Every manual DB snapshot of the account; one that begins with such a prefix is asked for its tags if none are shown."""
     rds = account.client("rds")
     pages = rds.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual")
     return [
@@ -179,10 +179,10 @@ def _destination_stacks(account: Account, names: Sequence[str]) -> list[Stack]:
 
 
 class _SourceAccount:
-    """Account A, each thing of it read at most once however many destination stacks ask."""
+    """The source account, each thing of it read at most once however many destination stacks ask."""
 
     def __init__(self, account: Account | Unreadable) -> None:
-        # Nothing is read of it before stack_of has told that it is one.
+        # Nothing is read of it before stack_of has shown that it is one.
         self.account: Any = account
 
     @cached_property
@@ -288,7 +288,7 @@ def _newest(machines: Any, machine: str, last: int) -> list[str]:
 
 def _opened(machines: Any, arn: str) -> Execution:
     execution = Execution(machines, arn)
-    execution.look()
+    execution.poll()
     return execution
 
 
@@ -301,7 +301,7 @@ def _destination_run(machines: Any, arn: str) -> Run:
 
 
 def _source_runs(account: Account, stack: Stack, database: str, announced: set[str], last: int) -> list[Run]:
-    """The newest executions about this database, and the older ones that the executions of account B came from."""
+    """The newest executions about this database, and the older ones that the executions of the destination account came from."""
     machines = account.client("stepfunctions")
     sought = {replication: moment for replication in announced if (moment := id_time(replication))}
     found: list[Run] = []
@@ -329,7 +329,7 @@ def _database_of(execution: Execution, stack: Stack) -> str:
 def _with_announced(
     runs: list[Run] | Unreadable, source: Source | Unreadable, machines: Any, machine: str
 ) -> list[Run] | Unreadable:
-    """The runs of account B, and those that runs of account A announced and that are too old to be among them."""
+    """The runs of the destination account, and older ones that runs of the source account announced."""
     if not is_readable(runs) or not is_readable(source) or not is_readable(source.runs):
         return runs
     known = {run.replication for run in runs}

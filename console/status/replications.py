@@ -29,7 +29,7 @@ def replications(
     for run in source_runs or []:
         if since and run.execution.started < since and run.replication not in arrived_ids:
             continue
-        # What a message has started has the replication's name; for one that was lost a person may have started a run.
+        # What a message has started has the replication's name; for one that was lost an operator may have started a run.
         own = [one for one in runs if one.replication == run.replication]
         arrived = next((one for one in own if not _is_by_hand(one)), own[-1] if own else None)
         if arrived:
@@ -88,7 +88,7 @@ def _replication(
             for role, one in (("source", source), ("destination", destination))
             if one and one.room_failure()
         },
-        "toldOperators": [text for one in executions for text in one.told()],
+        "toldOperators": [text for one in executions for text in one.alerted()],
         "source": _run(now, source) if source else None,
         "destination": _run(now, destination) if destination else None,
     }
@@ -129,7 +129,7 @@ def _run(now: datetime, execution: Execution) -> dict[str, Any]:
 
 
 def _is_by_hand(run: Run) -> bool:
-    """Whether a run of account B was not started by a message, which names it by the replication."""
+    """Whether a run of the destination account was not started by a message, which names it by the replication."""
     return run.execution.name != run.replication
 
 

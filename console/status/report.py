@@ -16,12 +16,12 @@ FORMAT = 1
 
 T = TypeVar("T")
 
-#: What has to be readable for account B to count as read.
+#: What has to be readable for the destination account to count as read.
 _NEEDED = ("secret", "versions", "destinationSnapshots", "destinationRuns")
 
 
 def report(facts: Facts, last: int = 5, hints: Hints = Hints()) -> dict[str, Any]:
-    """The report of these facts, ready to be written as JSON; `last` is how many replications and rollbacks it tells of."""
+    """The report of these facts, ready to be written as JSON; `last` is how many replications and rollbacks it reports."""
     return {
         "format": FORMAT,
         "at": timestamp(facts.now),
@@ -32,7 +32,7 @@ def report(facts: Facts, last: int = 5, hints: Hints = Hints()) -> dict[str, Any
 
 
 def is_complete(document: dict[str, Any]) -> bool:
-    """Whether everything that decides what account B holds could be read."""
+    """Whether everything that decides what the destination account holds could be read."""
     return not any(name in database["unreadable"] for database in document["databases"] for name in _NEEDED)
 
 

@@ -30,7 +30,7 @@ _REMEDIES = {
         "restore it with aws secretsmanager restore-secret --secret-id {arn},"
         " or deploy with ExistingSecretArn=<the whole ARN of another one>"
     ),
-    # A secret that is created by hand always has another ARN, whatever its name.
+    # A secret that is created by hand always has another ARN, even under the same name.
     CREATED_ANEW: "deploy with ExistingSecretArn=<the whole ARN of the new one>; a secret of the same name never has the same ARN",
     DELETED: (
         "create one, and deploy with ExistingSecretArn=<its whole ARN>;"
@@ -79,7 +79,7 @@ def unusable_secret(code: str, arn: str, name: str) -> str:
 
 
 def secret_advice(account: Any, outputs: dict[str, str], parameters: dict[str, str]) -> str:
-    """What is wrong with the secret of a destination stack; empty if nothing is or these credentials cannot tell."""
+    """What is wrong with the secret of a destination stack; empty if nothing is or these credentials cannot read it."""
     arn = outputs.get("SecretArn", "")
     name = outputs.get("SecretName") or parameters.get("SecretName", "")
     try:

@@ -1,4 +1,4 @@
-"""The report as a person reads it: plain text of at most about 140 columns, to be pasted into a ticket. Pure."""
+"""The report as it is printed: plain text of at most about 140 columns, to be pasted into a ticket. Pure."""
 
 from __future__ import annotations
 
@@ -34,30 +34,30 @@ _SECRET_OUTCOMES = {
 _KINDS = {
     "ofDatabase": "of the database",
     "encryptedCopy": "encrypted copy",
-    "copy": "B's copy",
+    "copy": "copy",
     "final": "final",
     "other": "other",
 }
 _SOURCE_STAGES = tuple(stage.words for stage in STAGES["source"])
 _DESTINATION_STAGES = tuple(stage.words for stage in STAGES["destination"])
-#: What can be unreadable, in words.
+#: What can be unreadable, as it is printed.
 _SECTIONS = {
     "secret": "the secret",
-    "versions": "the databases of account B",
-    "destinationSnapshots": "the snapshots of account B",
-    "destinationRuns": "the executions of account B",
+    "versions": "the databases of the destination account",
+    "destinationSnapshots": "the snapshots of the destination account",
+    "destinationRuns": "the executions of the destination account",
     "rollbacks": "the rollbacks",
     "alarms": "the alarms",
     "deadLetters": "the dead-letter queue",
-    "sourceSnapshots": "the snapshots of account A",
-    "sourceRuns": "the executions of account A",
+    "sourceSnapshots": "the snapshots of the source account",
+    "sourceRuns": "the executions of the source account",
     "schedule": "the schedule",
 }
 _OF_SOURCE = ("sourceSnapshots", "sourceRuns", "schedule")
 #: Codes of our own, which AWS does not explain.
 _CODES = {
     "OtherAccount": "the credentials are of another account than the topic",
-    "StackNotFound": "no stack of account A has the destination's SourceTopicArn as its output TopicArn",
+    "StackNotFound": "no stack of the source account has the destination's SourceTopicArn as its output TopicArn",
     "SecretInvalid": "the secret is not a JSON object in text form with db_host and db_prefix as texts",
     "ProfileNotFound": "there is no such profile",
     "NoCredentialsError": "there is neither a profile of its name nor are there credentials in the environment",
@@ -74,7 +74,7 @@ _OF_THE_SECRET = {
 def render(document: dict[str, Any]) -> str:
     """The report as lines of text, joined."""
     lines = [
-        f"status of the RDS copies in account {document['destinationAccount']}, {document['region']}, at {document['at']}"
+        f"status of the restored databases in account {document['destinationAccount']}, {document['region']}, at {document['at']}"
     ]
     if not document["databases"]:
         lines += ["", "no destination stack was found here"]
@@ -96,12 +96,15 @@ def _database(database: dict[str, Any], stack: str) -> list[str]:
     sections = (
         ("versions, newest first", _versions),
         ("where they came from", _origins),
-        (f"versions that exist only as a snapshot in B; {database['restoreCommand']} restores one", _restorable),
+        (
+            f"versions that exist only as a snapshot in the destination account; {database['restoreCommand']} restores one",
+            _restorable,
+        ),
         ("replications, newest first", _replications),
         ("how long their stages took", _stages),
         ("rollbacks, newest first", _rollbacks),
-        ("snapshots in account A", lambda found: _snapshots(found["sourceSnapshots"])),
-        ("snapshots in account B", lambda found: _snapshots(found["destinationSnapshots"])),
+        ("snapshots in the source account", lambda found: _snapshots(found["sourceSnapshots"])),
+        ("snapshots in the destination account", lambda found: _snapshots(found["destinationSnapshots"])),
     )
     for title, rows in sections:
         found = rows(database)
@@ -115,13 +118,13 @@ def _database(database: dict[str, Any], stack: str) -> list[str]:
 
 
 def _unreadable(database: dict[str, Any]) -> list[str]:
-    """What could not be read, in words; account A as one if nothing of it could."""
+    """What could not be read, for people; the source account as one if nothing of it could."""
     codes = dict(database["unreadable"])
     of_source = {codes.get(name) for name in _OF_SOURCE}
     sections = dict(_SECTIONS)
     if len(of_source) == 1 and None not in of_source:
         codes = {name: code for name, code in codes.items() if name not in _OF_SOURCE} | {"source": of_source.pop()}
-        sections["source"] = "account A"
+        sections["source"] = "the source account"
     lines = []
     for name, code in codes.items():
         words = f"{code}: {_CODES[code]}" if code in _CODES else code
@@ -137,7 +140,7 @@ def _unreadable(database: dict[str, Any]) -> list[str]:
 def _summary(database: dict[str, Any]) -> list[str]:
     """The single facts, one a line."""
     live, secret, schedule = database["live"], database["secret"], database["schedule"]
-    source = f"account A {database['sourceAccount'] or 'unknown'}, stack {database['sourceStack'] or 'unknown'}"
+    source = f"source account {database['sourceAccount'] or 'unknown'}, stack {database['sourceStack'] or 'unknown'}"
     rows = [["from", source], ["to", f"stack {database['stack']} ({database['stackStatus']})"]]
     if secret:
         rows.append(["secret", f"{secret['name'] or secret['arn']} names {secret['dbHost'] or 'nothing'}"])
@@ -179,7 +182,7 @@ def _origins(database: dict[str, Any]) -> list[str]:
     rows = [["version", "replication", "created", "snapshot", "where"]]
     for one in database["versions"] or []:
         snapshot = one["sourceSnapshot"] or {"name": "unknown", "isInSource": None, "exists": None}
-        account = {True: "in A", False: "in B", None: ""}[snapshot["isInSource"]]
+        account = {True: "in source", False: "in destination", None: ""}[snapshot["isInSource"]]
         gone = ", gone" if snapshot["exists"] is False else ""
         rows.append(
             [
@@ -210,7 +213,7 @@ def _restorable(database: dict[str, Any]) -> list[str]:
 
 
 def _replications(database: dict[str, Any]) -> list[str]:
-    rows = [["replication", "started", "age", "account A", "account B", "version", "secret"]]
+    rows = [["replication", "started", "age", "source", "destination", "version", "secret"]]
     failures = []
     for one in database["replications"] or []:
         rows.append(
@@ -229,7 +232,7 @@ def _replications(database: dict[str, Any]) -> list[str]:
 
 
 def _title(replication: dict[str, Any]) -> str:
-    """The id or, for a run that somebody has started without a message, its name."""
+    """The id or, for a run that an operator has started without a message, its name."""
     return replication["id"] or replication["destination"]["execution"].rsplit(":", 1)[-1]
 
 

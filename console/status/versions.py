@@ -41,7 +41,7 @@ def unserved_databases(stack: Stack, instances: list[Instance] | None, snapshots
 def not_managed(stack: Stack, instances: list[Instance] | None) -> list[dict[str, Any]]:
     """What is named like a version of the stack and is not: no function ever touches it."""
     found = [one for one in instances or [] if version_in(stack.prefix, one.identifier) is not None]
-    # What another stack has made is told of there.
+    # What another stack has made is reported there.
     found = [one for one in found if not (STACK in one.tags and one.is_made_under_its_name)]
     return [
         {"instance": one.identifier, "rdsStatus": one.status, "reason": _why_not_managed(one, stack)} for one in found
@@ -60,15 +60,15 @@ def _why_not_managed(instance: Instance, stack: Stack) -> str:
 
 def order(thing: Instance | Snapshot) -> tuple[datetime, str, int]:
     """The order of versions: by the time of the data, as the functions have it; a copy's own time says nothing about its data."""
-    told = thing.data_time if isinstance(thing, Snapshot) else parse_time(thing.tags.get(DATA_TIME))
-    moment = told or id_time(thing.replication) or datetime.min.replace(tzinfo=timezone.utc)
+    known = thing.data_time if isinstance(thing, Snapshot) else parse_time(thing.tags.get(DATA_TIME))
+    moment = known or id_time(thing.replication) or datetime.min.replace(tzinfo=timezone.utc)
     return moment, thing.replication or "", thing.version or 0
 
 
 class Versions:
     """The instances that a destination stack holds of one database, and the snapshots that they came from and can be restored from.
 
-    Each of the lists may be None: it could not be read. What is told of one that could not be read is None too.
+    Each of the lists may be None: it could not be read. What is reported of one that could not be read is None too.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Versions:
         return [self._row(one) for one in ordered]
 
     def restorable(self) -> list[dict[str, Any]] | None:
-        """The versions that only a snapshot of account B holds, newest first."""
+        """The versions that only a snapshot of the destination account holds, newest first."""
         if self._instances is None or self._snapshots is None:
             return None
         present = {one.version for one in self._instances if not _is_gone(one)}
@@ -135,11 +135,11 @@ class Versions:
         return found
 
     def source_snapshots(self) -> list[dict[str, Any]] | None:
-        """The snapshots of account A, newest first."""
+        """The snapshots of the source account, newest first."""
         return self._snapshot_rows(self._source_snapshots, _kind_in_source)
 
     def destination_snapshots(self) -> list[dict[str, Any]] | None:
-        """The snapshots of account B, newest first."""
+        """The snapshots of the destination account, newest first."""
         return self._snapshot_rows(self._snapshots, self._kind_in_destination)
 
     # ----------------------------------------------------------------------------------------------- what they are
@@ -240,7 +240,7 @@ class Versions:
 
     def _what_keeps(self, instance: Instance) -> str:
         if instance.deletion_protection:
-            return "it has deletion protection, so a person has to decide"
+            return "it has deletion protection, so an operator has to decide"
         if instance.identifier in self.left:
             return self.left[instance.identifier]
         if any(run.execution.running and instance.identifier in run.execution.planned() for run in self._runs):
@@ -267,7 +267,7 @@ class Versions:
         return None, None
 
     def _lineage(self, instance: Instance) -> list[Snapshot]:
-        """The snapshots that the instance came from, nearest first: B's copy, the encrypted copy in A, A's own snapshot."""
+        """The snapshots that the instance came from, nearest first: the destination's, then the two in the source account."""
         by_arn: dict[str | None, Snapshot] = {
             one.arn: one for one in [*(self._snapshots or []), *(self._source_snapshots or [])] if one.arn
         }

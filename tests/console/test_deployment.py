@@ -162,7 +162,7 @@ def test_production_is_shared_with_another_account_only_if_that_is_meant(deploy:
     assert deploy("SnapshotsToKeep=3") == (0, "")
     assert deploy(f"DestinationAccountNumber={B}") == (0, ""), "nothing changes"
     code, said = deploy(other)
-    assert code == 1 and said.startswith("deploy: nothing here tells that 333333333333 is the account")
+    assert code == 1 and said.startswith("deploy: nothing here confirms that 333333333333 is the account")
     assert deploy("--destination-profile", "stranger", other) == (0, "")
     assert deploy("--confirm-destination-account", STRANGER, other) == (0, "")
 

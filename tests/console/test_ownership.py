@@ -23,9 +23,9 @@ from world import (
     host,
     instance,
     replication_id,
+    report_of,
     rollback,
     source_run,
-    told,
     warnings,
     world,
 )
@@ -34,7 +34,7 @@ OF_BILLING = {"rds-replication:source-db": "billing"}
 
 
 def texts(facts: Facts, name: str) -> list[str]:
-    return [warning["text"] for warning in told(facts)["warnings"] if warning["name"] == name]
+    return [warning["text"] for warning in report_of(facts)["warnings"] if warning["name"] == name]
 
 
 # -------------------------------------------------------------------------------------------------------- what is ours
@@ -45,7 +45,7 @@ def test_an_instance_is_ours_by_its_seal_where_it_has_one() -> None:
     sealed, unsealed = instance(11, tags=seal, resource_id="db-ABC"), instance(10, resource_id="db-DEF")
     # A person has restored it anew under its old name, and RDS has copied the tags.
     anew = instance(9, tags=seal, resource_id="db-GHI")
-    database = told(world(instances=[sealed, unsealed, anew]))
+    database = report_of(world(instances=[sealed, unsealed, anew]))
     assert [one["version"] for one in database["versions"]] == [11, 10]
     assert [one["instance"] for one in database["notManaged"]] == ["copy-9"]
     assert database["notManaged"][0]["reason"] == "its tags are those of an earlier instance of this name"
@@ -60,22 +60,22 @@ def test_what_is_only_named_like_a_version_is_listed_apart() -> None:
         instance(16, tags={"rds-replication:name": "copy-4"}),
     ]
     facts = world(instances=[instance(11), *others])
-    found = {one["instance"]: one["reason"] for one in told(facts)["notManaged"]}
+    found = {one["instance"]: one["reason"] for one in report_of(facts)["notManaged"]}
     assert found == {"copy-12": "it has no tags of this stack", "copy-16": "its tags are those of another instance"}
     assert texts(facts, "notManaged")[0] == (
         "copy-12 (available) is named like a version and is none: it has no tags of this stack; no function rolls back to it or deletes it"
     )
 
 
-def test_a_persons_snapshot_that_is_named_like_the_instance_is_no_copy() -> None:
+def test_an_operators_snapshot_that_is_named_like_the_instance_is_no_copy() -> None:
     """RDS has copied the tags of the instance, the name among them, and the person chose the same name."""
-    persons = copy_in_destination(
+    by_hand = copy_in_destination(
         9,
         identifier="copy-9",
         database="copy-9",
         tags={"rds-replication:name": "copy-9", "rds-replication:version": "9"},
     )
-    database = told(world(instances=[instance(11)], snapshots=[copy_in_destination(11), persons]))
+    database = report_of(world(instances=[instance(11)], snapshots=[copy_in_destination(11), by_hand]))
     assert {one["name"]: one["kind"] for one in database["destinationSnapshots"]}["copy-9"] == "other"
     assert database["restorable"] == []
 
@@ -91,7 +91,7 @@ def test_snapshots_are_told_by_kind() -> None:
     )
     foreign = replace(final, identifier="reports-3-final", database="reports-3")
     theirs = copy_in_destination(7, tags={"rds-replication:stack": "another"})
-    database = told(world(snapshots=[copy_in_destination(11), by_hand, final, foreign, theirs]))
+    database = report_of(world(snapshots=[copy_in_destination(11), by_hand, final, foreign, theirs]))
     assert {one["name"]: one["kind"] for one in database["destinationSnapshots"]} == {
         f"copy-{replication_id(11)}": "copy",
         "before-the-test": "other",
@@ -116,13 +116,13 @@ def test_versions_are_in_the_order_of_their_data() -> None:
         instance(11, tags=data_of(11)),
         instance(12, tags=data_of(8) | {"rds-replication:restored-version": "8"}),
     ]
-    database = told(world(live=9, instances=instances))
+    database = report_of(world(live=9, instances=instances))
     said = [(one["version"], one["comparedWithLive"]) for one in database["versions"]]
     assert said == [(11, "newer"), (9, "live"), (12, "older"), (10, "older")]
     assert "2 older versions to roll back to" in database["headline"]
     kept = [copy_in_destination(number, tags={"rds-replication:version": str(number)}) for number in (5, 8)]
     kept[0] = replace(kept[0], data_time=NOW.replace(hour=10))
-    database = told(world(live=9, instances=[instance(9, tags=data_of(9))], snapshots=kept))
+    database = report_of(world(live=9, instances=[instance(9, tags=data_of(9))], snapshots=kept))
     assert [(one["version"], one["comparedWithLive"]) for one in database["restorable"]] == [(5, "newer"), (8, "older")]
 
 
@@ -136,7 +136,7 @@ def of_both() -> Facts:
 
 
 def test_versions_of_a_database_that_is_not_served_any_more_are_told_under_their_own() -> None:
-    database = told(of_both())
+    database = report_of(of_both())
     assert [one["version"] for one in database["versions"]] == [11, 10]
     assert database["restorable"] == [] and len(database["destinationSnapshots"]) == 1
     assert "1 older version to roll back to, " in database["headline"]
@@ -159,8 +159,8 @@ def test_versions_of_a_database_that_is_not_served_any_more_are_told_under_their
     assert "\nheld of billing, which this stack does not serve any more\n" in shown
 
 
-def test_a_secret_that_still_names_the_database_from_before_is_told() -> None:
-    database = told(world(live=5, instances=[instance(5, tags=OF_BILLING)]))
+def test_a_secret_that_still_names_the_database_from_before_is_reported() -> None:
+    database = report_of(world(live=5, instances=[instance(5, tags=OF_BILLING)]))
     assert database["live"] is None
     [other] = database["otherDatabases"]
     assert other["versions"][0]["standing"] == "live"
@@ -171,7 +171,9 @@ def test_a_secret_that_still_names_the_database_from_before_is_told() -> None:
 
 def test_what_an_older_release_made_without_a_database_belongs_to_the_one_that_is_served() -> None:
     facts = world(instances=[instance(11), instance(10, tags={"rds-replication:source-db": None})])
-    assert [one["version"] for one in told(facts)["versions"]] == [11, 10] and told(facts)["otherDatabases"] == []
+    assert [one["version"] for one in report_of(facts)["versions"]] == [11, 10] and report_of(facts)[
+        "otherDatabases"
+    ] == []
 
 
 def test_stacks_of_one_database_are_told_apart() -> None:
@@ -198,14 +200,14 @@ def test_what_began_before_the_stack_was_created_is_left_out() -> None:
     before = world(runs=[], source_changes={"runs": [running, source_run(10), source_run(9)]})
     assert warnings(before).count("notArrived") == 2
     new = created_at(before, NOW - timedelta(minutes=30))
-    assert told(new)["replications"] == [] and "no replication yet" in told(new)["headline"]
+    assert report_of(new)["replications"] == [] and "no replication yet" in report_of(new)["headline"]
     assert warnings(new) == []
-    # What has arrived is told whenever it began, and what began since and has not arrived is still news.
+    # What has arrived is reported whenever it began, and what began since and has not arrived is still news.
     arrived = created_at(
         world(runs=[destination_run(10)], source_changes={"runs": [source_run(11), source_run(10)]}),
         NOW.replace(hour=10, minute=30),
     )
-    assert [one["outcome"] for one in told(arrived)["replications"]] == ["notArrived", "succeeded"]
+    assert [one["outcome"] for one in report_of(arrived)["replications"]] == ["notArrived", "succeeded"]
 
 
 # ---------------------------------------------------------------------------------------------------------- the secret
@@ -215,7 +217,7 @@ def moved_back(version_id: str = "rotation-of-another", **changes: Any) -> Facts
     return world(pointer=Pointer(host(10), "copy", version_id), **changes)
 
 
-def test_a_secret_that_another_function_has_put_back_is_told_with_the_way_forward() -> None:
+def test_a_secret_that_another_function_has_put_back_is_reported_with_the_way_forward() -> None:
     [said] = texts(moved_back(), "secretMovedBack")
     assert said.startswith("the secret was moved to version 11 and names the older version 10 again; ")
     assert said.endswith(f"To fix this: scripts/rollback 11 --destination-stack {DESTINATION} moves it forward")
@@ -253,7 +255,7 @@ def test_a_secret_that_went_back_as_it_was_asked_to_is_no_news() -> None:
         ),
     ],
 )
-def test_a_secret_that_no_function_can_use_is_told_with_what_to_do(code: str, said: str) -> None:
+def test_a_secret_that_no_function_can_use_is_reported_with_what_to_do(code: str, said: str) -> None:
     facts = world(pointer=Unreadable(code))
     [text] = texts(facts, "secretUnusable")
     assert said in text
@@ -261,7 +263,7 @@ def test_a_secret_that_no_function_can_use_is_told_with_what_to_do(code: str, sa
     assert "\nthe secret: not readable: it " in shown and "the secret: not readable with these credentials" not in shown
 
 
-def test_a_live_instance_that_was_deleted_by_hand_is_told_with_the_next_lower_version() -> None:
+def test_a_live_instance_that_was_deleted_by_hand_is_reported_with_the_next_lower_version() -> None:
     [said] = texts(
         world(live=8, instances=[instance(6), instance(7, status="stopped"), instance(9)], snapshots=[]), "nothingLive"
     )
@@ -278,7 +280,7 @@ def test_a_run_that_newer_data_has_overtaken_is_no_failure_and_made_nothing() ->
     run = destination_run(11, DESTINATION_STATES[:1])
     run.execution.document["DBSnapshot"] = {"status": "Superseded"}
     facts = world(live=10, instances=[instance(10)], runs=[run, destination_run(10)])
-    database = told(facts)
+    database = report_of(facts)
     assert [one["outcome"] for one in database["replications"]] == ["superseded", "succeeded"]
     assert database["headline"].endswith(
         "last replication ended 49 min ago without a new version (newer or the same data was there)"
@@ -297,20 +299,20 @@ def test_room_is_a_stage_of_its_own_in_each_account() -> None:
     assert head.split()[1:4] == ["room", "A", "snapshot"] and " notify  prune in A  room B  copy in B " in head
     assert max(map(len, shown.splitlines())) <= 140
     reported = destination_run(11, (*DESTINATION_STATES, "NotifyUndeleted"))
-    assert [stage["stage"] for stage in told(world(runs=[reported]))["replications"][0]["destination"]["stages"]][
+    assert [stage["stage"] for stage in report_of(world(runs=[reported]))["replications"][0]["destination"]["stages"]][
         -1
     ] == "prune in B"
 
 
-def test_room_that_could_not_be_made_is_told_although_the_run_went_on() -> None:
+def test_room_that_could_not_be_made_is_reported_although_the_run_went_on() -> None:
     run = source_run(11)
     run.execution.document["roomFailure"] = {"Error": "AccessDenied", "Cause": "listing snapshots: no"}
     assert texts(world(source_changes={"runs": [run]}), "roomNotMade") == [
-        "the newest replication could delete nothing in account A before it began, and went on: AccessDenied: listing snapshots: no"
+        "the newest replication could delete nothing in the source account before it began, and went on: AccessDenied: listing snapshots: no"
     ]
 
 
-def test_what_stays_undeleted_is_told_once_with_how_often_it_was_tried() -> None:
+def test_what_stays_undeleted_is_reported_once_with_how_often_it_was_tried() -> None:
     marked = {"to-be-deleted": "True", "rds-replication:undeleted": f"4:{replication_id(11)}"}
     run = destination_run(11, left=({"identifier": "copy-9", "reason": "it has a read replica"},))
     run.execution.document["prune"]["tell"] = ["copy-9 stays: it has a read replica", "snapshot x stays: refused"]
@@ -321,7 +323,7 @@ def test_what_stays_undeleted_is_told_once_with_how_often_it_was_tried() -> None
     assert texts(facts, "undeleted") == ["snapshot x stays: refused"]
 
 
-def test_what_a_running_replication_plans_to_delete_is_told_so() -> None:
+def test_what_a_running_replication_plans_to_delete_is_reported_so() -> None:
     run = destination_run(11, ("MakeRoom",), status="RUNNING")
     run.execution.document["room"] = {"status": "NotAvailable", "planned": ["copy-8", {"identifier": "copy-9"}]}
     marked = [instance(number, tags={"to-be-deleted": "True"}) for number in (8, 9)]

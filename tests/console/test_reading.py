@@ -155,7 +155,7 @@ def test_runs_about_another_database_are_left_out(here: World) -> None:
 def test_the_run_of_a_that_an_old_message_came_from_is_looked_for(here: World) -> None:
     for minutes in (40, 30, 20):
         here.replicate(NOW - timedelta(minutes=minutes), arrives=False)
-    # B got the oldest message only now, so that it is B's newest run and not among A's.
+    # The destination got the oldest message only now: it is its newest run there and not among the source's.
     [database] = here.read(last=2).databases
     assert ids(database.runs) == [here.id]
     assert here.id in ids(database.source.runs) and len(database.source.runs) == 3
@@ -283,7 +283,7 @@ def test_the_exit_code_says_whether_b_could_be_read(
 ) -> None:
     here.a.refuse("DescribeStacks")
     assert command(here, monkeypatch) == 0
-    assert "account A: not readable with these credentials (AccessDenied)" in capsys.readouterr().out
+    assert "the source account: not readable with these credentials (AccessDenied)" in capsys.readouterr().out
     here.b.refuse("GetSecretValue", "AccessDeniedException")
     assert command(here, monkeypatch) == 1
     assert "the secret: not readable with these credentials (AccessDeniedException)" in capsys.readouterr().out
@@ -296,7 +296,9 @@ def test_without_bs_stacks_there_is_nothing_to_tell(
     assert command(here, monkeypatch, "--json") == 1
     shown = capsys.readouterr()
     assert (
-        shown.out == "" and shown.err.startswith("failed: account B cannot be read: ") and "ExpiredToken" in shown.err
+        shown.out == ""
+        and shown.err.startswith("failed: the destination account cannot be read: ")
+        and "ExpiredToken" in shown.err
     )
     assert command(here, monkeypatch, "--destination-stack", "nowhere") == 1
 

@@ -65,12 +65,12 @@ def run(here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     return command_line
 
 
-def test_whoever_stops_following_is_told_how_to_see_the_end(here: World, run: Callable) -> None:
+def test_a_user_who_stops_following_sees_how_to_see_the_end(here: World, run: Callable) -> None:
     code, shown = run("--source-profile", "a")
     assert (code, here.started) == (130, 1)
     assert shown.splitlines()[-1] == (
-        "no longer following; what was started goes on by itself: "
-        "scripts/status --destination-stack crm-destination --source-profile a tells how it ends"
+        "no longer following; what was started continues by itself: "
+        "scripts/status --destination-stack crm-destination --source-profile a shows how it ends"
     )
 
 
@@ -85,7 +85,7 @@ def test_stacks_that_do_not_belong_together_are_told_before_anything_starts(here
     assert f"{TOPIC}\n" in shown and f"{TOPIC}-2 (parameter SourceTopicArn)" in shown
 
 
-def test_a_database_that_the_destination_leaves_alone_is_told_before_anything_starts(
+def test_a_database_that_the_destination_leaves_alone_is_reported_before_anything_starts(
     here: World, run: Callable
 ) -> None:
     here.deploy(served="orders")
@@ -95,7 +95,7 @@ def test_a_database_that_the_destination_leaves_alone_is_told_before_anything_st
     assert run("--source-db", "orders")[0] == 130, "that one it takes"
 
 
-def test_a_secret_that_no_function_can_use_is_told_before_hours_of_copying(here: World, run: Callable) -> None:
+def test_a_secret_that_no_function_can_use_is_reported_before_hours_of_copying(here: World, run: Callable) -> None:
     here.b.refuse("GetSecretValue", "InvalidRequestException")
     here.b.answer("DescribeSecret", {"ARN": SECRET, "Name": "crm/read", "DeletedDate": NOW})
     code, shown = run()
@@ -106,7 +106,7 @@ def test_a_secret_that_no_function_can_use_is_told_before_hours_of_copying(here:
     assert run()[0] == 130 and here.started == 1
 
 
-def test_a_message_that_does_not_arrive_is_told_with_what_the_stack_listens_to(here: World) -> None:
+def test_a_message_that_does_not_arrive_is_reported_with_what_the_stack_listens_to(here: World) -> None:
     said = command._never_arrived(here.b, replication_id(TOPIC, NOW), 600)
     assert f"SourceTopicArn={TOPIC}, SourceDBIdentifier=crm" in said and "DestinationAccountNumber" in said
 
@@ -130,9 +130,9 @@ RESTORED = {"db_instance_identifier": "copy-7", "db_version": 7}
 def test_the_command_that_releases_a_version_acts_on_the_same_stack() -> None:
     run = ended(destination={"DBInstance": RESTORED, "secret": {"outcome": "heldBack"}})
     assert conclusion(run, Hints(destination_stack="crm-destination", destination_profile="b")) == [
-        "done: replication 20261122t110000z-00000b, new copy copy-7",
+        "done: replication 20261122t110000z-00000b, new version copy-7",
         "the stack promotes by hand: scripts/rollback 7 --destination-stack crm-destination --destination-profile b "
-        "makes it the current copy",
+        "makes it the current version",
     ]
 
 
@@ -172,5 +172,5 @@ def test_results_that_are_no_results_are_passed_over() -> None:
         "roomFailure": 1,
     }
     assert conclusion(ended(destination=document), Hints()) == [
-        "done: replication 20261122t110000z-00000b, new copy copy-7"
+        "done: replication 20261122t110000z-00000b, new version copy-7"
     ]

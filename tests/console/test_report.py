@@ -24,9 +24,9 @@ from world import (
     host,
     instance,
     replication_id,
+    report_of,
     rollback,
     source_snapshot,
-    told,
     warnings,
     world,
 )
@@ -79,7 +79,7 @@ def test_digits_in_a_prefix_are_never_a_version() -> None:
 
 
 def test_the_headline_is_what_a_person_reads_first() -> None:
-    database = told(world())
+    database = report_of(world())
     assert database["headline"] == (
         "live version 11, data 59 min old, 2 older versions to roll back to, last replication succeeded 46 min ago"
     )
@@ -100,23 +100,23 @@ def test_the_report_can_be_written_as_it_is_and_says_when() -> None:
     assert is_complete(document)
 
 
-def test_a_replication_is_told_with_both_runs_and_its_stages() -> None:
-    newest = told(world())["replications"][0]
+def test_a_replication_is_reported_with_both_runs_and_its_stages() -> None:
+    newest = report_of(world())["replications"][0]
     assert (newest["id"], newest["outcome"], newest["version"]) == (replication_id(11), "succeeded", 11)
-    assert newest["seconds"] == 14 * 60, "from A's start to B's end"
+    assert newest["seconds"] == 14 * 60, "from the start in the source to the end in the destination"
     assert [(stage["stage"], stage["seconds"]) for stage in newest["destination"]["stages"]] == [
         ("copy in B", 60),
         ("restore", 60),
         ("secret", 60),
         ("prune in B", 60),
     ]
-    assert len(told(world(), last=2)["replications"]) == 2
+    assert len(report_of(world(), last=2)["replications"]) == 2
 
 
 def test_a_loop_belongs_to_its_stage() -> None:
     looped = ("CopySharedSnapshotInTargetAccount",) * 3 + ("RestoreDBInstance",)
     run = destination_run(11, looped, status="RUNNING", seconds=100)
-    stages = told(world(runs=[run]))["replications"][0]["destination"]["stages"]
+    stages = report_of(world(runs=[run]))["replications"][0]["destination"]["stages"]
     # The last stage has not ended, so it lasts until now: from 11:15.
     assert [stage["seconds"] for stage in stages] == [300, 45 * 60]
 
@@ -126,30 +126,30 @@ def test_a_loop_belongs_to_its_stage() -> None:
 
 def test_the_age_of_the_data_is_the_tags_then_the_snapshots_and_never_the_copys() -> None:
     tagged = instance(11, tags={"rds-replication:data-time": "2026-11-22T08:00:00Z"})
-    live = told(world(instances=[tagged]))["live"]
+    live = report_of(world(instances=[tagged]))["live"]
     assert (live["dataTime"], live["dataTimeFrom"], live["dataAgeSeconds"]) == ("2026-11-22T08:00:00Z", "tag", 4 * 3600)
 
-    live = told(world())["live"]
+    live = report_of(world())["live"]
     assert (live["dataTime"], live["dataTimeFrom"]) == ("2026-11-22T11:01:00Z", "snapshot")
 
-    only_in_a = told(world(snapshots=[]))["live"]
+    only_in_a = report_of(world(snapshots=[]))["live"]
     assert (only_in_a["dataTime"], only_in_a["dataTimeFrom"]) == ("2026-11-22T11:01:00Z", "snapshot")
 
     facts = world(snapshots=[], source_changes={"snapshots": []})
-    live = told(facts)["live"]
+    live = report_of(facts)["live"]
     assert (live["dataTime"], live["dataTimeFrom"], live["dataAgeSeconds"]) == (None, None, None)
-    assert "data of unknown age" in told(facts)["headline"]
+    assert "data of unknown age" in report_of(facts)["headline"]
     assert warnings(facts) == ["dataTimeUnknown"]
 
 
 def test_a_tag_that_is_no_time_is_passed_over() -> None:
     odd = instance(11, tags={"rds-replication:data-time": "lunchtime"})
-    assert told(world(instances=[odd]))["live"]["dataTimeFrom"] == "snapshot"
+    assert report_of(world(instances=[odd]))["live"]["dataTimeFrom"] == "snapshot"
 
 
 def test_the_source_snapshot_is_followed_as_far_as_tags_lead() -> None:
     def origin(**changes: object) -> dict:
-        return told(world(**changes))["live"]["sourceSnapshot"]
+        return report_of(world(**changes))["live"]["sourceSnapshot"]
 
     name = f"snap-{replication_id(11)}"
     assert origin() == {"arn": arn(A, name), "name": name, "isInSource": True, "exists": True}
@@ -162,7 +162,7 @@ def test_the_source_snapshot_is_followed_as_far_as_tags_lead() -> None:
     }
     # A has pruned both; the tag still says which it was.
     assert origin(source_changes={"snapshots": []})["exists"] is False
-    # B's copy is gone: the replication's id leads on.
+    # The destination's copy is gone: the replication's id leads on.
     assert origin(snapshots=[]) == {"arn": arn(A, name), "name": name, "isInSource": True, "exists": True}
     # Nothing is left but the instance's own tag.
     own = origin(snapshots=[], source_changes={"snapshots": []})
@@ -173,19 +173,19 @@ def test_the_source_snapshot_is_followed_as_far_as_tags_lead() -> None:
         "exists": False,
     }
     bare = instance(11, tags={"rds-replication:source-snapshot": None, "rds-replication:id": None})
-    assert told(world(instances=[bare], snapshots=[]))["live"]["sourceSnapshot"] is None
+    assert report_of(world(instances=[bare], snapshots=[]))["live"]["sourceSnapshot"] is None
 
 
 def test_tags_that_lead_in_a_circle_end() -> None:
     first = copy_in_destination(11, tags={"rds-replication:source-snapshot": arn(B, f"copy-{replication_id(10)}")})
     second = copy_in_destination(10, tags={"rds-replication:source-snapshot": arn(B, f"copy-{replication_id(11)}")})
-    assert told(world(snapshots=[first, second]))["live"]["dataTime"] == "2026-11-22T11:01:00Z"
+    assert report_of(world(snapshots=[first, second]))["live"]["dataTime"] == "2026-11-22T11:01:00Z"
 
 
 # -------------------------------------------------------------------------------------------------------- the versions
 
 
-def test_what_is_newer_than_live_is_told_apart_in_words() -> None:
+def test_what_is_newer_than_live_is_reported_apart_in_words() -> None:
     others = [
         instance(12),
         instance(13),
@@ -200,7 +200,9 @@ def test_what_is_newer_than_live_is_told_apart_in_words() -> None:
         destination_run(13, DESTINATION_STATES[:2], status="FAILED", error="InstanceNotReady"),
         destination_run(17, DESTINATION_STATES[:2], status="RUNNING"),
     ]
-    database = told(world(instances=[instance(10), instance(11), *others], runs=runs, parameters={"Promote": "manual"}))
+    database = report_of(
+        world(instances=[instance(10), instance(11), *others], runs=runs, parameters={"Promote": "manual"})
+    )
     said = {one["version"]: (one["standing"], one["words"], one["canRollBack"]) for one in database["versions"]}
     assert said == {
         17: ("inProgress", "being made", True),
@@ -223,7 +225,7 @@ def test_what_is_newer_than_live_is_told_apart_in_words() -> None:
 def test_a_replication_that_failed_once_and_was_mended_by_hand_leaves_nothing_over() -> None:
     failed = destination_run(12, DESTINATION_STATES[:2], status="FAILED", error="ServiceFault")
     again = destination_run(12, name="again", minute=30, outcome="heldBack")
-    database = told(world(instances=[instance(11), instance(12)], runs=[again, failed, destination_run(11)]))
+    database = report_of(world(instances=[instance(11), instance(12)], runs=[again, failed, destination_run(11)]))
     assert database["versions"][0]["standing"] == "heldBack"
 
 
@@ -237,7 +239,7 @@ def test_older_ones_that_cannot_be_rolled_back_to_now_are_not_counted() -> None:
         instance(6),
         instance(5, tags={"rds-replication:version": None}),
     ]
-    database = told(world(instances=instances))
+    database = report_of(world(instances=instances))
     assert [(one["version"], one["standing"]) for one in database["versions"]] == [
         (11, "live"),
         (10, "stopped"),
@@ -254,16 +256,16 @@ def test_what_others_made_is_no_version() -> None:
     foreign = instance(12, tags={"rds-replication:stack": "another"})
     by_hand = instance(13, identifier="investigation-13")
     bare = replace(instance(14), tags={})
-    database = told(world(instances=[instance(11), foreign, by_hand, bare]))
+    database = report_of(world(instances=[instance(11), foreign, by_hand, bare]))
     assert [one["version"] for one in database["versions"]] == [11]
 
 
 def test_a_rollback_that_is_running_is_making_its_version() -> None:
     restored = instance(12, tags={"rds-replication:restored-version": "9"})
     running = rollback(9, 12, status="RUNNING", made={"restoredVersion": 9})
-    database = told(world(instances=[instance(11), restored], rollbacks=[running]))
+    database = report_of(world(instances=[instance(11), restored], rollbacks=[running]))
     assert database["versions"][0]["standing"] == "inProgress"
-    database = told(world(live=12, instances=[instance(11), restored], rollbacks=[]))
+    database = report_of(world(live=12, instances=[instance(11), restored], rollbacks=[]))
     assert database["headline"].startswith("live version 12 (data of version 9), data ")
 
 
@@ -276,11 +278,11 @@ def test_versions_that_exist_only_as_a_snapshot_can_be_restored() -> None:
         copy_in_destination(5, tags={"rds-replication:version": "5"}, identifier="before-the-test", database="copy-5"),
     ]
     restored = instance(12, tags={"rds-replication:restored-version": "9"})
-    database = told(world(instances=[instance(10, status="failed"), instance(11), restored], snapshots=kept))
+    database = report_of(world(instances=[instance(10, status="failed"), instance(11), restored], snapshots=kept))
     assert [(one["version"], one["restoredAs"]) for one in database["restorable"]] == [(10, []), (9, [12]), (8, [])]
     assert database["restorable"][0]["dataTime"] == "2026-11-22T10:01:00Z"
     assert "no older version to roll back to but 2 to restore from a snapshot" in database["headline"]
-    database = told(world(instances=[instance(10), instance(11)], snapshots=kept))
+    database = report_of(world(instances=[instance(10), instance(11)], snapshots=kept))
     assert "1 older version to roll back to and 2 more to restore" in database["headline"]
 
 
@@ -289,7 +291,7 @@ def test_versions_that_exist_only_as_a_snapshot_can_be_restored() -> None:
 
 def test_a_secret_that_names_nothing_of_ours_is_said_and_how() -> None:
     def text(**changes: object) -> str:
-        database = told(world(**changes))
+        database = report_of(world(**changes))
         assert database["live"] is None and "NO LIVE VERSION" in database["headline"]
         return next(warning["text"] for warning in database["warnings"] if warning["name"] == "nothingLive")
 
@@ -299,13 +301,13 @@ def test_a_secret_that_names_nothing_of_ours_is_said_and_how() -> None:
     assert text(live=7, instances=[instance(11), other]) == (
         "the secret names reports, which this stack did not make (copy-7.c1.example)"
     )
-    versions = told(world(live=None))["versions"]
+    versions = report_of(world(live=None))["versions"]
     assert {one["standing"] for one in versions} == {"kept"} and all(one["canRollBack"] for one in versions)
 
 
 def test_a_live_instance_that_does_not_answer_is_in_the_headline() -> None:
     facts = world(instances=[instance(11, status="stopped", tags=MARK), instance(10)])
-    assert "live version 11 is STOPPED" in told(facts)["headline"]
+    assert "live version 11 is STOPPED" in report_of(facts)["headline"]
     assert warnings(facts) == ["liveNotAvailable", "liveMarked"]
 
 
@@ -320,7 +322,7 @@ def test_data_that_is_too_old_is_said_unless_nobody_wants_to_know() -> None:
     ("changes", "left", "reason"),
     [
         ({}, (), "the next replication deletes it"),
-        ({"deletion_protection": True}, (), "it has deletion protection, so a person has to decide"),
+        ({"deletion_protection": True}, (), "it has deletion protection, so an operator has to decide"),
         ({"status": "modifying"}, (), "it is modifying; a later replication deletes it"),
         (
             {},
@@ -331,7 +333,7 @@ def test_data_that_is_too_old_is_said_unless_nobody_wants_to_know() -> None:
 )
 def test_what_is_marked_and_still_exists_is_said_with_the_reason(changes: dict, left: tuple, reason: str) -> None:
     instances = [instance(11), instance(10), instance(9, tags=MARK, **changes)]
-    database = told(world(instances=instances, runs=[destination_run(11, left=left)]))
+    database = report_of(world(instances=instances, runs=[destination_run(11, left=left)]))
     assert [warning["text"] for warning in database["warnings"] if warning["name"] == "markedStillExists"] == [
         f"version 9 (copy-9) is marked to-be-deleted and still exists: {reason}"
     ]
@@ -361,7 +363,7 @@ def test_alarms_dead_letters_and_a_stack_that_is_not_whole_are_said() -> None:
     facts = world(
         alarms=[Alarm("StaleCopyAlarm", "ALARM", ago(hours=1)), Alarm("DeadLetterAlarm", "OK")], dead_letters=2
     )
-    assert [warning["text"] for warning in told(facts)["warnings"]] == [
+    assert [warning["text"] for warning in report_of(facts)["warnings"]] == [
         "StaleCopyAlarm is in alarm since 2026-11-22T11:00:00Z",
         "2 messages that could not be handled in the dead-letter queue",
     ]
@@ -376,9 +378,9 @@ def test_alarms_dead_letters_and_a_stack_that_is_not_whole_are_said() -> None:
 
 
 def test_without_account_a_everything_of_b_is_still_told() -> None:
-    database = told(world(source=Unreadable("ExpiredToken")))
+    database = report_of(world(source=Unreadable("ExpiredToken")))
     assert database["unreadable"] == dict.fromkeys(("sourceSnapshots", "sourceRuns", "schedule"), "ExpiredToken")
-    assert database["headline"] == told(world())["headline"]
+    assert database["headline"] == report_of(world())["headline"]
     assert [one["source"] for one in database["replications"]] == [None] * 3
     assert (database["sourceSnapshots"], database["schedule"], database["sourceStack"]) == (None, None, None)
     assert is_complete(report(world(source=Unreadable("ExpiredToken"))))
@@ -393,7 +395,7 @@ def test_each_thing_that_cannot_be_read_is_said_and_the_rest_told() -> None:
         "destinationSnapshots": replace(world(), snapshots=denied),
     }
     for name, facts in of_b.items():
-        assert told(facts)["unreadable"] == {name: "AccessDenied"}, name
+        assert report_of(facts)["unreadable"] == {name: "AccessDenied"}, name
         assert not is_complete(report(facts)), name
     others = {
         "alarms": world(alarms=denied),
@@ -404,12 +406,12 @@ def test_each_thing_that_cannot_be_read_is_said_and_the_rest_told() -> None:
         "sourceRuns": world(source_changes={"runs": denied}),
     }
     for name, facts in others.items():
-        assert told(facts)["unreadable"] == {name: "AccessDenied"}, name
+        assert report_of(facts)["unreadable"] == {name: "AccessDenied"}, name
         assert is_complete(report(facts)), name
 
 
 def test_which_version_is_live_is_not_guessed() -> None:
-    database = told(world(pointer=Unreadable("AccessDeniedException")))
+    database = report_of(world(pointer=Unreadable("AccessDeniedException")))
     assert database["live"] is None and database["secret"] is None
     assert database["headline"].startswith("live version not readable, ")
     assert {one["standing"] for one in database["versions"]} == {"kept"}
@@ -417,21 +419,21 @@ def test_which_version_is_live_is_not_guessed() -> None:
 
 
 def test_only_as_and_only_bs_runs_are_told_as_such() -> None:
-    database = told(world(runs=Unreadable("AccessDenied")))
+    database = report_of(world(runs=Unreadable("AccessDenied")))
     assert {one["outcome"] for one in database["replications"]} == {"unknown"}
-    assert "last replication ended well in account A 55 min ago" in database["headline"]
+    assert "last replication ended well in the source account 55 min ago" in database["headline"]
 
 
 def test_an_empty_account_is_no_failure() -> None:
     facts = world(live=None, instances=[], snapshots=[], runs=[], source_changes={"runs": [], "snapshots": []})
-    database = told(facts)
+    database = report_of(facts)
     assert database["headline"] == "NO LIVE VERSION, no older version to roll back to, no replication yet"
     assert warnings(facts) == ["nothingLive"]
     assert (database["versions"], database["restorable"], database["replications"]) == ([], [], [])
     assert is_complete(report(replace(facts, databases=[])))
 
 
-def test_only_what_belongs_to_the_stack_is_told_of_it() -> None:
+def test_only_what_belongs_to_the_stack_is_reported_of_it() -> None:
     [first] = world().databases
     second = replace(
         first,
@@ -447,6 +449,6 @@ def test_only_what_belongs_to_the_stack_is_told_of_it() -> None:
     assert both[1]["destinationSnapshots"] == [] and both[0]["stack"] == DESTINATION
 
 
-def test_the_schedule_is_told() -> None:
+def test_the_schedule_is_reported() -> None:
     facts = world(source_changes={"schedule": Schedule("rate(1 day)", "DISABLED")})
-    assert told(facts)["schedule"] == {"expression": "rate(1 day)", "state": "DISABLED"}
+    assert report_of(facts)["schedule"] == {"expression": "rate(1 day)", "state": "DISABLED"}

@@ -26,7 +26,7 @@ RESTORE, UPDATE = "RestoreDBInstance", "UpdateSecretWithDBValue"
 
 
 class World:
-    """Account B with versions 3 and 4, the secret naming 4, and a rollback machine that does as it is told."""
+    """The destination account with versions 3 and 4, the secret naming 4, and a rollback machine that does what is expected of it."""
 
     def __init__(self) -> None:
         self.account = FakeAccount(B, stack="rds-replication-destination")
@@ -276,7 +276,7 @@ def test_credentials_that_cannot_read_the_secret_can_still_roll_back(here: World
     assert "the secret now names copy-3 (version 3, " in shown, "as the machine has read it back"
 
 
-def test_what_the_secret_names_is_told_without_rights_to_rds(here: World, run: Callable) -> None:
+def test_what_the_secret_names_is_reported_without_rights_to_rds(here: World, run: Callable) -> None:
     here.account.refuse("DescribeDBInstances")
     code, shown = run()
     assert code == 0 and "the secret now names copy-3.c1.example\n" in shown
@@ -288,7 +288,7 @@ def test_a_refused_start_is_said(here: World, run: Callable) -> None:
     assert code == 1 and "AccessDeniedException" in shown
 
 
-def test_whoever_stops_following_is_told_that_it_goes_on(here: World, run: Callable) -> None:
+def test_whoever_stops_following_is_reported_that_it_goes_on(here: World, run: Callable) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
@@ -296,8 +296,8 @@ def test_whoever_stops_following_is_told_that_it_goes_on(here: World, run: Calla
     code, shown = run("--destination-profile", "second")
     assert code == 130
     *_, following, hint = shown.splitlines()
-    assert following.startswith("no longer following; the execution goes on by itself: arn:aws:states:")
-    assert hint == "scripts/status --destination-profile second tells how it ends"
+    assert following.startswith("no longer following; the execution continues by itself: arn:aws:states:")
+    assert hint == "scripts/status --destination-profile second shows how it ends"
 
 
 def test_following_has_an_end_and_the_rollback_goes_on(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +306,7 @@ def test_following_has_an_end_and_the_rollback_goes_on(here: World, monkeypatch:
     arn = machines.start_execution(stateMachineArn=MACHINE, input="{}")["executionArn"]
     monkeypatch.setattr("time.sleep", lambda _: None)
     with pytest.raises(
-        Failure, match="has not ended within 0.1s; it goes on by itself: destination: UpdateSecretWithDBValue"
+        Failure, match="has not ended within 0.1s; it continues by itself: destination: UpdateSecretWithDBValue"
     ):
         follow(Execution(machines, arn), Screen(io.StringIO()), timeout=0.1, poll=1)
 

@@ -15,9 +15,9 @@ from world import (
     execution,
     instance,
     replication_id,
+    report_of,
     rollback,
     source_run,
-    told,
     warnings,
     world,
 )
@@ -35,7 +35,7 @@ def test_a_failure_in_b_is_named_with_its_stage_and_cause() -> None:
     facts = world(
         live=10, instances=[instance(9), instance(10)], runs=[failed, destination_run(10), destination_run(9)]
     )
-    database = told(facts)
+    database = report_of(facts)
     newest = database["replications"][0]
     assert (newest["outcome"], newest["error"], newest["failedIn"], newest["failedStage"]) == (
         "failed",
@@ -43,20 +43,20 @@ def test_a_failure_in_b_is_named_with_its_stage_and_cause() -> None:
         "destination",
         "restore",
     )
-    # The time in which people are told is no stage.
+    # The time in which operators are alerted is no stage.
     assert [stage["stage"] for stage in newest["destination"]["stages"]] == ["copy in B", "restore"]
     assert database["headline"].endswith(
         "last replication FAILED 47 min ago: RestoreFailed (last success 1 h 46 min ago)"
     )
     assert database["warnings"][0]["text"] == (
-        f"the last replication {replication_id(11)} failed in account B, restore: RestoreFailed: restoring copy-11: ..."
+        f"the last replication {replication_id(11)} failed in the destination account, restore: RestoreFailed: restoring copy-11: ..."
     )
 
 
 def test_a_failure_in_a_has_no_run_in_b() -> None:
     failed = source_run(11, SOURCE_STATES[:2], status="FAILED", error="KeyNotAccessible", cause="copying: no")
     facts = world(runs=[destination_run(10)], source_changes={"runs": [failed, source_run(10)]})
-    newest = told(facts)["replications"][0]
+    newest = report_of(facts)["replications"][0]
     assert (newest["outcome"], newest["failedIn"], newest["failedStage"]) == ("failed", "source", "copy in A")
     assert newest["destination"] is None
     assert warnings(facts) == ["lastReplicationFailed"]
@@ -65,28 +65,28 @@ def test_a_failure_in_a_has_no_run_in_b() -> None:
 @pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED"])
 def test_an_end_without_an_error_is_named_by_its_status(status: str) -> None:
     stopped = destination_run(11, DESTINATION_STATES[:1], status=status)
-    assert f"FAILED 49 min ago: {status}" in told(world(runs=[stopped]))["headline"]
+    assert f"FAILED 49 min ago: {status}" in report_of(world(runs=[stopped]))["headline"]
 
 
 def test_a_prune_that_failed_in_a_after_b_had_succeeded_is_still_a_failure() -> None:
     failed = source_run(11, status="FAILED", error="PruneIncomplete")
-    newest = told(world(source_changes={"runs": [failed]}))["replications"][0]
+    newest = report_of(world(source_changes={"runs": [failed]}))["replications"][0]
     assert (newest["outcome"], newest["failedIn"], newest["version"]) == ("failed", "source", 11)
 
 
 def test_a_message_that_never_arrived_is_said_after_a_while() -> None:
     facts = world(runs=[destination_run(10)], source_changes={"runs": [source_run(11), source_run(10)]})
-    assert told(facts)["replications"][0]["outcome"] == "notArrived"
-    assert "DID NOT ARRIVE in account B" in told(facts)["headline"]
+    assert report_of(facts)["replications"][0]["outcome"] == "notArrived"
+    assert "DID NOT ARRIVE in the destination account" in report_of(facts)["headline"]
     assert warnings(facts) == ["notArrived"]
     soon = replace(facts, now=NOW.replace(hour=11, minute=10))
-    assert told(soon)["replications"][0]["outcome"] == "onItsWay"
+    assert report_of(soon)["replications"][0]["outcome"] == "onItsWay"
     assert warnings(soon) == []
 
 
 def test_a_replication_that_runs_is_said_beside_the_one_before() -> None:
     running = destination_run(11, DESTINATION_STATES[:2], status="RUNNING")
-    database = told(
+    database = report_of(
         world(live=10, runs=[running, destination_run(10)], instances=[instance(10), instance(11, status="creating")])
     )
     assert database["headline"] == (
@@ -99,7 +99,7 @@ def test_a_replication_that_runs_is_said_beside_the_one_before() -> None:
 def test_a_run_that_was_started_by_hand_in_b_is_a_row_of_its_own() -> None:
     failed = destination_run(11, DESTINATION_STATES[:1], status="FAILED", error="KeyNotAccessible")
     again = destination_run(11, name="again", minute=30)
-    database = told(world(runs=[again, failed]))
+    database = report_of(world(runs=[again, failed]))
     rows = [
         (one["id"], one["startedByHandInB"], one["outcome"], one["source"] is not None)
         for one in database["replications"]
@@ -110,16 +110,16 @@ def test_a_run_that_was_started_by_hand_in_b_is_a_row_of_its_own() -> None:
 
 
 def test_a_run_that_was_started_by_hand_for_a_lost_message_belongs_to_its_replication() -> None:
-    database = told(world(runs=[destination_run(11, name="for-the-lost-message", minute=30)]))
+    database = report_of(world(runs=[destination_run(11, name="for-the-lost-message", minute=30)]))
     [only] = database["replications"]
     assert (only["startedByHandInB"], only["outcome"], only["seconds"]) == (True, "succeeded", 34 * 60)
     assert database["warnings"] == []
 
 
-def test_a_run_in_b_whose_source_is_unknown_is_told_too() -> None:
+def test_a_run_in_b_whose_source_is_unknown_is_reported_too() -> None:
     original = destination_run(8)
     facts = world(runs=[destination_run(11), original], source_changes={"runs": [source_run(11)]})
-    database = told(facts)
+    database = report_of(facts)
     last = database["replications"][-1]
     assert (last["id"], last["source"], last["startedByHandInB"]) == (replication_id(8), None, False)
 
@@ -133,16 +133,16 @@ def test_input_without_a_message_has_no_id() -> None:
             "destination", "typed", ago(minutes=5), DESTINATION_STATES[:1], status="FAILED", error="InvalidInput"
         ),
     )
-    newest = told(world(runs=[odd]))["replications"][0]
+    newest = report_of(world(runs=[odd]))["replications"][0]
     assert (newest["id"], newest["startedByHandInB"], newest["error"]) == (None, True, "InvalidInput")
 
 
 def test_what_the_secret_did_not_follow_is_said() -> None:
     runs = [destination_run(11, outcome="heldBack")]
-    assert told(world(live=10, runs=runs))["headline"].endswith(
+    assert report_of(world(live=10, runs=runs))["headline"].endswith(
         "1 newer version held back, last replication succeeded 46 min ago (held back)"
     )
-    assert told(world(live=11, runs=runs))["headline"].endswith("last replication succeeded 46 min ago"), (
+    assert report_of(world(live=11, runs=runs))["headline"].endswith("last replication succeeded 46 min ago"), (
         "it was released"
     )
 
@@ -151,7 +151,7 @@ def test_what_the_next_replication_deletes_is_counted_apart() -> None:
     instances = [instance(11), instance(10), instance(9, tags=MARK)]
     assert (
         ", 2 older versions to roll back to (1 of them marked to-be-deleted), "
-        in told(world(instances=instances))["headline"]
+        in report_of(world(instances=instances))["headline"]
     )
 
 
@@ -160,8 +160,8 @@ def test_rollbacks_are_a_list_of_their_own() -> None:
     failed = rollback(
         99, 12, status="FAILED", error="VersionNotFound", cause="rolling back: the versions that exist: 11, 10"
     )
-    database = told(world(rollbacks=[failed, restored]))
+    database = report_of(world(rollbacks=[failed, restored]))
     rows = [(one["wanted"], one["status"], one["restoredVersion"], one["error"]) for one in database["rollbacks"]]
     assert rows == [(99, "FAILED", None, "VersionNotFound"), ("previous", "SUCCEEDED", 9, None)]
     assert [stage["stage"] for stage in database["rollbacks"][1]["stages"]] == ["restore", "secret"]
-    assert told(world(rollbacks=None))["rollbacks"] is None
+    assert report_of(world(rollbacks=None))["rollbacks"] is None

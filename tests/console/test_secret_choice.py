@@ -89,7 +89,7 @@ def test_what_is_no_whole_arn_or_scheduled_for_deletion_is_refused_with_what_to_
     assert "aws secretsmanager restore-secret" in secrets.check({}, {"ExistingSecretArn": OTHER})
 
 
-def test_a_new_stack_is_told_the_arn_of_the_secret_that_has_its_name(secrets: Secrets) -> None:
+def test_a_new_stack_is_reported_the_arn_of_the_secret_that_has_its_name(secrets: Secrets) -> None:
     assert secrets.check({}, {}) == ""
     secrets.add(USED, "copy-7.c1.example")
     assert f"add --parameter ExistingSecretArn={USED}" in secrets.check({}, {})

@@ -15,20 +15,20 @@ from world import (
     destination_run,
     encrypted_copy,
     instance,
+    report_of,
     rollback,
     source_run,
     source_snapshot,
-    told,
     world,
 )
 
 ALL_WELL = """\
-status of the RDS copies in account 222222222222, eu-west-1, at 2026-11-22T12:00:00Z
+status of the restored databases in account 222222222222, eu-west-1, at 2026-11-22T12:00:00Z
 
 orders: live version 11, data 59 min old, 1 older version to roll back to and 1 more to restore, last replication succeeded 46 min ago
 ======================================================================================================================================
 
-  from          account A 111111111111, stack source-stack
+  from          source account 111111111111, stack source-stack
   to            stack destination-stack (CREATE_COMPLETE)
   secret        orders/read names copy-11.c1.example
   live          version 11, copy-11, available, made 2026-11-22T11:40:00Z (20 min ago)
@@ -45,36 +45,36 @@ versions, newest first
 
 where they came from
   version  replication              created               snapshot                      where
-  -------  -----------------------  --------------------  ----------------------------  ----------
-       11  20261122t110000z-00000b  2026-11-22T11:40:00Z  snap-20261122t110000z-00000b  in A
-       10  20261122t100000z-00000a  2026-11-22T10:40:00Z  copy-20261122t100000z-00000a  in B, gone
+  -------  -----------------------  --------------------  ----------------------------  --------------------
+       11  20261122t110000z-00000b  2026-11-22T11:40:00Z  snap-20261122t110000z-00000b  in source
+       10  20261122t100000z-00000a  2026-11-22T10:40:00Z  copy-20261122t100000z-00000a  in destination, gone
 
-versions that exist only as a snapshot in B; scripts/rollback VERSION --destination-stack destination-stack restores one
+versions that exist only as a snapshot in the destination account; scripts/rollback VERSION --destination-stack destination-stack restores one
   version  snapshot                      data as of              data age    size
   -------  ----------------------------  --------------------  ----------  ------
         9  copy-20261122t090000z-000009  2026-11-22T09:01:00Z  2 h 59 min  20 GiB
 
 replications, newest first
-  replication              started                      age  account A  account B  version  secret
-  -----------------------  --------------------  ----------  ---------  ---------  -------  ------
-  20261122t110000z-00000b  2026-11-22T11:00:00Z  1 h 00 min  succeeded  succeeded       11  moved
+  replication              started                      age  source     destination  version  secret
+  -----------------------  --------------------  ----------  ---------  -----------  -------  ------
+  20261122t110000z-00000b  2026-11-22T11:00:00Z  1 h 00 min  succeeded  succeeded         11  moved
 
 how long their stages took
   replication              snapshot  copy in A  share  notify  prune in A  copy in B  restore  secret  prune in B  in all
   -----------------------  --------  ---------  -----  ------  ----------  ---------  -------  ------  ----------  ------
   20261122t110000z-00000b      60 s       60 s   60 s    60 s        60 s       60 s     60 s    60 s        60 s  14 min
 
-snapshots in account A
+snapshots in the source account
   snapshot                              kind             status       size  encrypted  data as of            data age  shared with
   ------------------------------------  ---------------  ---------  ------  ---------  --------------------  --------  ------------
   snap-20261122t110000z-00000b-copy-in  encrypted copy   available  20 GiB  yes        2026-11-22T11:01:00Z    59 min  222222222222
   snap-20261122t110000z-00000b          of the database  available  20 GiB  no         2026-11-22T11:01:00Z    59 min  nobody
 
-snapshots in account B
-  snapshot                      kind      status       size  encrypted  data as of              data age  version
-  ----------------------------  --------  ---------  ------  ---------  --------------------  ----------  -------
-  copy-20261122t110000z-00000b  B's copy  available  20 GiB  yes        2026-11-22T11:01:00Z      59 min       11
-  copy-20261122t090000z-000009  B's copy  available  20 GiB  yes        2026-11-22T09:01:00Z  2 h 59 min        9
+snapshots in the destination account
+  snapshot                      kind  status       size  encrypted  data as of              data age  version
+  ----------------------------  ----  ---------  ------  ---------  --------------------  ----------  -------
+  copy-20261122t110000z-00000b  copy  available  20 GiB  yes        2026-11-22T11:01:00Z      59 min       11
+  copy-20261122t090000z-000009  copy  available  20 GiB  yes        2026-11-22T09:01:00Z  2 h 59 min        9
 """
 
 
@@ -118,7 +118,7 @@ def test_what_went_wrong_comes_right_after_the_headline() -> None:
     assert set(lines[4]) == {"="}
     shown = "\n".join(lines)
     assert (
-        "\nwarning: the last replication 20261122t110000z-00000b failed in account B, restore: RestoreFailed: restoring"
+        "\nwarning: the last replication 20261122t110000z-00000b failed in the destination account, restore: RestoreFailed: restoring"
         in shown
     )
     assert (
@@ -127,7 +127,10 @@ def test_what_went_wrong_comes_right_after_the_headline() -> None:
     )
     assert "\nwarning: StaleCopyAlarm is in alarm since 2026-11-22T10:00:00Z\n" in shown
     assert "\nthe rollbacks: not readable with these credentials (AccessDeniedException)\n" in shown
-    assert "\naccount A: not readable with these credentials (ProfileNotFound: there is no such profile)\n" in shown
+    assert (
+        "\nthe source account: not readable with these credentials (ProfileNotFound: there is no such profile)\n"
+        in shown
+    )
     assert "  20261122t110000z-00000b  2026-11-22T11:10:00Z      50 min  not readable  FAILED: restore" in shown
     assert "  20261122t110000z-00000b: RestoreFailed: restoring snapshot" in shown
     assert max(map(len, lines)) <= WIDTH
@@ -180,5 +183,5 @@ def test_an_account_without_a_stack_is_said() -> None:
 
 
 def test_text_and_json_come_from_the_same_report() -> None:
-    database = told(world())
+    database = report_of(world())
     assert database["headline"] in text(world())

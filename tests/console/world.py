@@ -1,4 +1,4 @@
-"""A world to be told of: facts as they would have been read, one builder for each kind of thing."""
+"""An imitation of both accounts: facts as they would have been read, one builder for each kind of thing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def host(version: int, prefix: str = "copy") -> str:
 
 
 def instance(version: int, **changes: Any) -> Instance:
-    """The instance of a version, made by the replication of the same number from B's copy; `tags` are added to its own."""
+    """The instance of a version, made by the replication of the same number from the destination's copy; `tags` are added to its own."""
     tags = {
         "rds-replication:stack": DESTINATION,
         "rds-replication:name": f"copy-{version}",
@@ -54,14 +54,14 @@ def instance(version: int, **changes: Any) -> Instance:
 
 
 def copy_in_destination(number: int, **changes: Any) -> Snapshot:
-    """B's copy of the replication of that number."""
+    """The destination's copy of the replication of that number."""
     name = f"copy-{replication_id(number)}"
     origin = arn(A, f"snap-{replication_id(number)}-copy-in")
     return _snapshot(B, name, number, DESTINATION, {"rds-replication:source-snapshot": origin}, changes)
 
 
 def encrypted_copy(number: int, **changes: Any) -> Snapshot:
-    """A's encrypted copy of the replication of that number."""
+    """The source's encrypted copy of the replication of that number."""
     origin = arn(A, f"snap-{replication_id(number)}")
     name = f"snap-{replication_id(number)}-copy-in"
     shared = {"shared_with": [B]}
@@ -69,7 +69,7 @@ def encrypted_copy(number: int, **changes: Any) -> Snapshot:
 
 
 def source_snapshot(number: int, **changes: Any) -> Snapshot:
-    """A's snapshot of the database of the replication of that number."""
+    """The source's snapshot of the database of the replication of that number."""
     return _snapshot(
         A, f"snap-{replication_id(number)}", number, SOURCE, {}, {"encrypted": False, "shared_with": []} | changes
     )
@@ -126,7 +126,7 @@ def execution(
 
 
 def source_run(number: int, states: tuple[str, ...] = SOURCE_STATES, **changes: Any) -> Run:
-    """A's run of the replication of that number, which began on the hour."""
+    """The source's run of the replication of that number, which began on the hour."""
     document = {"SourceDBSnapshot": {"SourceDBSnapshotIdentifier": f"snap-{replication_id(number)}"}}
     start = NOW.replace(hour=number, minute=0)
     return Run(
@@ -145,7 +145,7 @@ def destination_run(
     left: tuple[dict, ...] = (),
     **changes: Any,
 ) -> Run:
-    """B's run of the replication of that number, which made the version of the same number."""
+    """The destination's run of the replication of that number, which made the version of the same number."""
     replication = replication_id(number)
     document: dict[str, Any] = {}
     if RESTORE in states:
@@ -234,7 +234,7 @@ def world(
     )
 
 
-def told(facts: Facts, last: int = 5) -> dict:
+def report_of(facts: Facts, last: int = 5) -> dict:
     """The report of the one database."""
     [database] = report(facts, last)["databases"]
     return database
@@ -242,4 +242,4 @@ def told(facts: Facts, last: int = 5) -> dict:
 
 def warnings(facts: Facts) -> list[str]:
     """The names of the warnings."""
-    return [warning["name"] for warning in told(facts)["warnings"]]
+    return [warning["name"] for warning in report_of(facts)["warnings"]]

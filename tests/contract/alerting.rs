@@ -9,7 +9,7 @@ use crate::templates::{attribute, each, reference};
 
 /// Where a run ends whose alert could not be sent.
 pub const UNTOLD_STATE: &str = "FailureNotTold";
-/// The error of such a run, which a rule without a function looks for.
+/// The error of such a run, which a rule without a function matches.
 const UNTOLD: &str = "AlertNotSent";
 /// What no Catch catches, so that only a rule can report it.
 const UNCAUGHT: [&str; 2] = ["States.Runtime", TOO_LARGE];
@@ -20,7 +20,7 @@ const CAUGHT_TOO_LARGE: &str = "ResultTooLarge";
 
 /// From a failure to the end: operators are alerted, then the execution fails with the first error, unless that is one by
 /// which a rule would alert them again.
-pub fn telling(machine: &Machine) -> Vec<String> {
+pub fn reaching_operators(machine: &Machine) -> Vec<String> {
     let mut problems = Vec::new();
     let Some(State::Task(tell)) = machine.states.get(ALERT) else {
         return vec![format!("there is no task {ALERT}")];
@@ -55,7 +55,7 @@ pub fn telling(machine: &Machine) -> Vec<String> {
             }
         }
     }
-    problems.extend(telling_undeleted(machine));
+    problems.extend(reporting_undeleted(machine));
     problems
 }
 
@@ -71,7 +71,7 @@ fn fails(machine: &Machine, target: &str, wanted: Option<&str>, wanted_path: Opt
 }
 
 /// Operators are alerted of what stays undeleted if the last prune says so, and either way the run has succeeded.
-fn telling_undeleted(machine: &Machine) -> Vec<String> {
+fn reporting_undeleted(machine: &Machine) -> Vec<String> {
     let pruned = machine.tasks().find(|(_, task)| task.result_path == Some(Some("$.prune".to_owned())));
     let Some((name, prune)) = pruned else {
         return Vec::new();
@@ -82,18 +82,22 @@ fn telling_undeleted(machine: &Machine) -> Vec<String> {
     };
     let done = prune.next.as_deref().and_then(choice_after).and_then(|choice| choice.choices.first());
     let Some(choice) = done.and_then(|rule| choice_after(&rule.next)) else {
-        return vec![format!("{name} is not followed by the choice whether something is to be told")];
+        return vec![format!("{name} is not followed by the choice whether there is something to report")];
     };
     let rules: Vec<_> = choice.choices.iter().map(|rule| (rule.comparison(), rule.next.as_str())).collect();
     let ends = |target: &str| matches!(machine.states.get(target), Some(State::Succeed(_)));
-    let told = match machine.states.get(ALERT_UNDELETED) {
+    let next = match machine.states.get(ALERT_UNDELETED) {
         Some(State::Task(task)) => task.next.as_deref(),
         _ => None,
     };
-    let is_told = rules == [(("$.prune.tell", PRESENT), ALERT_UNDELETED)]
+    let is_reported = rules == [(("$.prune.tell", PRESENT), ALERT_UNDELETED)]
         && ends(&choice.default)
-        && told == Some(choice.default.as_str());
-    if is_told { vec![] } else { vec![format!("what {name} could not delete is not told: {rules:?}")] }
+        && next == Some(choice.default.as_str());
+    if is_reported {
+        vec![]
+    } else {
+        vec![format!("what {name} could not delete is not reported: {rules:?}")]
+    }
 }
 
 /// The rules report what no machine can, say whose machines they report, and reach their targets; the alarm for a stale copy

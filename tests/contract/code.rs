@@ -33,11 +33,11 @@ pub struct Text {
     pub line: usize,
     /// What it says.
     pub text: String,
-    /// Whether it is looked for in another text.
+    /// Whether it is searched for in another text.
     pub is_part: bool,
 }
 
-/// What looks for a text in another one.
+/// What searches for a text in another one.
 const LOOKING: [&str; 5] = ["contains", "ends_with", "starts_with", "strip_prefix", "strip_suffix"];
 
 impl Code {
@@ -69,7 +69,7 @@ impl Reader {
         }
     }
 
-    /// The texts in the arguments of a macro, whatever it makes of them.
+    /// The texts in the arguments of a macro, with all their parts.
     fn tokens(&mut self, tokens: TokenStream) {
         for token in tokens {
             match token {

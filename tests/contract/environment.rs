@@ -135,7 +135,7 @@ fn holds(template: &Template, condition: &Value, chosen: &BTreeMap<&str, String>
     ) {
         (Some([negated]), _) => !holds(template, negated, chosen),
         (_, Some([one, other])) => resolved(template, one, chosen) == resolved(template, other, chosen),
-        // Of another form than the house uses.
+        // Of another form than this project uses.
         _ => false,
     }
 }

@@ -1,5 +1,5 @@
 //! What others rely on, in one file that a reviewer reads: parameters, logical ids, outputs, states, tags, names, documents,
-//! messages, mails and error names. Whatever changes one of them shows up as a changed line of that file.
+//! messages, mails and error names. Every change of one of them shows up as a changed line of that file.
 
 mod documents;
 mod machines;
@@ -76,7 +76,7 @@ fn counted(text: &str) -> BTreeMap<&str, usize> {
 pub fn renew_if_asked() {
     #[expect(
         clippy::disallowed_methods,
-        reason = "whether a person wants the file to be written is no configuration"
+        reason = "whether a developer wants the file to be written is no configuration"
     )]
     let is_asked = std::env::var_os(RENEW).is_some();
     if is_asked {

@@ -1,4 +1,4 @@
-//! The machines and the templates can be read at all, and are written in the house's order.
+//! The machines and the templates can be read at all, and are written in this project's order.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +43,7 @@ const SECTIONS: &[&str] = &[
     "Outputs",
 ];
 
-/// The machines are valid before substitution, have only fields that the house knows, in one order.
+/// The machines are valid before substitution, have only fields that this project knows, in one order.
 pub fn of_machines(sources: &Sources) -> Vec<String> {
     let mut problems = Vec::new();
     for (machine, _, _) in MACHINES {

@@ -1,4 +1,4 @@
-//! A strict reader of the Amazon States Language, as far as the house uses it: a field that is not here is refused.
+//! A strict reader of the Amazon States Language, as far as this project uses it: a field that is not here is refused.
 
 use std::collections::BTreeMap;
 

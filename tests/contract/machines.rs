@@ -28,7 +28,7 @@ const RETRYABLE_SERVICE_ERRORS: [&str; 9] = [
 const PRUNE: &str = "prune";
 /// Far longer than a plan and the deletions of one run take, in seconds: they have no deadline of their own.
 const PRUNING_SECONDS: u64 = 7200;
-/// What a stage may answer beside "go on" and "ask again": where its result lands, the word, and where it leads.
+/// What a stage may report besides "continue" and "poll again": where its result lands, the word, and where it leads.
 const OTHER_STATUSES: [(&str, &str, &str); 1] = [("$.DBSnapshot", "Superseded", "NewerVersionIsLive")];
 
 pub fn each(sources: &Sources, check: impl Fn(&str, &Machine) -> Vec<String>) -> Vec<String> {
@@ -102,7 +102,7 @@ fn closure<'a>(
     reached
 }
 
-/// Every state says why it is there; every task has the time limit, the retry and the catch of the house.
+/// Every state says why it is there; every task has the time limit, the retry and the catch of this project.
 pub fn nets(sources: &Sources) -> Vec<String> {
     each(sources, |of, machine| {
         let mut problems = Vec::new();
@@ -115,7 +115,7 @@ pub fn nets(sources: &Sources) -> Vec<String> {
             let of_task = task_net(machine, name, task).into_iter().chain(parameters(of, name, task));
             problems.extend(of_task.map(|problem| format!("{name} {problem}")));
         }
-        problems.extend(alerting::telling(machine));
+        problems.extend(alerting::reaching_operators(machine));
         // The machine's own limit cannot be caught, so the deadlines of its stages have to come first.
         let deadlines = deadlines(sources, of);
         let longest = deadlines.iter().fold(0_u64, |sum, deadline| sum.saturating_add(*deadline));
@@ -209,7 +209,7 @@ fn task_net(machine: &Machine, name: &str, task: &Task) -> Vec<String> {
         problems.push(format!("has the TimeoutSeconds {}", task.timeout_seconds));
     }
     let [retry] = task.retry.as_slice() else {
-        problems.push(format!("has {} Retry rules, not the one of the house", task.retry.len()));
+        problems.push(format!("has {} Retry rules, not the project's one", task.retry.len()));
         return problems;
     };
     let pace = (
@@ -227,7 +227,7 @@ fn task_net(machine: &Machine, name: &str, task: &Task) -> Vec<String> {
     for error in &found {
         let known = RETRYABLE_SERVICE_ERRORS.contains(error) || Error::NAMES.contains(error);
         if !known {
-            problems.push(format!("is retried after {error}, which nobody reports"));
+            problems.push(format!("is retried after {error}, which nothing reports"));
         } else if Error::NAMES.contains(error) && !ours.contains(error) {
             problems.push(format!("is retried after {error}, which only an operator can fix"));
         }

@@ -5,7 +5,7 @@
 
 #![expect(clippy::panic, reason = "a check that cannot read the sources has nothing to say")]
 #![expect(clippy::case_sensitive_file_extension_comparisons, reason = "the repository has lower case only")]
-#![expect(clippy::option_option, reason = "ASL tells a field that is missing from one that is null")]
+#![expect(clippy::option_option, reason = "in ASL a missing field differs from one that is null")]
 
 mod alerting;
 mod breakage;
@@ -32,7 +32,7 @@ use sources::Sources;
 /// A check: its name, and how it finds problems.
 type Check = (&'static str, fn(&Sources) -> Vec<String>);
 
-/// Every check, in the order in which a person would want to hear of problems.
+/// Every check, in the order in which a developer wants to see problems.
 const CHECKS: &[Check] = &[
     ("machines are read strictly", languages::of_machines),
     ("templates are read strictly", languages::of_templates),
@@ -44,7 +44,7 @@ const CHECKS: &[Check] = &[
     ("templates give the machines their functions", templates::substitutions),
     ("parameters are those of the original, and explained", templates::parameters),
     ("snapshots are shared with another account", templates::another_account),
-    ("outputs are what a person needs next", templates::outputs),
+    ("outputs are what an operator needs next", templates::outputs),
     ("every function has a role, a log group and a zip", templates::functions),
     ("what must not be lost is kept", templates::keeping),
     ("one secret is made or named", secrets::one_or_the_other),

@@ -27,7 +27,7 @@ const WITHOUT_RESOURCE: [&str; 10] = [
 /// The tags that a role may write on what exists already: none of them says whose a thing is, except the last, which only
 /// the role that restores may write.
 const TAGS_ON_EXISTING: [&str; 6] = [
-    lineage::DELETION_MARK.0,
+    lineage::DELETION_TAG.0,
     lineage::PROMOTED.0,
     lineage::VERSION,
     lineage::SHARED_AT,
@@ -37,7 +37,7 @@ const TAGS_ON_EXISTING: [&str; 6] = [
 /// The tag that says which instance the other tags are about.
 const SEAL: &str = lineage::RESOURCE_ID;
 
-/// The patterns of actions that may stand for several; each is one act in two or four forms.
+/// The patterns of actions that may match several; each is one act in two or four forms.
 const FAMILIES: [&str; 2] = ["kms:GenerateDataKey*", "kms:ReEncrypt*"];
 
 /// What the destination account may do with what belongs to the source account.
@@ -62,7 +62,7 @@ const KEY_USE: [&str; 7] = [
     "kms:ReEncryptFrom",
 ];
 
-/// What every function's role has beside what its task needs, and what is needed by a service on its behalf.
+/// What every function's role has besides what its task needs, and what is needed by a service on its behalf.
 const NOT_OF_THE_TASK: [&str; 4] = ["iam:", "kms:", "logs:", "sqs:"];
 
 /// One statement of a policy, with where it is.
@@ -211,7 +211,8 @@ fn of_resource(statement: &Statement<'_>) -> Vec<String> {
             // EventBridge fills no condition keys when it publishes to a topic (EventBridge user guide, "Using
             // resource-based policies", SNS): with a condition no alert would ever arrive.
             if !statement.value["Condition"].is_null() {
-                problems.push(format!("{place} lets {service} in under a condition, which it never meets"));
+                problems
+                    .push(format!("{place} lets {service} in under a condition, which it never satisfies"));
             }
         } else if statement.condition("ArnEquals", "aws:SourceArn").is_null() {
             problems.push(format!("{place} allows {service} on behalf of anybody"));
@@ -265,7 +266,7 @@ fn of_role(statement: &Statement<'_>) -> Vec<String> {
     {
         problems.push(format!("{place} allows {:?} without our tag", statement.actions()));
     }
-    // Whoever may write tags on what is there already may not write those that say whose it is. Taking any off, likewise.
+    // A role that may tag existing things may not write or remove the tags that say whose a thing is.
     let on_existing =
         !statement.condition("StringEquals", &format!("aws:ResourceTag/{}", lineage::STACK)).is_null();
     let keys = statement.condition("ForAllValues:StringEquals", "aws:TagKeys");

@@ -17,7 +17,7 @@ const SERVICE_NAMES: [&str; 6] = [
     "states.amazonaws.com",
 ];
 
-/// Pages for people, which a function may write into a text but never calls.
+/// Pages for operators, which a function may write into a text but never calls.
 const PAGES: [&str; 1] = ["https://console.aws.amazon.com/"];
 
 /// Nothing that ships names an account, a Region, a partition or an endpoint.
@@ -34,7 +34,7 @@ pub fn constants(sources: &Sources) -> Vec<String> {
     problems
 }
 
-/// What is deployed: not what only tests, the local cloud and people use.
+/// What is deployed: not what only tests, the local cloud and operators use.
 fn ships(path: &str) -> bool {
     let is_deployed = ![BUILD, README].contains(&path);
     let is_test = path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("tests/");

@@ -1,4 +1,4 @@
-//! One secret, which the stack makes or an operator names: whatever is about it is about the one or the other.
+//! One secret, which the stack makes or an operator names: every statement about it covers both cases.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ pub fn arn() -> Value {
     json!({"Fn::If": [HAS_EXISTING, reference(EXISTING), attribute("Secret", "Id")]})
 }
 
-/// What the roles of functions may use: only a secret of this account and Region, whatever the parameter says.
+/// What the roles of functions may use: only a secret of this account and Region, for every value of the parameter.
 fn granted() -> Value {
     let own = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Name}";
     let name = json!({"Fn::Select": [6, {"Fn::Split": [":", reference(EXISTING)]}]});
@@ -72,7 +72,7 @@ fn made(template: &Template) -> Vec<String> {
     problems
 }
 
-/// Whoever may read or write the secret may use its key for that, and for no other secret. That holds whether a key is
+/// A role that may read or write the secret may use its key for that, and for no other secret. That holds whether a key is
 /// chosen or not, because a version of the secret stays under the key that it was written under.
 fn rights(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();

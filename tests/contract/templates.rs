@@ -1,4 +1,4 @@
-//! What must be true of the templates, beside what cfn-lint knows.
+//! What must be true of the templates, besides what cfn-lint knows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::permissions::kebab_case;
 use crate::sources::{ACCOUNTS, BUILD, MACHINES, README, Sources, machine_path};
 use crate::template::{Template, walk};
 
-/// A parameter and its default; no default means that a person has to say it.
+/// A parameter and its default; no default means that the operator has to give it.
 type Parameter = (&'static str, Option<&'static str>);
 
 /// The original's parameters with their defaults.
@@ -40,7 +40,7 @@ const ORIGINAL: [(&str, &[Parameter]); 2] = [
     ),
 ];
 
-/// What scripts and people read from a deployed stack.
+/// What scripts and operators read from a deployed stack.
 const OUTPUTS: [(&str, &[&str]); 2] = [
     ("source", &["StateMachineArn", "TopicArn", "AlertTopicArn", "KMSKeyArn", "ScheduleRuleName"]),
     (
@@ -154,7 +154,7 @@ fn substituted(name: &str, machine: &Machine, template: &Template, resource: &st
     problems
 }
 
-/// The original's parameters are there, and a person who sees only the console understands every parameter.
+/// The original's parameters are there, and an operator who sees only the console understands every parameter.
 pub fn parameters(sources: &Sources) -> Vec<String> {
     let originals: BTreeMap<&str, &[Parameter]> = ORIGINAL.into();
     each(sources, |account, template| {
@@ -223,7 +223,7 @@ pub fn parameters(sources: &Sources) -> Vec<String> {
     })
 }
 
-/// Snapshots are shared with another account, whatever the stack is deployed with.
+/// Snapshots are shared with another account, for all parameters.
 pub fn another_account(sources: &Sources) -> Vec<String> {
     let is_own = json!({"Fn::Equals": [reference("DestinationAccountNumber"), reference("AWS::AccountId")]});
     let wanted = json!({"Fn::Not": [is_own]});
@@ -245,7 +245,7 @@ pub fn another_account(sources: &Sources) -> Vec<String> {
     }
 }
 
-/// The outputs that scripts and people rely on, each explained.
+/// The outputs that scripts and operators rely on, each explained.
 pub fn outputs(sources: &Sources) -> Vec<String> {
     let wanted: BTreeMap<&str, &[&str]> = OUTPUTS.into();
     each(sources, |account, template| {

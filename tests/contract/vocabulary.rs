@@ -70,7 +70,7 @@ fn sections() -> Map<String, Value> {
         Outcome::ALL.iter().map(|outcome| json!({"outcome": outcome, "hasMoved": outcome.has_moved()}));
     let sections = json!({
         "tags": tags,
-        "deletionTag": lineage::DELETION_MARK,
+        "deletionTag": lineage::DELETION_TAG,
         "secretVersions": secret::OUR_VERSIONS,
         "instanceStatuses": instances.collect::<Vec<_>>(),
         "snapshotStatuses": snapshots.collect::<Vec<_>>(),

@@ -18,7 +18,7 @@ const ENGLISH: [(&str, &str); 1] = [("crates/notify/src/alert.rs", "failed")];
 /// A part of a word with fewer letters says nothing about its status.
 const SHORTEST_PART: usize = 3;
 
-/// No other file than one has a status word or looks for a part of one.
+/// No other file than one has a status word or searches for a part of one.
 pub fn of_status(sources: &Sources) -> Vec<String> {
     let words: BTreeSet<&str> = INSTANCE_STATUSES
         .iter()

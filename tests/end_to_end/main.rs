@@ -26,7 +26,7 @@ type Story = (&'static str, fn(&Cloud));
 
 /// The longest first, so that the last one to end is not the one that began last.
 const STORIES: &[Story] = &[
-    ("a_person_goes_back_and_forward", stories::returning::a_person_goes_back_and_forward),
+    ("an_operator_goes_back_and_forward", stories::returning::an_operator_goes_back_and_forward),
     (
         "what_waits_is_released_and_what_is_due_goes_one_by_one",
         stories::releasing::what_waits_is_released_and_what_is_due_goes_one_by_one,
@@ -64,7 +64,7 @@ const STORIES: &[Story] = &[
         stories::options::what_would_be_refused_later_is_refused_before_the_copy,
     ),
     ("every_documented_status_is_sorted", stories::statuses::every_documented_status_is_sorted),
-    ("what_no_run_can_report_is_told", stories::telling::what_no_run_can_report_is_told),
+    ("what_no_run_can_report_is_alerted", stories::telling::what_no_run_can_report_is_alerted),
     ("without_the_key_nothing_half_made_is_left", stories::key::without_the_key_nothing_half_made_is_left),
     (
         "plain_commands_work_with_the_printed_exports",
@@ -92,7 +92,7 @@ fn main() -> ExitCode {
         for _ in 0..SIDE_BY_SIDE {
             scope.spawn(|| {
                 while let Some((name, story)) = { queue.lock().unwrap().pop_front() } {
-                    if !tell(name, story, &cloud) {
+                    if !run_story(name, story, &cloud) {
                         failed.lock().unwrap().push(name);
                     }
                 }
@@ -112,10 +112,10 @@ fn main() -> ExitCode {
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs one story to its end; answers whether it went as told.
-fn tell(name: &'static str, story: fn(&Cloud), cloud: &Cloud) -> bool {
+/// Runs one story to its end; returns whether it passed.
+fn run_story(name: &'static str, story: fn(&Cloud), cloud: &Cloud) -> bool {
     let started = Instant::now();
-    let told = std::thread::scope(|scope| {
+    let passed = std::thread::scope(|scope| {
         // A thread of its own gives the panic message the story's name.
         std::thread::Builder::new()
             .name(name.to_owned())
@@ -124,7 +124,7 @@ fn tell(name: &'static str, story: fn(&Cloud), cloud: &Cloud) -> bool {
             .join()
             .unwrap_or(false)
     });
-    let word = if told { "ok" } else { "FAILED" };
+    let word = if passed { "ok" } else { "FAILED" };
     println!("test {name} ... {word} ({:.1} s)", started.elapsed().as_secs_f64());
-    told
+    passed
 }

@@ -47,7 +47,7 @@ impl Lane<'_> {
 
     /// Makes and shares a snapshot; its message, which lacks the id.
     fn announce(&self) -> Value {
-        // Its name is none of the lane's, so that nobody takes it for a thing of other people that has to stay.
+        // Its name is none of the lane's, so that nobody takes it for a foreign thing that has to stay.
         let made = format!("announced-by-{}-{}", self.name, OffsetDateTime::now_utc().unix_timestamp_nanos());
         let shared = format!("{made}-copy-in");
         let key = &self.pair.source["KMSKeyArn"];

@@ -5,7 +5,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_rds::types::Tag;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
 use rds_access::{Instance, Snapshot};
-use replication::lineage::DELETION_MARK;
+use replication::lineage::DELETION_TAG;
 use replication::secret::{Pointer, Secret};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -130,15 +130,15 @@ impl Aws {
         found.db_instances().first()?.endpoint()?.port()
     }
 
-    /// Marks an instance for deletion, as nobody should do by hand.
+    /// Sets the deletion tag on an instance, as nobody should do by hand.
     pub fn mark(&self, instance: &Instance) {
-        let (key, value) = DELETION_MARK;
+        let (key, value) = DELETION_TAG;
         let tag = Tag::builder().key(key).value(value).build();
         let request = self.rds.add_tags_to_resource().resource_name(&instance.arn).tags(tag);
         self.runtime.block_on(request.send()).unwrap();
     }
 
-    /// Begins to delete an instance, as a person does.
+    /// Begins to delete an instance, as an operator does.
     pub fn delete_instance(&self, identifier: &str) {
         let request = self.rds.delete_db_instance().db_instance_identifier(identifier);
         self.runtime.block_on(request.skip_final_snapshot(true).send()).unwrap();
@@ -169,7 +169,7 @@ impl Aws {
         self.runtime.block_on(request.send()).unwrap();
     }
 
-    /// Deletes a snapshot, as a person does.
+    /// Deletes a snapshot, as an operator does.
     pub fn delete_snapshot(&self, identifier: &str) {
         let request = self.rds.delete_db_snapshot().db_snapshot_identifier(identifier);
         self.runtime.block_on(request.send()).unwrap();

@@ -10,11 +10,11 @@ use crate::switches::{Call, Order};
 /// One of the machines, and where one does two things that differ, which of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Machine {
-    /// In account A.
+    /// In the source account.
     Source,
-    /// In account B, with the function that starts it.
+    /// In the destination account, with the function that starts it.
     Destination,
-    /// In account B too, started by a person, who asks for a version that has an instance.
+    /// In the destination account too, started by an operator, who asks for a version that has an instance.
     Rollback,
     /// The same, for a version of which only the snapshot is kept.
     Restoring,
@@ -96,7 +96,7 @@ impl fmt::Display for Point {
 
 /// The calls that the functions of a lane have made, by this log of one good run of a machine and of what that starts.
 ///
-/// Of a task's first invocation every call counts; of the second one, which asks how far the thing is, the first call; and
+/// Of a task's first invocation every call counts; of the second one, which polls its progress, the first call; and
 /// of each what it does otherwise than all before it. The rest only repeats these.
 pub fn points(log: &[Call], lane: &str, from: Machine, rotates: bool) -> Vec<Point> {
     let mut invocations: BTreeMap<(Machine, String), Vec<&Call>> = BTreeMap::new();
@@ -143,7 +143,7 @@ pub fn points(log: &[Call], lane: &str, from: Machine, rotates: bool) -> Vec<Poi
     points
 }
 
-/// The machine and the task in `...<lane>-<stack>-<Task><kind>...`. The machines of account B share their functions, so
+/// The machine and the task in `...<lane>-<stack>-<Task><kind>...`. The machines of the destination account share their functions, so
 /// that it depends on the run which of them a call of these belongs to.
 fn task_of(arn: &str, lane: &str, kind: &str, from: Machine) -> Option<(Machine, String)> {
     [Machine::Source, Machine::Destination].into_iter().find_map(|machine| {

@@ -37,16 +37,16 @@ impl Lane<'_> {
             let made = of_run(self.source.snapshots(&self.stack(Machine::Source)));
             let copies = made.iter().filter(|s| s.tags.get(lineage::SOURCE_SNAPSHOT).is_some()).count();
             require((made.len(), copies) == (2, 1), || {
-                format!("not one snapshot and one copy in A: {:?}", names(&made))
+                format!("not one snapshot and one copy in the source: {:?}", names(&made))
             })?;
         }
         let stack = self.stack(Machine::Destination);
         let made = of_run(self.destination.snapshots(&stack));
-        require(made.len() == 1, || format!("not one snapshot in B: {:?}", names(&made)))?;
+        require(made.len() == 1, || format!("not one snapshot in the destination: {:?}", names(&made)))?;
         let instances = self.own_instances();
         let made: Vec<&Instance> = instances.iter().filter(|i| is_made_by(i, &run.id)).collect();
         let &[instance] = made.as_slice() else {
-            return Err(format!("not one instance in B, but {}", made.len()));
+            return Err(format!("not one instance in the destination, but {}", made.len()));
         };
         let secret = self.pointer();
         require(instance.host.as_deref() == Some(&secret.host), || {
@@ -68,14 +68,14 @@ impl Lane<'_> {
         }
         let earlier = self.destination.pointer(&self.pair.destination["SecretArn"], "AWSPREVIOUS");
         // A second move by this run would leave its own copy as the earlier one. What a function of a stopped execution
-        // was still doing when this run began may have moved the secret to an older copy of ours in between.
+        // was still doing when this run began may have moved the secret to an older version of ours in between.
         let is_ours = instances.iter().any(|i| i.host.as_ref() == Some(&earlier.host));
         require(earlier == run.before || (is_ours && earlier.host != secret.host), || {
             format!("the secret was moved more than once: from {} by {}", run.before.host, earlier.host)
         })
     }
 
-    /// However a run ended, and whatever was repeated in it: it made nothing twice.
+    /// A run makes nothing twice, however it ended and whatever was repeated in it.
     pub fn check_nothing_twice(&self, id: &ReplicationId) -> Result<(), String> {
         let in_source = self.source.snapshots(&self.stack(Machine::Source));
         let in_destination = self.destination.snapshots(&self.stack(Machine::Destination));
@@ -84,13 +84,13 @@ impl Lane<'_> {
         let counts = (of_run(&in_source), of_run(&in_destination), instances);
         require(counts.0 <= 2 && counts.1 <= 1 && counts.2 <= 1, || {
             format!(
-                "{id} has made {} snapshots in A, {} in B, and {} databases",
+                "{id} has made {} snapshots in the source, {} in the destination, and {} databases",
                 counts.0, counts.1, counts.2
             )
         })
     }
 
-    /// What must hold after a run that has failed: it was told by the machine, or its error has people told by a rule.
+    /// What must hold after a run that has failed: the machine has alerted operators, or a rule does for its error.
     pub fn check_failure(&self, run: &Run, execution: &Execution) -> Result<(), String> {
         let Execution { arn, status, .. } = execution;
         require(*status == ExecutionStatus::Failed, || format!("{arn} ended {status:?}"))?;
@@ -98,7 +98,7 @@ impl Lane<'_> {
         let account =
             if arn.contains(&self.stack(Machine::Source)) { &self.source } else { &self.destination };
         require(execution.error == UNTOLD || account.has_done(arn, "NotifyFailure"), || {
-            format!("{arn} failed and told nobody")
+            format!("{arn} failed without an alert")
         })?;
         let secret = self.pointer();
         let run = &run.started;
@@ -126,7 +126,7 @@ impl Lane<'_> {
         Ok(())
     }
 
-    /// What must hold after an execution was stopped: somebody is told, and the secret still names a database.
+    /// What must hold after an execution was stopped: operators are alerted, and the secret still names a database.
     pub fn check_stopped(&self, execution: &Execution) -> Result<(), String> {
         let Execution { arn, status, .. } = execution;
         require(*status == ExecutionStatus::Aborted, || format!("{arn} ended {status:?}"))?;
@@ -134,13 +134,13 @@ impl Lane<'_> {
             if arn.contains(&self.stack(Machine::Source)) { Machine::Source } else { Machine::Destination };
         let function = format!(":{}-NotifyFunction-", self.stack(machine));
         let since = execution.started_at;
-        wait_for("somebody is told that the execution was stopped", SETTLE_LIMIT, || {
-            let is_told = self.switches.calls().iter().any(|call| {
+        wait_for("an alert says that the execution was stopped", SETTLE_LIMIT, || {
+            let is_reported = self.switches.calls().iter().any(|call| {
                 call.time >= since
                     && call.resource.contains(&function)
                     && call.outcome.as_deref() == Some("Success")
             });
-            is_told.then_some(())
+            is_reported.then_some(())
         });
         self.check_readers()
     }
@@ -151,7 +151,9 @@ impl Lane<'_> {
         let host = self.pointer().host;
         let instances = self.own_instances();
         let live = instances.iter().find(|instance| instance.host.as_ref() == Some(&host));
-        require(!live.is_some_and(|live| live.tags.are_marked()), || format!("{host} is live and marked"))?;
+        require(!live.is_some_and(|live| live.tags.have_deletion_tag()), || {
+            format!("{host} is live and marked")
+        })?;
         if self.rotates && !host.is_empty() { self.check_login() } else { Ok(()) }
     }
 
@@ -199,7 +201,7 @@ impl Lane<'_> {
                 }
                 return Err(format!("the secret names {}, which is {status}", named.host));
             }
-            // It has moved between the two looks.
+            // It has moved between the two reads.
             named = now;
         }
     }

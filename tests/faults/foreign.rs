@@ -1,4 +1,4 @@
-//! Things of other people beside those of a lane, which nothing may touch.
+//! Foreign things next to those of a lane, which nothing may touch.
 
 use replication::lineage;
 
@@ -6,7 +6,7 @@ use crate::lane::Lane;
 use harness::pair::password;
 
 impl Lane<'_> {
-    /// Makes a snapshot and a database that are not ours, though their names and marks look like it.
+    /// Makes a snapshot and a database that are not ours, though their names and tags suggest it.
     pub fn make_foreign_things(&self) {
         let (a, b) = (&self.cloud.source, &self.cloud.destination);
         let mark = ["--tags", "Key=to-be-deleted,Value=True"];

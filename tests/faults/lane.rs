@@ -21,7 +21,7 @@ use harness::cloud::Cloud;
 use harness::pair::{Pair, fill, password};
 use harness::waiting::wait_for;
 
-/// The error of a run that failed and could not tell people; a rule does.
+/// The error of a run that failed and could not alert operators; a rule does.
 pub const UNTOLD: &str = "AlertNotSent";
 
 /// How long a run may take; a second is usual, and what tries everything again takes half a minute.
@@ -45,9 +45,9 @@ pub struct Lane<'a> {
     pub cloud: &'a Cloud,
     /// Faults and calls.
     pub switches: &'a Switches,
-    /// Account A.
+    /// The source account.
     pub source: Aws,
-    /// Account B.
+    /// The destination account.
     pub destination: Aws,
     /// Whether its stack gives every copy a new master password.
     pub rotates: bool,
@@ -224,7 +224,7 @@ impl<'a> Lane<'a> {
             }
         }
         // A run that ends otherwise after its message was sent has started the destination all the same.
-        let is_told = match (&ended, execution) {
+        let is_reported = match (&ended, execution) {
             (Ended::Failure(execution), Some(arn)) => {
                 let is_aborted = execution.status == ExecutionStatus::Aborted;
                 self.source.has_done(arn, "NotifyToTargetAccount")
@@ -233,7 +233,7 @@ impl<'a> Lane<'a> {
             (Ended::Hung(_), Some(_)) => false,
             _ => true,
         };
-        if is_told {
+        if is_reported {
             let second =
                 self.wait_for(&self.destination, &self.destination_execution(id), deadline, &mut meanwhile);
             if let Ended::Success = ended {
@@ -245,7 +245,7 @@ impl<'a> Lane<'a> {
 
     fn wait_for(&self, account: &Aws, arn: &str, deadline: Instant, meanwhile: &mut impl FnMut()) -> Ended {
         let began = Instant::now();
-        let mut looks = 0;
+        let mut polls = 0;
         loop {
             meanwhile();
             match account.execution(arn) {
@@ -262,8 +262,8 @@ impl<'a> Lane<'a> {
                 }
                 _ => {}
             }
-            looks += 1;
-            if looks % 10 == 0 {
+            polls += 1;
+            if polls % 10 == 0 {
                 self.check_secret()
                     .unwrap_or_else(|wrong| panic!("{}: while {arn} runs: {wrong}", self.name));
             }
@@ -333,7 +333,7 @@ impl<'a> Lane<'a> {
         self.check_leftovers()
     }
 
-    /// A failed run once more, without a fault and without a person: it has to succeed, and so has the next replication.
+    /// A failed run once more, without a fault and without an operator: it has to succeed, and so has the next replication.
     pub fn run_again(&self, failed: &Started) -> Result<(), String> {
         let Some(rollback) = &failed.rollback else { return self.clean_run(failed.from) };
         let again = self.start_rollback(failed.from, rollback.goal.clone());

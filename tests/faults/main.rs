@@ -2,8 +2,8 @@
 //!
 //! A recorded good run says which calls the functions make. Each of them meets each fault that it can meet, and each run
 //! has to succeed, or to end in the failure state with the right name; the secret always names a database that is there;
-//! and the next run succeeds without a person. Then come whole runs that are repeated, killed, stopped and doubled, and
-//! messages that nobody should send. The trials run in lanes side by side, each with its own pair of stacks.
+//! and the next run succeeds without an operator. Then come whole runs that are repeated, killed, stopped and doubled, and
+//! invalid messages. The trials run in lanes side by side, each with its own pair of stacks.
 //!
 //! `faults [--all] [WORD...]`  what contains one of the words in the machine, task, call or fault; with `--all` also
 //!                             what takes long and adds little: every way to be slow or to fail for ever, at every call

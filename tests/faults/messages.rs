@@ -1,4 +1,4 @@
-//! Messages on the topic between the accounts: repeated, late, in the wrong order, and such as nobody should send.
+//! Messages on the topic between the accounts: repeated, late, in the wrong order, and invalid.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use harness::waiting::wait_for;
 pub const SCENARIOS: &[Scenario] = &[
     ("a message is delivered five times at once", a_message_is_delivered_five_times_at_once),
     ("an old message comes again after a newer one", an_old_message_comes_again_after_a_newer_one),
-    ("a message is late and a newer copy is live", a_message_is_late_and_a_newer_copy_is_live),
+    ("a message is late and a newer version is live", a_message_is_late_and_a_newer_version_is_live),
     ("the same data come again under another id", the_same_data_come_again_under_another_id),
     ("messages that are refused", messages_that_are_refused),
     ("a good and a bad record in one event", a_good_and_a_bad_record_in_one_event),
@@ -55,8 +55,8 @@ fn an_old_message_comes_again_after_a_newer_one(lane: &Lane<'_>) -> Result<(), S
     lane.clean_run(Machine::Destination)
 }
 
-/// > An older copy never takes the place of a newer one.
-fn a_message_is_late_and_a_newer_copy_is_live(lane: &Lane<'_>) -> Result<(), String> {
+/// > An older version never replaces a newer one.
+fn a_message_is_late_and_a_newer_version_is_live(lane: &Lane<'_>) -> Result<(), String> {
     let live = lane.pointer();
     let hours_ago = OffsetDateTime::now_utc() - Duration::from_hours(5);
     let id = ReplicationId::new(hours_ago, &live.host);
@@ -64,7 +64,7 @@ fn a_message_is_late_and_a_newer_copy_is_live(lane: &Lane<'_>) -> Result<(), Str
     let run = lane.finish(Started::announced(id, live.clone()), || {});
     run.ended.require_success()?;
     if live != lane.pointer() {
-        return Err(format!("an older copy replaced the newer {}", live.host));
+        return Err(format!("an older version replaced the newer {}", live.host));
     }
     lane.check_secret()?;
     // What it may have restored is deleted before the next run chooses a number, which is free again then.
@@ -95,7 +95,7 @@ fn names(lane: &Lane<'_>) -> Vec<String> {
     lane.own_instances().iter().map(|one| one.identifier.to_string()).collect()
 }
 
-/// Each is tried three times and then kept for a person; none starts anything.
+/// Each is tried three times and then kept for an operator; none starts anything.
 ///
 /// > A message that is refused starts nothing and waits in the dead-letter queue.
 fn messages_that_are_refused(lane: &Lane<'_>) -> Result<(), String> {

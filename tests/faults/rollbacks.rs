@@ -1,4 +1,4 @@
-//! Rollbacks that are repeated, killed and doubled, and that meet a replication, a deletion or a version that is not there.
+//! Rollbacks that are repeated, killed and doubled, and that run together with a replication, a deletion or a missing version.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "a rollback that restores takes the number of a replication",
         a_rollback_takes_the_number_of_a_replication,
     ),
-    ("a rollback while prune looks at its version", a_rollback_while_prune_looks_at_its_version),
+    ("a rollback while prune checks its version", a_rollback_while_prune_checks_its_version),
     ("a rollback while its version is being deleted", a_rollback_while_its_version_is_being_deleted),
     ("a version is deleted while the secret moves to it", a_version_is_deleted_while_the_secret_moves_to_it),
     ("a rollback to a version that does not exist", a_rollback_to_a_version_that_does_not_exist),
@@ -75,11 +75,11 @@ fn a_rollback_is_killed_again_and_again(lane: &Lane<'_>) -> Result<(), String> {
     for from in [Machine::Rollback, Machine::Restoring] {
         lane.prepare(from)?;
         let mut kills = 0;
-        let mut looks = 0;
+        let mut polls = 0;
         let run = lane.finish(lane.start(from), || {
-            looks += 1;
+            polls += 1;
             // A rollback takes half a second, and a retry gives a killed task six more chances.
-            if looks % 3 == 0 && looks < 15 {
+            if polls % 3 == 0 && polls < 15 {
                 kills += lane.switches.kill_functions(&format!("{}-", lane.name));
             }
         });
@@ -102,7 +102,7 @@ fn a_rollback_and_a_replication_at_the_same_time(lane: &Lane<'_>) -> Result<(), 
         ("Prune", "rds", "DeleteDBInstance"),
     ];
     for (task, service, action) in changes {
-        // Without a mark by hand: the replication is to set one.
+        // Without a deletion tag by hand: the replication is to set one.
         lane.clean_run(Machine::Destination)?;
         let hold = hold(lane, task, service, action);
         let replication = lane.start(Machine::Destination);
@@ -139,11 +139,11 @@ fn both_have_ended_well(lane: &Lane<'_>, rollback: &Run, replication: &Run) -> R
     require([rollback, replication].iter().any(|run| run.started.id.as_str() == live), || {
         format!("the secret names the copy of {live}, which neither of the two is about")
     })?;
-    lane.check_marks()?;
+    lane.check_deletion_tags()?;
     lane.check_readers()
 }
 
-/// Both have looked for the next free number before either has taken it; the replication is quicker.
+/// Both have looked for the next free number before either has taken it; the replication takes it first.
 fn a_rollback_takes_the_number_of_a_replication(lane: &Lane<'_>) -> Result<(), String> {
     // The newest snapshot is to be restored, because an older one may be gone once the replication has ended.
     lane.clean_run(Machine::Destination)?;
@@ -163,18 +163,18 @@ fn a_rollback_takes_the_number_of_a_replication(lane: &Lane<'_>) -> Result<(), S
     lane.clean_run(Machine::Destination)
 }
 
-/// The version is marked and due, and prune is about to look at it for the last time.
-fn a_rollback_while_prune_looks_at_its_version(lane: &Lane<'_>) -> Result<(), String> {
+/// The version has the deletion tag and is due, and prune is about to read it for the last time.
+fn a_rollback_while_prune_checks_its_version(lane: &Lane<'_>) -> Result<(), String> {
     with_prune_held_at(lane, "secretsmanager", "GetSecretValue", 2, HELD_SECONDS)?;
     with_prune_held_at(lane, "rds", "DescribeDBInstances", 2, HELD_SECONDS)
 }
 
-/// The version is marked and due, prune has looked at it for the last time, and the deletion is on its way to RDS.
+/// The version has the deletion tag and is due, prune has read it for the last time, and the deletion is being sent.
 ///
 /// > A version whose deletion is under way never goes live: it survives, or the rollback to it fails with a name and the
 /// > secret stays.
 fn a_rollback_while_its_version_is_being_deleted(lane: &Lane<'_>) -> Result<(), String> {
-    // The minute that a rollback waits after it has taken the mark off lasts 0.6 s here.
+    // The minute that a rollback waits after it has removed the tag lasts 0.6 s here.
     with_prune_held_at(lane, "rds", "DeleteDBInstance", 1, 0.4)
 }
 
@@ -219,7 +219,7 @@ fn with_prune_held_at(
 
 /// The rollback has seen its version for the last time, and the call that moves the secret is held up. Meanwhile a
 /// replication supersedes the version and moves the secret: it deletes nothing while the rollback runs, and the rollback
-/// decides again and does as it is told. Then an operator deletes the version by hand.
+/// decides again and moves the secret to its version. Then an operator deletes the version by hand.
 ///
 /// > While a rollback runs, no replication deletes what it may go to.
 ///
@@ -346,7 +346,7 @@ fn a_rollback_to_a_version_that_does_not_exist(lane: &Lane<'_>) -> Result<(), St
     }
     let alert = alerts.next_message();
     require(alert.contains(&execution.arn) && alert.contains("VersionNotFound"), || {
-        format!("the alert does not tell it: {alert}")
+        format!("the alert does not say it: {alert}")
     })?;
     lane.clean_run(Machine::Rollback)
 }
@@ -362,9 +362,9 @@ fn two_rollbacks_at_once(lane: &Lane<'_>) -> Result<(), String> {
     at_once(lane, goals)
 }
 
-/// The same person, twice.
+/// The same operator, twice.
 fn two_rollbacks_to_one_version_at_once(lane: &Lane<'_>) -> Result<(), String> {
-    // Which of the two is the quicker one differs.
+    // Which of the two comes first differs.
     for _ in 0..4 {
         lane.prepare(Machine::Rollback)?;
         let goal = lane.goal(Machine::Rollback)?.ok_or("nothing to roll back to")?;
@@ -388,9 +388,9 @@ fn at_once(lane: &Lane<'_>, goals: Vec<Goal>) -> Result<(), String> {
     lane.settle()?;
     let live = lane.live_replication()?;
     require(asked.contains(&live), || {
-        format!("the secret names the copy of {live}, which nobody asked for")
+        format!("the secret names the copy of {live}, which was not requested")
     })?;
-    lane.check_marks()?;
+    lane.check_deletion_tags()?;
     lane.check_readers()
 }
 
@@ -403,7 +403,9 @@ fn a_snapshot_is_deleted_meanwhile(lane: &Lane<'_>) -> Result<(), String> {
     let run = lane.finish(replication, || {});
     lane.switches.take_back(&hold);
     run.ended.require_success()?;
-    require(lane.live_replication()? == run.started.id.as_str(), || "the new copy is not live".to_owned())?;
+    require(lane.live_replication()? == run.started.id.as_str(), || {
+        "the new version is not live".to_owned()
+    })?;
     lane.clean_run(Machine::Destination)
 }
 

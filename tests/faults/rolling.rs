@@ -29,7 +29,7 @@ pub struct Goal {
 pub struct Rollback {
     /// The version.
     pub goal: Goal,
-    /// The lane's instances and snapshots in account B, which all have to stay.
+    /// The lane's instances and snapshots in the destination account, which all have to stay.
     pub found: BTreeSet<String>,
 }
 
@@ -128,7 +128,7 @@ impl Lane<'_> {
     }
 
     /// What must hold after a rollback that has succeeded: one instance holds the version, the secret has moved to it in
-    /// one step, and the marks are as they are to be.
+    /// one step, and the deletion tags are as they should be.
     pub fn check_rolled_back(&self, run: &Started, rollback: &Rollback) -> Result<(), String> {
         let version = rollback.goal.version;
         let instances = self.own_instances();
@@ -142,13 +142,13 @@ impl Lane<'_> {
             format!("the secret names {}, not version {version}, {}", secret.host, holder.identifier)
         })?;
         self.check_one_move(run, &instances, &secret)?;
-        self.check_marks()?;
+        self.check_deletion_tags()?;
         self.check_nothing_deleted(rollback)?;
         self.check_readers()
     }
 
-    /// What stays carries no mark, and what is superseded does.
-    pub fn check_marks(&self) -> Result<(), String> {
+    /// What stays carries no deletion tag, and what is superseded does.
+    pub fn check_deletion_tags(&self) -> Result<(), String> {
         let found: Vec<Instance> = self.own_instances();
         let stack = self.stack(Machine::Destination);
         let (database, live_host) = (self.source_database()?, self.pointer().host);
@@ -167,7 +167,7 @@ impl Lane<'_> {
         require(gone.is_empty(), || format!("a rollback has deleted {gone:?}"))
     }
 
-    /// The instances and the snapshots in account B that are ours and are not on their way out.
+    /// The instances and the snapshots in the destination account that are ours and are not on their way out.
     fn things_in_destination(&self) -> BTreeSet<String> {
         let instances = self.own_instances().into_iter().filter(|one| one.status.as_str() != "deleting");
         let snapshots = self.destination.snapshots(&self.stack(Machine::Destination)).into_iter();

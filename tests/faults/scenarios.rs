@@ -44,11 +44,11 @@ pub fn invoke_twice(lane: &Lane<'_>) -> Standing {
 /// > A function that is killed between any two calls loses nothing.
 pub fn all_functions_are_killed_again_and_again(lane: &Lane<'_>) -> Result<(), String> {
     let mut kills = 0;
-    let mut looks = 0;
+    let mut polls = 0;
     let run = lane.finish(lane.start(Machine::Source), || {
-        looks += 1;
+        polls += 1;
         // A retry gives a killed task six more chances; this leaves it some.
-        if looks % 6 == 0 {
+        if polls % 6 == 0 {
             kills += lane.switches.kill_functions(&format!("{}-", lane.name));
         }
     });
@@ -70,7 +70,7 @@ pub fn two_replications_arrive_at_once(lane: &Lane<'_>) -> Result<(), String> {
 
 /// Both succeed, each with an instance of its own, and the secret names that of the newer.
 ///
-/// > Two runs for one database at once both succeed, and the secret names the newer copy.
+/// > Two runs for one database at once both succeed, and the secret names the newer version.
 fn two_at_once(lane: &Lane<'_>, machine: Machine) -> Result<(), String> {
     let started = [lane.start(machine), lane.start(machine)];
     let runs = started.map(|started| lane.finish(started, || {}));
@@ -86,7 +86,7 @@ fn two_at_once(lane: &Lane<'_>, machine: Machine) -> Result<(), String> {
     lane.clean_run(machine)
 }
 
-/// The machine cannot tell people of the failure, so a rule does, and the first error is not lost.
+/// The machine cannot alert operators of the failure, so a rule does, and the first error is not lost.
 fn a_failure_whose_alert_cannot_be_sent(lane: &Lane<'_>) -> Result<(), String> {
     let alerts = lane
         .cloud

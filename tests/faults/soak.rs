@@ -1,6 +1,6 @@
 //! A random mix of faults, kills, repeated messages, stopped and concurrent runs, over many replications.
 //!
-//! The seed repeats the choices, though not the moments at which they meet. After each round nothing may be running,
+//! The seed repeats the choices, though not their timing. After each round nothing may be running,
 //! and the secret has to name an available database that is not older than the newest completed replication. At the end
 //! one run without a fault has to leave nothing behind, and what is not ours has to be as it was.
 
@@ -28,8 +28,8 @@ pub fn soak(lane: &Lane<'_>, points: &[Point], seed: u64, deadline: Instant) -> 
     let (mut rounds, mut runs) = (0, 0);
     while Instant::now() < deadline {
         rounds += 1;
-        let mut told = Vec::new();
-        let ended = round(lane, points, &mut random, &mut told)?;
+        let mut events = Vec::new();
+        let ended = round(lane, points, &mut random, &mut events)?;
         runs += ended.len();
         let judged = ended.iter().try_for_each(|run| judge(lane, run));
         let made = lane.own_instances();
@@ -41,14 +41,14 @@ pub fn soak(lane: &Lane<'_>, points: &[Point], seed: u64, deadline: Instant) -> 
             newest = newest.max(made.map(age).max());
         }
         if ended.iter().any(|run| run.started.from.rolls_back()) {
-            // A person may go back to older data.
+            // An operator may go back to older data.
             newest = Some(age(&lane.live()?));
         }
-        println!("{} round {rounds}: {}", lane.name, told.join(", "));
+        println!("{} round {rounds}: {}", lane.name, events.join(", "));
         judged
             .and_then(|()| lane.check_secret())
             .and_then(|()| is_not_older(&age(&lane.live()?), newest.as_ref()))
-            .map_err(|wrong| format!("round {rounds} ({}): {wrong}", told.join(", ")))?;
+            .map_err(|wrong| format!("round {rounds} ({}): {wrong}", events.join(", ")))?;
     }
     lane.clean_run(Machine::Source)?;
     if foreign == lane.foreign_things() {
@@ -63,7 +63,7 @@ fn round(
     lane: &Lane<'_>,
     points: &[Point],
     random: &mut Random,
-    told: &mut Vec<String>,
+    events: &mut Vec<String>,
 ) -> Result<Vec<Run>, String> {
     let from = *random.choose(&[Machine::Source, Machine::Destination]);
     let back = random.percent(30).then(|| *random.choose(&[Machine::Rollback, Machine::Restoring]));
@@ -79,7 +79,7 @@ fn round(
             continue;
         }
         let effect = fault.effect.clone();
-        told.push(format!(
+        events.push(format!(
             "{} {}",
             point.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
             fault.word
@@ -91,40 +91,40 @@ fn round(
         }));
     }
     let twice = random.percent(20).then(|| {
-        told.push("every invocation twice".to_owned());
+        events.push("every invocation twice".to_owned());
         invoke_twice(lane)
     });
     standing.extend(twice);
 
     let from_message = from == Machine::Destination;
     let mut started: Vec<Started> = back.into_iter().map(|back| lane.start(back)).collect();
-    told.extend(back.map(|back| format!("{} at the same time", back.word())));
+    events.extend(back.map(|back| format!("{} at the same time", back.word())));
     started.insert(0, lane.start(from));
     let message = from_message.then(|| lane.message_of(&started[0].id));
     if random.percent(25) {
-        told.push("two runs at once".to_owned());
+        events.push("two runs at once".to_owned());
         started.push(lane.start(from));
     }
     if let Some(message) = message.filter(|_| random.percent(30)) {
-        told.push("the message twice".to_owned());
+        events.push("the message twice".to_owned());
         lane.publish(&message);
     }
     let kill_at = random.percent(30).then(|| random.below(20));
     let stop_at = random.percent(15).then(|| random.below(20));
-    let mut looks = 0;
+    let mut polls = 0;
     let to_stop = started[random.below(started.len())].clone();
     let to_stop = lane.execution_of(to_stop.from, &to_stop);
     let runs = started
         .into_iter()
         .map(|one| {
             lane.finish(one, || {
-                looks += 1;
-                if Some(looks) == kill_at {
-                    told.push("functions killed".to_owned());
+                polls += 1;
+                if Some(polls) == kill_at {
+                    events.push("functions killed".to_owned());
                     lane.switches.kill_functions(&format!("{}-", lane.name));
                 }
-                if Some(looks) == stop_at {
-                    told.push("execution stopped".to_owned());
+                if Some(polls) == stop_at {
+                    events.push("execution stopped".to_owned());
                     lane.stop_if_running(&to_stop);
                 }
             })

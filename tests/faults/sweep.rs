@@ -59,7 +59,7 @@ pub fn pairs(points: &[Point], is_all: bool) -> Vec<Pair> {
     let mut pairs = Vec::new();
     for (turn, point) in points.iter().enumerate() {
         let faults = table::faults(point).into_iter();
-        let wanted = faults.filter(|fault| is_all || tells_something_new(point, fault, turn));
+        let wanted = faults.filter(|fault| is_all || is_worth_a_trial(point, fault, turn));
         pairs.extend(wanted.map(|fault| Pair { point: point.clone(), fault }));
     }
     pairs
@@ -68,7 +68,7 @@ pub fn pairs(points: &[Point], is_all: bool) -> Vec<Pair> {
 /// Slow answers are tried only where something is changed, and of the three faults that last and are tried again and again
 /// each call meets one, in turn. What other sweeps try too, because it is the same function in another run or another
 /// stack, is tried less.
-fn tells_something_new(point: &Point, fault: &Fault, turn: usize) -> bool {
+fn is_worth_a_trial(point: &Point, fault: &Fault, turn: usize) -> bool {
     let tedious = ["throttled for ever", "broken for ever", "unreachable for ever"];
     let is_read = point.action.starts_with("Describe") || point.action == "GetSecretValue";
     let is_in_turn = match tedious.iter().position(|word| *word == fault.word) {
@@ -78,8 +78,8 @@ fn tells_something_new(point: &Point, fault: &Fault, turn: usize) -> bool {
     is_in_turn
         && match (point.machine, point.rotates) {
             (Machine::Source | Machine::Rollback, _) | (Machine::Destination, false) => true,
-            (Machine::Destination, true) => fault.is_telling && !is_read,
-            (Machine::Restoring, _) => fault.is_telling && fault.ending == Ending::Success,
+            (Machine::Destination, true) => fault.is_representative && !is_read,
+            (Machine::Restoring, _) => fault.is_representative && fault.ending == Ending::Success,
         }
 }
 
@@ -134,7 +134,7 @@ fn queue_of(point: &Point) -> (Machine, String) {
 /// Runs once with these faults, which all have to end alike, and judges.
 ///
 /// > Whatever fault meets whatever call, a run succeeds or fails with a name and a cause and never hangs;
-/// > the secret always names an available database, and the next run succeeds without a person.
+/// > the secret always names an available database, and the next run succeeds without an operator.
 pub fn run(lane: &Lane<'_>, trial: &[Pair]) -> Verdict {
     let from = trial.iter().map(|pair| pair.point.machine).min().unwrap_or(Machine::Source);
     if let Err(wrong) = lane.prepare(from) {

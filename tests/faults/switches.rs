@@ -16,7 +16,7 @@ pub struct Switches {
     directory: PathBuf,
 }
 
-/// A fault on order. The fields left out by `..Order::default()` match every call.
+/// An injected fault. The fields left out by `..Order::default()` match every call.
 #[derive(Debug, Clone, Default)]
 pub struct Order {
     /// `rds`, `kms`, `secretsmanager`, `sns`, `states`, or `lambda` for invocations.
@@ -35,7 +35,7 @@ pub struct Order {
     pub effect: Value,
 }
 
-/// An order that stands.
+/// An order that is in effect.
 pub struct Standing {
     is_rds: bool,
     id: u64,
@@ -54,7 +54,7 @@ pub struct Call {
     pub service: String,
     /// The operation.
     pub action: String,
-    /// Who made it; nobody, for invocations.
+    /// Who made it; none for invocations.
     pub principal_arn: String,
     /// What it was about.
     pub resource: String,
@@ -161,7 +161,7 @@ impl Switches {
                 && has(&|variable| variable.starts_with(function.as_bytes()))
         };
         let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
-        // Of one that has not yet asked for its first event the local cloud tells by a name that AWS does not have.
+        // Of one that has not yet asked for its first event the local cloud reports by a name that AWS does not have.
         let found: Vec<PathBuf> =
             processes.filter(|process| runs_it(process) && is_older_than(process, 0.2)).collect();
         for process in &found {

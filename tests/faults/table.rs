@@ -7,14 +7,14 @@ use crate::calls::Point;
 /// A fault that is tried at a call.
 #[derive(Debug, Clone)]
 pub struct Fault {
-    /// What a person reads in the table.
+    /// The name in the table.
     pub word: String,
     /// The effect, in the words of the interfaces of the faults.
     pub effect: Value,
     /// Whether it hits every such call until the run has ended, or one.
     pub lasts: bool,
-    /// Whether it is one that tells most of how a function survives, or that only this operation can meet.
-    pub is_telling: bool,
+    /// Whether it shows most of how a function survives, or that only this operation can meet.
+    pub is_representative: bool,
     /// What is done meanwhile, while the call is held.
     pub meanwhile: Option<Meanwhile>,
     /// How the run has to end.
@@ -37,10 +37,10 @@ pub enum Ending {
     Success,
     /// In the failure state, with one of these names.
     Failure(Vec<&'static str>),
-    /// In the failure state, because what tells people is broken itself: the error says that, and its cause says the
+    /// In the failure state, because what alerts operators is broken itself: the error says that, and its cause says the
     /// first one.
     UntoldFailure,
-    /// Stopped by a person, with an alert.
+    /// Stopped by an operator, with an alert.
     Stopped,
     /// It never starts, and what should have started it lies in the dead-letter queue.
     DeadLetter,
@@ -56,17 +56,17 @@ pub fn faults(point: &Point) -> Vec<Fault> {
     }
     let mut faults = of_any_call(point);
     faults.extend(of_observation(point));
-    faults.extend(of_operation(point).into_iter().map(telling));
+    faults.extend(of_operation(point).into_iter().map(representative));
     faults
 }
 
 fn once(word: &str, effect: Value) -> Fault {
     let ending = Ending::Success;
-    Fault { word: word.to_owned(), effect, lasts: false, is_telling: false, meanwhile: None, ending }
+    Fault { word: word.to_owned(), effect, lasts: false, is_representative: false, meanwhile: None, ending }
 }
 
-fn telling(fault: Fault) -> Fault {
-    Fault { is_telling: true, ..fault }
+fn representative(fault: Fault) -> Fault {
+    Fault { is_representative: true, ..fault }
 }
 
 fn lasting(point: &Point, word: &str, effect: Value, names: &[&'static str]) -> Fault {
@@ -105,7 +105,7 @@ fn of_any_call(point: &Point) -> Vec<Fault> {
     };
     let names_of_denied: &[&str] = match (point.service.as_str(), point.task.as_str()) {
         ("kms", _) => &["KeyNotAccessible"],
-        ("rds", "RotateSecret") if sets_marks(point) => &["PruneIncomplete"],
+        ("rds", "RotateSecret") if sets_deletion_tags(point) => &["PruneIncomplete"],
         _ => &["AccessDenied"],
     };
     let drop_before = json!({"effect": "dropBefore"});
@@ -120,8 +120,11 @@ fn of_any_call(point: &Point) -> Vec<Fault> {
         once("throttled once", throttled.clone()),
         once("broken once", broken.clone()),
         once("lost before the effect", drop_before.clone()),
-        telling(once("answer lost after the effect", json!({"effect": "dropAfter"}))),
-        telling(Fault { meanwhile: Some(Meanwhile::Kill), ..once("process killed before the effect", held) }),
+        representative(once("answer lost after the effect", json!({"effect": "dropAfter"}))),
+        representative(Fault {
+            meanwhile: Some(Meanwhile::Kill),
+            ..once("process killed before the effect", held)
+        }),
         once("too slow once", json!({"effect": "slow", "seconds": TOO_SLOW_SECONDS})),
         lasting(point, "throttled for ever", throttled, &["Throttled"]),
         lasting(point, "broken for ever", broken, &["ServiceFault"]),
@@ -138,15 +141,15 @@ fn of_observation(point: &Point) -> Vec<Fault> {
     let hidden = || json!({"effect": "hideTags"});
     vec![
         once("tags hidden once", hidden()),
-        telling(Fault { lasts: true, ..once("tags hidden for ever", hidden()) }),
+        representative(Fault { lasts: true, ..once("tags hidden for ever", hidden()) }),
         once("answer of 3 s ago once", json!({"effect": "stale", "age": 3.0})),
         once("what is new hidden once", json!({"effect": "late", "age": 30.0})),
     ]
 }
 
-/// Whether a call changes marks after the secret has moved: the mark of the version that a rollback goes to is taken off
+/// Whether a call changes deletion tags after the secret has moved: the tag of the version that a rollback goes to is taken off
 /// before that.
-fn sets_marks(point: &Point) -> bool {
+fn sets_deletion_tags(point: &Point) -> bool {
     match point.action.as_str() {
         "AddTagsToResource" => true,
         "RemoveTagsFromResource" => !point.machine.rolls_back() || point.occurrence > 1,
@@ -222,16 +225,16 @@ fn of_operation(point: &Point) -> Vec<Fault> {
             ends("incompatible-restore", "RestoreFailed"),
             ends("storage-full", "RestoreFailed"),
         ],
-        // First the instance is tagged. Then the snapshot, which is there for whoever looks; one that is gone is a scenario.
+        // First the instance is tagged. Then the snapshot, which exists; one that is gone is a scenario.
         ("Restore", "AddTagsToResource") if point.occurrence == 1 => {
             vec![once("DBInstanceNotFound"), lasting("DBInstanceNotFound", &["NotFound"])]
         }
         ("Restore", "AddTagsToResource") => vec![lasting("DBSnapshotNotFound", &["NotFound", "Rejected"])],
         ("RotateSecret", "AddTagsToResource" | "RemoveTagsFromResource") => {
-            let names: &[&str] = if sets_marks(point) { &["PruneIncomplete"] } else { &["Rejected"] };
+            let names: &[&str] = if sets_deletion_tags(point) { &["PruneIncomplete"] } else { &["Rejected"] };
             let mut faults = vec![lasting("DBInstanceNotFound", names)];
-            // A mark that cannot be taken off when the secret has moved stays until the next run.
-            if !(sets_marks(point) && point.machine.rolls_back()) {
+            // A deletion tag that cannot be removed when the secret has moved stays until the next run.
+            if !(sets_deletion_tags(point) && point.machine.rolls_back()) {
                 faults.push(once("InvalidDBInstanceState"));
             }
             faults
@@ -246,7 +249,7 @@ fn of_operation(point: &Point) -> Vec<Fault> {
             lasting("ResourceNotFoundException", &["NotFound"]),
             lasting("DecryptionFailure", &["KeyNotAccessible", "Rejected"]),
         ],
-        // With ResourceExistsException a concurrent call was quicker, and what it has put cannot be seen for a moment.
+        // With ResourceExistsException a concurrent call has already created it, and what it has put cannot be seen for a moment.
         ("RotateSecret", "PutSecretValue") => vec![
             once("ResourceExistsException"),
             lasting("EncryptionFailure", &["KeyNotAccessible"]),
@@ -273,8 +276,8 @@ fn of_operation(point: &Point) -> Vec<Fault> {
 /// What happens between a service and the function that it invokes.
 fn of_invocation(point: &Point) -> Vec<Fault> {
     let mut faults = vec![
-        telling(once("invoked twice", json!({"effect": "twice"}))),
-        telling(once("function's answer lost", json!({"effect": "dropAfter"}))),
+        representative(once("invoked twice", json!({"effect": "twice"}))),
+        representative(once("function's answer lost", json!({"effect": "dropAfter"}))),
         once("Lambda throttled once", error_of_lambda("Lambda.TooManyRequestsException")),
         once("function ran out of time once", error_of_lambda("Sandbox.Timedout")),
         lasting(
@@ -284,7 +287,7 @@ fn of_invocation(point: &Point) -> Vec<Fault> {
             &["Lambda.ServiceException"],
         ),
         lasting(point, "out of memory", error_of_lambda("Runtime.OutOfMemory"), &["Runtime.OutOfMemory"]),
-        telling(Fault {
+        representative(Fault {
             meanwhile: Some(Meanwhile::Stop),
             ending: Ending::Stopped,
             ..once("execution stopped meanwhile", json!({"effect": "slow", "seconds": 0.5}))

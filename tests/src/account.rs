@@ -1,4 +1,4 @@
-//! One account, used as a person uses it: with the exports that `scripts/local-cloud env` prints, and nothing else.
+//! One account, used as an operator uses it: with the exports that `scripts/local-cloud env` prints, and nothing else.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -62,7 +62,7 @@ impl Account {
     /// A command in the account's environment.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        // Only these variables: what works here works for whoever pastes the exports.
+        // Only these variables: what works here works for a user who pastes the exports.
         command.env_clear().envs(&self.environment);
         command
     }
@@ -276,7 +276,7 @@ impl Account {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// Starts an execution, as a person does; its ARN.
+    /// Starts an execution, as an operator does; its ARN.
     pub fn start(&self, machine: &str, input: &Value) -> String {
         let input = input.to_string();
         let started = self.aws(&[
@@ -334,7 +334,7 @@ impl Account {
     }
 
     fn program(&self, name: &str) -> String {
-        // A program is looked for on this process's path, not on the one of its own environment.
+        // A program is searched for on this process's path, not on the one of its own environment.
         let path = self.variable("PATH").split(':').map(|directory| format!("{directory}/{name}"));
         path.into_iter().find(|path| std::path::Path::new(path).exists()).unwrap()
     }

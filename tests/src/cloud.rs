@@ -1,4 +1,4 @@
-//! The local cloud of these stories, started and ended with the command that a person uses.
+//! The local cloud of these stories, started and ended with the command that users have.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,14 +13,14 @@ use crate::account::Account;
 /// A running local cloud; ends with its value.
 pub struct Cloud {
     directory: PathBuf,
-    /// Account A.
+    /// The source account.
     pub source: Account,
-    /// Account B.
+    /// The destination account.
     pub destination: Account,
 }
 
 impl Cloud {
-    /// Builds what ships, and starts a cloud of its own beside any other, in `target/<name>`.
+    /// Builds what ships, and starts a cloud of its own next to any other, in `target/<name>`.
     pub fn start(name: &str, wait_scale: &str) -> Self {
         let directory = root().join("target").join(name);
         run(script("build"));
@@ -49,7 +49,7 @@ impl Cloud {
         health["postgres"].as_str().unwrap().split('.').next().unwrap().to_owned()
     }
 
-    /// What the RDS emulator measured of every snapshot: RDS itself does not tell.
+    /// What the RDS emulator measured of every snapshot: RDS itself does not report it.
     pub fn measured_snapshots(&self) -> Value {
         ask(self.source.variable("AWS_ENDPOINT_URL_RDS"), "GET", "/_emulator/snapshots", &Value::Null)
     }
@@ -91,7 +91,7 @@ pub fn root() -> PathBuf {
 /// One of the repository's scripts.
 pub fn script(name: &str) -> Command {
     let mut command = Command::new(root().join("scripts").join(name));
-    // What cargo tells this test about its package would make a cargo below it build its dependencies anew.
+    // What cargo sets in this test's environment about its package would make a cargo below it build its dependencies anew.
     for (variable, _) in std::env::vars().filter(|(variable, _)| is_about_a_package(variable)) {
         command.env_remove(variable);
     }

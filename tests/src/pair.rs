@@ -8,7 +8,7 @@ use crate::account::{Account, Database, LIMIT, tags, text};
 use crate::cloud::{Cloud, run, script};
 use crate::waiting::wait_for;
 
-/// A source stack in account A and a destination stack in account B that listens to it.
+/// A source stack in the source account and a destination stack in the destination account that listens to it.
 pub struct Pair<'a> {
     cloud: &'a Cloud,
     name: String,
@@ -68,12 +68,12 @@ impl<'a> Pair<'a> {
         format!("{}-db", self.name)
     }
 
-    /// How the names of the copies in B begin, instances and snapshots alike.
+    /// How the names of the versions in the destination begin, instances and snapshots alike.
     pub fn copies(&self) -> String {
         format!("{}-copy-", self.name)
     }
 
-    /// How the names of the snapshots in A begin.
+    /// How the names of the snapshots in the source begin.
     pub fn snapshots(&self) -> String {
         format!("{}-snapshot-", self.name)
     }
@@ -83,13 +83,13 @@ impl<'a> Pair<'a> {
         format!("{}-{}", self.name, account.role())
     }
 
-    /// What `scripts/status` tells of this pair.
+    /// What `scripts/status` reports of this pair.
     pub fn status(&self) -> Value {
         let mut command = script("status");
         command.arg("--json").arg(format!("--local={}", self.cloud.directory().display()));
         command.args(["--destination-stack", &self.stack(&self.cloud.destination)]);
-        let told: Value = serde_json::from_slice(&run(command).stdout).unwrap();
-        told["databases"][0].clone()
+        let report: Value = serde_json::from_slice(&run(command).stdout).unwrap();
+        report["databases"][0].clone()
     }
 
     /// Runs `scripts/replicate`, however it ends.
@@ -153,7 +153,7 @@ impl<'a> Pair<'a> {
         self.cloud.destination.instance(&format!("{}{version}", self.copies()))
     }
 
-    /// The versions of the copies that are there.
+    /// The versions that exist.
     pub fn versions(&self) -> Vec<u32> {
         let names = self.cloud.destination.instances(&self.copies());
         names.iter().map(|name| name.strip_prefix(&self.copies()).unwrap().parse().unwrap()).collect()
@@ -169,7 +169,7 @@ impl<'a> Pair<'a> {
         assert_eq!(found, expected);
     }
 
-    /// The versions of the copies that carry the deletion mark.
+    /// The versions that carry the deletion tag.
     pub fn marked(&self) -> Vec<u32> {
         let is_marked = |version: &u32| tags(&self.copy(*version)).contains_key("to-be-deleted");
         self.versions().into_iter().filter(is_marked).collect()

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-/// Looks until there is something, and says what it waited for when there is not in time.
-pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+/// Polls until there is something, and says what it waited for when there is not in time.
+pub fn wait_for<T>(what: &str, limit: Duration, mut poll: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = poll() {
             return found;
         }
         assert!(Instant::now() < deadline, "{what}: not within {} s", limit.as_secs());

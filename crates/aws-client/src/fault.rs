@@ -1,6 +1,6 @@
 //! How the faults of AWS get their names.
 //!
-//! A task first looks for the faults it knows what to do about; what is left comes here. Faults are told apart by
+//! A task first looks for the faults it knows what to do about; what is left comes here. Faults are distinguished by
 //! their code or by where they happened, never by their message.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -136,6 +136,6 @@ mod tests {
     #[test]
     fn a_service_that_cannot_be_reached_is_retried() {
         let error: SdkError<ErrorMetadata, HttpResponse> = SdkError::timeout_error("no answer in 8 s");
-        assert_eq!(fault("looking", &error).name(), ErrorName::ServiceFault);
+        assert_eq!(fault("reading", &error).name(), ErrorName::ServiceFault);
     }
 }

@@ -1,7 +1,7 @@
 //! What both accounts do alike: ask RDS for the copy.
 
 use aws_sdk_rds::Client;
-use rds_access::{CopyOrder, Refusal, Snapshot};
+use rds_access::{CopyParameters, Refusal, Snapshot};
 use replication::Error;
 use replication::lineage::Tags;
 use replication::naming::SnapshotIdentifier;
@@ -10,7 +10,7 @@ use replication::quota::{self, Refused};
 use crate::key;
 
 /// A copy to be made.
-pub struct Order<'a> {
+pub struct CopyRequest<'a> {
     /// The snapshot to copy: its identifier, or its ARN in another account.
     pub from: &'a str,
     /// The name of the copy.
@@ -36,10 +36,10 @@ pub enum Started {
 }
 
 /// Asks RDS for the copy.
-pub async fn start(rds: &Client, order: &Order<'_>) -> Result<Started, Error> {
-    let &Order { from, to, key_arn, source_key_arn, copy_option_group, tags } = order;
+pub async fn start(rds: &Client, request: &CopyRequest<'_>) -> Result<Started, Error> {
+    let &CopyRequest { from, to, key_arn, source_key_arn, copy_option_group, tags } = request;
     let doing = format!("copying snapshot {from} to {to}");
-    let call = CopyOrder { from, to, key_arn, copy_option_group, tags };
+    let call = CopyParameters { from, to, key_arn, copy_option_group, tags };
     match rds_access::copy_snapshot(rds, &call).await {
         Ok(copy) => Ok(copy.map_or(Started::NotYet, |copy| Started::Made(Box::new(copy)))),
         // A concurrent call has created it, or the snapshot is not quite ready.

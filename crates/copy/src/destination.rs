@@ -19,7 +19,7 @@ use replication::{Error, ErrorName};
 use restore_options::Options;
 use time::OffsetDateTime;
 
-use crate::convergence::{self, Order, Started};
+use crate::convergence::{self, CopyRequest, Started};
 use crate::{Settings, key};
 
 /// What the destination stack says.
@@ -73,11 +73,11 @@ struct Poll<'a> {
     stage: Stage,
     /// The name of the copy.
     name: SnapshotIdentifier,
-    /// How many polls running have not seen what must be there.
+    /// How many polls in a row have not seen what must be there.
     unseen: u32,
 }
 
-/// Looks for this run's copy and makes it if it is not there.
+/// Finds this run's copy, or creates it if there is none.
 ///
 /// # Errors
 /// `InvalidConfiguration` (a limit of growth that the storage has reached), `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
@@ -159,12 +159,12 @@ impl Poll<'_> {
             let superseded = pending(report, Expectation::not_copied());
             return Ok(DbSnapshot { superseded_by: Some(live), ..superseded });
         }
-        let key_arn = key::usable(kms, &config.settings.key, key::Reach::OwnAccount).await?;
+        let key_arn = key::usable(kms, &config.settings.key, key::KeyUse::OwnAccount).await?;
         let copy = self.expectation(&snapshots, &key_arn);
         match (step, &shared) {
             (Step::Copy, Some(shared)) => {
                 if let Some(source_key) = &shared.key_arn {
-                    key::usable(kms, source_key, key::Reach::OtherAccounts).await?;
+                    key::usable(kms, source_key, key::KeyUse::OtherAccounts).await?;
                 }
                 let doing = format!("copying snapshot {}", shared.identifier);
                 config.restore_options.check_growth(&doing, shared.allocated_storage)?;
@@ -209,7 +209,7 @@ impl Poll<'_> {
             Tags::of_replication(&config.settings.stack, &message.replication.id, &shared.source_database)
                 .named(name.as_str())
                 .with(lineage::SOURCE_SNAPSHOT, &from);
-        let order = Order {
+        let order = CopyRequest {
             from: &from,
             to: name,
             key_arn,

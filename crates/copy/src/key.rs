@@ -1,7 +1,7 @@
-//! Looking at a KMS key before RDS is asked to use it.
+//! Checks a KMS key before RDS is asked to use it.
 //!
-//! RDS answers a wrong key with one fault for many causes, and sometimes only after minutes; looking first tells a
-//! person at once what to change.
+//! RDS answers a wrong key with one fault for many causes, and sometimes only after minutes; checking the key first
+//! tells the operator at once what to change.
 
 use aws_client::{code_and_message, fault};
 use aws_sdk_kms::Client;
@@ -15,18 +15,18 @@ pub const NEEDED_ACTIONS: &str = "kms:DescribeKey, kms:CreateGrant, kms:Decrypt,
 
 /// Whether other accounts have to be able to use the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum KeyUse {
     /// Only this account uses it.
     OwnAccount,
     /// Another account uses it: only a customer-managed key's policy can be changed to allow that.
     OtherAccounts,
 }
 
-/// Checks that a key exists and can encrypt a snapshot; answers its ARN, whatever name it was given by.
+/// Checks that a key exists and can encrypt a snapshot; returns its ARN, also if it was given by an alias or an id.
 ///
 /// # Errors
 /// [`ErrorName::KeyUnusable`], [`ErrorName::KeyNotAccessible`] or a fault of KMS.
-pub async fn usable(kms: &Client, key: &str, reach: Reach) -> Result<String, Error> {
+pub async fn usable(kms: &Client, key: &str, key_use: KeyUse) -> Result<String, Error> {
     let doing = format!("checking KMS key {key}");
     let answer =
         kms.describe_key().key_id(key).send().await.map_err(|error| match error.as_service_error() {
@@ -40,7 +40,7 @@ pub async fn usable(kms: &Client, key: &str, reach: Reach) -> Result<String, Err
     let metadata = answer.key_metadata().ok_or_else(|| {
         Error::new(ErrorName::Rejected, &doing).because("the answer of KMS has no KeyMetadata")
     })?;
-    match problem(metadata, reach) {
+    match problem(metadata, key_use) {
         None => Ok(metadata.arn().unwrap_or(key).to_owned()),
         Some((because, advice)) => {
             Err(Error::new(ErrorName::KeyUnusable, doing).because(because).advise(advice))
@@ -70,7 +70,7 @@ fn advice(key: &str) -> String {
     )
 }
 
-fn problem(key: &KeyMetadata, reach: Reach) -> Option<(String, &'static str)> {
+fn problem(key: &KeyMetadata, key_use: KeyUse) -> Option<(String, &'static str)> {
     let state = key.key_state().unwrap_or(&KeyState::Enabled);
     if *state != KeyState::Enabled {
         return Some((
@@ -90,7 +90,7 @@ fn problem(key: &KeyMetadata, reach: Reach) -> Option<(String, &'static str)> {
             "give a symmetric encryption key in the stack's KMSKey",
         ));
     }
-    if reach == Reach::OtherAccounts && key.key_manager() == Some(&KeyManagerType::Aws) {
+    if key_use == KeyUse::OtherAccounts && key.key_manager() == Some(&KeyManagerType::Aws) {
         return Some((
             "AWS manages it, so no other account can be allowed to use it".to_owned(),
             "make a customer-managed key that the destination account may use and give it in the stack's KMSKey",
@@ -114,20 +114,20 @@ mod tests {
 
     #[test]
     fn a_key_that_cannot_work_is_described_in_words() {
-        for (key, reach, expected) in [
-            (key(), Reach::OtherAccounts, None),
-            (key().key_manager(KeyManagerType::Aws), Reach::OwnAccount, None),
-            (key().key_manager(KeyManagerType::Aws), Reach::OtherAccounts, Some("AWS manages it")),
-            (key().key_state(KeyState::Disabled), Reach::OwnAccount, Some("its state is Disabled")),
+        for (key, key_use, expected) in [
+            (key(), KeyUse::OtherAccounts, None),
+            (key().key_manager(KeyManagerType::Aws), KeyUse::OwnAccount, None),
+            (key().key_manager(KeyManagerType::Aws), KeyUse::OtherAccounts, Some("AWS manages it")),
+            (key().key_state(KeyState::Disabled), KeyUse::OwnAccount, Some("its state is Disabled")),
             (
                 key().key_state(KeyState::PendingDeletion),
-                Reach::OwnAccount,
+                KeyUse::OwnAccount,
                 Some("its state is PendingDeletion"),
             ),
-            (key().key_usage(KeyUsageType::SignVerify), Reach::OwnAccount, Some("it is for SIGN_VERIFY")),
-            (key().key_spec(KeySpec::Rsa2048), Reach::OwnAccount, Some("with RSA_2048")),
+            (key().key_usage(KeyUsageType::SignVerify), KeyUse::OwnAccount, Some("it is for SIGN_VERIFY")),
+            (key().key_spec(KeySpec::Rsa2048), KeyUse::OwnAccount, Some("with RSA_2048")),
         ] {
-            let found = problem(&key.build().unwrap(), reach).map(|(because, _)| because);
+            let found = problem(&key.build().unwrap(), key_use).map(|(because, _)| because);
             match expected {
                 None => assert_eq!(found, None),
                 Some(words) => assert!(found.as_ref().is_some_and(|f| f.contains(words)), "{found:?}"),

@@ -1,8 +1,8 @@
-//! `copy` makes the copy of this run exist under the right key, and says how far it is. Both accounts use it.
+//! `copy` makes the copy of this run exist under the right key, and reports its progress. Both accounts use it.
 //!
 //! Converges to, in the source account: a snapshot of this run that is encrypted under the shared key, which is the
 //! source snapshot itself where that already holds. In the destination account: our own copy of the shared snapshot
-//! under our own key. It may run again at any time: it looks for the copy by its name first, and what it finds with
+//! under our own key. It may run again at any time: it finds the copy by its name first, and what it finds with
 //! this run's tags is its own. Nothing is deleted here; the newest earlier copy is what makes the next incremental.
 //!
 //! Needs: `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:DescribeAccountAttributes`, `rds:CopyDBSnapshot`,

@@ -14,7 +14,7 @@ use replication::quota;
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
-use crate::convergence::{self, Order, Started};
+use crate::convergence::{self, CopyRequest, Started};
 use crate::{Settings, key};
 
 /// What the source stack says.
@@ -31,7 +31,7 @@ impl Config {
     }
 }
 
-/// Looks for this run's copy and makes it if it is not there.
+/// Finds this run's copy, or creates it if there is none.
 ///
 /// # Errors
 /// `InvalidInput`, `KeyUnusable`, `KeyNotAccessible`, `NotFound`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
@@ -85,7 +85,7 @@ impl Poll<'_> {
     /// Goes on where there is no copy yet.
     async fn begin(&self, kms: &Kms) -> Result<TargetDbSnapshot, Error> {
         let Self { run, settings, .. } = self;
-        let key_arn = key::usable(kms, &settings.key, key::Reach::OtherAccounts).await?;
+        let key_arn = key::usable(kms, &settings.key, key::KeyUse::OtherAccounts).await?;
         let begin = run.begin(&key_arn);
         tracing::info!(decision = %begin, "decided");
         if let Begin::ShareSource(stage) = begin {
@@ -104,7 +104,7 @@ impl Poll<'_> {
             }
         };
         let (arn, stage) = match self.start(&key_arn).await {
-            // What the call has just made is ours, whatever its answer lacks.
+            // What the call has just created is ours, even if its answer has no tags yet.
             Ok(Started::Made(made)) => {
                 let stage = copies::judge(&made, true, &began)?;
                 (Some(made.arn), stage)
@@ -131,7 +131,7 @@ impl Poll<'_> {
         let tags = Tags::of_replication(stack, id, &source.source_db_identifier)
             .with(lineage::SOURCE_SNAPSHOT, self.source_arn.to_string())
             .named(name.as_str());
-        let order = Order {
+        let order = CopyRequest {
             from: source.identifier.as_str(),
             to: name,
             key_arn,

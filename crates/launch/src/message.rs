@@ -1,6 +1,6 @@
 //! Which messages start a replication.
 //!
-//! A message decides what data becomes this account's current copy, so nothing in it is believed but what is checked
+//! A message decides what data becomes this account's current version, so nothing in it is believed but what is checked
 //! here: it comes from the configured topic, names a manual snapshot of the account that owns the topic, in this
 //! Region, and says which database it is of or leaves that to RDS. Fields that are not ours are dropped.
 
@@ -123,7 +123,7 @@ fn check_id(id: &ReplicationId, sent_at: OffsetDateTime) -> Result<(), String> {
 }
 
 /// The replication of a message that the original's source has sent, which says nothing of replications. The original
-/// uses one snapshot name again and again, so what tells its runs apart is the message itself.
+/// uses one snapshot name again and again, so its runs are distinguished by the message itself.
 fn of_original(notification: &Notification, snapshot_arn: &str) -> Replication {
     Replication {
         id: ReplicationId::new(

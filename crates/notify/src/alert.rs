@@ -35,7 +35,7 @@ enum News {
     Undeleted(Vec<String>),
 }
 
-/// How a Lambda function's error looks inside a Cause.
+/// The form of a Lambda function's error inside a Cause.
 #[derive(Debug, Deserialize)]
 struct LambdaCause {
     #[serde(rename = "errorMessage")]
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caught_error_is_told_with_where_which_and_why() {
+    fn a_caught_error_is_reported_with_where_which_and_why() {
         let cause =
             json!({"errorType": "KeyUnusable", "errorMessage": "checking KMS key k: its state is Disabled"});
         let state = json!({"room": {"status": "Available"}, "SourceDBSnapshot": {"status": "Available", "sourceDBIdentifier": "billing"}});
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_no_machine_reports_is_told_by_the_arn_of_its_machine() {
+    fn an_end_that_no_machine_reports_is_known_by_the_arn_of_its_machine() {
         let change =
             json!({"status": "ABORTED", "input": "{}", "error": "by hand", "cause": "the wrong day"});
         let stopped = ended("arn:d", &change).unwrap();

@@ -1,5 +1,5 @@
 //! What is known of what readers use, when an execution has ended otherwise than well. Nothing is said that the stage, the
-//! error and the execution's document do not tell.
+//! error and the execution's document do not show.
 
 use std::cmp::Ordering;
 
@@ -64,15 +64,15 @@ pub fn known(machine: Machine, stage: Option<Reached>, error: &str, state: &Valu
     .to_owned()
 }
 
-/// What the destination account has heard of a run of the source account.
+/// What the destination account knows of a run of the source account.
 fn of_message(stage: Reached) -> &'static str {
     match stage.relative_to(&ANNOUNCE) {
-        Ordering::Greater => "The destination account has its message, and goes on by itself.",
+        Ordering::Greater => "The destination account has its message, and continues by itself.",
         Ordering::Equal => {
             "Whether the destination account has its message is not known: scripts/status shows it."
         }
         Ordering::Less => {
-            "The destination account has heard nothing of it, so readers use what they used before."
+            "The destination account has no message of it, so readers use what they used before."
         }
     }
 }
@@ -208,11 +208,11 @@ mod tests {
     #[test]
     fn what_the_destination_has_heard_of_a_failed_source_run_is_known() {
         for (done, words) in [
-            (0, "has heard nothing"),
-            (3, "has heard nothing"),
+            (0, "has no message of it"),
+            (3, "has no message of it"),
             (4, "Whether the destination account has its message is not known"),
-            (5, "has its message, and goes on"),
-            (7, "has its message, and goes on"),
+            (5, "has its message, and continues"),
+            (7, "has its message, and continues"),
         ] {
             let state = document(Machine::Source, done, None);
             let text =

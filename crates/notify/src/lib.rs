@@ -91,7 +91,7 @@ async fn with_own_words(states: &States, mut ended: Ended) -> Ended {
             // Operators are better alerted without these words than not at all.
             Err(error) => {
                 let error = fault(format!("describing execution {arn}"), &error);
-                tracing::warn!(%error, "the alert goes without the words of the execution's end");
+                tracing::warn!(%error, "the alert is sent without the cause of the execution's end");
             }
         }
     }

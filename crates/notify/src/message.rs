@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_has_the_originals_three_fields_and_ours_beside_them() {
+    fn the_message_has_the_originals_three_fields_and_ours() {
         let message = of_run(lambda_task::parse(event("nightly-copy-in")).unwrap()).unwrap();
         let text = serde_json::to_value(&message).unwrap();
         assert_eq!(

@@ -9,7 +9,7 @@ use crate::destination::Config;
 use crate::report::Deletion;
 
 /// Deletes an instance after one more observation of it and of the secret: somebody may have rolled back to it since the
-/// decision. A rollback takes the mark off first, so that this sees it before the secret does.
+/// decision. A rollback removes the deletion tag first, so that this sees it before the secret does.
 pub async fn delete(rds: &Rds, secrets: &Secrets, config: &Config, instance: &Instance) -> Deletion {
     let still_due = async {
         let live_host = secret_access::read(secrets, &config.secret_arn).await?.pointer.host;
@@ -18,7 +18,9 @@ pub async fn delete(rds: &Rds, secrets: &Secrets, config: &Config, instance: &In
         }
         Ok::<_, Error>(match rds_access::instance(rds, &instance.identifier).await? {
             None => Some(Deletion::AlreadyGone),
-            Some(now) if !(now.tags.are_marked() && now.is_of_stack(config.stack())) => Some(not_marked()),
+            Some(now) if !(now.tags.have_deletion_tag() && now.is_of_stack(config.stack())) => {
+                Some(not_marked())
+            }
             Some(_) => None,
         })
     };
@@ -52,9 +54,9 @@ async fn delete_now(rds: &Rds, config: &Config, instance: &Instance) -> Result<D
         Refusal::Gone(_) => Ok(Deletion::AlreadyGone),
         Refusal::NotNow(said) => Ok(Deletion::NotNow(said)),
         Refusal::AlreadyThere => Ok(Deletion::NotNow("its final snapshot exists already".to_owned())),
-        // IAM judges by the tags at that moment, so that what carries no mark any more is refused as if it were forbidden.
+        // IAM judges by the tags at that moment, so it refuses an instance without the deletion tag with AccessDenied.
         refused => match rds_access::instance(rds, name).await {
-            Ok(Some(now)) if !now.tags.are_marked() => Ok(not_marked()),
+            Ok(Some(now)) if !now.tags.have_deletion_tag() => Ok(not_marked()),
             _ => Err(refused.into_error(format!("deleting database {name}"))),
         },
     }

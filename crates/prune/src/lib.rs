@@ -6,7 +6,7 @@
 //! call plans at most a set number of deletions per run, and the machine keeps the plan; the next call makes those that are
 //! still due. Before a run makes anything, what the rules let go is tagged too, for a later call to delete. So it may run
 //! again at any time. The decision is [`replication::retention`]; here it is carried out. What
-//! cannot be deleted is reported and found again by the next run; operators are told of it once.
+//! cannot be deleted is reported and found again by the next run; operators are alerted once.
 //!
 //! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:DeleteDBInstance`,
 //! `rds:DeleteDBSnapshot`, `rds:AddTagsToResource`; in the destination `rds:RemoveTagsFromResource`,
@@ -65,7 +65,7 @@ impl Settings {
 }
 
 /// Plans what is due, or deletes what an earlier call has planned. At the end of a run what may succeed when it is made
-/// again is an error, and of what stays operators hear.
+/// again is an error, and operators are alerted about what stays.
 async fn prune(
     rds: &Rds,
     settings: &Settings,
@@ -118,13 +118,13 @@ async fn prune(
         if let Some(retryable) = failed {
             return Err(retryable);
         }
-        tell(rds, call, world, &mut report).await;
+        report_undeleted(rds, call, world, &mut report).await;
     }
     Ok(report)
 }
 
-/// Counts on each thing that it could not be deleted in this run, and says which operators are to hear of.
-async fn tell(rds: &Rds, call: &Call, world: &World, report: &mut Pruned) {
+/// Counts on each thing that it could not be deleted in this run, and says which ones operators are alerted about.
+async fn report_undeleted(rds: &Rds, call: &Call, world: &World, report: &mut Pruned) {
     let run = call.execution.replication_id();
     let mut to_tell = Vec::new();
     for left in report.left.iter().filter(|left| left.is_undeleted) {
@@ -134,7 +134,7 @@ async fn tell(rds: &Rds, call: &Call, world: &World, report: &mut Pruned) {
         if let Some(value) = &counted.tag {
             let tag = Tags::default().with(lineage::UNDELETED, value);
             if let Err(refused) = rds_access::add_tags(rds, &arn, &tag).await {
-                // What has gone meanwhile has no tags that would allow it.
+                // Something that was deleted in the meantime has no tags, so IAM refuses the count.
                 if matches!(refused, Refusal::Gone(_)) || world.is_gone(rds, &left.identifier).await {
                     continue;
                 }
@@ -142,7 +142,7 @@ async fn tell(rds: &Rds, call: &Call, world: &World, report: &mut Pruned) {
                 uncounted = Some(refused.into_error(format!("tagging {}", left.identifier)));
             }
         }
-        to_tell.extend(counted.telling(&left.identifier, &left.reason, uncounted.as_ref()));
+        to_tell.extend(counted.alert_text(&left.identifier, &left.reason, uncounted.as_ref()));
     }
     report.tell = to_tell;
 }

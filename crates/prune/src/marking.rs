@@ -8,7 +8,7 @@ use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use rds_access::{Instance, Refusal};
 use replication::Error;
-use replication::lineage::{DELETION_MARK, Tags};
+use replication::lineage::{DELETION_TAG, Tags};
 use replication::retention::Verdict;
 
 use crate::destination::{Clients, Config};
@@ -21,7 +21,7 @@ pub async fn mark(clients: &Clients, config: &Config, world: &World, report: &mu
     let superseded = world.about_instances.iter().filter(|decision| decision.verdict == Verdict::Mark);
     let superseded: Vec<&Instance> =
         superseded.filter_map(|decision| world.instance(&decision.identifier)).collect();
-    let tag = Tags::default().with(DELETION_MARK.0, DELETION_MARK.1);
+    let tag = Tags::default().with(DELETION_TAG.0, DELETION_TAG.1);
     let mut marked = Vec::new();
     for instance in superseded {
         match rds_access::add_tags(&clients.rds, &instance.arn, &tag).await {
@@ -37,13 +37,13 @@ pub async fn mark(clients: &Clients, config: &Config, world: &World, report: &mu
     if !marked.is_empty()
         && let Err(error) = spare_live(&clients.rds, &clients.secrets, config, &mut marked).await
     {
-        // What is live is deleted by nobody, whatever tag it carries: a deletion reads the secret again.
+        // A live instance is never deleted, even with the tag, because a deletion reads the secret again.
         report.notes.push(error.to_string());
     }
     report.marked = marked.iter().map(|instance| instance.identifier.to_string()).collect();
 }
 
-/// Takes the tag off again where somebody has rolled back to the version meanwhile: what is live carries none.
+/// Removes the tag again if a rollback to the version has come in between: what is live carries none.
 async fn spare_live(
     rds: &Rds,
     secrets: &Secrets,
@@ -55,5 +55,5 @@ async fn spare_live(
     let Some(index) = marked.iter().position(is_live) else { return Ok(()) };
     let live = marked.remove(index);
     let doing = format!("taking the deletion tag off {}, which is live", live.identifier);
-    rds_access::remove_tag(rds, &live.arn, DELETION_MARK.0).await.map_err(|refused| refused.into_error(doing))
+    rds_access::remove_tag(rds, &live.arn, DELETION_TAG.0).await.map_err(|refused| refused.into_error(doing))
 }

@@ -1,4 +1,4 @@
-//! What a run of `prune` reports, and what of it operators are told.
+//! What a run of `prune` reports, and what of it operators are alerted about.
 
 use replication::Error;
 use replication::contract::Status;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pruned {
-    /// Whether the machine goes on, or calls again to have the planned deletions made.
+    /// Whether the machine continues, or calls again to have the planned deletions made.
     pub status: Status,
     /// Seconds until the next call.
     pub wait_seconds: u32,
@@ -29,7 +29,7 @@ pub struct Pruned {
     /// What else there is to say of the deletions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// What operators are to hear of, because several runs could not delete it.
+    /// What operators are alerted about, because several runs could not delete it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tell: Vec<String>,
 }
@@ -41,7 +41,7 @@ pub struct Left {
     pub identifier: String,
     /// Why it stays for now.
     pub reason: String,
-    /// Whether it could not be deleted, so that operators hear of it if that goes on.
+    /// Whether it could not be deleted, so that operators are alerted if that continues.
     #[serde(rename = "undeleted", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_undeleted: bool,
 }

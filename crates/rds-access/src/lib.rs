@@ -23,14 +23,14 @@ use time::format_description::well_known::Rfc3339;
 pub use crate::quota::snapshot_quota;
 pub use crate::refusal::{Refusal, refusal};
 pub use crate::writes::{
-    CopyOrder, Deleted, add_tags, copy_snapshot, create_snapshot, delete_instance, delete_snapshot,
+    CopyParameters, Deleted, add_tags, copy_snapshot, create_snapshot, delete_instance, delete_snapshot,
     remove_tag, set_master_password, share_snapshot,
 };
 
 /// The attribute whose values are the accounts that may restore a snapshot (API model, `ModifyDBSnapshotAttribute`).
 const RESTORE: &str = "restore";
 
-/// Looks at one snapshot, named by its identifier or, if another account has shared it, by its ARN.
+/// Reads one snapshot, named by its identifier or, if another account has shared it, by its ARN.
 ///
 /// # Errors
 /// A fault of RDS; a snapshot that does not exist or is not visible is `None`.
@@ -49,11 +49,11 @@ pub async fn snapshot(client: &Client, name: &str) -> Result<Option<Snapshot>, E
         Err(error) if error.as_service_error().is_some_and(|e| e.is_db_snapshot_not_found_fault()) => {
             Ok(None)
         }
-        Err(error) => Err(fault(format!("looking at snapshot {name}"), &error)),
+        Err(error) => Err(fault(format!("reading snapshot {name}"), &error)),
     }
 }
 
-/// Looks at every manual snapshot with the tag of a stack, all pages: those that it has made, and those that people have
+/// Reads every manual snapshot with the tag of a stack, all pages: those that it has made, and those that others have
 /// made of its things.
 ///
 /// # Errors
@@ -102,10 +102,10 @@ pub async fn shared_with(client: &Client, name: &SnapshotIdentifier) -> Result<O
     let request = client.describe_db_snapshot_attributes().db_snapshot_identifier(name.as_str());
     let answer = match request.send().await {
         Ok(answer) => answer,
-        Err(error) => match refusal(format!("looking at the attributes of snapshot {name}"), &error) {
+        Err(error) => match refusal(format!("reading the attributes of snapshot {name}"), &error) {
             Refusal::Gone(_) => return Ok(None),
             refused => {
-                return Err(refused.into_error(format!("looking at the attributes of snapshot {name}")));
+                return Err(refused.into_error(format!("reading the attributes of snapshot {name}")));
             }
         },
     };
@@ -115,7 +115,7 @@ pub async fn shared_with(client: &Client, name: &SnapshotIdentifier) -> Result<O
     Ok(Some(of_restore.flat_map(|attribute| attribute.attribute_values().to_vec()).collect()))
 }
 
-/// Looks at one instance.
+/// Reads one instance.
 ///
 /// # Errors
 /// A fault of RDS; an instance that does not exist is `None`.
@@ -128,7 +128,7 @@ pub async fn instance(client: &Client, identifier: &InstanceIdentifier) -> Resul
         Err(error) if error.as_service_error().is_some_and(|e| e.is_db_instance_not_found_fault()) => {
             Ok(None)
         }
-        Err(error) => Err(fault(format!("looking at database {identifier}"), &error)),
+        Err(error) => Err(fault(format!("reading database {identifier}"), &error)),
     }
 }
 
@@ -143,7 +143,7 @@ pub async fn snapshot_is_gone(client: &Client, name: &str) -> bool {
     matches!(snapshot(client, name).await, Ok(None))
 }
 
-/// Looks at every instance of the account, all pages.
+/// Reads every instance of the account, all pages.
 ///
 /// # Errors
 /// A fault of RDS.
@@ -195,7 +195,7 @@ impl Tagged for Snapshot {
 
 /// Completes what a description has left out: it has happened that RDS described everything without tags for hours, while
 /// `ListTagsForResource` still had them. What could be ours by its name is not judged before it was asked for its tags.
-/// Nothing if the thing has gone meanwhile.
+/// Nothing if it was deleted in the meantime.
 async fn with_tags<T: Tagged>(client: &Client, mut found: T) -> Result<Option<T>, Error> {
     if !found.tags().is_empty() || !found.has_our_form() {
         return Ok(Some(found));
@@ -278,8 +278,7 @@ pub fn read_instance(found: &DbInstance) -> Result<Instance, Error> {
 }
 
 fn incomplete(thing: &str, field: &str) -> Error {
-    Error::new(ErrorName::Rejected, format!("looking at {thing}"))
-        .because(format!("the answer has no {field}"))
+    Error::new(ErrorName::Rejected, format!("reading {thing}")).because(format!("the answer has no {field}"))
 }
 
 fn read_tags(tags: &[Tag]) -> Tags {
@@ -299,7 +298,7 @@ mod tests {
         let found = DbSnapshot::builder().db_snapshot_identifier("nightly").build();
         let error = read_snapshot(&found).unwrap_err();
         assert_eq!(error.name(), ErrorName::Rejected);
-        assert_eq!(error.to_string(), "looking at snapshot nightly: the answer has no DBSnapshotArn");
+        assert_eq!(error.to_string(), "reading snapshot nightly: the answer has no DBSnapshotArn");
     }
 
     /// > The time of the data is never the time of a copy.

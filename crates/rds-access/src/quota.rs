@@ -9,7 +9,7 @@ use replication::quota::SnapshotQuota;
 const MANUAL_SNAPSHOTS: &str = "ManualSnapshots";
 
 /// Reads how many manual snapshots the account has in this Region, and how many it may have. RDS refuses a snapshot with
-/// the same code when the account has too many and when too many copies run at once; this tells the two apart.
+/// the same code when the account has too many and when too many copies run at once; this distinguishes the two.
 ///
 /// # Errors
 /// A fault of RDS.

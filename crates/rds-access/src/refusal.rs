@@ -78,7 +78,7 @@ impl Refusal {
         Error::new(name, doing).because(said)
     }
 
-    /// Whether the caller may not do it, or IAM cannot tell because the thing is gone.
+    /// Whether the caller may not do it, or IAM cannot decide because the thing is gone.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         matches!(self, Self::Other(error) if error.name() == ErrorName::AccessDenied)

@@ -51,7 +51,7 @@ pub async fn restore_instance(
         refused @ Refusal::Quota(_) => Ok(Restoring::Full(
             refused
                 .into_error(doing)
-                .advise("delete databases that nobody needs, or ask AWS for a larger quota"),
+                .advise("delete databases that are no longer needed, or ask AWS for a larger quota"),
         )),
         refused @ Refusal::Gone(_) => {
             Err(refused.into_error(doing).advise("start the source execution again"))

@@ -12,7 +12,7 @@ use crate::{RESTORE, Snapshot, instance_is_gone, read_snapshot, snapshot_is_gone
 
 /// A copy of a snapshot that is to be made.
 #[derive(Debug, Clone, Copy)]
-pub struct CopyOrder<'a> {
+pub struct CopyParameters<'a> {
     /// The snapshot to copy: its identifier, or its ARN in another account.
     pub from: &'a str,
     /// The name of the copy.
@@ -50,8 +50,8 @@ pub async fn create_snapshot(
 ///
 /// # Errors
 /// A refusal; `NotNow` if the snapshot cannot be copied yet.
-pub async fn copy_snapshot(client: &Client, order: &CopyOrder<'_>) -> Result<Option<Snapshot>, Refusal> {
-    let CopyOrder { from, to, key_arn, copy_option_group, tags } = order;
+pub async fn copy_snapshot(client: &Client, order: &CopyParameters<'_>) -> Result<Option<Snapshot>, Refusal> {
+    let CopyParameters { from, to, key_arn, copy_option_group, tags } = order;
     let request = client
         .copy_db_snapshot()
         .source_db_snapshot_identifier(*from)

@@ -44,24 +44,24 @@ impl Execution {
     }
 }
 
-/// Whether the machine goes on or waits.
+/// Whether the machine continues or waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
-    /// Ready: the machine goes on.
+    /// Ready: the machine continues.
     Available,
-    /// Not yet: the machine waits `waitSeconds` and asks the same task again.
+    /// Not yet: the machine waits `waitSeconds` and polls the same task again.
     NotAvailable,
     /// Nothing more is to be done: newer data are live, or the same are there. Only the destination's copy reports it.
     Superseded,
 }
 
-/// How far a stage is. Part of the result of every task that is asked again until it is done.
+/// The progress of a stage. Part of the result of every task that is polled until it is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StageReport {
-    /// What the machine's Choice looks at.
+    /// What the machine's Choice compares.
     pub status: Status,
-    /// Seconds until the next look.
+    /// Seconds until the next poll.
     pub wait_seconds: u32,
     /// When the stage was first attempted: what waits and the deadline are measured from.
     #[serde(with = "time::serde::rfc3339")]
@@ -92,7 +92,7 @@ impl StageReport {
         Self { status: Status::Available, percent_progress: None, ..Self::pending(stage, rds_status, None) }
     }
 
-    /// The report of a stage that is to be looked at again.
+    /// The report of a stage that is to be polled again.
     #[must_use]
     pub fn pending(stage: &Stage, rds_status: &str, percent_progress: Option<i32>) -> Self {
         let (wait_seconds, pace) = stage.wait(percent_progress);
@@ -147,7 +147,7 @@ pub struct SourceDbSnapshot {
     /// The database it is of.
     #[serde(rename = "sourceDBIdentifier")]
     pub source_db_identifier: InstanceIdentifier,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub stage: StageReport,
     /// Whether it is encrypted.
@@ -182,7 +182,7 @@ pub struct TargetDbSnapshot {
     /// Its ARN, once it exists.
     #[serde(rename = "targetDBSnapshotArn", default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<SnapshotArn>,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub stage: StageReport,
     /// What RDS was expected to move, and why.
@@ -217,7 +217,7 @@ pub struct SharedSnapshot {
     /// Its ARN, by which the other account names it.
     #[serde(rename = "targetDBSnapshotArn")]
     pub arn: SnapshotArn,
-    /// What the source machine saw last; the original writes it and nobody relies on it.
+    /// What the source machine saw last; the original writes it and nothing relies on it.
     #[serde(default = "available")]
     pub status: String,
 }
@@ -230,7 +230,7 @@ fn available() -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Replication {
-    /// Names the replication in both accounts.
+    /// The id of the replication in both accounts.
     pub id: ReplicationId,
     /// The source database.
     #[serde(rename = "sourceDBIdentifier", default, skip_serializing_if = "Option::is_none")]
@@ -249,7 +249,7 @@ pub struct Replication {
     pub source_tags: Tags,
 }
 
-/// The document of the destination machine, as far as `copy` looks at it.
+/// The document of the destination machine, as far as `copy` reads it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct DestinationState {
     /// The message, with a replication id in any case.
@@ -286,7 +286,7 @@ pub enum Purpose {
     RollBack {
         /// Which one.
         version: RequestedVersion,
-        /// The database that the person had in mind, to be compared with the stack's.
+        /// The database that the operator means, compared with the stack's.
         source_db_identifier: Option<InstanceIdentifier>,
     },
 }
@@ -348,7 +348,7 @@ pub struct DbSnapshot {
     /// The source database, as RDS says it.
     #[serde(rename = "sourceDBIdentifier")]
     pub source_db_identifier: InstanceIdentifier,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub stage: StageReport,
     /// What RDS was expected to move, and why.
@@ -398,7 +398,7 @@ pub struct DbInstance {
     /// What the stack or the source database has and this instance does not get.
     #[serde(rename = "leftOut", default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub stage: StageReport,
 }

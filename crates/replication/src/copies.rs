@@ -1,4 +1,4 @@
-//! How far a snapshot copy is, in either account, and what `copy` has to do in the source account, where the snapshot that
+//! The progress of a snapshot copy, in either account, and what `copy` has to do in the source account, where the snapshot that
 //! leaves it has to be under the shared key.
 
 #[cfg(test)]
@@ -71,7 +71,7 @@ impl fmt::Display for Begin {
 }
 
 impl Run<'_> {
-    /// How many polls running have not seen what must be there, before this one.
+    /// How many polls in a row have not seen what must be there, before this one.
     #[must_use]
     pub fn unseen(&self) -> u32 {
         self.earlier.map_or(0, |earlier| earlier.stage.unseen)
@@ -124,7 +124,7 @@ impl Run<'_> {
     }
 }
 
-/// Judges the copy that is there: ours and ready, ours and on its way, failed, or somebody else's.
+/// Judges the copy that is there: ours and ready, ours and in progress, failed, or somebody else's.
 ///
 /// # Errors
 /// [`ErrorName::NameTaken`], [`ErrorName::CopyFailed`], [`ErrorName::DeadlineExceeded`].
@@ -153,8 +153,8 @@ pub fn judge(found: &Snapshot, is_ours: bool, stage: &Stage) -> Result<StageRepo
     }
 }
 
-/// The report while a full quota may still count what was pruned; the error once nothing makes room any more. `polls` is how
-/// many have met it before.
+/// The report while a full quota may still count what was pruned; the error once nothing frees room any more. `polls` is how
+/// many have found it before.
 ///
 /// # Errors
 /// `full`, or [`ErrorName::DeadlineExceeded`].

@@ -3,8 +3,8 @@
 //! The rule (Amazon RDS User Guide, "Incremental snapshot copying", 2026): a copy is incremental if it is of the same
 //! lineage as the newest earlier copy, at the same depth (a copy of a snapshot, or a copy of a copy), with the same key at
 //! each level, and that newest copy still exists. So the first copy under a key is full, and encrypting what is not encrypted
-//! is full every time. The guide of 2023 said that a copy of a copy is never incremental. We do not tell RDS which to do,
-//! nor does RDS tell us which it did: this says what is to be expected, so that operators see in the run what it will cost,
+//! is full every time. The guide of 2023 said that a copy of a copy is never incremental. We cannot choose which RDS does,
+//! nor does RDS report which it did: this says what is to be expected, so that operators see in the run what it will cost,
 //! and it is not proven.
 
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub enum Kind {
 pub struct Expectation {
     /// What is moved.
     pub expected: Kind,
-    /// Why, for a person.
+    /// Why, for operators.
     pub reason: String,
 }
 

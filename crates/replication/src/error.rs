@@ -1,4 +1,4 @@
-//! One error type for every task: a name that Step Functions matches on, and a text for a person.
+//! One error type for every task: a name that Step Functions matches on, and a text for operators.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use strum::{IntoStaticStr, VariantArray, VariantNames};
 /// The name of an error as Step Functions sees it (`Error` in a Catch, `errorType` of the function).
 ///
 /// The variant's own name goes over the wire, so the two cannot drift. Names differ only where a machine or a
-/// person would act differently; `docs/errors.md` has one row for each.
+/// operator would act differently; `docs/errors.md` has one row for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray, VariantNames)]
 pub enum ErrorName {
     /// The event does not have the form the task needs; the text names the field.
@@ -24,7 +24,7 @@ pub enum ErrorName {
     CopyFailed,
     /// The restored instance ended in a state that will not become available.
     RestoreFailed,
-    /// An instance is in a state that only a person can end (for example `stopped`).
+    /// An instance is in a state that only an operator can end (for example `stopped`).
     InstanceNotReady,
     /// A stage took longer than its deadline.
     DeadlineExceeded,
@@ -89,7 +89,7 @@ impl ErrorName {
     }
 }
 
-/// What went wrong, in the order a person asks: what was being done, what the service said, what to do.
+/// What went wrong, in the order an operator asks: what was being done, what the service said, what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     name: ErrorName,
@@ -124,7 +124,7 @@ impl Error {
         self
     }
 
-    /// Adds what a person can do about it.
+    /// Adds what an operator can do about it.
     #[must_use]
     pub fn advise(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());

@@ -1,7 +1,7 @@
 //! The domain of cross-account RDS replication.
 //!
 //! Everything here is pure: observations and the time are arguments, a decision is a value that says why.
-//! The tasks (one crate each) look at AWS, ask this crate what to do, and do it.
+//! The tasks (one crate each) observe AWS, ask this crate what to do, and do it.
 //!
 //! | module | question it answers |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | [`naming`] | what is it called, and is that a legal name |
 //! | [`observed`] | what does RDS say of a database or a snapshot |
 //! | [`progress`] | does this status word mean ready, wait, or never |
-//! | [`pacing`] | how long to wait before looking again, and when to give up |
+//! | [`pacing`] | how long to wait before the next poll, and when to give up |
 //! | [`machines`] | which stages does a machine have, and in which did a run fail |
 //! | [`lineage`] | is it ours, and which replication made it |
 //! | [`snapshotting`] | is the snapshot of a run to be made, and how far is it |
@@ -26,7 +26,7 @@
 //! | [`windows`] | can these backup and maintenance windows be together |
 //! | [`retention`] | what stays, what is marked, what is deleted |
 //! | [`rollback`] | which instance or snapshot is the version that is asked for |
-//! | [`error`] | what went wrong, in words a person can act on |
+//! | [`error`] | what went wrong, and what an operator can do about it |
 
 pub mod contract;
 pub mod copies;

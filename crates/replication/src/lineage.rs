@@ -20,8 +20,8 @@ macro_rules! keys {
 keys! {
     /// The stack that owns the thing. Nothing without this tag, and this stack's name in it, is ever changed.
     STACK = "rds-replication:stack";
-    /// The identifier that the thing was made under. RDS hands tags on: to an instance that a person restores from one of our
-    /// snapshots, to a snapshot that a person makes of one of our instances, to a copy of either. What has another identifier
+    /// The identifier that the thing was made under. RDS copies tags: to an instance that someone restores from one of our
+    /// snapshots, to a snapshot that someone makes of one of our instances, to a copy of either. What has another identifier
     /// than this is not ours.
     NAME = "rds-replication:name";
     /// The `DbiResourceId` of the restored instance that carries it. What inherits the tag has another one.
@@ -49,7 +49,7 @@ keys! {
 }
 
 /// Marks what the next prune may delete; the name and value are those of the original.
-pub const DELETION_MARK: (&str, &str) = ("to-be-deleted", "True");
+pub const DELETION_TAG: (&str, &str) = ("to-be-deleted", "True");
 
 /// On a version that the secret has named: it has served readers, so it is no leftover of a run that failed.
 pub const PROMOTED: (&str, &str) = ("rds-replication:promoted", "True");
@@ -72,7 +72,7 @@ const LONGEST_TAG_VALUE: usize = 256;
 #[must_use]
 pub fn is_reserved(key: &str, value: &str) -> bool {
     let of_aws = |text: &str| OF_AWS.iter().any(|start| text.to_ascii_lowercase().starts_with(start));
-    key.starts_with(OURS) || key == DELETION_MARK.0 || of_aws(key) || of_aws(value)
+    key.starts_with(OURS) || key == DELETION_TAG.0 || of_aws(key) || of_aws(value)
 }
 
 /// A time as RFC 3339, if it is one.
@@ -82,7 +82,7 @@ pub fn read_time(text: &str) -> Option<OffsetDateTime> {
 }
 
 /// Why RDS would refuse the tag, if it would (API model, `Tag`; RDS User Guide, "Tagging Amazon RDS resources"). The
-/// letters are as near to RDS's `\p{L}` as the standard library tells them.
+/// letters are as near to RDS's `\p{L}` as the standard library knows them.
 #[must_use]
 pub fn refusal(key: &str, value: &str) -> Option<String> {
     let allowed = |c: &char| {
@@ -147,7 +147,7 @@ impl Tags {
         self.0.get(key).map(String::as_str)
     }
 
-    /// Whether they name the stack, which those of a thing do too that a person has made from one of the stack's.
+    /// Whether they name the stack, which is also true of what others have made from the stack's things.
     #[must_use]
     pub fn tagged_with_stack(&self, stack: &str) -> bool {
         self.get(STACK) == Some(stack)
@@ -221,16 +221,16 @@ impl Tags {
         self.get(RESTORED_VERSION)?.parse().ok()
     }
 
-    /// What may be handed on to another thing: every tag but ours, which say whose *this* thing is, and those of AWS.
+    /// What another thing may inherit: every tag but ours, which say whose *this* thing is, and those of AWS.
     #[must_use]
     pub fn inheritable(&self) -> Self {
         self.iter().filter(|(key, value)| !is_reserved(key, value)).collect()
     }
 
-    /// These tags, and of `others` what may be handed on and RDS accepts, in the order of their keys and as far as there
+    /// These tags, and of `others` what may be inherited and RDS accepts, in the order of their keys and as far as there
     /// is room for it and for what comes later. A key of these keeps its value.
     #[must_use]
-    pub fn over(mut self, others: &Self) -> Self {
+    pub fn merged_under(mut self, others: &Self) -> Self {
         for (key, value) in others.inheritable().0 {
             if self.0.len() + LATER_TAGS < MOST_TAGS && refusal(&key, &value).is_none() {
                 self.0.entry(key).or_insert(value);
@@ -255,8 +255,8 @@ impl Tags {
 
     /// Whether the thing is marked for deletion.
     #[must_use]
-    pub fn are_marked(&self) -> bool {
-        self.get(DELETION_MARK.0) == Some(DELETION_MARK.1)
+    pub fn have_deletion_tag(&self) -> bool {
+        self.get(DELETION_TAG.0) == Some(DELETION_TAG.1)
     }
 
     /// Whether there is none.
@@ -289,7 +289,7 @@ mod tests {
         assert!(!tags.created_by_stack("stack", "investigation") && tags.tagged_with_stack("stack"));
         assert!(!Tags::default().created_by_stack("", ""));
         assert_eq!(tags.version(), None);
-        assert!(tags.with(DELETION_MARK.0, DELETION_MARK.1).are_marked());
+        assert!(tags.with(DELETION_TAG.0, DELETION_TAG.1).have_deletion_tag());
     }
 
     #[test]
@@ -316,16 +316,16 @@ mod tests {
             (VERSION, "9"),
             ("aws:cloudformation:stack-name", "x"),
             ("origin", "rds:snapshot"),
-            (DELETION_MARK.0, DELETION_MARK.1),
+            (DELETION_TAG.0, DELETION_TAG.1),
         ]
         .into_iter()
         .collect();
         assert_eq!(found.inheritable(), Tags::default().with("team", "data"));
         let ours = Tags::default().with(STACK, "ours").with("owner", "us");
-        let both = ours.over(&found.with("owner", "them"));
+        let both = ours.merged_under(&found.with("owner", "them"));
         assert_eq!(both, Tags::default().with(STACK, "ours").with("owner", "us").with("team", "data"));
         let many: Tags = (0..60).map(|n| (format!("key{n:02}"), "v")).collect();
-        let most = Tags::default().with(STACK, "ours").over(&many);
+        let most = Tags::default().with(STACK, "ours").merged_under(&many);
         assert_eq!(most.iter().count(), 46, "four places are left for what comes later");
         assert_eq!((most.get("key44"), most.get("key45")), (Some("v"), None));
         let left_out: Vec<_> = most.left_out_of(&many).collect();
@@ -354,7 +354,7 @@ mod tests {
             }
         }
         let source = Tags::default().with("team", "data").with("note", "a|b").with(STACK, "theirs");
-        let ours = Tags::default().with(STACK, "ours").over(&source);
+        let ours = Tags::default().with(STACK, "ours").merged_under(&source);
         assert_eq!(ours, Tags::default().with(STACK, "ours").with("team", "data"));
         let left_out: Vec<_> = ours.left_out_of(&source).collect();
         assert_eq!(left_out.len(), 1);

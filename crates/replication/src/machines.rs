@@ -58,7 +58,7 @@ const fn stage(
 
 /// Before a run makes anything, in either account. Its failure does not end the run.
 pub const ROOM: Stage = stage("MakeRoom", "room", "prune", "room", None);
-/// Tells the destination account which snapshot it may copy.
+/// Notifies the destination account of the snapshot that it may copy.
 pub const ANNOUNCE: Stage = stage("NotifyToTargetAccount", "notification", "notify", "notify", None);
 /// After a run, in either account.
 const TELL: Stage = stage(ALERT_UNDELETED, "undeletedTold", "notify", "alert", None);
@@ -118,7 +118,7 @@ impl Machine {
     #[must_use]
     pub fn failed_stage(self, document: &Value) -> Option<&'static Stage> {
         let is_done = |stage: &Stage| match document.get(stage.result) {
-            // The machine goes on when there was no room to be made.
+            // The machine continues when there was no room to be made.
             _ if *stage == ROOM && document.get(ROOM_FAILURE).is_some() => true,
             Some(result) => result.get("status").is_none_or(|status| status == "Available"),
             None => false,

@@ -1,7 +1,7 @@
 //! Names: what RDS allows, and how the names of what a run creates follow from the run.
 //!
 //! A name is computed from the run's execution, never from a clock or a random number inside a task, so that a
-//! task that runs twice meets its own work.
+//! task that runs twice finds the existing resource.
 
 use std::fmt;
 use std::str::FromStr;
@@ -122,8 +122,8 @@ identifier_type!(
 pub struct ReplicationId(String);
 
 impl ReplicationId {
-    /// The id that follows from a start time and the text that tells runs of the same second apart
-    /// (the ARN of the source execution, or what stands in for it).
+    /// The id that follows from a start time and the text that distinguishes runs of the same second
+    /// (the ARN of the source execution, or what replaces it).
     #[must_use]
     pub fn new(started_at: OffsetDateTime, unique: &str) -> Self {
         Self(format!("{}-{}", id_stamp(started_at), hex_digest(unique, DIGEST_LENGTH / 2)))

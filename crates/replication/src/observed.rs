@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_ours_is_told_by_the_form_of_its_name() {
+    fn what_could_be_ours_is_known_by_the_form_of_its_name() {
         for (name, could_be) in [
             (format!("orders-copy-{ID}"), true),
             (format!("orders-copy-{ID}-copy-in"), true),

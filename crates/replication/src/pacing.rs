@@ -12,7 +12,7 @@ pub use self::rule::{Known, LONGEST_WAIT_SECONDS, MOST_EXTRA_POLLS, SHORTEST_WAI
 use crate::contract::StageReport;
 use crate::{Error, ErrorName};
 
-/// How many polls a task goes on for that does not see what must be there, before it believes that it is not there.
+/// How many polls a task waits for something that must exist but is not shown, before it takes it for missing.
 /// With the shortest wait that is five minutes. Polls are counted, because what a service shows lags behind what it has
 /// accepted by a time that nobody promises.
 pub const UNSEEN_POLLS: u32 = 20;
@@ -162,7 +162,7 @@ impl Stage {
         Err(Error::new(ErrorName::DeadlineExceeded, format!("stage {stage}, waiting for {waiting_for}"))
             .because(format!("still {last_status} after {} s", self.deadline_seconds))
             .advise(format!(
-                "look at it in the RDS console; raise the stack's {parameter} if it only needs more time"
+                "check it in the RDS console; raise the stack's {parameter} if it only needs more time"
             )))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! They are kept in one version of the secret with a label of its own, apart from what readers read. A password belongs
 //! to an instance, not to a move of the secret: whatever asks RDS to set it, and however late, asks for the same one.
-//! What readers used before for the versions that have the source's password is kept beside them, so that it returns
+//! What readers used before for the versions that have the source's password is kept with them, so that it returns
 //! with such a version.
 
 use std::collections::BTreeMap;

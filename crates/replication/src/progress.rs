@@ -168,7 +168,7 @@ impl InstanceStatus {
         self.row().source
     }
 
-    /// Whether a deletion is worth trying in this state: RDS accepts it, or the word is not known here.
+    /// Whether a deletion is worth a call in this state: RDS accepts it, or the status is not known here.
     #[must_use]
     pub fn is_deletable(&self) -> bool {
         self.row().deletable
@@ -271,14 +271,14 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_ready_or_will_not_mend_itself_is_deletable() {
+    fn only_what_is_ready_or_will_not_recover_is_deletable() {
         for status in INSTANCE_STATUSES.iter().filter(|status| status.deletable) {
             assert_ne!(status.restored, Busy, "{}", status.word);
         }
     }
 
     #[test]
-    fn the_ends_that_do_not_mend_themselves_fail_at_once() {
+    fn the_ends_that_do_not_recover_fail_at_once() {
         for word in
             ["failed", "incompatible-restore", "incompatible-network", "storage-full", "restore-error"]
         {

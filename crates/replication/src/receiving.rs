@@ -26,7 +26,7 @@ pub enum Step {
     Wait,
     /// It is not shown to this account yet.
     Await {
-        /// How many polls running have not seen it, with this one.
+        /// How many polls in a row have not seen it, with this one.
         polls: u32,
     },
     /// Newer data are live, or a version holds the same, so that nothing is copied.
@@ -64,7 +64,7 @@ pub struct Announced<'a> {
     pub arn: &'a SnapshotArn,
     /// The snapshot as RDS shows it to this account, if it does.
     pub shared: Option<&'a Snapshot>,
-    /// How many polls running have not seen it before this one.
+    /// How many polls in a row have not seen it before this one.
     pub unseen: u32,
 }
 

@@ -1,7 +1,7 @@
 //! Which instance a run brings up, under which name, and when readers may come: the decisions of `restore`.
 //!
 //! A name is chosen by one poll, written in the execution's document, and restored by the next. So the identifier that
-//! a run asks RDS for is always the one in its document, whatever RDS shows of it: at most one restore of an execution
+//! a run asks RDS for is always the one in its document, even if RDS does not show it yet: at most one restore of an execution
 //! succeeds.
 
 mod finishing;
@@ -59,7 +59,7 @@ pub enum Step<'w> {
     Restore(Choice),
     /// What RDS has accepted before is not shown yet.
     Await {
-        /// How many polls running have not seen it, with this one.
+        /// How many polls in a row have not seen it, with this one.
         polls: u32,
     },
 }
@@ -183,7 +183,7 @@ pub fn decide<'w>(
     }
 }
 
-/// The instance that this replication has restored, known by its tags, whatever its number.
+/// The instance that this replication has restored, known by its tags, not by its number.
 fn own<'w>(
     scope: &Scope<'_>,
     id: &ReplicationId,
@@ -232,7 +232,7 @@ fn roll_back<'w>(
     }
     // Previous to what is live was judged once; what is live may have changed since.
     match rollback::find(RequestedVersion::Version(version), names_database, scope, world)? {
-        // Another rollback to the same version was quicker.
+        // A concurrent rollback to the same version has already restored it.
         VersionLocation::Instance(instance) => Ok(Step::Follow { instance, restored_by: None }),
         VersionLocation::Snapshot(snapshot, version) => {
             begin(scope, Origin::of_version(snapshot, version), Some(earlier), world)
@@ -241,7 +241,7 @@ fn roll_back<'w>(
 }
 
 /// The instance that an earlier poll of this run has chosen or has begun to restore: it stays the choice. A replication
-/// may have been quicker in taking its number, so the number alone does not make it the one.
+/// may already have taken its number, so the number alone does not make it the one.
 fn chosen_before<'w>(scope: &Scope<'_>, earlier: &DbInstance, world: &World<'w>) -> Option<&'w Instance> {
     world.instances.iter().find(|instance| {
         instance.identifier == earlier.identifier
@@ -286,7 +286,7 @@ fn shown<'w>(earlier: &DbInstance, world: &World<'w>) -> Option<&'w Instance> {
     world.instances.iter().find(|instance| instance.identifier == earlier.identifier)
 }
 
-/// Refuses to go on where an instance of the document's name exists without tags: it may be the one that this run has
+/// Refuses to continue where an instance of the document's name exists without tags: it may be the one that this run has
 /// restored, so that another name would make a second one.
 fn check_tags(earlier: &DbInstance, world: &World<'_>) -> Result<(), Error> {
     match shown(earlier, world) {
@@ -307,10 +307,10 @@ fn unseen<'w>(earlier: &DbInstance, world: &World<'w>) -> Result<Step<'w>, Error
 }
 
 fn name_taken(earlier: &DbInstance, because: &str) -> Error {
-    Error::new(ErrorName::NameTaken, format!("looking for database {} of this run", earlier.identifier))
+    Error::new(ErrorName::NameTaken, format!("finding database {} of this run", earlier.identifier))
         .because(format!("a database of this name exists, and {because}"))
         .advise(
-            "see who removes or changes tags; put them back or delete the database if nobody needs it, then start the \
+            "see who removes or changes tags; put them back or delete the database if it is not needed, then start the \
              source execution again",
         )
 }
@@ -326,8 +326,8 @@ fn not_shown(earlier: &DbInstance) -> Error {
         )
 }
 
-/// How far an instance is. One that was restored a moment ago counts as usable when two polls running say so, because
-/// RDS may still take it back for a while after the first `available`.
+/// The progress of an instance. One that was restored a moment ago counts as usable when two polls in a row say so, because
+/// RDS may still leave `available` again for a while after the first time.
 ///
 /// # Errors
 /// [`ErrorName::RestoreFailed`], [`ErrorName::InstanceNotReady`], [`ErrorName::DeadlineExceeded`].

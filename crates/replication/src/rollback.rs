@@ -157,7 +157,7 @@ fn previous(scope: &Scope<'_>, world: &World<'_>, versions: &Versions) -> Result
     let is_older = |(version, (_, own)): &(&Version, &(Kept, Age))| match (&age, live) {
         // What a rollback has restored of a version is not older than it.
         (Some(age), _) => own < age && !own.is_of_same_data(age),
-        // The instance and the snapshot of the live version are gone, so only its number tells.
+        // The instance and the snapshot of the live version are gone, so only its number is known.
         (None, Some(live)) => **version < live,
         (None, None) => false,
     };

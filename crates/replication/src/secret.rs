@@ -1,8 +1,8 @@
-//! The secret by which everything in the destination finds the current copy.
+//! The secret by which everything in the destination finds the current version.
 //!
 //! Two fields are ours, `db_host` and `db_prefix`; and where versions have master passwords of their own, so are `username`
 //! and `password`. What other programs find a database by moves along where it is there ([`Standard`]). Every other field is kept as found: in its place, and byte for byte in its value, because a number
-//! such as `1.0` or an escaped character is the business of whoever wrote it.
+//! such as `1.0` or an escaped character stays as it was written.
 
 mod standard;
 
@@ -20,7 +20,7 @@ pub use standard::Standard;
 
 const HOST: &str = "db_host";
 const PREFIX: &str = "db_prefix";
-/// Nobody's standard, so it moves where it is there and is never added.
+/// Not in any standard, so it is moved where it exists and is never added.
 const OTHER_PORT: &str = "db_port";
 /// Ours only where a version has a master password of its own.
 const USER: &str = "username";
@@ -40,13 +40,13 @@ pub struct Secret {
     pub pointer: Pointer,
 }
 
-/// Our two fields: where the current copy is.
+/// Our two fields: where the current version is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pointer {
-    /// The endpoint address of the current copy; empty before the first replication.
+    /// The endpoint address of the current version; empty before the first replication.
     #[serde(rename = "db_host")]
     pub host: String,
-    /// The name of the current copy without its version; empty before the first replication.
+    /// The name of the current version without its version; empty before the first replication.
     #[serde(rename = "db_prefix")]
     pub prefix: String,
 }
@@ -78,7 +78,7 @@ pub(crate) fn version_id(made_of: &[&str]) -> String {
     format!("{OUR_VERSIONS}{}", naming::hex_digest(&made_of.join(" "), 24))
 }
 
-/// The user name and the password in a secret, byte for byte as they stand there; either may be missing. It has no
+/// The user name and the password in a secret, byte for byte as they are there; either may be missing. It has no
 /// `Debug` and no `Display`, like [`Secret`].
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Login {
@@ -202,7 +202,7 @@ impl Secret {
 }
 
 /// What to do with a secret that is too large.
-const LESS: &str = "take fields out of the secret that nobody reads, or put them into a secret of their own";
+const LESS: &str = "remove unused fields from the secret, or put them into a secret of their own";
 
 /// The error of a value of so many bytes. Secrets Manager would refuse it without saying what to do.
 pub(crate) fn too_large(doing: &str, bytes: usize) -> Error {
@@ -365,7 +365,7 @@ mod tests {
         assert!(moved.len() <= MOST_BYTES, "{}", moved.len());
         let error = moved_to(&sized(MOST_BYTES), &pointer("new"), None).unwrap_err();
         assert_eq!(error.name(), ErrorName::SecretInvalid);
-        assert!(error.to_string().contains("65536; to fix this: take fields out"), "{error}");
+        assert!(error.to_string().contains("65536; to fix this: remove unused fields"), "{error}");
     }
 
     /// > An error about the secret never quotes it.

@@ -77,8 +77,14 @@ mod tests {
             stack in prop::option::of("stack|another"), others in prop::collection::vec("[0-9]{12}", 0..3),
             is_shared: bool,
         ) {
-            let tags = Tags::default().with("team", "data").with_some(lineage::STACK, stack.clone());
-            let found = snapshot("nightly", "available", tags);
+            let id = "20261122t103400z-1f2e3d";
+            let name = format!("nightly-{id}");
+            let tags = Tags::default().with("team", "data");
+            let tags = match &stack {
+                Some(stack) => Tags::of_replication(stack, &id.parse().unwrap(), &"orders".parse().unwrap()).named(&name),
+                None => tags,
+            };
+            let found = snapshot(&name, "available", tags);
             let account = "111122223333".to_owned();
             let with: Vec<String> = others.into_iter().chain(is_shared.then(|| account.clone())).collect();
             let decided = decide("sharing", "stack", &account, Some(&found), Some(&with));

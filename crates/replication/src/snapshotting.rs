@@ -1,4 +1,4 @@
-//! The snapshot of a run: whether it is to be made, and how far it is.
+//! The snapshot of a run: whether it is to be created, and its progress.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ pub struct SnapshotRequest<'a> {
     pub name: &'a SnapshotIdentifier,
     /// Whether it gets the tags of the database.
     pub carries_source_tags: bool,
-    /// How the stage stands.
+    /// The progress of the stage.
     pub stage: Stage,
     /// How many polls of this run have not seen what must be there.
     pub unseen: u32,
@@ -55,7 +55,7 @@ impl SnapshotRequest<'_> {
         format!("snapshotting database {} as {}", self.database, self.name)
     }
 
-    /// Judges the snapshot of this name: ours and ready, ours and on its way, failed, or somebody else's.
+    /// Judges the snapshot of this name: ours and ready, ours and in progress, failed, or somebody else's.
     ///
     /// # Errors
     /// [`ErrorName::NameTaken`], [`ErrorName::SnapshotFailed`], [`ErrorName::DeadlineExceeded`].
@@ -123,7 +123,11 @@ impl SnapshotRequest<'_> {
             Progress::Ready => {
                 let tags = Tags::of_replication(self.stack, self.id, self.database).named(self.name.as_str());
                 // The snapshot keeps them, so that every later poll finds those of the moment of the snapshot.
-                Ok(Absent::Create(if self.carries_source_tags { tags.over(&database.tags) } else { tags }))
+                Ok(Absent::Create(if self.carries_source_tags {
+                    tags.merged_under(&database.tags)
+                } else {
+                    tags
+                }))
             }
             Progress::Pending => self.not_yet(database.status.as_str()).map(Absent::Wait),
             Progress::Failed => Err(Error::new(ErrorName::InstanceNotReady, self.doing())
@@ -142,7 +146,7 @@ impl SnapshotRequest<'_> {
         Ok(StageReport::pending(&self.stage, status, None))
     }
 
-    /// The report while a full quota may still count what was pruned; the error once nothing makes room any more.
+    /// The report while a full quota may still count what was pruned; the error once nothing frees room any more.
     ///
     /// # Errors
     /// The error that was given; [`ErrorName::DeadlineExceeded`].
@@ -207,7 +211,7 @@ mod tests {
         Tags::of_replication("stack", &id, &"orders".parse().unwrap()).named(NAME)
     }
 
-    /// > What a call has just made is ours, whatever its answer lacks; what is found is ours by its tags.
+    /// > What a call has just created is ours, even if its answer has no tags; what is found is ours by its tags.
     #[test]
     fn what_was_just_made_is_not_judged_by_its_tags() {
         let made = with_wanted(0, false, |wanted| wanted.made(&snapshot(NAME, "creating", Tags::default())));

@@ -230,13 +230,13 @@ impl<'w> World<'w> {
             .because(format!("{because}: {}", names.join(", ")))
             .advise(
                 "see why earlier executions did not move the secret; start the rollback machine with the version that \
-                 readers are to use, or delete the databases that nobody needs; or raise MaxVersionsAhead",
+                 readers are to use, or delete the databases that are no longer needed; or raise MaxVersionsAhead",
             ))
     }
 
     /// The number of the next instance: one more than the largest that the stack has of any of its databases or that the
-    /// secret names, past names that are taken by anything. A number gives an instance its address, and whoever still has
-    /// an address must not come to other data by it, least of all to another database's.
+    /// secret names, past names that are taken by anything. A number gives an instance its address, and a reader that
+    /// still uses an old address must not reach other data there, least of all another database's.
     ///
     /// # Errors
     /// [`ErrorName::VersionsExhausted`] if there is no larger number.

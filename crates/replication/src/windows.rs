@@ -38,7 +38,7 @@ struct Window {
 }
 
 impl Windows {
-    /// Judges the windows of the stack. If only a maintenance window is given, a backup window is chosen that cannot meet
+    /// Judges the windows of the stack. If only a maintenance window is given, a backup window is chosen that cannot overlap
     /// it, because the one that RDS picks may.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Windows {
                 backup.unwrap_or_default(),
                 maintenance.unwrap_or_default()
             ))),
-            (None, Some(weekly)) => match beside(weekly) {
+            (None, Some(weekly)) => match backup_window_next_to(weekly) {
                 Some(daily) => Ok(Self { backup: Some(daily.to_string()), maintenance }),
                 None => Err(Problem::Maintenance(format!(
                     "{} leaves no {SHORTEST_MINUTES} minutes of its day for the backup window",
@@ -110,7 +110,7 @@ fn time_of_week(text: &str) -> Option<u32> {
     Some(day * DAY_MINUTES + time_of_day(time)?)
 }
 
-/// Whether the daily window meets the weekly one on any day.
+/// Whether the daily window overlaps the weekly one on any day.
 fn overlap(daily: Window, weekly: Window) -> bool {
     let meets = |start: u32| {
         let after = (start + WEEK_MINUTES - weekly.start) % WEEK_MINUTES;
@@ -121,7 +121,7 @@ fn overlap(daily: Window, weekly: Window) -> bool {
 }
 
 /// The shortest daily window, in the middle of the part of the day that the weekly one leaves free.
-fn beside(weekly: Window) -> Option<Window> {
+fn backup_window_next_to(weekly: Window) -> Option<Window> {
     let free = DAY_MINUTES.checked_sub(weekly.length).filter(|free| *free >= SHORTEST_MINUTES)?;
     let start = (weekly.start + weekly.length + (free - SHORTEST_MINUTES) / 2) % DAY_MINUTES;
     Some(Window { start, length: SHORTEST_MINUTES })
@@ -204,7 +204,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_chosen_backup_window_is_accepted_beside_any_maintenance_window(
+        fn the_chosen_backup_window_is_accepted_with_any_maintenance_window(
             start in 0..WEEK_MINUTES, length in SHORTEST_MINUTES..=DAY_MINUTES - SHORTEST_MINUTES,
         ) {
             let at = |minute: u32| {

@@ -116,7 +116,7 @@ impl Options {
     }
 
     /// Refuses a limit of growth that is too low for the storage to be restored, in GiB. After the restore RDS would refuse
-    /// it, or take one that is the present size as none, and every run would leave an instance that nobody is sent to.
+    /// it, or take one that is the present size as none, and every run would leave an instance that never goes live.
     /// A limit is larger by a tenth at least (RDS User Guide, "Managing capacity automatically with storage autoscaling").
     ///
     /// # Errors
@@ -137,8 +137,8 @@ impl Options {
     /// All tags of a new instance: ours, the stack's own, and those of the source database where the stack wants them.
     #[must_use]
     pub fn tags(&self, ours: Tags, of_source: &Tags) -> Tags {
-        let with_extra = ours.over(&self.extra_tags);
-        if self.apply_source_tags { with_extra.over(of_source) } else { with_extra }
+        let with_extra = ours.merged_under(&self.extra_tags);
+        if self.apply_source_tags { with_extra.merged_under(of_source) } else { with_extra }
     }
 
     /// The tags of the source database that an instance with these tags does not have, with the reasons.
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(options.left_out(&tags, &source), []);
     }
 
-    /// > A maintenance window is never given without a backup window that it cannot meet.
+    /// > A maintenance window is never given without a backup window that it cannot overlap.
     #[test]
     fn a_maintenance_window_brings_a_backup_window_along() {
         let chosen = [("PREFERRED_MAINTENANCE_WINDOW", "Sun:04:00-Sun:04:30")];

@@ -13,7 +13,7 @@ use replication::{Error, ErrorName};
 use crate::Poll;
 
 impl Poll<'_> {
-    /// Reports how far the instance is, after one effect if there is one left.
+    /// Reports the progress of the instance, after one effect if there is one left.
     pub(crate) async fn follow(
         &self,
         instance: &Instance,
@@ -48,7 +48,7 @@ impl Poll<'_> {
     ) -> Result<DbInstance, Error> {
         let name = &instance.identifier;
         let version = instance.tags.version().ok_or_else(|| {
-            Error::new(ErrorName::RestoreFailed, format!("looking at database {name}"))
+            Error::new(ErrorName::RestoreFailed, format!("reading database {name}"))
                 .because(format!("its tag {} is missing or no number", lineage::VERSION))
                 .advise("put the tag back, or delete the database and start the source execution again")
         })?;

@@ -1,4 +1,4 @@
-//! `restore` makes the instance of this run exist, beside the older ones, and reports its progress. Two machines use it:
+//! `restore` makes the instance of this run exist, next to the older ones, and reports its progress. Two machines use it:
 //! a replication needs a new version, a rollback one that exists.
 //!
 //! Converges to, for a replication: one instance `<prefix>-<version>` with this replication's tags, restored from this
@@ -74,7 +74,7 @@ struct Poll<'a> {
     stage: Stage,
 }
 
-/// Looks for this run's instance, chooses its name if it is not there, and restores it in the next poll.
+/// Finds this run's instance; if there is none, chooses its name in this poll and restores it in the next.
 ///
 /// # Errors
 /// `RestoreFailed`, `InstanceNotReady`, `VersionNotFound`, `VersionsExhausted`, `TooManyVersionsAhead`, `SourceMismatch`,

@@ -1,12 +1,12 @@
-//! `rotate-secret` makes the secret name the instance of this run, and marks what that supersedes. Two machines use it: a
+//! `rotate-secret` makes the secret name the instance of this run, and tags what that supersedes for deletion. Two machines use it: a
 //! replication moves the secret to its new version, a rollback to the version that an operator asked for.
 //!
 //! Converges to: `db_host` and `db_prefix` of the secret name the run's available instance, and so do the standard fields
-//! that are in it; every other field is as whoever wrote it last has left it, but for the user name and the password where
+//! that are in it; every other field stays as it was last written, but for the user name and the password where
 //! the version has a master password of its own. Older versions beyond those kept for rolling back carry the deletion tag, and no other version does. It may
 //! run again at any time: a secret that already names the instance is not written again, so that the value before the
 //! move stays `AWSPREVIOUS`. A replication never replaces a version with newer data: those that overlap or arrive late
-//! end with the newest data live. A rollback does as it is told. Each poll observes, decides
+//! end with the newest data live. A rollback moves to the version that it is given. Each poll observes, decides
 //! ([`replication::moving`]), does one step and reports.
 //!
 //! Needs: `rds:DescribeDBInstances`, `rds:ListTagsForResource`, `rds:ModifyDBInstance`, `rds:AddTagsToResource`,

@@ -1,7 +1,7 @@
 //! A master password for one version, so that the source's does not live in this account.
 //!
-//! Secrets Manager makes it, and it is stored before RDS is told. So whatever fails in between, the password that RDS was
-//! told is known; and because an instance keeps its password, whatever asks RDS late asks for the same one.
+//! Secrets Manager makes it, and it is stored before RDS gets it. So if anything fails in between, the password that RDS
+//! got is known; and because an instance keeps its password, whatever asks RDS late asks for the same one.
 
 use aws_client::fault;
 use aws_sdk_rds::Client as Rds;

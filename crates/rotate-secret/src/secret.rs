@@ -18,7 +18,7 @@ pub async fn change(
     match secret_access::swap(secrets, &config.secret_arn, change, &doing).await? {
         Swap::Done => Ok(Effect::Done),
         Swap::Refused(said) => {
-            tracing::info!(%said, "somebody else was quicker");
+            tracing::info!(%said, "another writer has changed the secret first");
             Ok(Effect::Refused(said))
         }
     }

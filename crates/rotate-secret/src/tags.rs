@@ -3,7 +3,7 @@
 
 use aws_sdk_rds::Client as Rds;
 use rds_access::{Instance, Refusal};
-use replication::lineage::{DELETION_MARK, PROMOTED, Tags};
+use replication::lineage::{DELETION_TAG, PROMOTED, Tags};
 use replication::moving::{Effect, TagChange};
 use replication::{Error, ErrorName};
 
@@ -26,7 +26,7 @@ pub async fn carry_out(
     let (mut marked, mut unmarked, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for (change, instance) in changes {
         let outcome = match change {
-            TagChange::Supersede => set(rds, instance, DELETION_MARK).await,
+            TagChange::Supersede => set(rds, instance, DELETION_TAG).await,
             TagChange::Keep => take_off(rds, instance).await,
             TagChange::Promote => set(rds, instance, PROMOTED).await,
         };
@@ -70,7 +70,7 @@ async fn set(rds: &Rds, instance: &Instance, (key, value): (&str, &str)) -> Resu
 }
 
 async fn take_off(rds: &Rds, instance: &Instance) -> Result<Change, Error> {
-    let answer = rds_access::remove_tag(rds, &instance.arn, DELETION_MARK.0).await;
+    let answer = rds_access::remove_tag(rds, &instance.arn, DELETION_TAG.0).await;
     outcome(rds, instance, "taking the deletion tag off", answer).await
 }
 

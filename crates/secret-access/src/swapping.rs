@@ -44,7 +44,7 @@ pub async fn swap(client: &Client, secret_arn: &str, change: &Change, doing: &st
     }
 }
 
-/// Which fault says that the label is elsewhere, or that the new version was deleted meanwhile (API model,
+/// Which fault says that the label is elsewhere, or that the new version was deleted in the meantime (API model,
 /// `UpdateSecretVersionStage`: it "fails", and the model does not say with which of them).
 fn refusal(error: &SdkError<UpdateSecretVersionStageError>) -> Option<String> {
     let error = error.as_service_error()?;

@@ -1,4 +1,4 @@
-//! `snapshot` makes the snapshot of this run exist, and says how far it is.
+//! `snapshot` makes the snapshot of this run exist, and reports its progress.
 //!
 //! Converges to: one manual snapshot `<SourceDBSnapshotName>-<replication id>` of the source database, tagged as
 //! this run's. It may run again at any time: it observes first, and what it finds with this run's tags is its own. The
@@ -46,7 +46,7 @@ impl Config {
     }
 }
 
-/// Looks for this run's snapshot and makes it if it is not there.
+/// Finds this run's snapshot, or creates it if there is none.
 ///
 /// # Errors
 /// `NotFound` (no such database, or the snapshot was deleted), `InstanceNotReady` (the database waits for an operator),

@@ -385,7 +385,7 @@ impl Snapshot {
     }
 
     /// Whether a client sees no difference between the two. Both are the same snapshot, at two moments.
-    pub fn looks_like(&self, other: &Self) -> bool {
+    pub fn is_like(&self, other: &Self) -> bool {
         let started = |one: &Self| one.progress.map(|progress| progress.started);
         self.created == other.created
             && self.status == other.status

@@ -45,7 +45,7 @@ impl Past {
         let instances = world.instances().map(|instance| (instance.arn().to_string(), instance));
         self.instances.note(instances, now, |one, other| one == other, Instance::clone);
         let snapshots = world.snapshots().map(|snapshot| (snapshot.arn().to_string(), snapshot));
-        self.snapshots.note(snapshots, now, Snapshot::looks_like, Snapshot::without_data);
+        self.snapshots.note(snapshots, now, Snapshot::is_like, Snapshot::without_data);
     }
 
     /// The instances as they were at `moment`.
@@ -106,7 +106,7 @@ mod tests {
     use time::macros::datetime;
 
     #[test]
-    fn what_was_is_told_as_it_was() {
+    fn the_past_is_reported_as_it_was() {
         let start = datetime!(2026-11-22 10:00 UTC);
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut history = History::<u8>::default();

@@ -104,7 +104,7 @@ pub fn all() -> Vec<Breakage> {
             "source",
             r#""Throttled","#,
             r#""Throttled", "Overload","#,
-            "is retried after Overload, which nobody reports",
+            "is retried after Overload, which nothing reports",
         ),
         machine("source", r#""Throttled","#, r#""Throttled", "States.ALL","#, "is retried after States.ALL"),
         machine("source", r#""MaxAttempts": 6"#, r#""MaxAttempts": 60"#, "is retried at the pace"),
@@ -193,7 +193,7 @@ pub fn all() -> Vec<Breakage> {
         ),
         machine(
             "source",
-            "Must come before the message: whoever hears of a snapshot has to be able to see it.",
+            "Comes before the message, because the destination account has to see the snapshot that the message names.",
             "Shares",
             "ShareStatusWithTargetAccount does not say in a sentence",
         ),
@@ -232,7 +232,7 @@ pub fn all() -> Vec<Breakage> {
             "source",
             r#""IsPresent": true"#,
             r#""IsPresent": false"#,
-            "what CleanOlderSnapshots could not delete is not told",
+            "what CleanOlderSnapshots could not delete is not reported",
         ),
         machine(
             "destination",

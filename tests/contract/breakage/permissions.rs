@@ -72,7 +72,7 @@ pub fn all() -> Vec<Breakage> {
             "source",
             "              Service: events.amazonaws.com\n            Action: sns:Publish\n",
             "              Service: events.amazonaws.com\n            Action: sns:Publish\n            Condition:\n              ArnEquals:\n                aws:SourceArn: !GetAtt UntoldFailureRule.Arn\n",
-            "in under a condition, which it never meets",
+            "in under a condition, which it never satisfies",
         ),
         template(
             "source",

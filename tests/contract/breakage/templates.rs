@@ -92,7 +92,7 @@ pub fn all() -> Vec<Breakage> {
         template("source", "  TopicArn:\n    Description", "  Topic:\n    Description", "its outputs are"),
         template(
             "destination",
-            "    Description: The secret that names the current copy.\n",
+            "    Description: The secret that names the current version.\n",
             "",
             "the output SecretArn is not explained",
         ),

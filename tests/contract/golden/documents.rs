@@ -48,7 +48,7 @@ fn snapshot_arn(name: impl std::fmt::Display) -> SnapshotArn {
 }
 
 fn tags() -> Vec<String> {
-    let pairs = [("deletion tag", lineage::DELETION_MARK), ("promoted", lineage::PROMOTED)];
+    let pairs = [("deletion tag", lineage::DELETION_TAG), ("promoted", lineage::PROMOTED)];
     let made = Tags::of_replication("stack", &id(), &"orders".parse().unwrap()).named("orders-copy-7");
     let words = |name: &str| name.to_ascii_lowercase().replace('_', " ");
     let lines = lineage::KEYS.iter().map(|(name, key)| format!("{}: {key}", words(name)));

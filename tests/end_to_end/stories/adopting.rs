@@ -7,7 +7,7 @@ use harness::cloud::Cloud;
 use harness::pair::{Pair, contents, fill, password};
 
 /// The applications have a secret with the fields that their drivers read; it names the last version of what was before.
-/// The stack goes on from there, is removed and deployed again, and still rolls back. It never gets another secret while
+/// The stack continues from there, is removed and deployed again, and still rolls back. It never gets another secret while
 /// readers depend on this one.
 ///
 /// > A secret that is there is used as it is: deploying writes nothing to it, other fields are kept, and the fields that

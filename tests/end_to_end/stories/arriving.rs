@@ -1,4 +1,4 @@
-//! Rows arrive, twice, and the secret names them without losing or telling anything.
+//! Rows arrive, twice, and the secret names them without losing or revealing anything.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The local cloud without our product: what a person can do with `aws`, `psql` and the printed exports.
+//! The local cloud without our product: what an operator can do with `aws`, `psql` and the printed exports.
 
 use harness::account::text;
 use harness::cloud::Cloud;

@@ -8,9 +8,9 @@ use harness::waiting::wait_for;
 const DELETE: [&str; 4] = ["rds", "delete-db-instance", "--skip-final-snapshot", "--db-instance-identifier"];
 
 /// One older version is kept, so of four the first two go; an instance that is not ours stays, though it has our prefix
-/// and the mark of what may be deleted, and its number is passed over.
+/// and the deletion tag, and its number is skipped.
 ///
-/// > A foreign database with our prefix and our deletion mark survives, and IAM alone refuses its deletion.
+/// > A foreign database with our prefix and our deletion tag survives, and IAM alone refuses its deletion.
 pub fn what_is_older_goes_and_what_is_foreign_stays(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let keep = ("SnapshotsToKeep", "2");
@@ -36,22 +36,27 @@ pub fn what_is_older_goes_and_what_is_foreign_stays(cloud: &Cloud) {
     assert_eq!(contents(b, &pair.current_copy(), &password), contents(a, &source, &password));
     assert!(contents(b, &foreign, &password).starts_with("3|"), "the foreign database still holds its rows");
 
-    // Whatever the function decides: its role can delete what is ours and nothing else.
+    // Even if the function has a bug: its role can delete what is ours and nothing else.
     let prune = b.with_role(&b.resource(&pair.stack(b), "PruneRole"));
     let refused = prune.try_aws(&[&DELETE[..], &["keeping-copy-2"]].concat());
     let words = String::from_utf8_lossy(&refused.stderr);
     assert!(words.contains("AccessDenied") && words.contains("rds:DeleteDBInstance"), "{words}");
     prune.aws(&[&DELETE[..], &["keeping-copy-4"]].concat());
 
-    let in_source = wait_for("only the kept snapshots are left in A", harness::account::LIMIT, || {
-        let found = a.snapshots(&pair.snapshots());
-        (found.len() <= 4).then_some(found)
-    });
+    let in_source =
+        wait_for("only the kept snapshots are left in the source account", harness::account::LIMIT, || {
+            let found = a.snapshots(&pair.snapshots());
+            (found.len() <= 4).then_some(found)
+        });
     let copies = in_source.iter().filter(|name| name.ends_with("-copy-in")).count();
     assert_eq!((copies, in_source.len()), (2, 4), "two of each kind: {in_source:?}");
-    let in_destination = wait_for("only the kept snapshots are left in B", harness::account::LIMIT, || {
-        let found = b.snapshots(&pair.copies());
-        (found.len() <= 2).then_some(found)
-    });
+    let in_destination = wait_for(
+        "only the kept snapshots are left in the destination account",
+        harness::account::LIMIT,
+        || {
+            let found = b.snapshots(&pair.copies());
+            (found.len() <= 2).then_some(found)
+        },
+    );
     assert_eq!(in_destination.len(), 2, "{in_destination:?}");
 }

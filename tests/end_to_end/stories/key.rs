@@ -6,10 +6,10 @@ use harness::account::text;
 use harness::cloud::Cloud;
 use harness::pair::{Pair, fill, password};
 
-/// A run without the right on A's key ends at its first look, says which key and which permission, tells a person, and
+/// A run without the right on the source's key ends at its first poll, names key and permission, alerts operators, and
 /// leaves nothing half made.
 ///
-/// > A run without the right on the source's key ends at its first look, names key and permission, and
+/// > A run without the right on the source's key ends at its first poll, names key and permission, and
 /// > leaves nothing half made.
 pub fn without_the_key_nothing_half_made_is_left(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);

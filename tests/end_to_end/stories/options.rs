@@ -1,4 +1,4 @@
-//! A copy comes up as the stack of account B wants it, whatever the source is like.
+//! A restored instance has the options of the destination stack, not those of the source.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("NoOfOlderInstances", "0"),
 ];
 
-/// The source differs in all of it, and carries tags of which some are not for it to choose. Of the copies that are
+/// The source differs in all of it, and carries tags of which some are not for it to choose. Of the versions that are
 /// due the first is protected and stays, the second goes.
 ///
 /// > A copy has every option that the stack chooses before the secret names it.
@@ -103,10 +103,10 @@ pub fn a_copy_has_every_option_before_the_secret_names_it(cloud: &Cloud) {
     assert_eq!(found.remove("rds-replication:promoted").as_deref(), Some("True"));
     assert_eq!(found, expected);
     // What a restore does not take was changed after it, and the machine has waited for that.
-    let looks = looks_at_the_copy(&b.history(first.destination.as_ref().unwrap()));
-    let last_two = looks.last_chunk().map(|[one, other]| (one.as_str(), other.as_str()));
-    assert_eq!(last_two, Some(("available", "available")), "{looks:?}");
-    assert!(looks.iter().any(|status| status == "modifying"), "{looks:?}");
+    let polls = polls_of_the_version(&b.history(first.destination.as_ref().unwrap()));
+    let last_two = polls.last_chunk().map(|[one, other]| (one.as_str(), other.as_str()));
+    assert_eq!(last_two, Some(("available", "available")), "{polls:?}");
+    assert!(polls.iter().any(|status| status == "modifying"), "{polls:?}");
 
     pair.replicate();
     let modify = ["rds", "modify-db-instance", "--db-instance-identifier", "options-copy-2"];
@@ -190,8 +190,8 @@ fn shown() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// What RDS said of the copy at each look of the machine before the secret moved.
-fn looks_at_the_copy(history: &[Value]) -> Vec<String> {
+/// The status in RDS at each poll of the machine before the secret moved.
+fn polls_of_the_version(history: &[Value]) -> Vec<String> {
     let details = history.iter().map(|event| &event["stateExitedEventDetails"]);
     let restoring = details.filter(|details| details["name"] == "RestoreDBInstance");
     let documents =

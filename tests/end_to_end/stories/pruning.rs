@@ -12,7 +12,7 @@ use harness::pair::{Pair, password};
 ///
 /// > A run deletes at most MaxDeletionsPerRun, whatever answers are lost, and what it plans is in its document before.
 /// > What AWS Backup also protects is deleted without its automated backups, and the run says so.
-/// > Operators hear once of what several runs could not delete.
+/// > Operators are alerted once of what several runs could not delete.
 /// > Where too many copies run at a time, a run waits.
 pub fn a_run_deletes_what_it_has_planned_and_says_what_hinders_it(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
@@ -45,8 +45,8 @@ pub fn a_run_deletes_what_it_has_planned_and_says_what_hinders_it(cloud: &Cloud)
         assert_eq!(left["identifier"], "pruning-copy-2", "{pruned}");
         assert!(text(&left["reason"]).contains("deletion protection"), "{pruned}");
         assert_eq!(pruned["tell"].is_array(), version == 5, "version {version}: {pruned}");
-        let told = !document["undeletedTold"].is_null();
-        assert_eq!(told, version == 5, "version {version}");
+        let reported = !document["undeletedTold"].is_null();
+        assert_eq!(reported, version == 5, "version {version}");
         pair.wait_for_versions(&if version == 3 { vec![2, 3] } else { vec![2, version] });
     }
     alerts.message_with(&["pruning-copy-2", "deletion protection"]);

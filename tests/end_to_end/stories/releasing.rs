@@ -1,4 +1,4 @@
-//! New copies wait until a person says that one is the current one, and then the older ones go slowly.
+//! New versions wait until an operator releases one, and then the older ones are deleted step by step.
 
 use serde_json::{Value, json};
 
@@ -7,13 +7,13 @@ use harness::cloud::Cloud;
 use harness::pair::{Pair, Replication, fill, password};
 
 /// Four copies wait; the fourth is released, and no older one is to be kept. So three are due, one run deletes two of them,
-/// and each leaves a last snapshot, which stays like one that a person has made.
+/// and each leaves a final snapshot, which stays like one that an operator has made.
 ///
 /// > With Promote=manual no replication moves the secret, and what waits to be released is never marked or deleted.
-/// > A version that is marked can still be gone back to, and then carries no mark.
+/// > A version with the deletion tag can still be rolled back to, and then carries it no more.
 /// > One run deletes at most MaxDeletionsPerRun, the oldest first, and reports the rest.
-/// > Before a copy goes, FinalSnapshot=true makes a last snapshot of it; later runs keep that and those of people.
-/// > What people restore or copy from our snapshots stays, although RDS gives it our tags and even the deletion mark.
+/// > Before a version is deleted, FinalSnapshot=true makes a final snapshot of it; later runs keep that and those of operators.
+/// > What others restore or copy from our snapshots stays, although RDS copies our tags to it, even the deletion tag.
 pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let key = text(&b.aws(&["kms", "create-key"])["KeyMetadata"]["Arn"]);
@@ -41,7 +41,7 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
     assert_eq!(pair.versions(), [1, 2, 3, 4]);
     assert_eq!(pair.marked(), [0; 0]);
     let ids = [1, 2].map(|version| tags(&pair.copy(version))["rds-replication:id"].clone());
-    let last_snapshots =
+    let final_snapshots =
         [format!("releasing-copy-1-final-{}", ids[0]), format!("releasing-copy-2-final-{}", ids[1])];
     b.aws(&[
         "rds",
@@ -75,11 +75,11 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
     assert!(text(&fifth["prune"]["left"][0]["reason"]).contains("MaxDeletionsPerRun"));
     pair.wait_for_versions(&[3, 4, 5]);
 
-    // What people make of our snapshots gets our tags, even the deletion mark, and is still theirs.
-    b.available_snapshot(&last_snapshots[0]);
+    // What others make from our snapshots gets our tags, even the deletion tag, and is still theirs.
+    b.available_snapshot(&final_snapshots[0]);
     let restore =
         ["rds", "restore-db-instance-from-db-snapshot", "--db-instance-identifier", "investigation-1"];
-    b.aws(&[&restore[..], &["--db-snapshot-identifier", &last_snapshots[0]]].concat());
+    b.aws(&[&restore[..], &["--db-snapshot-identifier", &final_snapshots[0]]].concat());
     b.available_database("investigation-1");
     assert_eq!(tags(&b.instance("investigation-1"))["to-be-deleted"], "True");
     let first_snapshot = pair.copies() + &ids[0];
@@ -92,7 +92,7 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
     pair.wait_for_versions(&[4, 5, 6]);
     assert!(pair.current_copy().host.starts_with("releasing-copy-4."));
 
-    for name in &last_snapshots {
+    for name in &final_snapshots {
         assert!(
             tags(&b.available_snapshot(name)).contains_key("rds-replication:stack"),
             "{name} has the tags"
@@ -104,7 +104,7 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
         assert_eq!(decision["verdict"], "keep", "{decision}");
         assert!(text(&decision["reason"]).contains(because), "{decision}");
     };
-    kept("snapshots", &last_snapshots[0], "somebody else has made it");
+    kept("snapshots", &final_snapshots[0], "somebody else has made it");
     kept("snapshots", "releasing-by-hand", "somebody else has made it");
     kept("snapshots", "releasing-for-good", "somebody else has made it");
     kept("instances", "investigation-1", "somebody else has made it");

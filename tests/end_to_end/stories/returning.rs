@@ -1,4 +1,4 @@
-//! A person goes back to an older version, and forward again.
+//! An operator rolls back to an older version, and forward again.
 
 use serde_json::{Value, json};
 
@@ -11,12 +11,12 @@ use harness::pair::{Pair, contents, fill, password};
 /// version.
 ///
 /// > A rollback moves the two fields of the secret and nothing else; the value before it is AWSPREVIOUS.
-/// > A rollback that is refused moves nothing, and tells a person why.
+/// > A rollback that is refused moves nothing, and reports why.
 /// > After a rollback the next replication takes the next free number and goes live.
-/// > What is live, what is kept and how the last runs ended is told from tags, secrets and executions alone.
+/// > What is live, what is kept and how the last runs ended is read from tags, secrets and executions alone.
 /// > A version of which only the snapshot is kept is restored once, as a new version with the rows, the replication id
 /// > and the data time of the old one.
-pub fn a_person_goes_back_and_forward(cloud: &Cloud) {
+pub fn an_operator_goes_back_and_forward(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let keeping = [("NoOfOlderInstances", "1"), ("SnapshotsToKeep", "5")];
     let pair = Pair::deploy(cloud, "returning", &[], &keeping);
@@ -89,23 +89,23 @@ pub fn a_person_goes_back_and_forward(cloud: &Cloud) {
     let again = pair.roll_back(&json!({"version": 3}));
     assert_eq!(again["DBInstance"]["db_version"], 5);
     assert_eq!(again["secret"]["outcome"], "alreadyMoved");
-    let told = pair.status();
-    let versions = told["versions"].as_array().unwrap();
+    let status = pair.status();
+    let versions = status["versions"].as_array().unwrap();
     assert!(versions.iter().any(|one| one["version"] == 5 && one["restoredVersion"] == 3), "{versions:?}");
     pair.replicate();
     assert_eq!(pair.secret(), secret(&host(6)));
     // The data of 5 are those of 3, so that 4 is the newest that one can roll back to.
     pair.wait_for_versions(&[4, 6]);
 
-    let told = pair.status();
+    let status = pair.status();
     assert_eq!(
-        (&told["live"]["version"], &told["live"]["instance"]),
+        (&status["live"]["version"], &status["live"]["instance"]),
         (&json!(6), &json!("returning-copy-6"))
     );
-    let versions: Vec<_> = told["versions"].as_array().unwrap().iter().map(|one| &one["version"]).collect();
+    let versions: Vec<_> = status["versions"].as_array().unwrap().iter().map(|one| &one["version"]).collect();
     assert_eq!(versions, [&json!(6), &json!(4)]);
-    assert_eq!(told["replications"][0]["outcome"], "succeeded");
-    assert_eq!(told["rollbacks"][0]["secretOutcome"], "alreadyMoved");
+    assert_eq!(status["replications"][0]["outcome"], "succeeded");
+    assert_eq!(status["rollbacks"][0]["secretOutcome"], "alreadyMoved");
 }
 
 /// A rollback that fails like this, and moves nothing.

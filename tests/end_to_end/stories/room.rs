@@ -9,7 +9,7 @@ use harness::pair::{Pair, password};
 /// How often a run asks RDS for an instance before it believes that nothing makes room.
 const TRIES: u32 = 9;
 
-/// Three versions are there, and RDS has no room for a fourth. Then the stack is told to keep fewer. The next run still ends
+/// Three versions are there, and RDS has no room for a fourth. Then the stack is set to keep fewer. The next run still ends
 /// for the quota, but what may go carries the deletion tag from then on, so that the one after it makes room; RDS counts what
 /// it deletes for a while, which is waited for.
 ///

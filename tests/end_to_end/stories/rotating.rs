@@ -8,7 +8,7 @@ use harness::pair::{Pair, contents, fill, password};
 
 /// Replications and rollbacks while every version gets a password of its own, and when no more does: after each, what is in
 /// the secret opens the version that it names. No password is anywhere else, and a secret that cannot be kept safely is
-/// left alone.
+/// not touched.
 ///
 /// > With MasterPassword=rotate the secret's credentials open the copy that it names, and the source's do not.
 /// > A version keeps its password: what opens it returns to the secret with it, under MasterPassword=keep too, and with a

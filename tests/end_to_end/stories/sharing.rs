@@ -47,7 +47,7 @@ pub fn an_encrypted_source_is_shared_as_it_is(cloud: &Cloud) {
     );
 }
 
-/// With the keys that the stacks make: whoever IAM lets work with RDS in an account uses that account's key, also once no role
+/// With the keys that the stacks make: every principal that IAM lets work with RDS in an account uses that account's key, also once no role
 /// of the stack is left.
 ///
 /// > The source database may be under the key that the source stack makes, and what is under the destination stack's
@@ -75,7 +75,7 @@ pub fn a_stacks_own_key_serves_its_account(cloud: &Cloud) {
     assert_eq!(contents(b, &restored, &password), contents(a, &source, &password));
 }
 
-/// What the README tells an owner to give the other account.
+/// What the README says that an owner gives the other account.
 fn shared_key_policy(owner: &str, other: &str) -> Value {
     json!({"Version": "2012-10-17", "Statement": [
         {"Sid": "Owner", "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{owner}:root")},

@@ -15,7 +15,7 @@ const LATER: &str = "2026-11-22T10:34:00Z";
 /// Every documented status of an instance and of a snapshot goes through RDS's answer and the shipped functions, and
 /// comes out as ready, not yet, or an error at once.
 ///
-/// > A status that does not pass by itself is an error at once; a word that nobody knows waits for the
+/// > A status that does not pass by itself is an error at once; an unknown status waits for the
 /// > deadline.
 pub fn every_documented_status_is_sorted(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
@@ -36,7 +36,7 @@ pub fn every_documented_status_is_sorted(cloud: &Cloud) {
 
     let restored = b.instance(&text(&destination["DBInstance"]["db_instance_identifier"]));
     let words = INSTANCE_STATUSES.iter().map(|status| (status.word, status.restored.progress()));
-    // What a person has put to sleep only waits for that person.
+    // What an operator has stopped only waits for that operator.
     Task::new(b, &pair, "RestoreFunction", &["RestoreFailed", "InstanceNotReady"]).walk(
         &text(&restored["DBInstanceArn"]),
         words,
@@ -77,7 +77,7 @@ impl<'a> Task<'a> {
         Self { account, function: account.resource(&pair.stack(account), resource), never }
     }
 
-    /// Gives the thing every status in turn, one that nobody knows too, and checks what the function makes of it.
+    /// Gives the thing every status in turn, an unknown one too, and checks what the function makes of it.
     fn walk(
         &self,
         arn: &str,
@@ -104,7 +104,7 @@ impl<'a> Task<'a> {
     }
 }
 
-/// When the source execution started, which the replication's id tells: `20261122t103400z-1f2e3d`.
+/// When the source execution started, which is in the replication's id: `20261122t103400z-1f2e3d`.
 fn started_at(destination: &Value) -> String {
     let id = text(&destination["Input"]["replication"]["id"]);
     let part = |from: usize, to: usize| &id[from..to];

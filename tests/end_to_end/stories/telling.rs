@@ -12,7 +12,7 @@ use harness::pair::{Pair, password};
 /// > A stale copy, a message that could not be handled, a run that was stopped and a failure that its function could
 /// > not tell each reach a person.
 /// > An alert says stack, account, Region, database and cause, and of which machine it is, is never guessed.
-pub fn what_no_run_can_report_is_told(cloud: &Cloud) {
+pub fn what_no_run_can_report_is_alerted(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let pair = Pair::deploy(cloud, "telling", &[], &[("MaxHoursWithoutReplication", "1")]);
     let source_alerts = a.subscribe_queue("telling-source-alerts", &pair.source["AlertTopicArn"]);
@@ -37,13 +37,13 @@ pub fn what_no_run_can_report_is_told(cloud: &Cloud) {
     let stopped = source_alerts.message_with(&["replication was stopped", &pair.database(), &execution]);
     assert!(stopped.contains("Cause: the wrong day"), "{stopped}");
 
-    // Machines are told by their ARN: started with nothing a replication is not a rollback.
+    // Machines are known by their ARN: started with nothing a replication is not a rollback.
     for (machine, noun, stage) in [
         ("StateMachineArn", "replication", "CopySharedSnapshotInTargetAccount"),
         ("RollbackStateMachineArn", "rollback", "RestoreDBInstance"),
     ] {
         let execution = b.start(&pair.destination[machine], &json!({}));
-        let told = alerts.message_with(&["InvalidInput", &execution]);
+        let alert = alerts.message_with(&["InvalidInput", &execution]);
         let (stack, account) = (pair.stack(b), b.number());
         for words in [
             format!("A {noun} failed."),
@@ -52,7 +52,7 @@ pub fn what_no_run_can_report_is_told(cloud: &Cloud) {
             format!("Account: {account}"),
             format!("Database: {}", pair.database()),
         ] {
-            assert!(told.contains(&words), "{words} in {told}");
+            assert!(alert.contains(&words), "{words} in {alert}");
         }
     }
     let logs = b.logs(&pair.stack(b));
@@ -62,7 +62,7 @@ pub fn what_no_run_can_report_is_told(cloud: &Cloud) {
         "each failure is logged once: {logs}"
     );
 
-    // The function that tells people may not publish any more, and a run fails.
+    // The function that alerts operators may not publish any more, and a run fails.
     let role = a.resource(&pair.stack(a), "NotifyRole");
     a.aws(&["iam", "delete-role-policy", "--role-name", &role, "--policy-name", "notify"]);
     let execution = a.start(machine, &json!({"SourceDBIdentifier": "nowhere"}));

@@ -17,13 +17,13 @@ pub enum TagChange {
     Promote,
 }
 
-/// How often tags are set anew because the secret has moved meanwhile.
+/// How often tags are set again because the secret has moved in the meantime.
 const MOST_PASSES: u32 = 3;
 
 /// The instances whose tags are to be changed, because this host is live. They are of the database that
 /// the run is about; what the stack holds of another stays as it is.
 ///
-/// Somebody else may move the secret while tags are set; then they are set anew, because they follow what it names.
+/// Another run may move the secret while tags are set; then they are set again, because they follow what it names.
 pub(super) fn changes<'a>(
     rules: Rules<'_>,
     earlier: Option<&SecretMove>,

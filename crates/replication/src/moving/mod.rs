@@ -1,11 +1,11 @@
 //! How the secret is moved to a version: what the next step of a run is, from what it has observed.
 //!
 //! One poll does one step and reports. The steps of a move, each left out where there is nothing to do: the deletion tag
-//! comes off, so that nobody deletes what readers are sent to; a password of its own is stored, what readers used before
+//! is removed, so that nothing deletes what readers are sent to; a password of its own is stored, what readers used before
 //! is remembered, RDS is asked to set the password; the secret moves; deletion tags follow.
 //!
-//! Whatever changes the secret is a compare and swap: a new version, and the label moves to it only if it is still where
-//! it was read. What was decided from an old or a late reading is refused, and decided anew from another reading.
+//! Every change of the secret is a compare and swap: a new version, and the label moves to it only if it is still where
+//! it was read. A change that was decided from a stale reading is refused, and decided again from a new one.
 
 mod change;
 mod marks;
@@ -31,7 +31,7 @@ use crate::{Error, ErrorName, lineage};
 
 use target::{Missing, Target};
 
-/// How many polls in a row that read the same are no late readings.
+/// After how many polls in a row with the same answer it is taken for current.
 const CONVINCING_POLLS: u32 = 3;
 
 /// What the stack says.
@@ -80,11 +80,11 @@ pub struct Decision<'a> {
 
 /// What a poll does; at most one thing.
 pub enum Step<'a> {
-    /// Nothing: the run is through with the secret.
+    /// Nothing: the run has nothing left to do with the secret.
     Report,
     /// Nothing yet. The count is of the polls in a row that have not seen what must be there.
     Wait(u32),
-    /// Takes the deletion tag off the instance.
+    /// Removes the deletion tag from the instance.
     ClearMark(&'a Instance),
     /// Makes a password for the instance and stores it.
     MakePassword(Box<NewPassword<'a>>),
@@ -121,7 +121,7 @@ impl fmt::Display for Decision<'_> {
     }
 }
 
-/// Whether the secret names the instance of the run, and that is gone or on its way out: then it is taken back from it,
+/// Whether the secret names the instance of the run, and that is gone or being deleted: then the secret is moved back,
 /// and what it said before has to be read.
 #[must_use]
 pub fn is_lost(state: &VersionState, secret: &Version, instances: &[Instance]) -> bool {
@@ -272,7 +272,7 @@ impl<'a> Poll<'a> {
             )
     }
 
-    /// The instance of the run cannot be used. If the secret names it, and it is deleted, the secret is taken back.
+    /// The instance of the run cannot be used. If the secret names it, and it is deleted, the secret is moved back.
     fn without_target(&self, missing: Missing) -> Result<Decision<'a>, Error> {
         let secret = self.observed.secret;
         if !is_lost(self.state, secret, self.observed.instances) {
@@ -337,7 +337,7 @@ impl<'a> Poll<'a> {
         let (instance, status) = (target.instance, target.instance.status.as_str());
         // What carries the tag may be deleted at any time, so it goes before the readers come, and the instance has to be
         // there after that.
-        if instance.tags.are_marked() {
+        if instance.tags.have_deletion_tag() {
             let outcome = self.not_yet(Outcome::InstanceBusy);
             return Ok(self.decision(
                 Step::ClearMark(instance),
@@ -357,7 +357,7 @@ impl<'a> Poll<'a> {
     }
 
     /// Whether this run has had the password of the instance set, and the secret does not say it: then the run has acted
-    /// on an old reading of the secret, or somebody has moved it to the instance meanwhile without the password.
+    /// on an old reading of the secret, or someone has moved it to the instance in the meantime without the password.
     fn owes_login(&self, own: Option<&Credentials>) -> Result<bool, Error> {
         match own.filter(|_| self.has_asked()) {
             Some(own) => Ok(!own.login()?.is_same(&self.observed.secret.secret.login())),

@@ -22,7 +22,7 @@ const PASSWORD_SECONDS: u32 = 60;
 /// deleting it, and no function runs for longer than this (`Timeout` in the templates).
 const DELETION_UNDER_WAY_SECONDS: u32 = 60;
 
-/// What the secret names now, and how far moving it is. Of the secret only our two fields are ever shown.
+/// What the secret names now, and the progress of moving it. Of the secret only our two fields are ever shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretMove {
     /// The two fields.
@@ -30,13 +30,13 @@ pub struct SecretMove {
     pub pointer: Pointer,
     /// What the last poll did to the secret.
     pub outcome: Outcome,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub stage: StageReport,
     /// The instances that were marked for deletion.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marked: Vec<String>,
-    /// The instances whose mark was taken off.
+    /// The instances whose deletion tag was removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmarked: Vec<String>,
     /// What the secret named when they were.
@@ -48,7 +48,7 @@ pub struct SecretMove {
     /// What the secret named before the move.
     #[serde(rename = "movedFrom", default, skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<String>,
-    /// How often in a row somebody else has changed the secret meanwhile.
+    /// How often in a row somebody else has changed the secret in the meantime.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub again: u32,
 }
@@ -63,9 +63,9 @@ pub enum Outcome {
     AlreadyMoved,
     /// It names a version with newer data, which stays.
     NewerIsLive,
-    /// The stack promotes by hand: the version waits for the rollback machine to be told its number.
+    /// The stack promotes by hand: the version waits until the rollback machine is started with its number.
     HeldBack,
-    /// Nothing yet: what comes before the move was done, or somebody else has changed the secret meanwhile.
+    /// Nothing yet: what comes before the move was done, or somebody else has changed the secret in the meantime.
     Prepared,
     /// Nothing yet: the instance is not available at the moment.
     InstanceBusy,
@@ -83,7 +83,7 @@ impl Outcome {
         self.has_moved() || matches!(self, Self::NewerIsLive | Self::HeldBack)
     }
 
-    /// Whether the secret names the version of the run, or did when the run looked.
+    /// Whether the secret names the version of the run, or did when the run read it.
     #[must_use]
     pub fn has_moved(self) -> bool {
         matches!(self, Self::Moved | Self::AlreadyMoved)
@@ -107,7 +107,7 @@ impl Decision<'_> {
     /// What the poll reports, after its step went like this.
     ///
     /// # Errors
-    /// `DeadlineExceeded`; `SecretNotMoved` if others have changed the secret too often meanwhile; what ends a run whose
+    /// `DeadlineExceeded`; `SecretNotMoved` if others have changed the secret too often in the meantime; what ends a run whose
     /// instance is deleted.
     pub fn report(
         &self,
@@ -172,7 +172,7 @@ impl Decision<'_> {
         Ok(report)
     }
 
-    /// Somebody else was quicker: the next poll reads what there is now and decides again.
+    /// Another writer changed the secret first: the next poll reads it and decides again.
     fn refused(
         &self,
         report: SecretMove,

@@ -32,7 +32,7 @@ fn of_database(database: &str, version: u32, status: &str, id: &str) -> Instance
 }
 
 fn marked(instance: Instance) -> Instance {
-    let tags = instance.tags.clone().with(lineage::DELETION_MARK.0, lineage::DELETION_MARK.1);
+    let tags = instance.tags.clone().with(lineage::DELETION_TAG.0, lineage::DELETION_TAG.1);
     Instance { tags, ..instance }
 }
 
@@ -186,9 +186,9 @@ fn the_secret_only_ever_points_at_this_runs_own_instance() {
     }
 }
 
-/// > A replication never takes the place of a newer one, and a rollback does as it is told.
+/// > A replication never takes the place of a newer one, and a rollback moves to the version that it is given.
 #[test]
-fn only_a_person_goes_back() {
+fn only_an_operator_goes_back() {
     let newer = [instance(7, "available", OWN), instance(8, "available", OTHER)];
     let older = [instance(7, "available", OWN), instance(6, "available", OLDER)];
     let of_another_database = [instance(7, "available", OWN), of_database("billing", 8, "available", OTHER)];
@@ -266,7 +266,7 @@ fn the_password_that_opens_the_version_moves_along() {
             Value::Null,
             "set copy3-7 own-7 passwordPending",
         ),
-        // An instance keeps its password, whatever the stack says by now.
+        // An instance keeps its password, even if the stack's parameters have changed.
         (
             rules(),
             own(),
@@ -305,7 +305,7 @@ fn the_password_that_opens_the_version_moves_along() {
     );
 }
 
-/// Somebody has moved the secret to the instance meanwhile, and has not known of the password that this run has set.
+/// Someone has moved the secret to the instance in the meantime, and has not known of the password that this run has set.
 #[test]
 fn a_password_that_this_run_has_set_gets_into_the_secret() {
     let instances = [instance(7, "available", OWN)];
@@ -324,7 +324,7 @@ fn a_password_that_this_run_has_set_gets_into_the_secret() {
 }
 
 /// > That Secrets Manager has accepted a move is the proof of it: an older reading after it makes no failure, another
-/// > run may move the secret on, and what somebody else writes over it is told by name.
+/// > run may move the secret on, and what somebody else writes over it is reported by name.
 #[test]
 fn what_comes_after_a_move() {
     let there = [instance(7, "available", OWN), instance(6, "available", OLDER)];

@@ -239,7 +239,7 @@ impl World {
             Observed { secret: &secret, passwords: passwords.as_ref(), instances: &instances, before: None };
         let decision = match decide(self.rules(), &state, observed) {
             Ok(decision) => decision,
-            // What an operator writes over another run's move cannot be told from what undoes this run's.
+            // What an operator writes over another run's move cannot be distinguished from what undoes this run's.
             Err(error) if error.name() == ErrorName::SecretNotMoved && self.edits > 0 => {
                 self.runs[index].has_ended = true;
                 return Ok(());
@@ -316,8 +316,8 @@ impl World {
 
     fn tag(&mut self, instance: &Instance, is_set: bool) {
         let one = self.instances.iter_mut().find(|one| one.identifier == instance.identifier).unwrap();
-        let rest: Tags = one.tags.iter().filter(|(key, _)| *key != lineage::DELETION_MARK.0).collect();
-        let (key, value) = lineage::DELETION_MARK;
+        let rest: Tags = one.tags.iter().filter(|(key, _)| *key != lineage::DELETION_TAG.0).collect();
+        let (key, value) = lineage::DELETION_TAG;
         one.tags = if is_set { rest.with(key, value) } else { rest };
     }
 
@@ -422,7 +422,7 @@ proptest! {
             meet(&mut world, meeting)?;
             let live = world.live();
             let tags = &world.instances.iter().find(|one| one.tags.version() == Some(live)).unwrap().tags;
-            prop_assert!(!tags.are_marked(), "{} is live and marked", live);
+            prop_assert!(!tags.have_deletion_tag(), "{} is live and marked", live);
         }
     }
 }

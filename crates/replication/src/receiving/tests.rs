@@ -98,7 +98,7 @@ fn what_is_shared_is_copied_when_it_is_complete() {
     assert_eq!(decided(&fleet, &host(1), Some(&other), 0).unwrap_err().name(), ErrorName::SourceMismatch);
 }
 
-/// > A shared snapshot that is not visible yet is looked for again for a bounded number of polls.
+/// > A shared snapshot that is not visible yet is polled for a bounded number of times.
 #[test]
 fn what_is_not_shared_yet_is_awaited_for_so_many_polls() {
     let mut unseen = 0;
@@ -126,7 +126,7 @@ fn what_is_older_than_the_live_version_is_not_copied() {
     for (live, day) in [(2, 5), (2, 6), (1, 4), (7, 4)] {
         assert_eq!(decided(&fleet, &host(live), Some(&shared(day)), 0), Ok(Step::Copy), "{live} {day}");
     }
-    // RDS shows no time, so that the id tells.
+    // RDS shows no time, so the id decides.
     fleet.push(instance(&orders(), 3, 10));
     let untimed = Snapshot { data_time: None, tags: crate::lineage::Tags::default(), ..shared(20) };
     assert!(matches!(decided(&fleet, &host(3), Some(&untimed), 0), Ok(Step::Superseded(_))));

@@ -9,7 +9,7 @@ use crate::{Error, ErrorName};
 
 use super::RestoredBy;
 
-/// How many polls running may still show the old value after RDS has accepted a change, before it is asked again.
+/// How many polls in a row may still show the old value after RDS has accepted a change, before it is asked again.
 const CHANGE_POLLS: u32 = 4;
 
 /// What a restore does not take (API model, `RestoreDBInstanceFromDBSnapshot`), so that it is changed before readers

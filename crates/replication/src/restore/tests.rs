@@ -179,7 +179,7 @@ fn a_restored_version_has_the_replication_and_the_time_of_its_data() {
     assert_eq!(choice.restored_version(), Some(5));
 }
 
-/// > A new version is available when two polls running have seen it usable, with its endpoint.
+/// > A new version is available when two polls in a row have seen it usable, with its endpoint.
 #[test]
 fn available_is_believed_when_it_is_seen_twice() {
     let of_status = |status: &str| Instance { status: status.into(), ..instance(&orders(), 3, 9) };
@@ -217,7 +217,7 @@ fn available_is_believed_when_it_is_seen_twice() {
     }
 }
 
-/// > What this run has restored gets its resource id as a tag, by which it is told from what inherits its tags.
+/// > What this run has restored gets its resource id as a tag, which distinguishes it from what inherits its tags.
 #[test]
 fn the_seal_is_written_before_anything_else() {
     let by = RestoredBy::Rollback;
@@ -319,7 +319,7 @@ impl Rds {
     }
 
     /// Somebody else takes a name.
-    fn meddle(&mut self) {
+    fn interfere(&mut self) {
         let version = Version::from(self.dice.next().unwrap_or_default() % 8) + 1;
         let one = match self.dice.next().unwrap_or_default() % 3 {
             0 => instance(&orders(), version, 8),
@@ -402,7 +402,7 @@ proptest! {
         let mut document = None;
         for _ in 0..30 {
             if rds.chance(60) {
-                rds.meddle();
+                rds.interfere();
             }
             match rds.poll(&purpose, document, &snapshots) {
                 Some(next) => document = Some(next),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::lineage::{self, Tags};
 use crate::naming::ReplicationId;
 
-/// What running executions may still need, so that it stays whatever the rules say. Empty where nothing is known to run.
+/// What running executions may still need, so that it stays even if the rules allow its deletion. Empty where nothing is known to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InUse {
     replications: BTreeSet<ReplicationId>,

@@ -137,7 +137,7 @@ fn standing(instance: &Instance, live: Option<&Instance>) -> Standing {
 }
 
 fn stay(instance: &Instance, reason: String) -> (Verdict, String) {
-    let verdict = if instance.tags.are_marked() { Verdict::Unmark } else { Verdict::Keep };
+    let verdict = if instance.tags.have_deletion_tag() { Verdict::Unmark } else { Verdict::Keep };
     (verdict, reason)
 }
 
@@ -145,7 +145,7 @@ fn remove(instance: &Instance, rule: &InstanceRule<'_>, reason: &str) -> (Verdic
     if let Some(needed) = rule.in_use.reason(&instance.tags) {
         return (Verdict::Keep, format!("{reason}; {needed}"));
     }
-    if !instance.tags.are_marked() {
+    if !instance.tags.have_deletion_tag() {
         return (Verdict::Mark, reason.to_owned());
     }
     match hindrance(instance, rule.final_snapshot) {

@@ -82,7 +82,9 @@ impl Account {
         let due = due(first, &instances, &snapshots);
         let (planned, _) = plan_deletions(due, self.most_deletions, planned_before);
         let goes = |name: &str| planned.iter().map(Planned::identifier).any(|gone| gone == name);
-        assert!(self.instances.iter().all(|one| one.tags.are_marked() || !goes(one.identifier.as_str())));
+        assert!(
+            self.instances.iter().all(|one| one.tags.have_deletion_tag() || !goes(one.identifier.as_str()))
+        );
         self.instances.retain(|one| !goes(one.identifier.as_str()));
         self.snapshots.retain(|one| !goes(one.identifier.as_str()));
         planned.len()

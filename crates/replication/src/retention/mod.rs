@@ -30,14 +30,14 @@ pub use planning::{FEWEST_DELETIONS, First, Planned, due, plan_deletions};
 pub use snapshots::{Sharing, SnapshotRule, plan_snapshots};
 pub use undeleted::{Undeleted, count_undeleted};
 
-/// What is to be done with one thing. Deleting takes two steps: `rotate-secret` sets and takes off marks once the secret has
+/// What is to be done with one thing. Deleting takes two steps: `rotate-secret` sets and removes deletion tags once the secret has
 /// moved, `prune` sets them too before a run makes anything, and `prune` deletes what it finds marked and superseded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
     /// It stays, for good or as long as a running execution may need it.
     Keep,
-    /// It stays, and a mark from earlier is taken off.
+    /// It stays, and an earlier deletion tag is removed.
     Unmark,
     /// It is superseded and not marked yet.
     Mark,

@@ -288,9 +288,9 @@ mod tests {
         assert_eq!(verdicts(&plan), [("c4", Keep), ("c3", Delete), ("c2", Keep), ("c1", Delete)]);
     }
 
-    /// > A snapshot that a person makes of a copy, and the final one, stay, although they may carry this stack's tags.
+    /// > A snapshot that an operator makes of a version, and the final one, stay, although they may carry this stack's tags.
     #[test]
-    fn a_persons_snapshot_of_a_copy_is_never_pruned() {
+    fn an_operators_snapshot_of_a_version_is_never_pruned() {
         let mut by_hand = snapshot("orders-copy-1", "20261101t000000z-aaaaaa", "available", true);
         by_hand.identifier = "before-the-upgrade".parse().unwrap();
         let mut all = vec![by_hand];
@@ -329,7 +329,7 @@ mod tests {
                 let source = format!("arn of {}", id.as_deref().unwrap_or_default());
                 tags = tags.with_some(lineage::REPLICATION_ID, id);
                 tags = tags.with_some(lineage::SOURCE_SNAPSHOT, copy.then_some(source));
-                // The names come later; a person's things say that they were made under another.
+                // The names come later; an operator's things say that they were made under another.
                 let tags = if is_own_name { tags } else { tags.named("orders-copy-1") };
                 observed::testing::snapshot("unnamed", &status, tags)
             },

@@ -19,7 +19,7 @@ pub fn instance(name: &str, version: Version) -> Instance {
 }
 
 pub fn marked(mut instance: Instance) -> Instance {
-    instance.tags = instance.tags.with(lineage::DELETION_MARK.0, lineage::DELETION_MARK.1);
+    instance.tags = instance.tags.with(lineage::DELETION_TAG.0, lineage::DELETION_TAG.1);
     instance
 }
 

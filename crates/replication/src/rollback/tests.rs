@@ -51,14 +51,14 @@ fn previous_goes_by_the_time_of_the_data() {
     assert!(error.to_string().contains("none is older than the live version 8"), "{error}");
 }
 
-/// > A live instance that was deleted by hand still tells what is previous to it.
+/// > A live instance that was deleted by hand still decides what is previous to it.
 #[test]
 fn previous_is_found_when_the_live_instance_is_gone() {
     let mut things = things();
     things.0.pop();
     assert_eq!(found(RequestedVersion::Previous, &host(7), &things).unwrap(), "db-6", "its snapshot is kept");
     things.1.pop();
-    assert_eq!(found(RequestedVersion::Previous, &host(7), &things).unwrap(), "db-6", "its number tells");
+    assert_eq!(found(RequestedVersion::Previous, &host(7), &things).unwrap(), "db-6", "by its number");
     assert_eq!(found(RequestedVersion::Previous, &host(4_000), &things).unwrap(), "db-6");
     let error = found(RequestedVersion::Previous, &host(2), &things).unwrap_err();
     assert!(error.to_string().contains("none is older than the live version 2"), "{error}");

@@ -1,6 +1,6 @@
 //! The fields by which other programs find a database in a secret: those that the rotation functions of Secrets Manager,
 //! its JDBC driver and most tools read (Secrets Manager User Guide, "JSON structure of Secrets Manager secrets"), and
-//! `db_port`, which stands beside `db_host` in many secrets.
+//! `db_port`, which many secrets have next to `db_host`.
 //!
 //! Where they are in the secret they move with it, because they would name a database that is deleted later. They keep
 //! their JSON types, and what says the right thing already keeps its bytes.
@@ -15,7 +15,7 @@ use crate::observed::Instance;
 /// The fields, in the order in which they are added.
 const FIELDS: [&str; 6] = ["engine", "host", "port", super::OTHER_PORT, "dbname", "dbInstanceIdentifier"];
 
-/// What RDS calls its engines, before what tells their editions. Rotation functions know them by these words.
+/// What RDS calls its engines, without the edition. Rotation functions know them by these names.
 const ENGINES: [&str; 7] = ["postgres", "mysql", "mariadb", "oracle", "sqlserver", "db2", "aurora"];
 
 /// What the standard fields are to say.
@@ -52,7 +52,7 @@ impl Standard<'_> {
         Ok(changes)
     }
 
-    /// The new value of a field, if it needs one. What is not of the type of the field is somebody's own, and stays.
+    /// The new value of a field, if it needs one. What is not of the type of the field is an operator's own, and stays.
     fn value(&self, name: &str, old: &Value) -> Option<Value> {
         if matches!(name, "port" | super::OTHER_PORT) {
             return port(old, self.to.port?);
@@ -89,7 +89,7 @@ fn port(old: &Value, port: u16) -> Option<Value> {
     }
 }
 
-/// The engine in the words of the secret. A word that RDS does not use, such as the name of a driver, is somebody's own.
+/// The engine as the secret names it. A name that RDS does not use, such as that of a driver, is an operator's own, and stays.
 fn engine<'a>(old: &str, new: &'a str) -> Option<&'a str> {
     let kind = family(new).unwrap_or(new);
     let is_to_change = old.is_empty() || family(old).is_some_and(|old| old != kind);
@@ -148,7 +148,7 @@ mod tests {
                 r#""port":5432.0,"host":"copy\u002d2.c1.example""#,
             ),
             (r#""port":" 5432","engine":"postgres""#, r#""port":" 5432","engine":"postgres""#),
-            // What has another type is somebody's own.
+            // What has another type is an operator's own.
             (
                 r#""host":["a","b"],"port":{"tls":1},"db_port":true"#,
                 r#""host":["a","b"],"port":{"tls":1},"db_port":true"#,

@@ -29,7 +29,7 @@ fn no_number_is_used_for_two_databases() {
         "the instance is gone, its snapshot is kept"
     );
     assert_eq!(next(&of_shop, &[], &host(9)), 10);
-    assert_eq!(next(&[], &[], &host(20)), 21, "nothing is left but what readers were told last");
+    assert_eq!(next(&[], &[], &host(20)), 21, "nothing is left but what the secret names");
     assert_eq!(next(&[instance(&orders(), 2, 2)], &[kept(&shop(), 12, 12)], &host(20)), 21);
     let other_stack = foreign("db-40");
     assert_eq!(next(&[other_stack], &[], ""), 1, "what is not the stack's only blocks its own name");
@@ -134,7 +134,7 @@ fn only_so_many_versions_are_newer_than_the_live_one() {
     assert!(error.to_string().contains("the secret names no version of orders, and 5 wait"), "{error}");
     // The name is the same and the host is not, so that it is not the one.
     assert!(check("db-5.c2.example", 20, 6).is_ok());
-    // The instance is gone, and its snapshot or its number tells.
+    // The instance is gone, so its snapshot or its number decides.
     let gone = host(3);
     let old = [kept(&orders(), 3, 3)];
     let ahead = |snapshots: &[Snapshot]| world(&instances, snapshots, &gone).ahead(&orders(), &id(20)).len();

@@ -29,7 +29,7 @@ fn every_row_of_the_table_is_well_formed() {
 }
 
 #[test]
-fn a_version_belongs_to_its_major_version_and_not_to_one_that_looks_alike() {
+fn a_version_belongs_to_its_major_version_and_not_to_a_similar_one() {
     let release = |engine, version| named(engine).unwrap().release(version).map(|found| found.line.family);
     assert_eq!(release("postgres", "15.99"), Some("postgres15"));
     assert_eq!(release("postgres", "15"), Some("postgres15"));

@@ -123,13 +123,13 @@ fn keeping_no_older_version_never_deletes_the_one_just_restored() {
 #[test]
 fn digits_in_a_prefix_never_point_at_another_database() {
     let mut foreign = instance("app-1", 1);
-    foreign.tags = Tags::default().with(lineage::DELETION_MARK.0, lineage::DELETION_MARK.1);
+    foreign.tags = Tags::default().with(lineage::DELETION_TAG.0, lineage::DELETION_TAG.1);
     let all = [instance("app3-3", 3), marked(instance("app3-2", 2)), foreign];
     let plan = decide(&all, &host("app3-3"), 0);
     assert_eq!(verdicts(&plan), [("app3-3", Keep), ("app3-2", Delete)]);
 }
 
-/// The original's third destructive case: it deletes whatever carries the mark.
+/// The original's third destructive case: it deletes everything that carries the deletion tag.
 #[test]
 fn an_instance_of_someone_else_with_the_mark_is_not_even_in_the_plan() {
     let mut foreign = marked(instance("db-1", 1));
@@ -138,9 +138,9 @@ fn an_instance_of_someone_else_with_the_mark_is_not_even_in_the_plan() {
     assert_eq!(verdicts(&plan), [("db-2", Keep)]);
 }
 
-/// > What people restore or copy from our snapshots stays, although RDS gives it our tags and even the deletion mark.
+/// > What others restore or copy from our snapshots stays, although RDS copies our tags to it, even the deletion tag.
 #[test]
-fn what_a_person_has_restored_from_a_snapshot_of_ours_stays() {
+fn what_an_operator_has_restored_from_a_snapshot_of_ours_stays() {
     let mut by_hand = marked(instance("db-1", 1));
     by_hand.identifier = "investigation-1".parse().unwrap();
     by_hand.host = Some(host("investigation-1"));
@@ -223,7 +223,7 @@ fn any_instance() -> impl Strategy<Value = Instance> {
                 tags = tags.with(lineage::VERSION, version);
             }
             if marked {
-                tags = tags.with(lineage::DELETION_MARK.0, lineage::DELETION_MARK.1);
+                tags = tags.with(lineage::DELETION_TAG.0, lineage::DELETION_TAG.1);
             }
             Instance {
                 host: has_host.then(|| host(&identifier)),
@@ -278,7 +278,7 @@ fn is_whole(instance: &Instance) -> bool {
     whole.contains(&instance.status.as_str())
 }
 
-/// The fleet after the marks of a plan were set and taken off.
+/// The fleet after the deletion tags of a plan were set and removed.
 fn after_marking(all: &[Instance], plan: &[Decision]) -> Vec<Instance> {
     let mut all = all.to_vec();
     for decision in plan {
@@ -286,7 +286,7 @@ fn after_marking(all: &[Instance], plan: &[Decision]) -> Vec<Instance> {
         match decision.verdict {
             Mark => *one = marked(one.clone()),
             Unmark => {
-                let rest = one.tags.iter().filter(|(key, _)| *key != lineage::DELETION_MARK.0);
+                let rest = one.tags.iter().filter(|(key, _)| *key != lineage::DELETION_TAG.0);
                 one.tags = rest.collect();
             }
             _ => {}
@@ -297,7 +297,7 @@ fn after_marking(all: &[Instance], plan: &[Decision]) -> Vec<Instance> {
 
 proptest! {
     /// > Nothing that lacks this stack's tag is marked or deleted, whatever its name, state or
-    /// > marks.
+    /// > deletion tag.
     /// > The copy that the secret names is never marked or deleted.
     /// > Nothing that is not older than the live version is deleted.
     /// > The live version and the wanted number of older ones stay, each with data of its own, as long as they exist.
@@ -324,7 +324,7 @@ proptest! {
                 prop_assert!(live.is_some_and(|live| is_older(one, live)), "{decision} is newer");
             }
             if decision.verdict == Delete {
-                prop_assert!(one.tags.are_marked(), "{decision} was never marked");
+                prop_assert!(one.tags.have_deletion_tag(), "{decision} was never marked");
                 prop_assert!(!one.deletion_protection && one.status.is_deletable() && one.read_replicas.is_empty());
             }
         }
