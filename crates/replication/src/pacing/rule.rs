@@ -89,6 +89,7 @@ impl Known {
     fn skip(&self, plain: i64) -> Option<i64> {
         let (percent, expected) = (self.progress()?, self.expected()?);
         let agree = self.is_as_quick(percent, expected) && self.spent * 125 >= expected * percent;
+        let agree = agree && self.is_moving(expected);
         let left = (expected * 4 / 5 - self.spent).min(self.least_left(percent));
         let wait = (left * 3 / 4).min(self.deadline - self.spent);
         (agree && wait > plain).then_some(wait)
@@ -97,6 +98,11 @@ impl Known {
     /// Whether the whole stage may be over within a quarter more than last time, by its progress.
     fn is_as_quick(&self, percent: i64, expected: i64) -> bool {
         self.spent * 80 <= expected * (percent + 1)
+    }
+
+    /// Whether the progress has risen within a twenty-fifth of the time that the stage is expected to take.
+    fn is_moving(&self, expected: i64) -> bool {
+        self.stuck * 25 <= expected
     }
 
     /// The plain wait, or a shorter one where the end is near by what is known.
@@ -115,8 +121,8 @@ impl Known {
         near.max(self.least_left(percent) * 3 / 4).max(self.stuck / 20)
     }
 
-    /// A poll at four fifths of what the stage took last time; short waits up to a quarter more than that, if the progress
-    /// does not say that there is more left; then growing ones. At 95% the first of these polls itself would often be late,
+    /// A poll at four fifths of what the stage took last time; short waits up to a quarter more than that, if no moving
+    /// progress says that there is more left; then growing ones. At 95% the first of these polls itself would often be late,
     /// because one run is quicker than the other.
     fn wait_by_history(&self, expected: i64) -> i64 {
         let (first, last) = (expected * 4 / 5, expected * 5 / 4);
@@ -127,8 +133,10 @@ impl Known {
         if self.spent < first {
             near.max(first - self.spent)
         } else if self.spent < last {
-            let consistent = self.progress().filter(|percent| self.is_as_quick(*percent, expected));
-            near.max(consistent.map_or(0, |percent| self.least_left(percent) * 3 / 4))
+            let more_left = self
+                .progress()
+                .filter(|percent| self.is_as_quick(*percent, expected) && self.is_moving(expected));
+            near.max(more_left.map_or(0, |percent| self.least_left(percent) * 3 / 4))
         } else {
             near + (self.spent - last) / 10
         }

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::contract::{DbSnapshot, SourceDbSnapshot, TargetDbSnapshot};
+use crate::copying::Expectation;
 use crate::lineage::{self, Tags};
 use crate::observed::Snapshot;
 use crate::observed::testing::snapshot;
@@ -34,7 +36,8 @@ fn agree(known: &Known) -> bool {
         return false;
     };
     let (least, most) = (expected * 4 / 5, expected * 5 / 4);
-    (1..=100).contains(&percent)
+    known.stuck * 25 <= expected
+        && (1..=100).contains(&percent)
         && known.spent * 100 <= (most + 1) * (percent + 1)
         && known.spent * 100 >= least * percent
 }
@@ -155,6 +158,8 @@ fn waits_follow_what_is_known() {
 fn a_progress_that_stands_still_brings_fewer_and_fewer_polls() {
     let at = |stuck| next_wait(&Known { stuck, ..known(20_000, None, Some(99)) }).seconds;
     assert_eq!([0, 400, 1_000, 4_000, 10_000].map(at), [20, 20, 50, 200, 200]);
+    let agreed = |stuck| next_wait(&Known { stuck, ..known(1_359, Some(3_600), Some(37)) }).seconds;
+    assert_eq!([0, 144, 145].map(agreed), [1_140, 1_140, 67], "it may have stopped for good");
     let used_up = Known { extra_polls: MOST_EXTRA_POLLS, ..known(20_000, None, Some(99)) };
     assert_eq!(next_wait(&used_up), Wait { seconds: 200, is_extra: false });
 }
@@ -238,6 +243,56 @@ fn the_newest_run_that_says_so_of_itself_counts() {
         history::expected_seconds(&snapshots, stack, &"users".parse().unwrap(), StageName::Copy, None)
     };
     assert_eq!((mine("stack"), mine("another")), (None, None), "another database, another stack");
+}
+
+#[test]
+fn what_a_run_writes_is_what_the_next_one_reads() {
+    let id: crate::naming::ReplicationId = "20261122t100000z-1f2e3d".parse().unwrap();
+    let report = |seconds| StageReport {
+        started_at: after(seconds).now,
+        ..StageReport::available(&after(0), "available")
+    };
+    let source = |name: &str| SourceDbSnapshot {
+        identifier: name.parse().unwrap(),
+        arn: None,
+        source_db_identifier: "orders".parse().unwrap(),
+        stage: report(0),
+        encrypted: true,
+        kms_key_id: None,
+        engine: None,
+        engine_version: None,
+        allocated_storage: None,
+        snapshot_database_time: None,
+        source_tags: Tags::default(),
+    };
+    let target = TargetDbSnapshot {
+        identifier: "nightly-copy-in".parse().unwrap(),
+        arn: None,
+        stage: report(300),
+        copy: Expectation::shared_directly(),
+    };
+    let written =
+        |source: Option<&SourceDbSnapshot>| history::of_source(&id, source, &target, after(1_500).now);
+    let copied = written(Some(&source("nightly"))).unwrap();
+    assert_eq!(copied, "20261122t100000z-1f2e3d snapshot=300 copy=1200");
+    assert!(lineage::refusal(lineage::STAGE_SECONDS, &copied).is_none(), "RDS takes it");
+    assert_eq!(expected(&[of_run(10, &copied)], StageName::Copy, None), Some(1_200));
+    // Without a copy nothing is said of one.
+    assert_eq!(written(Some(&source("nightly-copy-in"))).unwrap(), "20261122t100000z-1f2e3d snapshot=300");
+    assert_eq!(written(None), None);
+
+    let copy = DbSnapshot {
+        identifier: "orders-copy".parse().unwrap(),
+        arn: None,
+        source_db_identifier: "orders".parse().unwrap(),
+        stage: report(0),
+        copy: Expectation::not_copied(),
+        snapshot_database_time: None,
+        superseded_by: None,
+    };
+    let restored = history::of_destination(&id, &copy, after(700).now, after(1_700).now);
+    assert_eq!(restored, "20261122t100000z-1f2e3d copy=700 restore=1000");
+    assert_eq!(expected(&[of_run(10, &restored)], StageName::Restore, None), Some(1_000));
 }
 
 #[test]
