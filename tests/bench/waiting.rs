@@ -365,7 +365,7 @@ fn targets(costs: &[Vec<Cost>]) -> String {
             lines,
             "| {}: {} | {all:.1} | {least:.1} | {}, {} |",
             row.name,
-            if target > 1.0 { format!("a {target:.0}th at most") } else { "no more".to_owned() },
+            if target > 1.0 { "an eighth at most" } else { "no more" },
             yes(all >= target),
             yes(least >= target)
         );
