@@ -106,6 +106,11 @@ class Account:
         return self._session.region_name or ""
 
     @property
+    def profile_in_use(self) -> str:
+        """The profile whose credentials are used; empty for those of the environment."""
+        return self._profile
+
+    @property
     def credentials(self) -> str:
         """Whose credentials are used, as it is printed."""
         if self._profile:

@@ -43,6 +43,10 @@ class Hints:
         """`scripts/status` of the given stack or of the one that this command is about."""
         return self._command("status", *self._stack(stack), *self._profile("source"), *self._profile("destination"))
 
+    def adopt(self, *, stack: str | None = None) -> str:
+        """`scripts/adopt` for the given stack or for the one that this command is about."""
+        return self._command("adopt", *self._stack(stack), *self._profile("source"), *self._profile("destination"))
+
     def deploy_destination(self, *parameters: str, stack: str | None = None) -> str:
         """`scripts/deploy destination` with these parameters."""
         stack = stack or self.destination_stack

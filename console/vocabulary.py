@@ -15,6 +15,8 @@ _WORDS: dict[str, Any] = json.loads(Path(__file__).with_name("vocabulary.json").
 #: The keys of our tags, by what they mean.
 TAGS: dict[str, str] = _WORDS["tags"]
 DELETION_TAG: tuple[str, str] = tuple(_WORDS["deletionTag"])
+#: On a version that the secret has named.
+PROMOTED: tuple[str, str] = tuple(_WORDS["promotedTag"])
 #: How the ids of the secret's versions begin that the functions have written.
 WRITTEN_BY_US: str = _WORDS["secretVersions"]
 
@@ -32,10 +34,16 @@ STOPPED = _instances("Stopped")
 DELETING = _instances("Deleting")
 #: A restore that failed has left it; in another failed status a copy that was whole waits for an operator.
 NEVER_WAS = _instances("FailedRestore")
+#: RDS deletes an instance in this status.
+DELETABLE = frozenset(row["word"] for row in _WORDS["instanceStatuses"] if row["deletable"])
+#: RDS makes no final snapshot of an instance in this status.
+WITHOUT_FINAL_SNAPSHOT = frozenset(row["word"] for row in _WORDS["instanceStatuses"] if not row["finalSnapshot"])
 #: A source database can be snapshotted.
 READY_SOURCE = frozenset(row["word"] for row in _WORDS["instanceStatuses"] if row["source"] == "Ready")
 #: A snapshot can be restored and copied.
 READY_SNAPSHOT = frozenset(row["word"] for row in _WORDS["snapshotStatuses"] if row["progress"] == "Ready")
+#: A snapshot is still being made.
+PENDING_SNAPSHOT = frozenset(row["word"] for row in _WORDS["snapshotStatuses"] if row["progress"] == "Pending")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ says otherwise (those of runs have one decimal), sizes GiB; null is what is not 
       live                        the entry of versions that the secret names
       versions[]                  every instance that the stack holds of the database, newest data first
         version, instance, rdsStatus, createdAt, ageSeconds, sizeGib, deletionProtection, replicationId
+        resourceId                its DbiResourceId, by which policies for rds-db:connect name it
         standing                  live, older, heldBack, inProgress, busy, stopped, broken (by its status), failed
                                   (its restore was), leftover (of a run that failed), deleting, unnumbered, notServed (only in
                                   otherDatabases), kept (nothing of the stack is live); words says the same

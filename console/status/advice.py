@@ -91,7 +91,11 @@ def _why_nothing_is_live(document: dict[str, Any], names_by_host: dict[str, str]
         }
         if name in unserved:
             return f"the secret names {name}, a version of {unserved[name]}, which this stack no longer serves ({host})"
-        return f"the secret names {name}, which this stack did not make ({host})"
+        said = f"the secret names {name}, which this stack did not make ({host})"
+        if name in {one["instance"] for one in document["notManaged"]}:
+            command = hints.adopt(stack=document["stack"])
+            said += f"; if the original of this project did, {command} makes it a version"
+        return said
     said = f"the secret names a database that is not in this account: {host}"
     prefixes = {document["prefix"], document["secret"]["dbPrefix"]}
     gone = next(filter(None, (version_in(prefix, host.split(".")[0]) for prefix in prefixes if prefix)), None)

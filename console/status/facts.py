@@ -59,6 +59,8 @@ class Stack:
     parameters: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
     created: datetime | None = None
+    is_protected: bool = False
+    """Whether CloudFormation refuses to delete it."""
 
     @property
     def database(self) -> str:
@@ -69,6 +71,11 @@ class Stack:
     def prefix(self) -> str:
         """How the names of its instances and snapshots begin."""
         return self.parameters.get("DatabaseName", "")
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether CloudFormation is at work on it. One that is only planned (REVIEW_IN_PROGRESS) waits for an operator."""
+        return bool(re.search("(?<!^REVIEW)_IN_PROGRESS$", self.status))
 
     def number(self, parameter: str) -> int | None:
         """A parameter that is a whole number, or None."""
@@ -140,6 +147,14 @@ class Instance(Tagged):
     deletion_protection: bool = False
     resource_id: str = ""
     """DbiResourceId, which no other instance ever has."""
+    arn: str = ""
+    instance_class: str = ""
+    cluster: str = ""
+    """The DB cluster that it is a member of, or empty."""
+    replica_of: str = ""
+    """The instance that it is a read replica of, or empty."""
+    replicas: tuple[str, ...] = ()
+    """Its own read replicas."""
 
     @property
     def has_broken_seal(self) -> bool:

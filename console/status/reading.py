@@ -108,6 +108,11 @@ def read_instances(account: Any, prefixes: Sequence[str] = ()) -> list[Instance]
             size=found.get("AllocatedStorage"),
             deletion_protection=found.get("DeletionProtection", False),
             resource_id=found.get("DbiResourceId", ""),
+            arn=found.get("DBInstanceArn", ""),
+            instance_class=found.get("DBInstanceClass", ""),
+            cluster=found.get("DBClusterIdentifier", ""),
+            replica_of=found.get("ReadReplicaSourceDBInstanceIdentifier", ""),
+            replicas=tuple(found.get("ReadReplicaDBInstanceIdentifiers", ())),
         )
         for page in pages
         for found in page["DBInstances"]
@@ -145,7 +150,8 @@ def _tags(rds: Any, found: dict[str, Any], identifier: str, arn: str | None, pre
     return {tag["Key"]: tag.get("Value", "") for tag in listed}
 
 
-def _stacks(account: Account, name: str | None = None) -> list[Stack]:
+def read_stacks(account: Any, name: str | None = None) -> list[Stack]:
+    """The stack of this name, or every stack of the account."""
     asked = {"StackName": name} if name else {}
     pages = account.client("cloudformation").get_paginator("describe_stacks").paginate(**asked)
     return [
@@ -155,6 +161,7 @@ def _stacks(account: Account, name: str | None = None) -> list[Stack]:
             parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])},
             outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
             created=found.get("CreationTime"),
+            is_protected=found.get("EnableTerminationProtection", False),
         )
         for page in pages
         for found in page["Stacks"]
@@ -163,11 +170,11 @@ def _stacks(account: Account, name: str | None = None) -> list[Stack]:
 
 def _destination_stacks(account: Account, names: Sequence[str]) -> list[Stack]:
     if not names:
-        found = [stack for stack in _stacks(account) if all(name in stack.outputs for name in DESTINATION_OUTPUTS)]
+        found = [stack for stack in read_stacks(account) if all(name in stack.outputs for name in DESTINATION_OUTPUTS)]
         return sorted(found, key=lambda stack: stack.name)
     found = []
     for name in dict.fromkeys(names):
-        [stack] = _stacks(account, name)
+        [stack] = read_stacks(account, name)
         missing = [output for output in DESTINATION_OUTPUTS if output not in stack.outputs]
         if missing:
             raise Failure(
@@ -191,7 +198,7 @@ class _SourceAccount:
 
     @cached_property
     def stacks(self) -> list[Stack] | Unreadable:
-        return attempt(lambda: _stacks(self.account))
+        return attempt(lambda: read_stacks(self.account))
 
     @cached_property
     def snapshots(self) -> list[Snapshot] | Unreadable:

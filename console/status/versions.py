@@ -151,6 +151,7 @@ class Versions:
             "version": instance.version,
             "instance": instance.identifier,
             "rdsStatus": instance.status,
+            "resourceId": instance.resource_id or None,
             "standing": standing,
             "words": words,
             "canRollBack": standing not in ("live", "notServed")
@@ -289,7 +290,7 @@ class Versions:
         """The farthest snapshot that the tags lead to."""
         line: list[Instance | Snapshot] = [instance, *self._lineage(instance)]
         farthest = line[-1]
-        arn = farthest.tags.get(SOURCE_SNAPSHOT) or getattr(farthest, "arn", None)
+        arn = farthest.tags.get(SOURCE_SNAPSHOT) or (farthest.arn if isinstance(farthest, Snapshot) else "")
         if not arn:
             return None
         is_in_source = arn_part(arn, 4) != self._account

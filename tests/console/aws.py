@@ -28,6 +28,7 @@ class FakeAccount:
         self.calls: Counter[str] = Counter()
         self._number = number
         self._answers: dict[str, Handler] = {}
+        self._clients: dict[str, Any] = {}
 
     def answer(self, operation: str, handler: Handler | dict) -> None:
         """Sets the answer of an operation such as DescribeStacks."""
@@ -63,9 +64,13 @@ class FakeAccount:
         return self.described_stack()[0]
 
     def client(self, service: str) -> Any:
+        """One for each service: making one takes longer than all that a test asks it."""
+        if service in self._clients:
+            return self._clients[service]
         client = boto3.client(service, region_name=REGION, aws_access_key_id="key", aws_secret_access_key="secret")
         client.meta.events.register("before-parameter-build.*.*", self._remember)
         client.meta.events.register("before-call.*.*", self._reply)
+        self._clients[service] = client
         return client
 
     def _remember(self, params: dict, context: dict, **_: Any) -> None:

@@ -173,6 +173,7 @@ def test_the_source_snapshot_is_followed_as_far_as_tags_lead() -> None:
         "exists": False,
     }
     bare = instance(11, tags={"rds-replication:source-snapshot": None, "rds-replication:id": None})
+    bare = replace(bare, arn="arn:aws:rds:eu-west-1:222222222222:db:bare")
     assert report_of(world(instances=[bare], snapshots=[]))["live"]["sourceSnapshot"] is None
 
 
@@ -300,6 +301,10 @@ def test_a_secret_that_names_nothing_of_ours_is_said_and_how() -> None:
     other = replace(instance(7), identifier="reports", tags={})
     assert text(live=7, instances=[instance(11), other]) == (
         "the secret names reports, which this stack did not make (copy-7.c1.example)"
+    )
+    original = replace(instance(7), tags={})
+    assert text(live=7, instances=[instance(11), original]).endswith(
+        "; if the original of this project did, scripts/adopt --destination-stack destination-stack makes it a version"
     )
     versions = report_of(world(live=None))["versions"]
     assert {one["standing"] for one in versions} == {"kept"} and all(one["canRollBack"] for one in versions)

@@ -16,6 +16,11 @@ use crate::template::Template;
 const LOGGING: &str = "RUST_LOG";
 /// Asked for in both accounts and given in one: only the source has a topic for the other account.
 const OF_ONE_ACCOUNT: (&str, &str, &str) = ("destination", "Notify", "TOPIC_ARN");
+/// A parameter that RDS takes only with another one, and a value of that.
+const COMPANIONS: [(&str, &str, &str); 2] = [
+    ("MonitoringInterval", "MonitoringRoleArn", "arn:aws:iam::111122223333:role/monitoring"),
+    ("PerformanceInsightsRetentionPeriod", "EnablePerformanceInsights", "true"),
+];
 /// How a function reads its environment.
 type Read = fn(&Environment) -> Result<(), Error>;
 
@@ -81,7 +86,11 @@ fn unreadable(account: &str, task: &str, template: &Template, variables: &Value,
             machines::limits(parameter).map_or(vec![], |(least, most)| vec![json!(least), json!(most)]);
         let allowed = parameter["AllowedValues"].as_array().into_iter().flatten();
         for value in limits.iter().chain(allowed) {
-            let chosen = [(name, text(value))].into();
+            let mut chosen: BTreeMap<&str, String> = [(name, text(value))].into();
+            if value.as_str().is_none_or(|value| !value.is_empty()) {
+                let companions = COMPANIONS.iter().filter(|(of, ..)| *of == name);
+                chosen.extend(companions.map(|(_, companion, value)| (*companion, (*value).to_owned())));
+            }
             if let Err(error) = read(&environment(template, variables, &chosen)) {
                 problems.push(format!("{account}: {task} cannot read {value} of {name}: {error}"));
             }

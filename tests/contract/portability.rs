@@ -8,10 +8,12 @@ const CONTINENTS: [&str; 10] = ["af", "ap", "ca", "cn", "eu", "il", "me", "mx", 
 const DIRECTIONS: [&str; 9] =
     ["central", "east", "north", "northeast", "northwest", "south", "southeast", "southwest", "west"];
 /// Services are named like this in every partition; these are not endpoints.
-const SERVICE_NAMES: [&str; 6] = [
+const SERVICE_NAMES: [&str; 8] = [
     "cloudwatch.amazonaws.com",
+    "directoryservice.rds.amazonaws.com",
     "events.amazonaws.com",
     "lambda.amazonaws.com",
+    "monitoring.rds.amazonaws.com",
     "rds.amazonaws.com",
     "sns.amazonaws.com",
     "states.amazonaws.com",

@@ -71,6 +71,7 @@ fn sections() -> Map<String, Value> {
     let sections = json!({
         "tags": tags,
         "deletionTag": lineage::DELETION_TAG,
+        "promotedTag": lineage::PROMOTED,
         "secretVersions": secret::OUR_VERSIONS,
         "instanceStatuses": instances.collect::<Vec<_>>(),
         "snapshotStatuses": snapshots.collect::<Vec<_>>(),

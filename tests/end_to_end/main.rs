@@ -28,6 +28,10 @@ type Story = (&'static str, fn(&Cloud));
 const STORIES: &[Story] = &[
     ("an_operator_goes_back_and_forward", stories::returning::an_operator_goes_back_and_forward),
     (
+        "what_the_original_made_is_adopted_left_and_used_again",
+        stories::moving::what_the_original_made_is_adopted_left_and_used_again,
+    ),
+    (
         "what_waits_is_released_and_what_is_due_goes_one_by_one",
         stories::releasing::what_waits_is_released_and_what_is_due_goes_one_by_one,
     ),
@@ -59,6 +63,7 @@ const STORIES: &[Story] = &[
         "the_message_of_the_original_is_replicated",
         stories::message::the_message_of_the_original_is_replicated,
     ),
+    ("another_engine_is_asked_in_its_own_way", stories::options::another_engine_is_asked_in_its_own_way),
     (
         "what_would_be_refused_later_is_refused_before_the_copy",
         stories::options::what_would_be_refused_later_is_refused_before_the_copy,

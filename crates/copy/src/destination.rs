@@ -304,8 +304,12 @@ mod tests {
             ("PREFERRED_MAINTENANCE_WINDOW", "sun:00:10-mon:00:05"),
             ("PORT", "many"),
             ("MULTI_AZ", "perhaps"),
+            ("MonitoringRoleArn", "MONITORING_INTERVAL=15"),
+            ("DomainIAMRoleName", "DOMAIN=d-0123456789"),
+            ("PerformanceInsightsRetentionPeriod", "PERFORMANCE_INSIGHTS_RETENTION_PERIOD=31"),
         ] {
-            let error = Config::read(&environment(wrong)).unwrap_err();
+            let given = wrong.1.split_once('=').filter(|_| wrong.0 != "EXTRA_TAGS").unwrap_or(wrong);
+            let error = Config::read(&environment(given)).unwrap_err();
             assert_eq!(error.name(), ErrorName::InvalidConfiguration);
             assert!(error.to_string().contains(wrong.0), "{error}");
         }

@@ -6,6 +6,7 @@
 mod quota;
 mod refusal;
 pub mod restoring;
+pub mod settings;
 mod writes;
 
 use aws_client::fault;
@@ -270,8 +271,10 @@ pub fn read_instance(found: &DbInstance) -> Result<Instance, Error> {
         password_is_pending: found
             .pending_modified_values()
             .is_some_and(|pending| pending.master_user_password().is_some()),
-        max_allocated_storage: found.max_allocated_storage(),
-        maintenance_window: found.preferred_maintenance_window().map(str::to_owned),
+        settings: settings::shown(found),
+        allocated_storage: found.allocated_storage(),
+        storage_operation: found.storage_operation_status().map(str::to_owned),
+        storage_percent_progress: found.storage_operation_percent_progress(),
         read_replicas: found.read_replica_db_instance_identifiers().to_vec(),
         tags: read_tags(found.tag_list()),
     })

@@ -389,10 +389,13 @@ pub struct DbInstance {
     /// Its endpoint address, once RDS has given it one.
     #[serde(rename = "db_host", default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// Its `DbiResourceId`, by which policies for IAM database authentication name it (`rds-db:connect`).
+    #[serde(rename = "dbi_resource_id", default, skip_serializing_if = "Option::is_none")]
+    pub resource_id: Option<String>,
     /// Whether it is only chosen: RDS has not accepted a restore under this identifier, as far as is known.
     #[serde(default, skip_serializing_if = "is_false")]
     pub chosen: bool,
-    /// The option that RDS was asked to change and does not show yet.
+    /// The options that RDS was asked to change and does not show yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changing: Option<String>,
     /// What the stack or the source database has and this instance does not get.

@@ -18,6 +18,7 @@
 //! | [`quota`] | what does it mean that there is no room for a snapshot |
 //! | [`copying`] | will RDS copy everything or only what changed |
 //! | [`secret`] | how to change the secret without touching what is not ours |
+//! | [`settings`] | do these choices for an instance go together, and how does its engine take them |
 //! | [`passwords`] | which version has a password of its own, and what opens the others |
 //! | [`moving`] | what is the next step of moving the secret to a version |
 //! | [`versions`] | which version is live, which are newer, which number is next |
@@ -46,6 +47,7 @@ pub mod restore;
 pub mod retention;
 pub mod rollback;
 pub mod secret;
+pub mod settings;
 pub mod sharing;
 pub mod snapshotting;
 pub mod versions;

@@ -2,7 +2,8 @@
 
 use crate::lineage::{self, Tags};
 use crate::naming::{self, InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier};
-use crate::progress::{InstanceStatus, Restored, SnapshotStatus};
+use crate::progress::{self, InstanceStatus, Restored, SnapshotStatus};
+use crate::settings::Settings;
 use time::OffsetDateTime;
 
 /// A DB instance.
@@ -30,10 +31,14 @@ pub struct Instance {
     pub master_username: Option<String>,
     /// Whether RDS is still giving it a new master password.
     pub password_is_pending: bool,
-    /// How far its storage may grow by itself, in GiB; nothing if it does not.
-    pub max_allocated_storage: Option<i32>,
-    /// Its weekly maintenance window, UTC.
-    pub maintenance_window: Option<String>,
+    /// What it has of the settings that can be changed after a restore.
+    pub settings: Settings,
+    /// Its storage in GiB.
+    pub allocated_storage: Option<i32>,
+    /// `StorageOperationStatus`: what RDS does to its storage, while it does.
+    pub storage_operation: Option<String>,
+    /// `StorageOperationPercentProgress`.
+    pub storage_percent_progress: Option<i32>,
     /// The identifiers of its read replicas in this Region.
     pub read_replicas: Vec<String>,
     /// Its tags.
@@ -118,6 +123,12 @@ impl Instance {
     pub fn is_leaving(&self) -> bool {
         self.status.restored() == Restored::Deleting
     }
+
+    /// Whether its storage is still being loaded from the snapshot.
+    #[must_use]
+    pub fn is_initializing(&self) -> bool {
+        progress::is_initializing(&self.status, self.storage_operation.as_deref())
+    }
 }
 
 impl Snapshot {
@@ -156,6 +167,7 @@ pub mod testing {
     use super::{Instance, Snapshot};
     use crate::lineage::{self, Tags};
     use crate::naming::{SnapshotArn, SnapshotIdentifier};
+    use crate::settings::Settings;
 
     /// An available instance of this name with an endpoint.
     ///
@@ -176,8 +188,10 @@ pub mod testing {
             deletion_protection: false,
             master_username: Some("owner".to_owned()),
             password_is_pending: false,
-            max_allocated_storage: None,
-            maintenance_window: None,
+            settings: Settings::new(),
+            allocated_storage: Some(20),
+            storage_operation: None,
+            storage_percent_progress: None,
             read_replicas: Vec::new(),
             tags,
         }

@@ -131,6 +131,14 @@ pub const MODIFYING: &str = "modifying";
 /// What a report says of a thing that RDS does not have any more.
 pub const DELETED: &str = "deleted";
 
+/// Whether the storage of an instance is still being loaded from its snapshot, so that what is read for the first time is
+/// slow. `StorageOperationStatus` says so while it lasts (API model, `DBInstance`); where RDS does not give it, the status
+/// does.
+#[must_use]
+pub fn is_initializing(status: &InstanceStatus, storage_operation: Option<&str>) -> bool {
+    storage_operation == Some("Initializing") || status.0 == "storage-initialization"
+}
+
 /// What a word means that is in no table. Those of these forms are ends that do not pass by themselves, as
 /// CloudFormation's own handler takes them; any other waits, and the deadline of the stage ends it. RDS itself decides
 /// whether it deletes a thing in such a state, and makes a final snapshot of it.
@@ -274,6 +282,18 @@ mod tests {
     fn only_what_is_ready_or_will_not_recover_is_deletable() {
         for status in INSTANCE_STATUSES.iter().filter(|status| status.deletable) {
             assert_ne!(status.restored, Busy, "{}", status.word);
+        }
+    }
+
+    #[test]
+    fn storage_is_loaded_as_long_as_one_of_both_says_so() {
+        for (status, operation, is_loaded) in [
+            ("available", None, true),
+            ("available", Some("Initializing"), false),
+            ("available", Some("Optimizing"), true),
+            ("storage-initialization", None, false),
+        ] {
+            assert_eq!(is_initializing(&of(status), operation), !is_loaded, "{status} {operation:?}");
         }
     }
 

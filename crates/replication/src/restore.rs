@@ -327,7 +327,8 @@ fn not_shown(earlier: &DbInstance) -> Error {
 }
 
 /// The progress of an instance. One that was restored a moment ago counts as usable when two polls in a row say so, because
-/// RDS may still leave `available` again for a while after the first time.
+/// RDS may still leave `available` again for a while after the first time; and, where `loaded` is wanted, when its storage
+/// is loaded from the snapshot.
 ///
 /// # Errors
 /// [`ErrorName::RestoreFailed`], [`ErrorName::InstanceNotReady`], [`ErrorName::DeadlineExceeded`].
@@ -335,11 +336,17 @@ pub fn progress(
     found: &Instance,
     earlier: Option<&DbInstance>,
     is_new: bool,
+    loaded: bool,
     stage: &Stage,
 ) -> Result<StageReport, Error> {
     let name = &found.identifier;
     let waiting = || format!("waiting for database {name}");
     match (found.status.restored(), &found.host) {
+        (Restored::Usable, _) if loaded && is_new && found.is_initializing() => {
+            let status = found.storage_operation.as_deref().unwrap_or(found.status.as_str());
+            stage.check_deadline(&format!("the storage of database {name} to be loaded"), status)?;
+            Ok(StageReport::pending(stage, found.status.as_str(), found.storage_percent_progress))
+        }
         (Restored::Usable, Some(_)) if !is_new || earlier.is_some_and(|e| was_usable(e, name)) => {
             Ok(StageReport::available(stage, found.status.as_str()))
         }

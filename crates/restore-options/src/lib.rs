@@ -5,82 +5,18 @@
 
 use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::RestoreDBInstanceFromDBSnapshotFluentBuilder as Request;
 use lambda_task::{Environment, invalid};
+use rds_access::settings::{self, Kind, SETTINGS, Setting};
 use replication::contract::LeftOut;
 use replication::lineage::{self, Tags};
 use replication::restore::AfterRestore;
+use replication::settings::{Settings, Value, Way, judge, way};
 use replication::windows::{Problem, Windows};
 use replication::{Error, ErrorName};
-
-/// How the value of an option is read, and how it goes into the request.
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Text(fn(Request, Option<String>) -> Request),
-    /// The name of a group, which RDS stores in lower case.
-    Group(fn(Request, Option<String>) -> Request),
-    Number(fn(Request, Option<i32>) -> Request),
-    Flag(fn(Request, Option<bool>) -> Request),
-    List(fn(Request, Option<Vec<String>>) -> Request),
-}
-
-/// Every option of the restore call but the windows: the variable that holds it, and what becomes of it. Public access is
-/// always said, because RDS otherwise decides by the kind of the subnet group (API model).
-const OPTIONS: &[(&str, Kind)] = &[
-    ("ENGINE", Kind::Text(Request::set_engine)),
-    ("DB_INSTANCE_CLASS", Kind::Text(Request::set_db_instance_class)),
-    ("MULTI_AZ", Kind::Flag(Request::set_multi_az)),
-    ("PORT", Kind::Number(Request::set_port)),
-    ("DB_SUBNET_GROUP", Kind::Text(Request::set_db_subnet_group_name)),
-    ("SECURITY_GROUP_IDS", Kind::List(Request::set_vpc_security_group_ids)),
-    ("PUBLICLY_ACCESSIBLE", Kind::Flag(Request::set_publicly_accessible)),
-    ("DB_PARAMETER_GROUP_NAME", Kind::Group(Request::set_db_parameter_group_name)),
-    ("OPTION_GROUP_NAME", Kind::Group(Request::set_option_group_name)),
-    ("STORAGE_TYPE", Kind::Text(Request::set_storage_type)),
-    ("IOPS", Kind::Number(Request::set_iops)),
-    ("STORAGE_THROUGHPUT", Kind::Number(Request::set_storage_throughput)),
-    ("IAM_DATABASE_AUTHENTICATION", Kind::Flag(Request::set_enable_iam_database_authentication)),
-    ("CLOUDWATCH_LOGS_EXPORTS", Kind::List(Request::set_enable_cloudwatch_logs_exports)),
-    ("DELETION_PROTECTION", Kind::Flag(Request::set_deletion_protection)),
-    ("CA_CERTIFICATE_IDENTIFIER", Kind::Text(Request::set_ca_certificate_identifier)),
-    ("BACKUP_RETENTION_PERIOD", Kind::Number(Request::set_backup_retention_period)),
-    ("AUTO_MINOR_VERSION_UPGRADE", Kind::Flag(Request::set_auto_minor_version_upgrade)),
-    ("COPY_TAGS_TO_SNAPSHOT", Kind::Flag(Request::set_copy_tags_to_snapshot)),
-];
-
-/// The value of an option, with what puts it into the request.
-#[derive(Debug, Clone)]
-enum Choice {
-    Text(fn(Request, Option<String>) -> Request, Option<String>),
-    Number(fn(Request, Option<i32>) -> Request, Option<i32>),
-    Flag(fn(Request, Option<bool>) -> Request, bool),
-    List(fn(Request, Option<Vec<String>>) -> Request, Option<Vec<String>>),
-}
-
-impl Choice {
-    fn read(environment: &Environment, name: &str, kind: Kind) -> Result<Self, Error> {
-        Ok(match kind {
-            Kind::Text(set) => Self::Text(set, environment.optional(name)),
-            Kind::Group(set) => Self::Text(set, lower_case(environment, name)?),
-            Kind::Number(set) => Self::Number(set, environment.optional_parsed(name, "a whole number")?),
-            Kind::Flag(set) => Self::Flag(set, environment.parsed(name, "true or false")?),
-            Kind::List(set) => Self::List(set, environment.optional_list(name)),
-        })
-    }
-
-    fn apply(&self, request: Request) -> Request {
-        match self {
-            Self::Text(set, value) => set(request, value.clone()),
-            Self::Number(set, value) => set(request, *value),
-            Self::Flag(set, value) => set(request, Some(*value)),
-            Self::List(set, value) => set(request, value.clone()),
-        }
-    }
-}
 
 /// The stack's choices; what is not given is left to RDS.
 #[derive(Debug, Clone)]
 pub struct Options {
-    choices: Vec<Choice>,
-    backup_window: Option<String>,
+    at_restore: Settings,
     /// What is changed after the restore, before readers come.
     pub after: AfterRestore,
     extra_tags: Tags,
@@ -91,18 +27,25 @@ impl Options {
     /// Reads the function's environment.
     ///
     /// # Errors
-    /// `InvalidConfiguration`, naming the variable.
+    /// `InvalidConfiguration`, naming the variable, or the parameter for what does not go together.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
-        let windows = windows(environment)?;
-        let choices = OPTIONS.iter().map(|(name, kind)| Choice::read(environment, name, *kind));
+        let chosen = chosen(environment)?;
+        let engine = match chosen.get("Engine") {
+            Some(Value::Text(engine)) => engine.clone(),
+            _ => String::new(),
+        };
+        judge(&engine, &chosen)?;
+        let sent = SETTINGS.iter().filter_map(|row| Some((row, chosen.get(row.parameter)?.clone())));
+        let (at_restore, after) = sent
+            .filter(|(row, _)| way(&engine, row.parameter) != Way::Never)
+            .map(|(row, value)| (row, (row.parameter, value)))
+            .partition::<Vec<_>, _>(|(row, _)| {
+                row.is_taken_by_restore() && way(&engine, row.parameter) == Way::AsUsual
+            });
+        let settings = |rows: Vec<(&Setting, _)>| rows.into_iter().map(|(_, one)| one).collect::<Settings>();
         Ok(Self {
-            choices: choices.collect::<Result<_, _>>()?,
-            backup_window: windows.backup,
-            after: AfterRestore {
-                max_allocated_storage: environment
-                    .optional_parsed("MAX_ALLOCATED_STORAGE", "a whole number")?,
-                maintenance_window: windows.maintenance,
-            },
+            at_restore: settings(at_restore),
+            after: AfterRestore::of(&settings(after)),
             extra_tags: extra_tags(environment)?,
             apply_source_tags: environment.parsed("APPLY_SOURCE_TAGS", "true or false")?,
         })
@@ -111,8 +54,7 @@ impl Options {
     /// Puts the choices into the request.
     #[must_use]
     pub fn apply(&self, request: Request) -> Request {
-        let request = request.set_preferred_backup_window(self.backup_window.clone());
-        self.choices.iter().fold(request, |request, choice| choice.apply(request))
+        settings::restored_with(request, &self.at_restore)
     }
 
     /// Refuses a limit of growth that is too low for the storage to be restored, in GiB. After the restore RDS would refuse
@@ -122,8 +64,8 @@ impl Options {
     /// # Errors
     /// `InvalidConfiguration`.
     pub fn check_growth(&self, doing: &str, storage: Option<i32>) -> Result<(), Error> {
-        match (self.after.max_allocated_storage, storage) {
-            (Some(most), Some(storage)) if i64::from(most) * 10 < i64::from(storage) * 11 => {
+        match (self.after.get("MaxAllocatedStorage"), storage) {
+            (Some(Value::Number(most)), Some(storage)) if i64::from(*most) * 10 < i64::from(storage) * 11 => {
                 Err(Error::new(ErrorName::InvalidConfiguration, doing)
                     .because(format!("its storage of {storage} GiB cannot grow to {most} GiB by itself"))
                     .advise(
@@ -150,6 +92,38 @@ impl Options {
         let say = |(key, because)| LeftOut { what: format!("tag {key:?} of the source database"), because };
         of_instance.left_out_of(of_source).map(say).collect()
     }
+}
+
+/// What an operator has chosen, by parameter.
+fn chosen(environment: &Environment) -> Result<Settings, Error> {
+    let mut chosen = Settings::new();
+    for row in SETTINGS {
+        if let Some(value) = value(environment, row)? {
+            chosen.insert(row.parameter, value);
+        }
+    }
+    let Windows { backup, maintenance } = windows(environment)?;
+    for (parameter, window) in
+        [("PreferredBackupWindow", backup), ("PreferredMaintenanceWindow", maintenance)]
+    {
+        if let Some(window) = window {
+            chosen.insert(parameter, Value::Text(window));
+        }
+    }
+    Ok(chosen)
+}
+
+fn value(environment: &Environment, row: &Setting) -> Result<Option<Value>, Error> {
+    const FLAG: &str = "true or false";
+    let name = row.variable;
+    Ok(match row.kind {
+        Kind::Text(_) => environment.optional(name).map(Value::Text),
+        Kind::Group(_) => lower_case(environment, name)?.map(Value::Text),
+        Kind::Number(_) => environment.optional_parsed(name, "a whole number")?.map(Value::Number),
+        Kind::Flag(_) => Some(Value::Flag(environment.parsed(name, FLAG)?)),
+        Kind::Switch(_) => environment.optional_parsed(name, FLAG)?.filter(|is_on| *is_on).map(Value::Flag),
+        Kind::List(_) => environment.optional_list(name).map(Value::List),
+    })
 }
 
 /// The backup and the maintenance window, judged together, because RDS would refuse them only when the instance is there.
@@ -242,14 +216,91 @@ mod tests {
     fn a_maintenance_window_brings_a_backup_window_along() {
         let chosen = [("PREFERRED_MAINTENANCE_WINDOW", "Sun:04:00-Sun:04:30")];
         let options = Options::read(&environment(&chosen)).unwrap();
-        assert_eq!(options.after.maintenance_window.as_deref(), Some("sun:04:00-sun:04:30"));
-        assert_eq!(options.backup_window.as_deref(), Some("16:00-16:30"));
+        let text = |window: &str| Value::Text(window.to_owned());
+        assert_eq!(options.after.get("PreferredMaintenanceWindow"), Some(&text("sun:04:00-sun:04:30")));
+        assert_eq!(options.at_restore.get("PreferredBackupWindow"), Some(&text("16:00-16:30")));
         let both = [
             ("PREFERRED_MAINTENANCE_WINDOW", "sun:04:00-sun:04:30"),
             ("PREFERRED_BACKUP_WINDOW", "04:00-05:00"),
         ];
         let error = Options::read(&environment(&both)).unwrap_err();
         assert!(error.to_string().contains("overlaps"), "{error}");
+    }
+
+    /// What is asked of RDS at the restore, and what after it.
+    fn asked(chosen: &[(&str, &str)]) -> (Vec<&'static str>, Vec<&'static str>) {
+        let options = Options::read(&environment(chosen)).unwrap();
+        let said =
+            ["PubliclyAccessible", "DeletionProtection", "AutoMinorVersionUpgrade", "CopyTagsToSnapshot"];
+        let is_chosen = |row: &&Setting| !said.contains(&row.parameter);
+        let of = |has: &dyn Fn(&str) -> bool| {
+            let rows = SETTINGS.iter().filter(is_chosen).filter(|row| has(row.parameter));
+            rows.map(|row| row.parameter).collect()
+        };
+        let at_restore = of(&|parameter| options.at_restore.contains_key(parameter));
+        (at_restore, of(&|parameter| options.after.get(parameter).is_some()))
+    }
+
+    /// > What the restore call of an engine refuses is asked of RDS after the restore, and only what an operator has chosen.
+    #[test]
+    fn each_engine_is_asked_for_what_it_takes_when_it_takes_it() {
+        let storage = [("STORAGE_TYPE", "gp3"), ("IOPS", "16000")];
+        let mirrored = [&storage[..], &[("MULTI_AZ", "true")]].concat();
+        let of = |engine: &'static str, more: &[(&'static str, &'static str)]| {
+            asked(&[&[("ENGINE", engine)], more].concat())
+        };
+        let iam = "IAMDatabaseAuthentication";
+        assert_eq!(of("postgres", &[]), (vec!["Engine", iam], vec![]));
+        let all = vec!["Engine", "MultiAZ", "StorageType", "Iops", iam];
+        assert_eq!(of("postgres", &mirrored), (all, vec![]));
+        assert_eq!(of("sqlserver-se", &[]), (vec!["Engine"], vec![]));
+        assert_eq!(of("sqlserver-se", &mirrored), (vec!["Engine"], vec!["MultiAZ", "StorageType", "Iops"]));
+        assert_eq!(of("sqlserver-web", &storage), (vec!["Engine"], vec!["StorageType", "Iops"]));
+        assert_eq!(of("oracle-ee-cdb", &mirrored), (vec!["MultiAZ", "StorageType", "Iops"], vec![]));
+        assert_eq!(of("oracle-ee", &[]), (vec!["Engine"], vec![]));
+    }
+
+    #[test]
+    fn every_choice_is_in_the_request_and_what_is_not_chosen_is_not() {
+        let config = aws_sdk_rds::Config::builder()
+            .behavior_version(aws_sdk_rds::config::BehaviorVersion::latest())
+            .build();
+        let client = aws_sdk_rds::Client::from_conf(config);
+        let request = |chosen: &[(&str, &str)]| {
+            let options = Options::read(&environment(chosen)).unwrap();
+            options.apply(client.restore_db_instance_from_db_snapshot())
+        };
+        let disabled = "open-source-rds-extended-support-disabled";
+        let full = request(&[
+            ("ENGINE", "postgres"),
+            ("ENGINE_LIFECYCLE_SUPPORT", disabled),
+            ("NETWORK_TYPE", "DUAL"),
+            ("DEDICATED_LOG_VOLUME", "true"),
+            ("DOMAIN", "d-0123456789"),
+            ("DOMAIN_IAM_ROLE_NAME", "directory"),
+            ("MULTI_AZ", "true"),
+        ]);
+        assert_eq!(full.get_engine_lifecycle_support().as_deref(), Some(disabled));
+        assert_eq!(full.get_network_type().as_deref(), Some("DUAL"));
+        assert_eq!(*full.get_dedicated_log_volume(), Some(true));
+        assert_eq!(full.get_domain().as_deref(), Some("d-0123456789"));
+        assert_eq!(full.get_domain_iam_role_name().as_deref(), Some("directory"));
+        assert_eq!(*full.get_multi_az(), Some(true));
+        let empty = request(&[("ENGINE", "postgres"), ("DEDICATED_LOG_VOLUME", "false")]);
+        assert_eq!(*empty.get_engine_lifecycle_support(), None);
+        assert_eq!(*empty.get_network_type(), None);
+        assert_eq!(*empty.get_dedicated_log_volume(), None);
+        assert_eq!(*empty.get_multi_az(), None);
+        assert_eq!(*empty.get_publicly_accessible(), Some(false));
+        let own = request(&[
+            ("ENGINE", "sqlserver-se"),
+            ("DOMAIN_FQDN", "ad.example"),
+            ("DOMAIN_OU", "OU=databases,DC=ad,DC=example"),
+            ("DOMAIN_AUTH_SECRET_ARN", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:ad-123456"),
+            ("DOMAIN_DNS_IPS", "10.0.0.1,10.0.0.2"),
+        ]);
+        assert_eq!(own.get_domain_fqdn().as_deref(), Some("ad.example"));
+        assert_eq!(own.get_domain_dns_ips().as_deref().map(<[_]>::len), Some(2));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is done to an instance that is there, before readers come, and to the snapshot it was restored from.
 
 use rds_access::restoring::{self, Modifying};
-use rds_access::{Instance, Refusal};
+use rds_access::{Instance, Refusal, settings};
 use replication::contract::{DbInstance, LeftOut, StageReport, Status};
 use replication::lineage::{self, Tags};
 use replication::naming::SnapshotArn;
@@ -20,7 +20,8 @@ impl Poll<'_> {
         restored_by: Option<&RestoredBy>,
     ) -> Result<DbInstance, Error> {
         let Poll { config, earlier, stage, .. } = self;
-        let progress = restore::progress(instance, *earlier, restored_by.is_some(), stage)?;
+        let progress =
+            restore::progress(instance, *earlier, restored_by.is_some(), config.require_initialized, stage)?;
         let is_usable = progress.status == Status::Available;
         let report = self.describe(instance, restored_by, progress)?;
         let wanted = &config.options.after;
@@ -30,7 +31,7 @@ impl Poll<'_> {
             Finish::AwaitChange(change, polls) => {
                 self.check_change(instance, &change, "not shown yet")?;
                 let stage = StageReport::unseen(stage, instance.status.as_str(), polls);
-                Ok(DbInstance { changing: Some(change.parameter().to_owned()), stage, ..report })
+                Ok(DbInstance { changing: Some(change.name()), stage, ..report })
             }
             Finish::Change(change) => self.change(instance, &change, report).await,
             Finish::NoteVersion(snapshot) => {
@@ -59,7 +60,7 @@ impl Poll<'_> {
             _ => vec![],
         };
         let of_rds = self.earlier.iter().flat_map(|earlier| &earlier.left_out);
-        for one in of_rds.filter(|one| Change::PARAMETERS.contains(&one.what.as_str())) {
+        for one in of_rds.filter(|one| self.config.options.after.has(&one.what)) {
             left_out.push(one.clone());
         }
         Ok(DbInstance {
@@ -67,6 +68,7 @@ impl Poll<'_> {
             version,
             restored_version: instance.tags.restored_version(),
             host: instance.host.clone(),
+            resource_id: instance.resource_id.clone(),
             chosen: false,
             changing: None,
             left_out,
@@ -83,11 +85,8 @@ impl Poll<'_> {
         report: DbInstance,
     ) -> Result<DbInstance, Error> {
         let request = self.rds.modify_db_instance();
-        let request = match change {
-            Change::MaxAllocatedStorage(most) => request.max_allocated_storage(*most),
-            Change::MaintenanceWindow(window) => request.preferred_maintenance_window(window),
-        };
-        let parameter = change.parameter().to_owned();
+        let request = settings::changed_to(request, change.settings(), instance.allocated_storage);
+        let parameter = change.name();
         match restoring::modify_instance(request, &instance.identifier).await? {
             Modifying::Accepted => {
                 let changing = Some(parameter);
@@ -129,7 +128,7 @@ impl Poll<'_> {
     }
 
     fn check_change(&self, instance: &Instance, change: &Change, status: &str) -> Result<(), Error> {
-        let waiting_for = format!("database {} to take {}", instance.identifier, change.parameter());
+        let waiting_for = format!("database {} to take {}", instance.identifier, change.name());
         self.stage.check_deadline(&waiting_for, status)
     }
 

@@ -9,7 +9,7 @@
 //!
 //! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`,
 //! `rds:RestoreDBInstanceFromDBSnapshot`, `rds:ModifyDBInstance`, `rds:AddTagsToResource`,
-//! `secretsmanager:GetSecretValue`.
+//! `secretsmanager:GetSecretValue`, and `ds:GetAuthorizedApplicationDetails` for a stack with a `Domain`.
 
 mod following;
 mod restoring;
@@ -38,6 +38,8 @@ pub struct Config {
     source_database: InstanceIdentifier,
     most_versions_ahead: usize,
     options: Options,
+    /// Whether a new version waits until its storage is loaded.
+    require_initialized: bool,
     deadline_seconds: u32,
 }
 
@@ -54,6 +56,7 @@ impl Config {
             source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
             most_versions_ahead: environment.parsed("MAX_VERSIONS_AHEAD", "a whole number from 1")?,
             options: Options::read(environment)?,
+            require_initialized: environment.parsed("REQUIRE_INITIALIZED", "true or false")?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
         })
     }

@@ -70,6 +70,7 @@ fn report(choice: &Choice, chosen: bool, stage: StageReport) -> DbInstance {
         version: choice.version,
         restored_version: choice.restored_version(),
         host: None,
+        resource_id: None,
         chosen,
         changing: None,
         left_out: vec![],

@@ -146,6 +146,7 @@ fn instance() -> DbInstance {
         version: 7,
         restored_version: Some(3),
         host: Some("orders-copy-7.example".to_owned()),
+        resource_id: Some("db-ABC".to_owned()),
         chosen: true,
         changing: Some("MaxAllocatedStorage".to_owned()),
         left_out: vec![LeftOut { what: "tag".to_owned(), because: "why".to_owned() }],

@@ -39,6 +39,7 @@ fn results_carry_the_names_of_the_original() {
         version: 7,
         restored_version: None,
         host: None,
+        resource_id: None,
         chosen: false,
         changing: None,
         left_out: vec![],

@@ -5,6 +5,7 @@ use crate::lineage::{self, Tags};
 use crate::naming::SnapshotArn;
 use crate::observed::Instance;
 use crate::pacing::{Stage, UNSEEN_POLLS};
+use crate::settings::{self, Settings, Value};
 use crate::{Error, ErrorName};
 
 use super::RestoredBy;
@@ -12,36 +13,60 @@ use super::RestoredBy;
 /// How many polls in a row may still show the old value after RDS has accepted a change, before it is asked again.
 const CHANGE_POLLS: u32 = 4;
 
-/// What a restore does not take (API model, `RestoreDBInstanceFromDBSnapshot`), so that it is changed before readers
-/// come.
+/// What is changed after the restore, before readers come: what the restore call does not take of any engine (API model,
+/// `RestoreDBInstanceFromDBSnapshot`), or not of this one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AfterRestore {
-    /// How far the storage may grow by itself, in GiB.
-    pub max_allocated_storage: Option<i32>,
-    /// The weekly maintenance window.
-    pub maintenance_window: Option<String>,
+pub struct AfterRestore(Vec<Change>);
+
+impl AfterRestore {
+    /// The changes by which an instance gets these settings: one call each for those that belong together.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        let mut changes: Vec<Change> = Vec::new();
+        for (parameter, value) in settings {
+            let together = settings::changed_with(parameter);
+            let begun =
+                changes.iter_mut().find(|change| together.iter().any(|one| change.0.contains_key(one)));
+            match begun {
+                Some(change) => drop(change.0.insert(parameter, value.clone())),
+                None => changes.push(Change([(*parameter, value.clone())].into())),
+            }
+        }
+        Self(changes)
+    }
+
+    /// Whether a text names one of the changes.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|change| change.name() == name)
+    }
+
+    /// The value of a setting that is changed.
+    #[must_use]
+    pub fn get(&self, parameter: &str) -> Option<&Value> {
+        self.0.iter().find_map(|change| change.0.get(parameter))
+    }
 }
 
-/// A change of one option.
+/// A change of settings that belong together, in one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// `MaxAllocatedStorage`, in GiB.
-    MaxAllocatedStorage(i32),
-    /// `PreferredMaintenanceWindow`.
-    MaintenanceWindow(String),
-}
+pub struct Change(Settings);
 
 impl Change {
-    /// The parameters of the stack that are applied after the restore.
-    pub const PARAMETERS: [&str; 2] = ["MaxAllocatedStorage", "PreferredMaintenanceWindow"];
-
-    /// The parameter of the stack that it comes from.
+    /// The parameters of the stack that it comes from.
     #[must_use]
-    pub fn parameter(&self) -> &'static str {
-        match self {
-            Self::MaxAllocatedStorage(_) => "MaxAllocatedStorage",
-            Self::MaintenanceWindow(_) => "PreferredMaintenanceWindow",
-        }
+    pub fn name(&self) -> String {
+        self.0.keys().copied().collect::<Vec<_>>().join(", ")
+    }
+
+    /// What the instance is to have.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0
+    }
+
+    fn is_made(&self, instance: &Instance) -> bool {
+        self.0.iter().all(|(parameter, value)| instance.settings.get(parameter) == Some(value))
     }
 }
 
@@ -52,7 +77,7 @@ pub enum Finish<'a> {
     Seal(Tags),
     /// Only wait: it is not usable yet.
     Wait,
-    /// Change one option.
+    /// Change what belongs together.
     Change(Change),
     /// RDS has accepted this change and does not show it yet.
     AwaitChange(Change, u32),
@@ -82,7 +107,7 @@ pub fn finish<'a>(
     }
     let left_out = earlier.map_or(&[][..], |earlier| &earlier.left_out);
     if let Some(change) = next_change(wanted, instance, left_out) {
-        let asked = earlier.filter(|earlier| earlier.changing.as_deref() == Some(change.parameter()));
+        let asked = earlier.filter(|earlier| earlier.changing.as_deref() == Some(&*change.name()));
         return match asked.map(|earlier| earlier.stage.unseen + 1) {
             Some(polls) if polls <= CHANGE_POLLS => Finish::AwaitChange(change, polls),
             _ => Finish::Change(change),
@@ -119,14 +144,8 @@ pub fn sealing(
     }))
 }
 
-/// The first option that the instance does not have yet, and that RDS has not refused before.
+/// The first change that the instance does not have yet, and that RDS has not refused before.
 fn next_change(wanted: &AfterRestore, instance: &Instance, left_out: &[LeftOut]) -> Option<Change> {
-    let storage = wanted.max_allocated_storage.filter(|most| instance.max_allocated_storage != Some(*most));
-    let window = wanted.maintenance_window.as_ref().filter(|window| {
-        // RDS writes the days of the week in lower case.
-        !instance.maintenance_window.as_ref().is_some_and(|found| found.eq_ignore_ascii_case(window))
-    });
-    let changes = [storage.map(Change::MaxAllocatedStorage), window.cloned().map(Change::MaintenanceWindow)];
-    let was_refused = |change: &Change| left_out.iter().any(|one| one.what == change.parameter());
-    changes.into_iter().flatten().find(|change| !was_refused(change))
+    let was_refused = |change: &Change| left_out.iter().any(|one| one.what == change.name());
+    wanted.0.iter().find(|change| !change.is_made(instance) && !was_refused(change)).cloned()
 }

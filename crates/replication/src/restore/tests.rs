@@ -4,7 +4,12 @@ use time::macros::datetime;
 use super::*;
 use crate::contract::{LeftOut, Status};
 use crate::copying::Expectation;
+<<<<<<< HEAD
 use crate::pacing::{Pace, StageName};
+=======
+use crate::pacing::StageName;
+use crate::settings::{Settings, Value};
+>>>>>>> main
 use crate::versions::testing::{STACK, foreign, host, id, instance, kept, orders, shop, world};
 
 const MOST_AHEAD: usize = 3;
@@ -35,6 +40,7 @@ fn document(version: Version, restored_version: Option<Version>, chosen: bool) -
         version,
         restored_version,
         host: None,
+        resource_id: None,
         chosen,
         changing: None,
         left_out: vec![],
@@ -201,7 +207,7 @@ fn available_is_believed_when_it_is_seen_twice() {
         ("modifying", Some(seen("available", true)), true, false),
         ("available", None, false, true),
     ] {
-        let report = progress(&of_status(now), before.as_ref(), is_new, &stage()).unwrap();
+        let report = progress(&of_status(now), before.as_ref(), is_new, false, &stage()).unwrap();
         assert_eq!(report.status == Status::Available, is_available, "{now} after {before:?}");
     }
     // What is only to be confirmed does not wait as long as a restore that goes on.
@@ -209,23 +215,54 @@ fn available_is_believed_when_it_is_seen_twice() {
     let waits = |status| progress(&of_status(status), None, true, &late).unwrap().wait_seconds;
     assert_eq!((waits("available"), waits("creating")), (15, 200));
     let hostless = Instance { host: None, ..of_status("available") };
-    let report = progress(&hostless, Some(&seen("available", true)), true, &stage()).unwrap();
+    let report = progress(&hostless, Some(&seen("available", true)), true, false, &stage()).unwrap();
     assert_eq!(report.status, Status::NotAvailable);
     for (status, name) in [
         ("stopped", ErrorName::InstanceNotReady),
         ("incompatible-restore", ErrorName::RestoreFailed),
         ("deleting", ErrorName::RestoreFailed),
     ] {
-        let error = progress(&of_status(status), None, true, &stage()).unwrap_err();
+        let error = progress(&of_status(status), None, true, false, &stage()).unwrap_err();
         assert_eq!(error.name(), name, "{status}");
     }
+}
+
+/// > With RequireInitialized the secret does not move to a new version before RDS has loaded all of its storage.
+#[test]
+fn a_version_waits_for_its_storage_where_that_is_wanted() {
+    let seen = DbInstance { host: Some(host(3)), ..document(3, None, false) };
+    let seen = DbInstance { stage: StageReport::pending(&stage(), "available", None), ..seen };
+    let loading = |status: &str, operation: Option<&str>| Instance {
+        status: status.into(),
+        storage_operation: operation.map(str::to_owned),
+        storage_percent_progress: Some(40),
+        ..instance(&orders(), 3, 9)
+    };
+    for (status, operation, is_new, loaded, is_available) in [
+        ("available", Some("Initializing"), true, true, false),
+        ("available", Some("Initializing"), true, false, true),
+        ("available", Some("Initializing"), false, true, true),
+        ("available", Some("Optimizing"), true, true, true),
+        ("storage-initialization", None, true, true, false),
+        ("available", None, true, true, true),
+    ] {
+        let found = loading(status, operation);
+        let report = progress(&found, Some(&seen), is_new, loaded, &stage()).unwrap();
+        assert_eq!(report.status == Status::Available, is_available, "{status} {operation:?}");
+        assert_eq!(report.percent_progress, (!is_available).then_some(40));
+    }
+    let late = Stage { now: stage().now + time::Duration::days(2), ..stage() };
+    let found = loading("available", Some("Initializing"));
+    let error = progress(&found, Some(&seen), true, true, &late).unwrap_err();
+    assert_eq!(error.name(), ErrorName::DeadlineExceeded);
+    assert!(error.to_string().contains("the storage of database db-3 to be loaded"), "{error}");
 }
 
 /// > What this run has restored gets its resource id as a tag, which distinguishes it from what inherits its tags.
 #[test]
 fn the_seal_is_written_before_anything_else() {
     let by = RestoredBy::Rollback;
-    let wanted = AfterRestore { max_allocated_storage: Some(200), maintenance_window: None };
+    let wanted = AfterRestore::of(&[("MaxAllocatedStorage", Value::Number(200))].into());
     let new = instance(&orders(), 3, 9);
     let seal = Tags::default().with(lineage::RESOURCE_ID, "db-DB-3");
     for is_usable in [false, true] {
@@ -259,8 +296,10 @@ fn a_seal_that_never_appears_ends_the_run() {
 fn changes_come_one_by_one_and_a_refused_one_is_left_out() {
     let mut new = instance(&orders(), 3, 9);
     new.tags = new.tags.with(lineage::RESOURCE_ID, "db-DB-3");
-    let window = "sun:04:00-sun:04:30".to_owned();
-    let wanted = AfterRestore { max_allocated_storage: Some(200), maintenance_window: Some(window.clone()) };
+    let role = ("MonitoringRoleArn", Value::Text("its ARN".to_owned()));
+    let monitored: Settings = [("MonitoringInterval", Value::Number(15)), role].into();
+    let growth: Settings = [("MaxAllocatedStorage", Value::Number(200))].into();
+    let wanted = AfterRestore::of(&growth.clone().into_iter().chain(monitored.clone()).collect());
     let snapshot = copy(9).arn.unwrap();
     let by = RestoredBy::Replication(Some(snapshot.clone()));
     let next = |instance: &Instance, earlier: Option<&DbInstance>| match finish(
@@ -270,8 +309,8 @@ fn changes_come_one_by_one_and_a_refused_one_is_left_out() {
         &wanted,
         earlier,
     ) {
-        Finish::Change(change) => change.parameter().to_owned(),
-        Finish::AwaitChange(change, polls) => format!("{} awaited {polls}", change.parameter()),
+        Finish::Change(change) => change.name(),
+        Finish::AwaitChange(change, polls) => format!("{} awaited {polls}", change.name()),
         Finish::NoteVersion(noted) => {
             assert_eq!(*noted, snapshot);
             "done".to_owned()
@@ -283,13 +322,13 @@ fn changes_come_one_by_one_and_a_refused_one_is_left_out() {
     let asked = DbInstance { changing: Some("MaxAllocatedStorage".to_owned()), ..document(3, None, false) };
     assert_eq!(next(&new, Some(&asked)), "MaxAllocatedStorage awaited 1");
     assert_eq!(next(&new, Some(&unseen(asked.clone(), 4))), "MaxAllocatedStorage", "asked again");
-    new.max_allocated_storage = Some(200);
-    assert_eq!(next(&new, Some(&asked)), "PreferredMaintenanceWindow");
-    let refused =
-        LeftOut { what: "PreferredMaintenanceWindow".to_owned(), because: "it overlaps".to_owned() };
+    new.settings = growth.clone();
+    let both = "MonitoringInterval, MonitoringRoleArn";
+    assert_eq!(next(&new, Some(&asked)), both);
+    let refused = LeftOut { what: both.to_owned(), because: "the role is not trusted".to_owned() };
     let left_out = DbInstance { left_out: vec![refused], ..document(3, None, false) };
     assert_eq!(next(&new, Some(&left_out)), "done");
-    new.maintenance_window = Some(window);
+    new.settings = growth.into_iter().chain(monitored).collect();
     assert_eq!(next(&new, None), "done");
 }
 
