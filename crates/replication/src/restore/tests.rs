@@ -4,12 +4,8 @@ use time::macros::datetime;
 use super::*;
 use crate::contract::{LeftOut, Status};
 use crate::copying::Expectation;
-<<<<<<< HEAD
 use crate::pacing::{Pace, StageName};
-=======
-use crate::pacing::StageName;
 use crate::settings::{Settings, Value};
->>>>>>> main
 use crate::versions::testing::{STACK, foreign, host, id, instance, kept, orders, shop, world};
 
 const MOST_AHEAD: usize = 3;
