@@ -208,7 +208,7 @@ fn available_is_believed_when_it_is_seen_twice() {
     }
     // What is only to be confirmed does not wait as long as a restore that goes on.
     let late = Stage { now: stage().now + time::Duration::hours(2), ..stage() };
-    let waits = |status| progress(&of_status(status), None, true, &late).unwrap().wait_seconds;
+    let waits = |status| progress(&of_status(status), None, true, false, &late).unwrap().wait_seconds;
     assert_eq!((waits("available"), waits("creating")), (15, 200));
     let hostless = Instance { host: None, ..of_status("available") };
     let report = progress(&hostless, Some(&seen("available", true)), true, false, &stage()).unwrap();
