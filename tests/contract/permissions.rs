@@ -9,9 +9,9 @@ use crate::secrets;
 use crate::sources::{ACCOUNTS, Sources};
 use crate::template::walk;
 
-/// Setting up the delivery of logs, reading quotas and making a random password cannot be limited to a resource (service
-/// authorization reference, CloudWatch Logs, RDS and Secrets Manager).
-const WITHOUT_RESOURCE: [&str; 10] = [
+/// Setting up the delivery of logs, reading quotas and what RDS offers, and making a random password cannot be limited to a
+/// resource (service authorization reference, CloudWatch Logs, RDS and Secrets Manager).
+const WITHOUT_RESOURCE: [&str; 12] = [
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
     "logs:DescribeLogGroups",
@@ -21,6 +21,8 @@ const WITHOUT_RESOURCE: [&str; 10] = [
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
     "rds:DescribeAccountAttributes",
+    "rds:DescribeDBEngineVersions",
+    "rds:DescribeOrderableDBInstanceOptions",
     "secretsmanager:GetRandomPassword",
 ];
 

@@ -57,6 +57,7 @@ const STORIES: &[Story] = &[
         "rows_arrive_twice_and_secrets_stay_secret",
         stories::arriving::rows_arrive_twice_and_secrets_stay_secret,
     ),
+    ("wrong_settings_end_a_run_before_the_copy", stories::settings::wrong_settings_end_a_run_before_the_copy),
     ("an_encrypted_source_is_shared_as_it_is", stories::sharing::an_encrypted_source_is_shared_as_it_is),
     ("a_stacks_own_key_serves_its_account", stories::sharing::a_stacks_own_key_serves_its_account),
     (

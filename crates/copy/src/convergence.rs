@@ -54,6 +54,15 @@ pub async fn start(rds: &Client, request: &CopyRequest<'_>) -> Result<Started, E
                 Refused::Full(error) => Ok(Started::Full(error)),
             }
         }
+        // Options that cannot be taken out of an instance have to be there for its snapshot too.
+        Err(refused @ (Refusal::Combination(_) | Refusal::Value(_)))
+            if from.starts_with("arn:") && !copy_option_group =>
+        {
+            Err(refused.into_error(doing).advise(
+                "where RDS asks for a target option group, give the destination stack CopyOptionGroup=true, and leave \
+                 OptionGroupName empty",
+            ))
+        }
         Err(refused) => Err(refused.into_error(doing)),
     }
 }

@@ -11,6 +11,7 @@ use replication::copying::{EarlierCopy, Expectation};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, InstanceIdentifier, SnapshotIdentifier};
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS, history};
+use replication::preflight::Wanted;
 use replication::quota;
 use replication::receiving::{self, Announced, Rules, Step};
 use replication::secret::Pointer;
@@ -20,7 +21,7 @@ use restore_options::Options;
 use time::OffsetDateTime;
 
 use crate::convergence::{self, CopyRequest, Started};
-use crate::{Settings, key};
+use crate::{Settings, key, preflight};
 
 /// What the destination stack says.
 #[derive(Debug, Clone)]
@@ -36,8 +37,8 @@ pub struct Config {
     rules: Rules,
     /// Whether the option group of the source database is copied too.
     copy_option_group: bool,
-    /// How the copy will be restored.
-    restore_options: Options,
+    /// What the restore will be asked for and may be refused.
+    wanted: Wanted,
 }
 
 impl Config {
@@ -46,6 +47,8 @@ impl Config {
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
+        // What of it is judged without RDS.
+        Options::read(environment)?;
         Ok(Self {
             settings: Settings::read(environment)?,
             database_name: environment.parsed("DATABASE_NAME", "a database identifier")?,
@@ -56,7 +59,7 @@ impl Config {
                 promotes: environment.choice("PROMOTE", ["manual", "automatic"])?,
             },
             copy_option_group: environment.parsed("COPY_OPTION_GROUP", "true or false")?,
-            restore_options: Options::read(environment)?,
+            wanted: preflight::wanted(environment)?,
         })
     }
 
@@ -80,7 +83,7 @@ struct Poll<'a> {
 /// Finds this run's copy, or creates it if there is none.
 ///
 /// # Errors
-/// `InvalidConfiguration` (a limit of growth that the storage has reached), `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
+/// `InvalidConfiguration` (settings that RDS would refuse at the restore), `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
 /// `SourceMismatch`, `TooManyVersionsAhead`, `VersionsExhausted`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
 /// `SecretInvalid`, `DeadlineExceeded`, or a fault of a service.
 pub async fn run(
@@ -104,15 +107,16 @@ pub async fn run(
     if let Some(found) = rds_access::snapshot(rds, poll.name.as_str()).await? {
         let is_ours = found.is_of_replication(&config.settings.stack, id);
         let report = copies::judge(&found, is_ours, &stage)?;
-        let copy = match earlier {
-            Some(earlier) => earlier.copy,
+        let (copy, not_checked) = match earlier {
+            Some(earlier) => (earlier.copy, earlier.not_checked),
             // The first answer was lost: work out again what was to be expected.
             None => {
                 let snapshots = rds_access::snapshots_of_stack(rds, &config.settings.stack).await?;
-                poll.expectation(&snapshots, found.key_arn.as_deref().unwrap_or_default())
+                let key_arn = found.key_arn.as_deref().unwrap_or_default();
+                (poll.expectation(&snapshots, key_arn), vec![])
             }
         };
-        return Ok(describe(found, report, copy));
+        return Ok(DbSnapshot { not_checked, ..describe(found, report, copy) });
     }
     // RDS has accepted it and does not show it: it is not asked for a second one.
     if let Some(earlier) = earlier.filter(|earlier| earlier.arn.is_some()) {
@@ -166,25 +170,49 @@ impl Poll<'_> {
                 if let Some(source_key) = &shared.key_arn {
                     key::usable(kms, source_key, key::KeyUse::OtherAccounts).await?;
                 }
-                let doing = format!("copying snapshot {}", shared.identifier);
-                config.restore_options.check_growth(&doing, shared.allocated_storage)?;
                 secret.check_room()?;
-                match self.start(shared, &key_arn).await? {
-                    Started::Made(found) => {
-                        let report = copies::judge(&found, true, stage)?;
-                        Ok(describe(*found, report, copy))
-                    }
-                    Started::NotYet => Ok(pending(copies::not_started(name, stage)?, copy)),
-                    Started::Full(full) => {
-                        let is_leaving = quota::is_snapshot_leaving(&snapshots, &config.settings.stack);
-                        Ok(pending(copies::no_room(full, name, stage, self.unseen, is_leaving)?, copy))
-                    }
-                }
+                self.copy(shared, &world, &key_arn, copy).await
             }
             (Step::Await { polls }, _) => {
                 Ok(pending(StageReport::unseen(stage, "not shared yet", polls), copy))
             }
             _ => Ok(pending(copies::not_started(name, stage)?, copy)),
+        }
+    }
+
+    /// Copies, unless RDS would refuse the restore that comes after it.
+    async fn copy(
+        &self,
+        shared: &Snapshot,
+        world: &World<'_>,
+        key_arn: &str,
+        copy: Expectation,
+    ) -> Result<DbSnapshot, Error> {
+        let Self { rds, config, stage, name, .. } = self;
+        let stack = &config.settings.stack;
+        let report = preflight::observe(rds, &config.wanted, shared).await?;
+        report.check(&format!("checking the stack's settings against the shared snapshot {}", shared.arn))?;
+        let not_checked = report.not_checked;
+        let pending = |report, copy| {
+            let not_checked = not_checked.clone();
+            DbSnapshot { not_checked, ..self.pending(report, copy, Some(shared)) }
+        };
+        // What was pruned just before still counts until RDS has deleted it.
+        if let Some(full) = report.full {
+            let is_leaving = quota::is_instance_leaving(world.instances, stack);
+            let waiting_for = "room for the restored database";
+            return Ok(pending(quota::no_room(full, waiting_for, stage, self.unseen, is_leaving)?, copy));
+        }
+        match self.start(shared, key_arn).await? {
+            Started::Made(found) => {
+                let report = copies::judge(&found, true, stage)?;
+                Ok(DbSnapshot { not_checked, ..describe(*found, report, copy) })
+            }
+            Started::NotYet => Ok(pending(copies::not_started(name, stage)?, copy)),
+            Started::Full(full) => {
+                let is_leaving = quota::is_snapshot_leaving(world.snapshots, stack);
+                Ok(pending(copies::no_room(full, name, stage, self.unseen, is_leaving)?, copy))
+            }
         }
     }
 
@@ -198,6 +226,7 @@ impl Poll<'_> {
             copy,
             snapshot_database_time: shared.and_then(|shared| shared.data_time.clone()),
             superseded_by: None,
+            not_checked: vec![],
         }
     }
 
@@ -259,6 +288,7 @@ fn describe(found: Snapshot, report: StageReport, copy: Expectation) -> DbSnapsh
         copy,
         snapshot_database_time: found.data_time,
         superseded_by: None,
+        not_checked: vec![],
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Absence is an answer, not an error: a task decides what it means that something is not there.
 
+pub mod preflight;
 mod quota;
 mod refusal;
 pub mod restoring;
@@ -243,8 +244,11 @@ pub fn read_snapshot(found: &DbSnapshot) -> Result<Snapshot, Error> {
         key_arn: found.kms_key_id().map(str::to_owned),
         engine: found.engine().map(str::to_owned),
         engine_version: found.engine_version().map(str::to_owned),
+        license_model: found.license_model().map(str::to_owned),
         allocated_storage: found.allocated_storage(),
         full_bytes: found.full_snapshot_size_in_bytes(),
+        storage_type: found.storage_type().map(str::to_owned),
+        iops: found.iops(),
         data_time: found.snapshot_database_time().or(found.original_snapshot_create_time()).and_then(rfc3339),
         tags: read_tags(found.tag_list()),
     })
@@ -261,6 +265,12 @@ pub fn read_instance(found: &DbInstance) -> Result<Instance, Error> {
         identifier: name.parse()?,
         arn: found.db_instance_arn().ok_or_else(|| incomplete("DBInstanceArn"))?.to_owned(),
         resource_id: found.dbi_resource_id().map(str::to_owned),
+        cluster: found.db_cluster_identifier().map(str::to_owned),
+        option_groups: found
+            .option_group_memberships()
+            .iter()
+            .filter_map(|membership| membership.option_group_name().map(str::to_owned))
+            .collect(),
         status: found.db_instance_status().ok_or_else(|| incomplete("DBInstanceStatus"))?.into(),
         host: found.endpoint().and_then(|endpoint| endpoint.address()).map(str::to_owned),
         port: found.endpoint().and_then(|endpoint| endpoint.port()).and_then(|port| port.try_into().ok()),

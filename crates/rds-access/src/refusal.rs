@@ -22,6 +22,8 @@ pub enum Refusal {
     Combination(String),
     /// A value is not one that RDS takes.
     Value(String),
+    /// There is no such group of subnets, or no default one.
+    Network(String),
     /// Anything else, under its name.
     Other(Error),
 }
@@ -35,6 +37,7 @@ const CODES: &[(&str, Meaning)] = &[
     ("DBInstanceNotFound", Refusal::Gone),
     ("DBSnapshotAlreadyExists", |_| Refusal::AlreadyThere),
     ("DBSnapshotNotFound", Refusal::Gone),
+    ("DBSubnetGroupNotFound", Refusal::Network),
     ("InstanceQuotaExceeded", Refusal::Quota),
     // It passes in minutes to hours.
     ("InsufficientDBInstanceCapacity", Refusal::NotNow),
@@ -43,6 +46,8 @@ const CODES: &[(&str, Meaning)] = &[
     // The two are in no model of an operation.
     ("InvalidParameterCombination", Refusal::Combination),
     ("InvalidParameterValue", Refusal::Value),
+    ("InvalidSubnet", Refusal::Network),
+    ("InvalidVPCNetworkState", Refusal::Network),
     ("KMSKeyNotAccessibleFault", Refusal::Key),
     ("SharedSnapshotQuotaExceeded", Refusal::Quota),
     ("SnapshotQuotaExceeded", Refusal::Quota),
@@ -73,7 +78,9 @@ impl Refusal {
             Self::Gone(said) => (ErrorName::NotFound, said),
             Self::Quota(said) => (ErrorName::QuotaExceeded, said),
             Self::Key(said) => (ErrorName::KeyNotAccessible, said),
-            Self::NotNow(said) | Self::Combination(said) | Self::Value(said) => (ErrorName::Rejected, said),
+            Self::NotNow(said) | Self::Combination(said) | Self::Value(said) | Self::Network(said) => {
+                (ErrorName::Rejected, said)
+            }
         };
         Error::new(name, doing).because(said)
     }
@@ -106,6 +113,7 @@ mod tests {
             ("InvalidDBInstanceState", Refusal::NotNow(said("InvalidDBInstanceState"))),
             ("InvalidDBInstanceStateFault", Refusal::NotNow(said("InvalidDBInstanceStateFault"))),
             ("DBSnapshotNotFound", Refusal::Gone(said("DBSnapshotNotFound"))),
+            ("InvalidVPCNetworkStateFault", Refusal::Network(said("InvalidVPCNetworkStateFault"))),
             ("SnapshotQuotaExceeded", Refusal::Quota(said("SnapshotQuotaExceeded"))),
             ("KMSKeyNotAccessibleFault", Refusal::Key(said("KMSKeyNotAccessibleFault"))),
         ] {

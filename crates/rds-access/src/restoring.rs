@@ -59,6 +59,9 @@ pub async fn restore_instance(
         refused @ Refusal::Key(_) => Err(refused
             .into_error(doing)
             .advise("let this account and role use the key of the snapshot copy, the stack's KMSKey")),
+        refused @ Refusal::Network(_) => Err(refused.into_error(doing).advise(
+            "give the stack's Subnetgroups a DB subnet group of this account; an account without a default VPC needs one",
+        )),
         refused => Err(refused.into_error(doing)),
     }
 }

@@ -359,6 +359,9 @@ pub struct DbSnapshot {
     /// What is there instead, where newer data are live or a version holds the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded_by: Option<SupersededBy>,
+    /// Settings of the restore that could not be judged before the copy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_checked: Vec<LeftOut>,
 }
 
 /// The version whose data are newer than those of a message, or the same.
@@ -406,10 +409,10 @@ pub struct DbInstance {
     pub stage: StageReport,
 }
 
-/// Something that a restored instance does not get.
+/// Something that a restored instance does not get, or that was left out of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// What it is: a parameter of the stack, or a tag.
+    /// What it is: a parameter of the stack, a tag, a quota.
     pub what: String,
     /// Why.
     pub because: String,

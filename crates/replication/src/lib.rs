@@ -24,6 +24,7 @@
 //! | [`versions`] | which version is live, which are newer, which number is next |
 //! | [`receiving`] | is what a message announces copied |
 //! | [`restore`] | which instance does a run bring up, and when may readers come |
+//! | [`preflight`] | would RDS refuse the stack's settings for this snapshot in this account |
 //! | [`windows`] | can these backup and maintenance windows be together |
 //! | [`retention`] | what stays, what is marked, what is deleted |
 //! | [`rollback`] | which instance or snapshot is the version that is asked for |
@@ -40,6 +41,7 @@ pub mod naming;
 pub mod observed;
 pub mod pacing;
 pub mod passwords;
+pub mod preflight;
 pub mod progress;
 pub mod quota;
 pub mod receiving;

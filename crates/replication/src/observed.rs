@@ -15,6 +15,10 @@ pub struct Instance {
     pub arn: String,
     /// Its `DbiResourceId`: unlike its name it is never used again, and unlike its tags it is never inherited.
     pub resource_id: Option<String>,
+    /// The DB cluster that it is a member of.
+    pub cluster: Option<String>,
+    /// The names of its option groups.
+    pub option_groups: Vec<String>,
     /// Its `DBInstanceStatus`.
     pub status: InstanceStatus,
     /// Its endpoint address, once it has one.
@@ -66,10 +70,16 @@ pub struct Snapshot {
     pub engine: Option<String>,
     /// The version of the engine.
     pub engine_version: Option<String>,
+    /// The license of the engine.
+    pub license_model: Option<String>,
     /// Storage in GiB.
     pub allocated_storage: Option<i32>,
     /// `FullSnapshotSizeInBytes`, once it is complete: the size of the data, also where only what changed was copied.
     pub full_bytes: Option<i64>,
+    /// The type of the storage.
+    pub storage_type: Option<String>,
+    /// The I/O operations a second that were chosen for it, or that it has.
+    pub iops: Option<i32>,
     /// The point in time of the data, as RFC 3339: `SnapshotDatabaseTime`, else `OriginalSnapshotCreateTime`. Both
     /// survive copying, which `SnapshotCreateTime` does not (API model, `DBSnapshot`).
     pub data_time: Option<String>,
@@ -180,6 +190,8 @@ pub mod testing {
             identifier: name.parse().unwrap(),
             arn: format!("the ARN of {name}"),
             resource_id: Some(format!("db-{}", name.to_ascii_uppercase())),
+            cluster: None,
+            option_groups: Vec::new(),
             status: "available".into(),
             host: Some(host(name)),
             port: Some(5432),
@@ -227,8 +239,11 @@ pub mod testing {
             key_arn: None,
             engine: Some("postgres".to_owned()),
             engine_version: None,
+            license_model: None,
             allocated_storage: Some(20),
             full_bytes: None,
+            storage_type: None,
+            iops: None,
             data_time: None,
             tags,
         }

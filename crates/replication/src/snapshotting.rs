@@ -102,7 +102,8 @@ impl SnapshotRequest<'_> {
     /// Decides what to do where there is no snapshot of this name.
     ///
     /// # Errors
-    /// [`ErrorName::NotFound`] (no such database, or the snapshot was deleted), [`ErrorName::InstanceNotReady`],
+    /// [`ErrorName::NotFound`] (no such database, or the snapshot was deleted), [`ErrorName::InvalidConfiguration`] (a
+    /// member of a cluster), [`ErrorName::InstanceNotReady`],
     /// [`ErrorName::DeadlineExceeded`].
     pub fn absent(&self, database: Option<&Instance>) -> Result<Absent, Error> {
         // A run makes one snapshot: what it has seen before is not shown at the moment, or somebody has deleted it.
@@ -117,8 +118,19 @@ impl SnapshotRequest<'_> {
         let Some(database) = database else {
             return Err(Error::new(ErrorName::NotFound, self.doing())
                 .because("there is no database of this name in this account and Region")
-                .advise("check the stack's SourceDBIdentifier, or the execution's input"));
+                .advise(
+                    "check the stack's SourceDBIdentifier, or the execution's input; the identifier of a DB cluster (Aurora, \
+                     Multi-AZ DB cluster) is not that of a DB instance, and clusters are not replicated",
+                ));
         };
+        if let Some(cluster) = &database.cluster {
+            return Err(Error::new(ErrorName::InvalidConfiguration, self.doing())
+                .because(format!(
+                    "SourceDBIdentifier: the database is a member of the DB cluster {cluster}, of whose members RDS makes no \
+                     DB snapshots"
+                ))
+                .advise("give the identifier of a DB instance that is in no cluster; clusters are not replicated"));
+        }
         match database.status.source() {
             Progress::Ready => {
                 let tags = Tags::of_replication(self.stack, self.id, self.database).named(self.name.as_str());
@@ -245,6 +257,8 @@ mod tests {
         assert!(matches!(absent(Some(database("modifying")), false, 0), Ok(Absent::Wait(_))));
         assert_eq!(absent(Some(database("stopped")), false, 0), Err(ErrorName::InstanceNotReady));
         assert_eq!(absent(None, false, 0), Err(ErrorName::NotFound));
+        let member = Instance { cluster: Some("aurora".to_owned()), ..database("available") };
+        assert_eq!(absent(Some(member), false, 0), Err(ErrorName::InvalidConfiguration));
         assert!(matches!(absent(Some(database("available")), true, 0), Ok(Absent::Wait(_))));
         assert_eq!(absent(Some(database("available")), true, UNSEEN_POLLS), Err(ErrorName::NotFound));
     }

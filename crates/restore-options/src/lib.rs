@@ -8,6 +8,7 @@ use lambda_task::{Environment, invalid};
 use rds_access::settings::{self, Kind, SETTINGS, Setting};
 use replication::contract::LeftOut;
 use replication::lineage::{self, Tags};
+use replication::preflight::can_grow;
 use replication::restore::AfterRestore;
 use replication::settings::{Settings, Value, Way, judge, way};
 use replication::windows::{Problem, Windows};
@@ -65,7 +66,7 @@ impl Options {
     /// `InvalidConfiguration`.
     pub fn check_growth(&self, doing: &str, storage: Option<i32>) -> Result<(), Error> {
         match (self.after.get("MaxAllocatedStorage"), storage) {
-            (Some(Value::Number(most)), Some(storage)) if i64::from(*most) * 10 < i64::from(storage) * 11 => {
+            (Some(Value::Number(most)), Some(storage)) if !can_grow(storage, *most) => {
                 Err(Error::new(ErrorName::InvalidConfiguration, doing)
                     .because(format!("its storage of {storage} GiB cannot grow to {most} GiB by itself"))
                     .advise(

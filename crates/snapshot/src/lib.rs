@@ -5,20 +5,25 @@
 //! decision is [`replication::snapshotting`].
 //!
 //! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:CreateDBSnapshot`,
-//! `rds:AddTagsToResource`, `rds:DescribeAccountAttributes`.
+//! `rds:AddTagsToResource`, `rds:DescribeAccountAttributes`; `rds:DescribeOptionGroups` to refuse early what cannot be
+//! shared, without which it goes on.
 
 use aws_sdk_rds::Client;
 use lambda_task::Environment;
-use rds_access::{Refusal, Snapshot};
+use rds_access::{Instance, Refusal, Snapshot};
 use replication::Error;
 use replication::contract::{Envelope, SourceDbSnapshot, SourceState, StageReport};
 use replication::lineage::Tags;
 use replication::naming::{self, InstanceIdentifier};
 use replication::pacing::{Stage, StageName, history};
+use replication::preflight::{self, Known};
 use replication::progress::CREATING;
 use replication::quota;
 use replication::snapshotting::{Absent, SnapshotRequest};
 use time::OffsetDateTime;
+
+/// What the names of RDS's own option groups, which have no options, say in front of engine and version.
+const DEFAULT_OPTIONS: &str = "default:";
 
 /// What the stack says.
 #[derive(Debug, Clone)]
@@ -50,7 +55,8 @@ impl Config {
 ///
 /// # Errors
 /// `NotFound` (no such database, or the snapshot was deleted), `InstanceNotReady` (the database waits for an operator),
-/// `SnapshotFailed`, `NameTaken`, `QuotaExceeded`, `DeadlineExceeded`, or a fault of RDS.
+/// `InvalidConfiguration` (a member of a cluster), `NotShareable` (an option of the database), `SnapshotFailed`, `NameTaken`,
+/// `QuotaExceeded`, `DeadlineExceeded`, or a fault of RDS.
 pub async fn run(
     rds: &Client,
     config: &Config,
@@ -88,6 +94,9 @@ pub async fn run(
             ..describe(config, &wanted, stage, None)
         }),
         Absent::Create(tags) => {
+            if let Some(instance) = &instance {
+                check(rds, &wanted, instance).await?;
+            }
             let stage = stage.expecting(last_seconds(rds, config, &database).await);
             create(rds, config, &SnapshotRequest { stage, ..wanted }, &tags).await
         }
@@ -105,6 +114,24 @@ async fn last_seconds(rds: &Client, config: &Config, database: &InstanceIdentifi
             None
         }
     }
+}
+
+/// Refuses a database whose snapshots cannot be shared, before there is one.
+async fn check(rds: &Client, wanted: &SnapshotRequest<'_>, database: &Instance) -> Result<(), Error> {
+    let mut groups = Vec::new();
+    let names = database.option_groups.iter().filter(|name| !name.starts_with(DEFAULT_OPTIONS));
+    for name in names {
+        match rds_access::preflight::option_group(rds, name).await? {
+            Known::Seen(None) => {}
+            Known::Seen(Some(group)) => groups.push(Known::Seen(group)),
+            Known::Unseen(because) => groups.push(Known::Unseen(because)),
+        }
+    }
+    let doing = format!("snapshotting database {} as {}", wanted.database, wanted.name);
+    for one in preflight::check_source(database, &groups, &doing)? {
+        tracing::warn!(setting = one.what, because = one.because, "not checked before the snapshot");
+    }
+    Ok(())
 }
 
 async fn create(

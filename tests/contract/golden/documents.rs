@@ -132,6 +132,7 @@ fn destination_snapshot() -> DbSnapshot {
         stage: stage(Status::Superseded),
         copy: Expectation { expected: Kind::Incremental, reason: "why".to_owned() },
         snapshot_database_time: Some("2026-11-22T10:34:10Z".to_owned()),
+        not_checked: vec![LeftOut { what: "Subnetgroups".to_owned(), because: "why".to_owned() }],
         superseded_by: Some(SupersededBy {
             host: "orders-copy-6.example".to_owned(),
             snapshot_database_time: "2026-11-22T11:34:10Z".to_owned(),

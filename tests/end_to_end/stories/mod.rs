@@ -13,6 +13,7 @@ pub mod releasing;
 pub mod returning;
 pub mod room;
 pub mod rotating;
+pub mod settings;
 pub mod sharing;
 pub mod statuses;
 pub mod telling;

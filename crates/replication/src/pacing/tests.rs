@@ -289,6 +289,7 @@ fn what_a_run_writes_is_what_the_next_one_reads() {
         copy: Expectation::not_copied(),
         snapshot_database_time: None,
         superseded_by: None,
+        not_checked: vec![],
     };
     let restored = history::of_destination(&id, &copy, after(700).now, after(1_700).now);
     assert_eq!(restored, "20261122t100000z-1f2e3d copy=700 restore=1000");

@@ -26,6 +26,7 @@ fn copy(day: u32) -> DbSnapshot {
         copy: Expectation::shared_directly(),
         snapshot_database_time: of.data_time,
         superseded_by: None,
+        not_checked: vec![],
     }
 }
 
