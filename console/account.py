@@ -59,9 +59,8 @@ def take_accounts(parser: argparse.ArgumentParser, *roles: str) -> None:
         metavar="=DIRECTORY",
         help="use the local cloud, started with scripts/local-cloud up (there: --directory)",
     )
-    letters = {"source": "A", "destination": "B"}
     for role in roles:
-        words = f"AWS profile of account {letters[role]} (default: {role} or, if there is none, the credentials of the environment)"
+        words = f"AWS profile of the {role} account (default: {role} or, if there is none, the credentials of the environment)"
         parser.add_argument(f"--{role}-profile", metavar="NAME", help=words)
 
 

@@ -11,10 +11,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from console.account import Account, parse, take_accounts, use_local_cloud
 from console.adoption import Plan, plan_adoption
+from console.command import run
 from console.confirmation import Ask, confirm, terminal
 from console.failure import Failure
 from console.hints import DESTINATION_STACK, Hints
@@ -144,21 +143,16 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Answers with its exit code."""
     given = _arguments(arguments)
-    screen = Screen()
-    try:
+
+    def work(screen: Screen) -> None:
         if given.local:
             use_local_cloud(given.local)
         destination = Account("destination", given.destination_profile, given.destination_stack)
         # The source account may be out of reach for whoever works in the destination account.
         source = attempt(lambda: Account("source", given.source_profile))
         adopt(destination, source, screen, older=given.older, yes=given.yes, ask=terminal(), hints=Hints.of(given))
-    except (Failure, BotoCoreError, ClientError) as error:
-        screen.plain(f"\nfailed: {error}")
-        return 1
-    except KeyboardInterrupt:
-        screen.plain("\nstopped; what was written stays, and running this again goes on")
-        return 130
-    return 0
+
+    return run(work, stopped="stopped; what was written stays, and running this again goes on")
 
 
 if __name__ == "__main__":

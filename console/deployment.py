@@ -1,5 +1,6 @@
 """What `scripts/deploy` refuses before anything is made: parameters that the template does not have, maintenance and backup
-windows that RDS will refuse, an account number that nothing has confirmed, and another secret than readers know.
+windows that RDS will refuse, tags that are reserved, an account number that nothing has confirmed, and another secret than
+readers know.
 
 CloudFormation's own client drops parameters that it does not know, and deploys with the default instead.
 """
@@ -10,7 +11,7 @@ import argparse
 import difflib
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,13 @@ from console.account import ENVIRONMENT, Account
 from console.failure import Failure
 from console.secret_choice import NAME, check_secret
 
+TAGS = "ExtraTags"
 BACKUP, MAINTENANCE = "PreferredBackupWindow", "PreferredMaintenanceWindow"
 DESTINATION = "DestinationAccountNumber"
+
+# How keys and values begin that only AWS may set (RDS API model, Tag), and the keys of this product.
+_OF_AWS = ("aws:", "rds:")
+_OURS = ("rds-replication:", "to-be-deleted")
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY, _WEEK = 24 * 60, 7 * 24 * 60
@@ -87,6 +93,23 @@ def wrong_windows(parameters: dict[str, str]) -> Iterator[str]:
             windows[name] = found
     if len(windows) == 2 and _overlap(*windows[BACKUP], *windows[MAINTENANCE]):
         yield f"{BACKUP}={backup} and {MAINTENANCE}={maintenance} overlap, which RDS refuses after the restore"
+
+
+def reserved_tags(where: str, tags: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """What is wrong with the beginnings of the tags that an operator has chosen."""
+    for key, value in tags:
+        key, value = key.strip(), value.strip()
+        if not key:
+            yield f"{where}: ={value} has no key"
+        elif key.startswith(_OURS):
+            yield f"{where}: the tag {key} is reserved: keys that begin with {' or '.join(_OURS)} are of this product"
+        elif key.casefold().startswith(_OF_AWS) or value.casefold().startswith(_OF_AWS):
+            yield f"{where}: the tag {key}={value} is reserved: what begins with {' or '.join(_OF_AWS)} is of AWS"
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, _, value = text.partition("=")
+    return key, value
 
 
 def _backup_minutes(text: str) -> tuple[int, int] | None:
@@ -197,6 +220,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--stack", help="also compare with this stack and check the account, with the credentials of the environment"
     )
     parser.add_argument("--account", default="", help="the number of the account that is deployed to")
+    parser.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="a tag of the stack")
     parser.add_argument("--destination-profile")
     parser.add_argument("--confirm-destination-account")
     parser.add_argument("parameters", nargs="*", metavar="KEY=VALUE")
@@ -206,6 +230,10 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _check(given: argparse.Namespace) -> None:
     parameters = dict(one.split("=", 1) for one in given.parameters)
     wrong = unknown_parameters(parameters, parameter_names(given.template))
+    if wrong:
+        raise Failure(wrong)
+    tags = [_pair(one) for one in parameters.get(TAGS, "").split(",") if one.strip()]
+    wrong = "\n".join([*reserved_tags(TAGS, tags), *reserved_tags("--tags", map(_pair, given.tag))])
     if wrong:
         raise Failure(wrong)
     account = Account("deployed-to", ENVIRONMENT, given.stack) if given.stack else None

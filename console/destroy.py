@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from console.account import LOCAL_CLOUD, ROOT, Account, parse, use_local_cloud
+from console.account import ROOT, Account, parse, take_accounts, use_local_cloud
+from console.command import run
 from console.confirmation import Ask, confirm, terminal
 from console.departure import Removed, is_missing, read_found, read_removed, running
 from console.deployment import parameter_defaults
@@ -280,14 +281,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="AWS profile of the account (default: the role or, if there is none, the environment)",
     )
-    parser.add_argument(
-        "--local",
-        nargs="?",
-        const=LOCAL_CLOUD,
-        type=type(LOCAL_CLOUD),
-        metavar="=DIRECTORY",
-        help="use the local cloud, started with scripts/local-cloud up (there: --directory)",
-    )
+    take_accounts(parser)
     parser.add_argument("--stop", action="store_true", help="stop executions that run")
     parser.add_argument(
         "--everything",
@@ -326,8 +320,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Answers with its exit code."""
     given = _arguments(arguments)
-    screen = Screen()
-    try:
+
+    def work(screen: Screen) -> None:
         if given.local:
             use_local_cloud(given.local)
         account = Account(given.role, given.profile, given.stack_name or f"rds-replication-{given.role}")
@@ -344,13 +338,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             0.3 if given.local else 3.0,
         )
         destroy(account, screen, wishes, Commands(given.role, profile, account.region), terminal())
-    except (Failure, BotoCoreError, ClientError) as error:
-        screen.plain(f"\nfailed: {error}")
-        return 1
-    except KeyboardInterrupt:
-        screen.plain("\nstopped; running this again goes on")
-        return 130
-    return 0
+
+    return run(work, stopped="stopped; running this again goes on")
 
 
 if __name__ == "__main__":

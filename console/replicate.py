@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from console.account import Account, parse, take_accounts, use_local_cloud, wanted_output
+from console.command import run
 from console.execution import Entered, Execution, execution_arn, replication_id
 from console.failure import Failure
 from console.hints import DESTINATION_STACK, SOURCE_STACK, Hints
@@ -320,13 +321,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Answers with its exit code."""
     given = _arguments(arguments)
     hints = Hints.of(given)
-    screen = Screen()
-    try:
+
+    def work(screen: Screen) -> None:
         if given.local:
             use_local_cloud(given.local)
         source = Account("source", given.source_profile, given.source_stack)
         destination = Account("destination", given.destination_profile, given.destination_stack)
-        run = replicate(
+        followed = replicate(
             source,
             destination,
             screen,
@@ -335,18 +336,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             arrival=given.arrival,
             poll=0.3 if given.local else 3.0,
         )
-    except Failure as failure:
-        screen.plain(f"\nfailed: {failure}")
-        return 1
-    except (BotoCoreError, ClientError) as error:
-        screen.plain(f"\nfailed: {error}")
-        return 1
-    except KeyboardInterrupt:
-        screen.plain(f"\nno longer following; what was started continues by itself: {hints.status()} shows how it ends")
-        return 130
-    for line in conclusion(run, hints):
-        screen.line(line)
-    return 0
+        for line in conclusion(followed, hints):
+            screen.line(line)
+
+    return run(
+        work, stopped=f"no longer following; what was started continues by itself: {hints.status()} shows how it ends"
+    )
 
 
 if __name__ == "__main__":

@@ -135,8 +135,16 @@ def denial(
     if result.decision == "Allow":
         return None
     explicit = result.decision == "Deny"
+    if identity.decision != "Allow" and _is_limited(principal, context):
+        return refusal(principal.arn, action, resource, BOUNDARY, explicit)
     by_resource = result.resource_policy_arn if explicit else identity.decision == "Allow"
     return refusal(principal.arn, action, resource, "resource-based" if by_resource else "identity-based", explicit)
+
+
+def _is_limited(principal: iam_evaluator.PrincipalInfo, context: iam_evaluator.EvalContext) -> bool:
+    """Whether the principal's policies allow what its permissions boundary does not."""
+    policies = principal.policies or []
+    return bool(principal.limits) and iam_evaluator.evaluate(context, policies).decision == "Allow"
 
 
 def find_key(key_arn: str) -> dict[str, Any] | None:
@@ -196,11 +204,15 @@ def grant_allows(principal_arn: str, action: str, key_arn: str) -> bool:
     )
 
 
+BOUNDARY = "permissions boundary"
+
+
 def refusal(principal_arn: str, action: str, resource: str, kind: str, explicit: bool) -> str:
     """AWS's sentence for a refusal: who, what, on which thing, and which kind of policy is the cause."""
+    policy = kind if kind == BOUNDARY else f"{kind} policy"
     if explicit:
         article = "an" if kind.startswith("i") else "a"
-        because = f"with an explicit deny in {article} {kind} policy"
+        because = f"with an explicit deny in {article} {policy}"
     else:
-        because = f"because no {kind} policy allows the {action} action"
+        because = f"because no {policy} allows the {action} action"
     return f"User: {principal_arn} is not authorized to perform: {action} on resource: {resource} {because}"

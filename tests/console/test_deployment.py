@@ -15,7 +15,7 @@ import pytest
 from aws import FakeAccount, stack
 from conftest import ROOT
 from console import deployment
-from console.deployment import check_account, parameter_names, unknown_parameters, wrong_windows
+from console.deployment import check_account, parameter_names, reserved_tags, unknown_parameters, wrong_windows
 from console.failure import Failure
 from world import A, B
 
@@ -171,6 +171,22 @@ def test_a_window_is_compared_with_the_one_that_the_stack_has(deploy: Callable) 
     assert deploy("PreferredMaintenanceWindow=sun:05:00-sun:05:30", role="destination") == (0, "")
     code, said = deploy("PreferredMaintenanceWindow=sun:04:00-sun:04:30", role="destination")
     assert code == 1 and "overlap" in said
+
+
+def test_a_reserved_tag_is_refused_by_name(deploy: Callable) -> None:
+    """(16)"""
+    assert list(reserved_tags("--tags", [("CostCentre", "42"), ("AWSome", "x"), ("stack", "")])) == []
+    for tag, said in (
+        ("aws:x=1", "the tag aws:x=1 is reserved: what begins with aws: or rds: is of AWS"),
+        ("team=RDS:x", "the tag team=RDS:x is reserved"),
+        ("rds-replication:stack=mine", "the tag rds-replication:stack is reserved"),
+        ("to-be-deleted=True", "the tag to-be-deleted is reserved"),
+    ):
+        code, printed = deploy(f"ExtraTags=team=data,{tag}")
+        assert code == 1 and f"deploy: ExtraTags: {said}" in printed
+        code, printed = deploy("--tag", "CostCentre=42", "--tag", tag)
+        assert code == 1 and f"deploy: --tags: {said}" in printed
+    assert deploy("--tag", "CostCentre=42", "ExtraTags=team=data,cost centre=4=2") == (0, "")
 
 
 # ------------------------------------------------------------------------------------------------------ a symbolic link

@@ -2,6 +2,7 @@
 
 mod code;
 mod machines;
+mod organisation;
 mod permissions;
 mod templates;
 
@@ -56,6 +57,12 @@ fn a_broken_machine_is_noticed() {
 #[test]
 fn a_broken_template_is_noticed() {
     let unnoticed = unnoticed(templates::all());
+    assert!(unnoticed.is_empty(), "{}", unnoticed.join("\n"));
+}
+
+#[test]
+fn a_broken_rule_of_an_organisation_is_noticed() {
+    let unnoticed = unnoticed(organisation::all());
     assert!(unnoticed.is_empty(), "{}", unnoticed.join("\n"));
 }
 

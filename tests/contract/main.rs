@@ -17,6 +17,7 @@ mod layout;
 mod limits;
 mod machine;
 mod machines;
+mod organisation;
 mod permissions;
 mod portability;
 mod promises;
@@ -46,6 +47,9 @@ const CHECKS: &[Check] = &[
     ("snapshots are shared with another account", templates::another_account),
     ("outputs are what an operator needs next", templates::outputs),
     ("every function has a role, a log group and a zip", templates::functions),
+    ("every role has the boundary and the path", organisation::roles),
+    ("every function runs in the VPC", organisation::network),
+    ("the endpoints of a VPC are those that functions call", organisation::endpoints),
     ("what must not be lost is kept", templates::keeping),
     ("one secret is made or named", secrets::one_or_the_other),
     ("the accounts are joined by the destination's own subscription", templates::joining),

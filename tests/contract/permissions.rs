@@ -10,8 +10,15 @@ use crate::sources::{ACCOUNTS, Sources};
 use crate::template::walk;
 
 /// Setting up the delivery of logs, reading quotas and what RDS offers, and making a random password cannot be limited to a
-/// resource (service authorization reference, CloudWatch Logs, RDS and Secrets Manager).
-const WITHOUT_RESOURCE: [&str; 12] = [
+/// resource (service authorization reference, CloudWatch Logs, RDS and Secrets Manager), and Lambda asks for what joins a
+/// function to a VPC on none in particular (AWS-managed policy AWSLambdaVPCAccessExecutionRole).
+const WITHOUT_RESOURCE: [&str; 18] = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
     "logs:DescribeLogGroups",
@@ -129,7 +136,8 @@ pub fn policies(sources: &Sources) -> Vec<String> {
                 problems.extend(of_resource(&statement));
             }
         }
-        for (policy, properties) in template.resources("AWS::IAM::Policy") {
+        let policies = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"];
+        for (policy, properties) in policies.iter().flat_map(|kind| template.resources(kind)) {
             for statement in statements(&format!("{account}: {policy}"), &properties["PolicyDocument"]) {
                 problems.extend(of_any(&statement));
                 problems.extend(of_role(&statement));
@@ -301,13 +309,23 @@ fn trust(place: &str, policy: &Value) -> Vec<String> {
     problems
 }
 
+/// What a function says in its first lines that it needs.
+pub fn said(sources: &Sources, task: &str) -> BTreeSet<String> {
+    let text = sources.text(&format!("crates/{}/src/lib.rs", kebab_case(task)));
+    let said: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
+    said.split('`').filter(|text| is_action(text)).map(str::to_owned).collect()
+}
+
+/// The functions.
+pub const TASKS: [&str; 8] =
+    ["Snapshot", "Copy", "Share", "Notify", "Launch", "Restore", "RotateSecret", "Prune"];
+
 /// Every function says in its first lines what it needs; its roles allow exactly that.
 fn needs(sources: &Sources) -> Vec<String> {
     let mut problems = Vec::new();
-    for task in ["Snapshot", "Copy", "Share", "Notify", "Launch", "Restore", "RotateSecret", "Prune"] {
+    for task in TASKS {
         let path = format!("crates/{}/src/lib.rs", kebab_case(task));
-        let said: String = sources.text(&path).lines().take_while(|line| line.starts_with("//!")).collect();
-        let said: BTreeSet<&str> = said.split('`').filter(|text| is_action(text)).collect();
+        let said = said(sources, task);
         let mut allowed = BTreeSet::new();
         for account in ACCOUNTS {
             if let Ok(template) = sources.template(account) {
@@ -324,11 +342,11 @@ fn needs(sources: &Sources) -> Vec<String> {
             }
         }
         let of_task = |action: &&str| !NOT_OF_THE_TASK.iter().any(|prefix| action.starts_with(prefix));
-        for action in said.iter().filter(|action| !allowed.contains(**action)) {
+        for action in said.iter().filter(|action| !allowed.contains(*action)) {
             problems.push(format!("{task} needs {action}, which no role of it allows"));
         }
         for action in
-            allowed.iter().map(String::as_str).filter(of_task).filter(|action| !said.contains(action))
+            allowed.iter().map(String::as_str).filter(of_task).filter(|action| !said.contains(*action))
         {
             problems.push(format!("the role of {task} allows {action}, which {path} does not say it needs"));
         }

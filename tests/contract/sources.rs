@@ -22,6 +22,8 @@ pub const MACHINES: [(&str, &str, &str); 3] = [
 pub const BUILD: &str = "scripts/build";
 /// What can be relied on.
 pub const SEMANTICS: &str = "docs/semantics.md";
+/// What functions in a VPC need.
+pub const VPC: &str = "docs/vpc.md";
 /// The front page.
 pub const README: &str = "README.md";
 
@@ -42,7 +44,7 @@ impl Sources {
         for directory in ["cloudformation", "crates", "statemachines", "tests"] {
             read(&root(), directory, &mut files);
         }
-        for path in [BUILD, README, SEMANTICS, vocabulary::PATH] {
+        for path in [BUILD, README, SEMANTICS, VPC, vocabulary::PATH] {
             files.insert(path.to_owned(), read_text(&root(), path));
         }
         let paths: Vec<String> = files.keys().cloned().collect();

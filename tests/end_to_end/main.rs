@@ -69,6 +69,7 @@ const STORIES: &[Story] = &[
         "what_would_be_refused_later_is_refused_before_the_copy",
         stories::options::what_would_be_refused_later_is_refused_before_the_copy,
     ),
+    ("an_organisations_rules_are_met", stories::organisation::an_organisations_rules_are_met),
     ("every_documented_status_is_sorted", stories::statuses::every_documented_status_is_sorted),
     ("what_no_run_can_report_is_alerted", stories::telling::what_no_run_can_report_is_alerted),
     ("without_the_key_nothing_half_made_is_left", stories::key::without_the_key_nothing_half_made_is_left),

@@ -255,7 +255,7 @@ fn of_operation(point: &Point) -> Vec<Fault> {
         }
         ("Restore", "AddTagsToResource") => vec![lasting("DBSnapshotNotFound", &["NotFound", "Rejected"])],
         ("RotateSecret", "AddTagsToResource" | "RemoveTagsFromResource") => {
-            let names: &[&str] = if sets_deletion_tags(point) { &["PruneIncomplete"] } else { &["Rejected"] };
+            let names: &[&str] = if sets_deletion_tags(point) { &["PruneIncomplete"] } else { &["NotFound"] };
             let mut faults = vec![lasting("DBInstanceNotFound", names)];
             // A deletion tag that cannot be removed when the secret has moved stays until the next run.
             if !(sets_deletion_tags(point) && point.machine.rolls_back()) {
@@ -266,7 +266,7 @@ fn of_operation(point: &Point) -> Vec<Fault> {
         ("RotateSecret", "GetRandomPassword") => vec![lasting("InvalidRequestException", &["Rejected"])],
         ("RotateSecret", "ModifyDBInstance") => vec![
             once("InvalidDBInstanceState"),
-            lasting("DBInstanceNotFound", &["Rejected"]),
+            lasting("DBInstanceNotFound", &["NotFound"]),
             lasting("KMSKeyNotAccessibleFault", &["KeyNotAccessible", "Rejected"]),
         ],
         ("RotateSecret" | "Restore", "GetSecretValue") => vec![

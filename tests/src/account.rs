@@ -44,6 +44,13 @@ impl Account {
         Self { role: role.to_owned(), environment, deploying: Mutex::new(()) }
     }
 
+    /// The root of another account of the same cloud.
+    pub fn of_number(&self, number: &str) -> Self {
+        let mut environment = self.environment.clone();
+        environment.insert("AWS_ACCESS_KEY_ID".to_owned(), number.to_owned());
+        Self { role: number.to_owned(), environment, deploying: Mutex::new(()) }
+    }
+
     /// `source` or `destination`.
     pub fn role(&self) -> &str {
         &self.role
@@ -100,6 +107,16 @@ impl Account {
         let mut command = self.deployment(stack, parameters);
         let _alone = self.deploying.lock().unwrap_or_else(PoisonError::into_inner);
         command.output().unwrap()
+    }
+
+    /// `scripts/deploy --tags`, with nothing else to change.
+    pub fn tag_stack(&self, stack: &str, tags: &[&str]) {
+        let mut command = self.deployment(stack, &[]);
+        for tag in tags {
+            command.args(["--tags", tag]);
+        }
+        let _alone = self.deploying.lock().unwrap_or_else(PoisonError::into_inner);
+        run(command);
     }
 
     fn deployment(&self, stack: &str, parameters: &[(&str, &str)]) -> Command {

@@ -37,7 +37,9 @@ pub struct Config {
     rules: Rules,
     /// Whether the option group of the source database is copied too.
     copy_option_group: bool,
-    /// What the restore will be asked for and may be refused.
+    /// What the restore will be asked for.
+    options: Options,
+    /// What of it RDS may refuse.
     wanted: Wanted,
 }
 
@@ -47,8 +49,8 @@ impl Config {
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
-        // What of it is judged without RDS.
-        Options::read(environment)?;
+        // What of it is judged without RDS is refused here.
+        let options = Options::read(environment)?;
         Ok(Self {
             settings: Settings::read(environment)?,
             database_name: environment.parsed("DATABASE_NAME", "a database identifier")?,
@@ -59,7 +61,8 @@ impl Config {
                 promotes: environment.choice("PROMOTE", ["manual", "automatic"])?,
             },
             copy_option_group: environment.parsed("COPY_OPTION_GROUP", "true or false")?,
-            wanted: preflight::wanted(environment)?,
+            wanted: Wanted::of(&options.chosen),
+            options,
         })
     }
 
@@ -237,7 +240,8 @@ impl Poll<'_> {
         let tags =
             Tags::of_replication(&config.settings.stack, &message.replication.id, &shared.source_database)
                 .named(name.as_str())
-                .with(lineage::SOURCE_SNAPSHOT, &from);
+                .with(lineage::SOURCE_SNAPSHOT, &from)
+                .merged_under(config.options.extra_tags());
         let order = CopyRequest {
             from: &from,
             to: name,
@@ -294,21 +298,15 @@ fn describe(found: Snapshot, report: StageReport, copy: Expectation) -> DbSnapsh
 
 #[cfg(test)]
 mod tests {
+    use rds_access::settings::{Kind, SETTINGS, Setting};
     use replication::ErrorName;
 
     use super::*;
 
     fn environment(chosen: (&'static str, &'static str)) -> Environment {
-        let flags = [
-            "MULTI_AZ",
-            "PUBLICLY_ACCESSIBLE",
-            "IAM_DATABASE_AUTHENTICATION",
-            "DELETION_PROTECTION",
-            "AUTO_MINOR_VERSION_UPGRADE",
-            "COPY_TAGS_TO_SNAPSHOT",
-            "APPLY_SOURCE_TAGS",
-            "COPY_OPTION_GROUP",
-        ];
+        let is_flag = |row: &&Setting| matches!(row.kind, Kind::Flag(_) | Kind::Switch(_));
+        let of_stack = ["APPLY_SOURCE_TAGS", "COPY_OPTION_GROUP"];
+        let flags = SETTINGS.iter().filter(is_flag).map(|row| row.variable).chain(of_stack);
         let others = [
             ("ACCOUNT_ROLE", "destination"),
             ("STACK_NAME", "stack"),
@@ -320,7 +318,7 @@ mod tests {
             ("PROMOTE", "automatic"),
             ("STAGE_DEADLINE_SECONDS", "60"),
         ];
-        flags.map(|flag| (flag, "false")).into_iter().chain(others).chain([chosen]).collect()
+        flags.map(|flag| (flag, "false")).chain(others).chain([chosen]).collect()
     }
 
     /// > Every option that the restore would refuse ends the run before anything is copied.

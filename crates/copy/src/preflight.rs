@@ -1,30 +1,9 @@
 //! What is observed before the copy, to judge the settings of the restore that comes after it.
 
 use aws_sdk_rds::Client as Rds;
-use lambda_task::Environment;
 use rds_access::{Snapshot, preflight as reads};
 use replication::Error;
 use replication::preflight::{self, Facts, Report, Wanted};
-
-/// Reads what the stack chooses and RDS may refuse.
-///
-/// # Errors
-/// `InvalidConfiguration`, naming the variable.
-pub fn wanted(environment: &Environment) -> Result<Wanted, Error> {
-    const NUMBER: &str = "a whole number";
-    Ok(Wanted {
-        engine: environment.optional("ENGINE"),
-        class: environment.optional("DB_INSTANCE_CLASS"),
-        multi_az: environment.parsed("MULTI_AZ", "true or false")?,
-        subnet_group: environment.optional("DB_SUBNET_GROUP"),
-        parameter_group: environment.optional("DB_PARAMETER_GROUP_NAME"),
-        option_group: environment.optional("OPTION_GROUP_NAME"),
-        storage_type: environment.optional("STORAGE_TYPE"),
-        iops: environment.optional_parsed("IOPS", NUMBER)?,
-        throughput: environment.optional_parsed("STORAGE_THROUGHPUT", NUMBER)?,
-        max_allocated_storage: environment.optional_parsed("MAX_ALLOCATED_STORAGE", NUMBER)?,
-    })
-}
 
 /// Asks RDS what the settings depend on, judges them, and logs what could not be judged.
 ///

@@ -19,7 +19,10 @@ use crate::{Settings, key};
 
 /// What the source stack says.
 #[derive(Debug, Clone)]
-pub struct Config(Settings);
+pub struct Config {
+    settings: Settings,
+    extra_tags: Tags,
+}
 
 impl Config {
     /// Reads the function's environment.
@@ -27,7 +30,8 @@ impl Config {
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
-        Settings::read(environment).map(Self)
+        let extra_tags = lambda_task::extra_tags(environment)?;
+        Ok(Self { settings: Settings::read(environment)?, extra_tags })
     }
 }
 
@@ -39,10 +43,11 @@ impl Config {
 pub async fn run(
     rds: &Rds,
     kms: &Kms,
-    Config(settings): &Config,
+    config: &Config,
     input: Envelope<SourceState>,
     now: OffsetDateTime,
 ) -> Result<TargetDbSnapshot, Error> {
+    let settings = &config.settings;
     let (source, source_arn) = source_snapshot(input.state.source_db_snapshot)?;
     let earlier = input.state.target_db_snapshot;
     let report = earlier.as_ref().map(|earlier| &earlier.stage);
@@ -57,7 +62,7 @@ pub async fn run(
         stage,
         earlier: earlier.as_ref(),
     };
-    let poll = Poll { rds, settings, run, source_arn };
+    let poll = Poll { rds, config, run, source_arn };
 
     let found = rds_access::snapshot(rds, name.as_str()).await?;
     let seen_before = earlier.as_ref().and_then(|earlier| earlier.arn.clone());
@@ -76,7 +81,7 @@ pub async fn run(
 /// One poll for the copy of a run.
 struct Poll<'a> {
     rds: &'a Rds,
-    settings: &'a Settings,
+    config: &'a Config,
     run: Run<'a>,
     source_arn: SnapshotArn,
 }
@@ -84,8 +89,8 @@ struct Poll<'a> {
 impl Poll<'_> {
     /// Goes on where there is no copy yet.
     async fn begin(&self, kms: &Kms) -> Result<TargetDbSnapshot, Error> {
-        let Self { run, settings, .. } = self;
-        let key_arn = key::usable(kms, &settings.key, key::KeyUse::OtherAccounts).await?;
+        let Self { run, config, .. } = self;
+        let key_arn = key::usable(kms, &config.settings.key, key::KeyUse::OtherAccounts).await?;
         let begin = run.begin(&key_arn);
         tracing::info!(decision = %begin, "decided");
         if let Begin::ShareSource(stage) = begin {
@@ -130,7 +135,8 @@ impl Poll<'_> {
         let Run { stack, id, source, name, .. } = self.run;
         let tags = Tags::of_replication(stack, id, &source.source_db_identifier)
             .with(lineage::SOURCE_SNAPSHOT, self.source_arn.to_string())
-            .named(name.as_str());
+            .named(name.as_str())
+            .merged_under(&self.config.extra_tags);
         let order = CopyRequest {
             from: source.identifier.as_str(),
             to: name,

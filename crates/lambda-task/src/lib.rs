@@ -3,6 +3,8 @@
 
 mod environment;
 mod serve;
+mod tags;
 
 pub use environment::{AccountRole, Environment, invalid};
 pub use serve::{Stop, parse, refuse, serve, start};
+pub use tags::extra_tags;

@@ -5,6 +5,7 @@ use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
 use rds_access::Instance;
 use replication::contract::{Execution, Outcome, Status};
+use replication::lineage::Tags;
 use replication::naming::InstanceIdentifier;
 use replication::retention::{self, InstanceRule, Planned, SnapshotRule};
 use replication::secret::Version;
@@ -25,6 +26,8 @@ pub struct Config {
     older_to_keep: usize,
     /// Whether a snapshot is made of an instance before it goes.
     pub(crate) final_snapshot: bool,
+    /// The tags that the stack gives to everything that is made.
+    pub(crate) extra_tags: Tags,
 }
 
 impl Config {
@@ -38,6 +41,7 @@ impl Config {
             secret_arn: environment.text("SECRET_ARN")?,
             older_to_keep: environment.parsed("NO_OF_OLDER_INSTANCES", "a whole number from 0")?,
             final_snapshot: environment.parsed("FINAL_SNAPSHOT", "true or false")?,
+            extra_tags: lambda_task::extra_tags(environment)?,
         })
     }
 

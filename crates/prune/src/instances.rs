@@ -3,6 +3,7 @@
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use rds_access::{Deleted, Instance, Refusal};
+use replication::naming::{InstanceIdentifier, SnapshotIdentifier};
 use replication::{Error, lineage, naming};
 
 use crate::destination::Config;
@@ -40,13 +41,10 @@ async fn delete_now(rds: &Rds, config: &Config, instance: &Instance) -> Result<D
         None
     };
     let refused = match rds_access::delete_instance(rds, name, final_snapshot.as_ref()).await {
-        Ok(Deleted::Whole) => return Ok(Deletion::Begun(None)),
-        Ok(Deleted::BackupsStay) => {
-            let note = format!(
-                "{name} is deleted and its automated backups stay, because RDS refused to delete both: AWS Backup \
-                 protects it too"
-            );
-            return Ok(Deletion::Begun(Some(note)));
+        Ok(deleted) => {
+            let untagged = tag(rds, config, instance, final_snapshot.as_ref()).await.err();
+            let notes: Vec<String> = about_backups(name, deleted).into_iter().chain(untagged).collect();
+            return Ok(Deletion::Begun((!notes.is_empty()).then(|| notes.join("; "))));
         }
         Err(refused) => refused,
     };
@@ -60,6 +58,36 @@ async fn delete_now(rds: &Rds, config: &Config, instance: &Instance) -> Result<D
             _ => Err(refused.into_error(format!("deleting database {name}"))),
         },
     }
+}
+
+/// What there is to say of the automated backups.
+fn about_backups(name: &InstanceIdentifier, deleted: Deleted) -> Option<String> {
+    (deleted == Deleted::BackupsStay).then(|| {
+        format!(
+            "{name} is deleted and its automated backups stay, because RDS refused to delete both: AWS Backup protects \
+             it too"
+        )
+    })
+}
+
+/// Gives a final snapshot the stack's tags. The call that deletes an instance takes none (API model, `DeleteDBInstance`), so
+/// that they come after it; with `CopyTagsToSnapshot` it has them of the instance from the start. Deleting goes on without.
+async fn tag(
+    rds: &Rds,
+    config: &Config,
+    instance: &Instance,
+    final_snapshot: Option<&SnapshotIdentifier>,
+) -> Result<(), String> {
+    let Some(snapshot) = final_snapshot.filter(|_| !config.extra_tags.is_empty()) else { return Ok(()) };
+    let of_instance = format!(":db:{}", instance.identifier);
+    let arn = instance.arn.replace(&of_instance, &format!(":snapshot:{snapshot}"));
+    let tagged = rds_access::add_tags(rds, &arn, &config.extra_tags).await;
+    tagged.map_err(|refused| {
+        format!(
+            "{snapshot} is without the tags of ExtraTags: {}",
+            refused.into_error(format!("tagging {snapshot}"))
+        )
+    })
 }
 
 /// Somebody has rolled back to it.

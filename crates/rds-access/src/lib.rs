@@ -198,8 +198,22 @@ impl Tagged for Snapshot {
 /// Completes what a description has left out: it has happened that RDS described everything without tags for hours, while
 /// `ListTagsForResource` still had them. What could be ours by its name is not judged before it was asked for its tags.
 /// Nothing if it was deleted in the meantime.
-async fn with_tags<T: Tagged>(client: &Client, mut found: T) -> Result<Option<T>, Error> {
-    if !found.tags().is_empty() || !found.has_our_form() {
+async fn with_tags<T: Tagged>(client: &Client, found: T) -> Result<Option<T>, Error> {
+    if found.has_our_form() { listed_tags(client, found).await } else { Ok(Some(found)) }
+}
+
+/// The instance with its tags, also where its description has left them out and its name is none of ours, because they are
+/// wanted for what is made of it. `None` if it was deleted in the meantime.
+///
+/// # Errors
+/// A fault of RDS.
+pub async fn with_own_tags(client: &Client, found: Instance) -> Result<Option<Instance>, Error> {
+    listed_tags(client, found).await
+}
+
+/// Asks for the tags of what was described without any.
+async fn listed_tags<T: Tagged>(client: &Client, mut found: T) -> Result<Option<T>, Error> {
+    if !found.tags().is_empty() {
         return Ok(Some(found));
     }
     let arn = found.arn();

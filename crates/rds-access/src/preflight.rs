@@ -8,6 +8,8 @@ use aws_sdk_rds::types::OrderableDbInstanceOption;
 use replication::preflight::{Known, Offer, Offers, OptionGroup, Quota, Range, Release, SubnetGroup};
 use replication::{Error, ErrorName};
 
+use crate::quota;
+
 /// A refusal as something that is not known; what may pass stays an error, so that the machine tries again.
 fn known<T>(answer: Result<T, Error>) -> Result<Known<T>, Error> {
     match answer {
@@ -168,13 +170,5 @@ pub async fn subnet_group(client: &Client, name: &str) -> Result<Known<Option<Su
 /// # Errors
 /// A fault of RDS that may pass.
 pub async fn quotas(client: &Client) -> Result<Known<Vec<Quota>>, Error> {
-    let answer = client.describe_account_attributes().send().await;
-    let answer = answer.map_err(|error| fault("reading the quotas of the account", &error));
-    known(answer.map(|answer| {
-        let quotas = answer.account_quotas().iter().filter_map(|quota| {
-            let name = quota.account_quota_name()?.to_owned();
-            Some(Quota { name, used: quota.used()?, max: quota.max()? })
-        });
-        quotas.collect()
-    }))
+    known(quota::quotas(client).await)
 }

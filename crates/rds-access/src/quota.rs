@@ -1,8 +1,9 @@
-//! How much of the quota of manual snapshots is used.
+//! How much of the quotas of the account is used.
 
 use aws_client::fault;
 use aws_sdk_rds::Client;
 use replication::Error;
+use replication::preflight::Quota;
 use replication::quota::SnapshotQuota;
 
 /// The name of the quota (API model, `AccountQuota`).
@@ -14,9 +15,17 @@ const MANUAL_SNAPSHOTS: &str = "ManualSnapshots";
 /// # Errors
 /// A fault of RDS.
 pub async fn snapshot_quota(client: &Client) -> Result<Option<SnapshotQuota>, Error> {
+    let quotas = quotas(client).await?;
+    let quota = quotas.iter().find(|quota| quota.name == MANUAL_SNAPSHOTS);
+    Ok(quota.map(|quota| SnapshotQuota { used: quota.used, max: quota.max }))
+}
+
+/// Reads the quotas of the account in this Region that RDS says in full.
+pub(crate) async fn quotas(client: &Client) -> Result<Vec<Quota>, Error> {
     let answer = client.describe_account_attributes().send().await;
     let answer = answer.map_err(|error| fault("reading the quotas of the account", &error))?;
-    let quota =
-        answer.account_quotas().iter().find(|quota| quota.account_quota_name() == Some(MANUAL_SNAPSHOTS));
-    Ok(quota.and_then(|quota| Some(SnapshotQuota { used: quota.used()?, max: quota.max()? })))
+    let quotas = answer.account_quotas().iter().filter_map(|quota| {
+        Some(Quota { name: quota.account_quota_name()?.to_owned(), used: quota.used()?, max: quota.max()? })
+    });
+    Ok(quotas.collect())
 }

@@ -171,6 +171,9 @@ pub struct SourceDbSnapshot {
     /// The tags of the source database, where the stack carries them over.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub source_tags: Tags,
+    /// The tags of the source database that the snapshot does not get.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
 }
 
 /// The encrypted snapshot that is shared: the source snapshot itself or a copy of it under the shared key.
@@ -409,13 +412,22 @@ pub struct DbInstance {
     pub stage: StageReport,
 }
 
-/// Something that a restored instance does not get, or that was left out of a check.
+/// Something that a snapshot or a restored instance does not get, or that was left out of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// What it is: a parameter of the stack, a tag, a quota.
     pub what: String,
     /// Why.
     pub because: String,
+}
+
+impl LeftOut {
+    /// The tags of the source database that a thing with these tags does not have.
+    #[must_use]
+    pub fn of_source_tags(of_thing: &Tags, of_source: &Tags) -> Vec<Self> {
+        let say = |(key, because)| Self { what: format!("tag {key:?} of the source database"), because };
+        of_thing.left_out_of(of_source).map(say).collect()
+    }
 }
 
 /// Whether a flag is left out of a document.

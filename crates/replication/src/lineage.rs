@@ -61,8 +61,15 @@ const OF_AWS: [&str; 2] = ["aws:", "rds:"];
 /// The most tags that a resource may have (RDS User Guide, "Tagging Amazon RDS resources").
 const MOST_TAGS: usize = 50;
 /// The tags that a thing gets after it was made: an instance the deletion tag, its resource id, that it was live, and how
-/// often its deletion failed; a snapshot when it was shared, how long its run took, and how often its deletion failed.
+/// often its deletion failed; a snapshot the deletion tag, when it was shared or which version was restored from it, how long
+/// its run took, and how often its deletion failed.
 const LATER_TAGS: usize = 4;
+/// The tags of ours that a thing may have when it is made: stack, name, replication, database, snapshot, version, restored
+/// version and time of the data.
+const OUR_TAGS: usize = 8;
+/// The most tags that a stack may choose for what is made: those always fit, so that none of them is ever left out, as a
+/// rule of an organisation that demands one would refuse the call.
+pub const MOST_CHOSEN_TAGS: usize = MOST_TAGS - OUR_TAGS - LATER_TAGS;
 /// The most characters of a tag's key.
 const LONGEST_TAG_KEY: usize = 128;
 /// The most characters of a tag's value.
@@ -239,7 +246,7 @@ impl Tags {
         self
     }
 
-    /// What [`Self::over`] has left out of `others` here, with the reason.
+    /// What [`Self::merged_under`] has left out of `others` here, with the reason.
     pub fn left_out_of(&self, others: &Self) -> impl Iterator<Item = (String, String)> {
         others.inheritable().0.into_iter().filter(|(key, _)| self.get(key).is_none()).map(|(key, value)| {
             let reason = refusal(&key, &value);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::contract::StageReport;
+use crate::contract::{LeftOut, StageReport};
 use crate::lineage::Tags;
 use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotIdentifier};
 use crate::observed::{Instance, Snapshot};
@@ -22,6 +22,8 @@ pub struct SnapshotRequest<'a> {
     pub database: &'a InstanceIdentifier,
     /// Its name.
     pub name: &'a SnapshotIdentifier,
+    /// The tags that the stack gives to everything that is made.
+    pub extra_tags: &'a Tags,
     /// Whether it gets the tags of the database.
     pub carries_source_tags: bool,
     /// The progress of the stage.
@@ -35,8 +37,8 @@ pub struct SnapshotRequest<'a> {
 /// What to do where the snapshot is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Absent {
-    /// It is made, with these tags.
-    Create(Tags),
+    /// It is made, with these tags; and what of the database's tags it does not get.
+    Create(Tags, Vec<LeftOut>),
     /// It cannot be made yet.
     Wait(StageReport),
 }
@@ -44,7 +46,7 @@ pub enum Absent {
 impl fmt::Display for Absent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Create(_) => f.write_str("make the snapshot: the database is ready"),
+            Self::Create(..) => f.write_str("make the snapshot: the database is ready"),
             Self::Wait(report) => write!(f, "wait: {}", report.rds_status),
         }
     }
@@ -133,13 +135,16 @@ impl SnapshotRequest<'_> {
         }
         match database.status.source() {
             Progress::Ready => {
-                let tags = Tags::of_replication(self.stack, self.id, self.database).named(self.name.as_str());
+                let tags = Tags::of_replication(self.stack, self.id, self.database)
+                    .named(self.name.as_str())
+                    .merged_under(self.extra_tags);
+                if !self.carries_source_tags {
+                    return Ok(Absent::Create(tags, vec![]));
+                }
                 // The snapshot keeps them, so that every later poll finds those of the moment of the snapshot.
-                Ok(Absent::Create(if self.carries_source_tags {
-                    tags.merged_under(&database.tags)
-                } else {
-                    tags
-                }))
+                let tags = tags.merged_under(&database.tags);
+                let left_out = LeftOut::of_source_tags(&tags, &database.tags);
+                Ok(Absent::Create(tags, left_out))
             }
             Progress::Pending => self.not_yet(database.status.as_str()).map(Absent::Wait),
             Progress::Failed => Err(Error::new(ErrorName::InstanceNotReady, self.doing())
@@ -206,6 +211,7 @@ mod tests {
             id: &"20261122t103400z-1f2e3d".parse().unwrap(),
             database: &"orders".parse().unwrap(),
             name: &NAME.parse().unwrap(),
+            extra_tags: &Tags::default().with("cost", "42").with(lineage::STACK, "theirs"),
             carries_source_tags: true,
             stage,
             unseen,
@@ -252,7 +258,7 @@ mod tests {
         };
         assert_eq!(
             absent(Some(database("available")), false, 0),
-            Ok(Absent::Create(ours().with("team", "data")))
+            Ok(Absent::Create(ours().with("team", "data").with("cost", "42"), vec![]))
         );
         assert!(matches!(absent(Some(database("modifying")), false, 0), Ok(Absent::Wait(_))));
         assert_eq!(absent(Some(database("stopped")), false, 0), Err(ErrorName::InstanceNotReady));
@@ -261,6 +267,22 @@ mod tests {
         assert_eq!(absent(Some(member), false, 0), Err(ErrorName::InvalidConfiguration));
         assert!(matches!(absent(Some(database("available")), true, 0), Ok(Absent::Wait(_))));
         assert_eq!(absent(Some(database("available")), true, UNSEEN_POLLS), Err(ErrorName::NotFound));
+    }
+
+    /// > Every snapshot has the stack's tags from the call on that makes it, and what of the database's tags does not fit is
+    /// > named in the run's document.
+    #[test]
+    fn the_stacks_tags_come_first_and_what_does_not_fit_is_named() {
+        let many: Tags = (0..50).map(|n| (format!("key{n:02}"), "v")).collect();
+        let database = instance("orders", many.with("cost", "7").with("note", "a|b"));
+        let absent = with_wanted(0, false, |wanted| wanted.absent(Some(&database))).unwrap();
+        let Absent::Create(tags, left_out) = absent else { panic!("{absent:?}") };
+        assert_eq!((tags.get("cost"), tags.get(lineage::STACK)), (Some("42"), Some("stack")));
+        assert_eq!(tags.iter().count(), 46);
+        let named: Vec<&str> = left_out.iter().map(|one| one.what.as_str()).collect();
+        assert!(named.contains(&"tag \"key49\" of the source database"), "{named:?}");
+        assert!(named.contains(&"tag \"note\" of the source database"), "{named:?}");
+        assert_eq!(left_out.len(), 50 - 41 + 1);
     }
 
     proptest! {
@@ -275,7 +297,7 @@ mod tests {
             let tags = Tags::default().with(&clash, "of the source");
             let database = Instance { status: status.as_str().into(), ..instance("orders", tags) };
             let decided = with_wanted(unseen, was_there, |wanted| wanted.absent(is_there.then_some(&database)));
-            if let Ok(Absent::Create(tags)) = decided {
+            if let Ok(Absent::Create(tags, _)) = decided {
                 prop_assert!(!was_there && is_there);
                 prop_assert!(["available", "storage-optimization"].contains(&status.as_str()));
                 let made = snapshot(NAME, "creating", tags);

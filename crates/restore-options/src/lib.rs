@@ -7,7 +7,7 @@ use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::Rest
 use lambda_task::{Environment, invalid};
 use rds_access::settings::{self, Kind, SETTINGS, Setting};
 use replication::contract::LeftOut;
-use replication::lineage::{self, Tags};
+use replication::lineage::Tags;
 use replication::preflight::can_grow;
 use replication::restore::AfterRestore;
 use replication::settings::{Settings, Value, Way, judge, way};
@@ -17,6 +17,8 @@ use replication::{Error, ErrorName};
 /// The stack's choices; what is not given is left to RDS.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// All of them, by parameter, as the operator has chosen.
+    pub chosen: Settings,
     at_restore: Settings,
     /// What is changed after the restore, before readers come.
     pub after: AfterRestore,
@@ -47,7 +49,8 @@ impl Options {
         Ok(Self {
             at_restore: settings(at_restore),
             after: AfterRestore::of(&settings(after)),
-            extra_tags: extra_tags(environment)?,
+            chosen,
+            extra_tags: lambda_task::extra_tags(environment)?,
             apply_source_tags: environment.parsed("APPLY_SOURCE_TAGS", "true or false")?,
         })
     }
@@ -77,6 +80,12 @@ impl Options {
         }
     }
 
+    /// The tags that the stack gives to everything that is made.
+    #[must_use]
+    pub fn extra_tags(&self) -> &Tags {
+        &self.extra_tags
+    }
+
     /// All tags of a new instance: ours, the stack's own, and those of the source database where the stack wants them.
     #[must_use]
     pub fn tags(&self, ours: Tags, of_source: &Tags) -> Tags {
@@ -90,8 +99,7 @@ impl Options {
         if !self.apply_source_tags || of_instance.is_empty() {
             return vec![];
         }
-        let say = |(key, because)| LeftOut { what: format!("tag {key:?} of the source database"), because };
-        of_instance.left_out_of(of_source).map(say).collect()
+        LeftOut::of_source_tags(of_instance, of_source)
     }
 }
 
@@ -122,7 +130,7 @@ fn value(environment: &Environment, row: &Setting) -> Result<Option<Value>, Erro
         Kind::Group(_) => lower_case(environment, name)?.map(Value::Text),
         Kind::Number(_) => environment.optional_parsed(name, "a whole number")?.map(Value::Number),
         Kind::Flag(_) => Some(Value::Flag(environment.parsed(name, FLAG)?)),
-        Kind::Switch(_) => environment.optional_parsed(name, FLAG)?.filter(|is_on| *is_on).map(Value::Flag),
+        Kind::Switch(_) => Some(environment.parsed(name, FLAG)?).filter(|is_on| *is_on).map(Value::Flag),
         Kind::List(_) => environment.optional_list(name).map(Value::List),
     })
 }
@@ -148,42 +156,16 @@ fn lower_case(environment: &Environment, name: &str) -> Result<Option<String>, E
     }
 }
 
-/// `Key=Value,Key=Value`; a value has no comma, which a tag's value may not have either (RDS, `Tag`).
-fn extra_tags(environment: &Environment) -> Result<Tags, Error> {
-    const NAME: &str = "EXTRA_TAGS";
-    let mut tags = Tags::default();
-    for entry in environment.optional_list(NAME).unwrap_or_default() {
-        match entry.split_once('=').map(|(key, value)| (key.trim(), value.trim())) {
-            Some((key, value)) if lineage::is_reserved(key, value) => {
-                return Err(invalid(NAME, &format!("the tag {key}={value} is reserved")));
-            }
-            Some((key, value)) if !key.is_empty() => {
-                if let Some(because) = lineage::refusal(key, value) {
-                    return Err(invalid(NAME, &format!("RDS would refuse the tag {key}={value}: {because}")));
-                }
-                tags = tags.with(key, value);
-            }
-            _ => return Err(invalid(NAME, &format!("{entry:?} is not of the form Key=Value"))),
-        }
-    }
-    Ok(tags)
-}
-
 #[cfg(test)]
 mod tests {
+    use replication::lineage;
+
     use super::*;
 
     pub fn environment(chosen: &[(&str, &str)]) -> Environment {
-        let flags = [
-            "MULTI_AZ",
-            "PUBLICLY_ACCESSIBLE",
-            "IAM_DATABASE_AUTHENTICATION",
-            "DELETION_PROTECTION",
-            "AUTO_MINOR_VERSION_UPGRADE",
-            "COPY_TAGS_TO_SNAPSHOT",
-            "APPLY_SOURCE_TAGS",
-        ];
-        flags.iter().map(|flag| (*flag, "false")).chain(chosen.iter().copied()).collect()
+        let is_flag = |row: &&Setting| matches!(row.kind, Kind::Flag(_) | Kind::Switch(_));
+        let flags = SETTINGS.iter().filter(is_flag).map(|row| row.variable).chain(["APPLY_SOURCE_TAGS"]);
+        flags.map(|flag| (flag, "false")).chain(chosen.iter().copied()).collect()
     }
 
     #[test]
@@ -326,11 +308,6 @@ mod tests {
     fn wrong_choices_are_named() {
         for (variable, value, because) in [
             ("EXTRA_TAGS", "team", "\"team\" is not of the form Key=Value"),
-            ("EXTRA_TAGS", "a=b,,c=d", "\"\" is not of the form Key=Value"),
-            ("EXTRA_TAGS", "rds-replication:stack=mine", "the tag rds-replication:stack=mine is reserved"),
-            ("EXTRA_TAGS", "to-be-deleted=True", "the tag to-be-deleted=True is reserved"),
-            ("EXTRA_TAGS", "team=R&D", "RDS would refuse the tag team=R&D: it has the character '&'"),
-            ("EXTRA_TAGS", "AWS:team=x", "the tag AWS:team=x is reserved"),
             ("DB_PARAMETER_GROUP_NAME", "Orders", "\"Orders\" has upper case"),
             ("OPTION_GROUP_NAME", "orderS", "\"orderS\" has upper case"),
             ("PREFERRED_BACKUP_WINDOW", "02:00-02:10", "02:00-02:10 is 10 minutes long"),

@@ -12,7 +12,7 @@ use aws_sdk_rds::Client;
 use lambda_task::Environment;
 use rds_access::{Instance, Refusal, Snapshot};
 use replication::Error;
-use replication::contract::{Envelope, SourceDbSnapshot, SourceState, StageReport};
+use replication::contract::{Envelope, LeftOut, SourceDbSnapshot, SourceState, StageReport};
 use replication::lineage::Tags;
 use replication::naming::{self, InstanceIdentifier};
 use replication::pacing::{Stage, StageName, history};
@@ -31,6 +31,7 @@ pub struct Config {
     stack: String,
     source_database: InstanceIdentifier,
     snapshot_name: String,
+    extra_tags: Tags,
     carry_source_tags: bool,
     deadline_seconds: u32,
 }
@@ -45,6 +46,7 @@ impl Config {
             stack: environment.text("STACK_NAME")?,
             source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
             snapshot_name: environment.text("SOURCE_DB_SNAPSHOT_NAME")?,
+            extra_tags: lambda_task::extra_tags(environment)?,
             carry_source_tags: environment.parsed("CARRY_SOURCE_TAGS", "true or false")?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
         })
@@ -74,31 +76,36 @@ pub async fn run(
         id: &id,
         database: &database,
         name: &name,
+        extra_tags: &config.extra_tags,
         carries_source_tags: config.carry_source_tags,
         stage,
         unseen: earlier.as_ref().map_or(0, |earlier| earlier.stage.unseen),
         was_there: earlier.as_ref().is_some_and(|earlier| earlier.arn.is_some()),
     };
+    let left_out = earlier.as_ref().map_or_else(Vec::new, |earlier| earlier.left_out.clone());
     if let Some(found) = rds_access::snapshot(rds, name.as_str()).await? {
         let stage = wanted.found(&found)?;
         let known = (stage.unseen == 0).then_some(found);
-        return Ok(describe(config, &wanted, stage, known));
+        return Ok(describe(config, &wanted, stage, known, left_out));
     }
-    let instance = rds_access::instance(rds, &database).await?;
+    let instance = match rds_access::instance(rds, &database).await? {
+        Some(found) if config.carry_source_tags => rds_access::with_own_tags(rds, found).await?,
+        found => found,
+    };
     let absent = wanted.absent(instance.as_ref())?;
     tracing::info!(decision = %absent, "decided");
     match absent {
         // What an earlier poll has seen stays known while RDS does not show it.
         Absent::Wait(stage) => Ok(SourceDbSnapshot {
             arn: earlier.and_then(|earlier| earlier.arn),
-            ..describe(config, &wanted, stage, None)
+            ..describe(config, &wanted, stage, None, left_out)
         }),
-        Absent::Create(tags) => {
+        Absent::Create(tags, left_out) => {
             if let Some(instance) = &instance {
                 check(rds, &wanted, instance).await?;
             }
             let stage = stage.expecting(last_seconds(rds, config, &database).await);
-            create(rds, config, &SnapshotRequest { stage, ..wanted }, &tags).await
+            create(rds, config, &SnapshotRequest { stage, ..wanted }, &tags, left_out).await
         }
     }
 }
@@ -139,6 +146,7 @@ async fn create(
     config: &Config,
     wanted: &SnapshotRequest<'_>,
     tags: &Tags,
+    left_out: Vec<LeftOut>,
 ) -> Result<SourceDbSnapshot, Error> {
     let SnapshotRequest { database, name, .. } = wanted;
     let doing = format!("snapshotting database {database} as {name}");
@@ -156,7 +164,7 @@ async fn create(
         }
         Err(refused) => return Err(refused.into_error(doing)),
     };
-    Ok(describe(config, wanted, stage, created))
+    Ok(describe(config, wanted, stage, created, left_out))
 }
 
 /// The stage's result: what is known of the snapshot, as far as it is there and known to be ours.
@@ -165,6 +173,7 @@ fn describe(
     wanted: &SnapshotRequest<'_>,
     stage: StageReport,
     found: Option<Snapshot>,
+    left_out: Vec<LeftOut>,
 ) -> SourceDbSnapshot {
     let mut described = SourceDbSnapshot {
         identifier: wanted.name.clone(),
@@ -178,6 +187,7 @@ fn describe(
         allocated_storage: None,
         snapshot_database_time: None,
         source_tags: Tags::default(),
+        left_out,
     };
     if let Some(found) = found {
         described.arn = Some(found.arn);

@@ -84,6 +84,32 @@ def test_conditions_see_the_tags_of_the_resource_and_of_the_request(cloud: Any, 
     assert not ask(cloud, session, {**create, "requestTags": {**stack, "more": "1"}})["allowed"]
 
 
+def test_a_boundary_takes_away_what_it_does_not_allow(cloud: Any, accounts: Any, name: str) -> None:
+    untagged = {
+        "Effect": "Deny",
+        "Action": "rds:CopyDBSnapshot",
+        "Resource": "*",
+        "Condition": {"Null": {"aws:RequestTag/CostCentre": "true"}},
+    }
+    statements = [allow("rds:DescribeDBInstances"), allow("rds:CopyDBSnapshot"), untagged]
+    iam = cloud.client("iam", "source")
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    boundary = iam.create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["Arn"]
+    session = accounts.session("source", name, allow("rds:*"))
+    describe = {"action": "rds:DescribeDBInstances", "resource": DATABASE}
+    delete = {"action": "rds:DeleteDBInstance", "resource": DATABASE}
+    copy = {"action": "rds:CopyDBSnapshot", "resource": "arn:aws:rds:us-east-1:111111111111:snapshot:orders"}
+    assert ask(cloud, session, describe, delete, copy)["allowed"]
+
+    iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=boundary)
+    assert ask(cloud, session, describe)["allowed"]
+    denied = ask(cloud, session, delete)["denied"]["message"]
+    assert denied.endswith("because no permissions boundary allows the rds:DeleteDBInstance action")
+    denied = ask(cloud, session, copy)["denied"]["message"]
+    assert denied.endswith("with an explicit deny in a permissions boundary")
+    assert ask(cloud, session, {**copy, "requestTags": {"CostCentre": "42"}})["allowed"]
+
+
 def test_bad_signatures_and_keys_are_named_as_rds_names_them(cloud: Any, accounts: Any, name: str) -> None:
     session = accounts.session("source", name, allow("rds:*"))
     assert ask(cloud, session, tamper=True)["error"]["code"] == "SignatureDoesNotMatch"

@@ -248,3 +248,32 @@ def test_a_stack_that_is_made_anew_has_other_names(cloud: Any, name: str, eventu
     assert not set(first.values()) & set(again.values())
     stacks.delete_stack(StackName=name)
     eventually(gone)
+
+
+@pytest.mark.patch
+def test_a_role_of_a_stack_has_the_boundary_of_its_template(cloud: Any, name: str, eventually: Callable) -> None:
+    stacks, iam = cloud.client("cloudformation", "source"), cloud.client("iam", "source")
+    boundary = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(ANYTHING))["Policy"]["Arn"]
+
+    def change(call: Callable, **properties: str) -> str:
+        role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST, **properties}}
+        body = json.dumps({"Resources": {"Role": role}, "Outputs": {"Name": {"Value": {"Ref": "Role"}}}})
+        call(StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
+
+        def ended() -> str | None:
+            status = stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+            return None if status.endswith("IN_PROGRESS") else status
+
+        return eventually(ended)
+
+    def role() -> dict:
+        outputs = stacks.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
+        return iam.get_role(RoleName=outputs[0]["OutputValue"])["Role"]
+
+    assert change(stacks.create_stack, PermissionsBoundary=boundary, Path="/replication/") == "CREATE_COMPLETE"
+    assert role()["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
+    assert ":role/replication/" in role()["Arn"]
+    assert change(stacks.update_stack, Path="/replication/") == "UPDATE_COMPLETE"
+    assert "PermissionsBoundary" not in role()
+    unknown = boundary + "-unknown"
+    assert change(stacks.update_stack, Path="/replication/", PermissionsBoundary=unknown) == "UPDATE_ROLLBACK_COMPLETE"

@@ -110,6 +110,7 @@ fn source_snapshot() -> SourceDbSnapshot {
         allocated_storage: Some(20),
         snapshot_database_time: Some("2026-11-22T10:34:10Z".to_owned()),
         source_tags: Tags::default().with("team", "data"),
+        left_out: vec![LeftOut { what: "tag".to_owned(), because: "why".to_owned() }],
     }
 }
 

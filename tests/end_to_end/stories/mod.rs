@@ -8,6 +8,7 @@ pub mod key;
 pub mod message;
 pub mod moving;
 pub mod options;
+pub mod organisation;
 pub mod pruning;
 pub mod releasing;
 pub mod returning;

@@ -26,6 +26,7 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
         ("FinalSnapshot", "true"),
         ("CopyTagsToSnapshot", "true"),
         ("SnapshotsToKeep", "6"),
+        ("ExtraTags", "CostCentre=42"),
     ];
     let pair = Pair::deploy(cloud, "releasing", &[], &options);
     let password = password();
@@ -93,10 +94,9 @@ pub fn what_waits_is_released_and_what_is_due_goes_one_by_one(cloud: &Cloud) {
     assert!(pair.current_copy().host.starts_with("releasing-copy-4."));
 
     for name in &final_snapshots {
-        assert!(
-            tags(&b.available_snapshot(name)).contains_key("rds-replication:stack"),
-            "{name} has the tags"
-        );
+        let tags = tags(&b.available_snapshot(name));
+        assert!(tags.contains_key("rds-replication:stack"), "{name} has the tags");
+        assert_eq!(tags["CostCentre"], "42");
     }
     let kept = |list: &str, name: &str, because: &str| {
         let decisions = sixth["prune"][list].as_array().unwrap();

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 
 use crate::contract::LeftOut;
 use crate::observed::Snapshot;
+use crate::settings::{Settings, Value};
 use crate::{Error, ErrorName};
 
 pub use engine::engine;
@@ -48,6 +49,33 @@ pub struct Wanted {
     pub throughput: Option<i32>,
     /// `MaxAllocatedStorage`, in GiB.
     pub max_allocated_storage: Option<i32>,
+}
+
+impl Wanted {
+    /// What of an operator's choices is judged here.
+    #[must_use]
+    pub fn of(chosen: &Settings) -> Self {
+        let text = |parameter| match chosen.get(parameter) {
+            Some(Value::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let number = |parameter| match chosen.get(parameter) {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        };
+        Self {
+            engine: text("Engine"),
+            class: text("DBInstanceClass"),
+            multi_az: chosen.get("MultiAZ") == Some(&Value::Flag(true)),
+            subnet_group: text("Subnetgroups"),
+            parameter_group: text("DBParameterGroupName"),
+            option_group: text("OptionGroupName"),
+            storage_type: text("StorageType"),
+            iops: number("Iops"),
+            throughput: number("StorageThroughput"),
+            max_allocated_storage: number("MaxAllocatedStorage"),
+        }
+    }
 }
 
 /// What RDS says about something, or why it does not.
