@@ -35,11 +35,12 @@ const WITHOUT_RESOURCE: [&str; 18] = [
 
 /// The tags that a role may write on what exists already: none of them says whose a thing is, except the last, which only
 /// the role that restores may write.
-const TAGS_ON_EXISTING: [&str; 6] = [
+const TAGS_ON_EXISTING: [&str; 7] = [
     lineage::DELETION_TAG.0,
     lineage::PROMOTED.0,
     lineage::VERSION,
     lineage::SHARED_AT,
+    lineage::STAGE_SECONDS,
     lineage::UNDELETED,
     SEAL,
 ];
