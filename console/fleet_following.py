@@ -37,6 +37,8 @@ class Database:
     """The description of the destination's execution."""
     sent_at: float = 0.0
     """When its end in the source account was seen."""
+    polled_at: float = 0.0
+    """When its execution in the destination account was asked for last."""
     error: str = ""
     cause: str = ""
     doing: str = "starting"
@@ -219,8 +221,17 @@ def _take_children(following: Following, destination: Account, stacks: Sequence[
         if child.status == "SUCCEEDED" and (before is None or before.status == "RUNNING"):
             one.sent_at, one.opened, one.doing = time.monotonic(), None, "the message is on its way"
             screen.line(f"{name}: sent to the destination account")
-        if one.is_sent and not one.error and not (one.destination and one.destination["status"] != "RUNNING"):
-            _take_destination(one, child, destination, stacks, screen)
+    open_ones = [one for one in following.databases.values() if _may_run_in_destination(one)]
+    for one in sorted(open_ones, key=lambda one: one.polled_at)[:_OPENED_AT_ONCE]:
+        one.polled_at = time.monotonic()
+        if one.source:
+            _take_destination(one, one.source, destination, stacks, screen)
+
+
+def _may_run_in_destination(one: Database) -> bool:
+    """Whether the destination account has, or may have, an execution for it that has not been seen to end."""
+    has_ended = one.destination is not None and one.destination["status"] != "RUNNING"
+    return one.is_sent and one.has_destination and not one.error and not has_ended
 
 
 def _take_destination(

@@ -132,6 +132,21 @@ def test_a_fleet_is_followed_to_the_end_of_every_database_in_both_accounts(here:
     assert shown.splitlines()[-1].endswith("done: fleet run uuid")
 
 
+def test_only_a_few_executions_are_asked_for_in_one_poll(here: World, run: Callable) -> None:
+    """Step Functions allows some 20 calls a second, of the machines too; all have their turn."""
+    many = [f"orders{number}" for number in range(20)]
+    here.choose(*many)
+    listens = {"SourceTopicArn": TOPIC, "SourceDBIdentifier": "orders*", "DatabaseName": "copy"}
+    outputs = {"StateMachineArn": here.orders.arn, "SecretArn": "secret", "LaunchFunctionName": "launch"}
+    here.b.answer("DescribeStacks", {"Stacks": [stack("many", outputs, listens)]})
+    for name in many:
+        here.orders.run(here.child(name), NOW)
+    code, shown = run()
+    assert code == 0
+    assert [row[1] for row in table_rows(shown)] == ["replicated"] * 20
+    assert here.b.calls["DescribeExecution"] == 20, "one that has ended is not asked for again"
+
+
 def test_what_failed_comes_first_with_its_own_error(here: World, run: Callable) -> None:
     here.choose("orders", "billing")
     here.plan["leftOut"] = [
