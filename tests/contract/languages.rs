@@ -14,6 +14,7 @@ const STATE_FIELDS: &[&str] = &[
     "Resource",
     "InputPath",
     "ItemsPath",
+    "MaxConcurrency",
     "MaxConcurrencyPath",
     "ItemProcessor",
     "Parameters",

@@ -21,7 +21,7 @@ pub fn of_machines(sources: &Sources) -> Vec<String> {
     for (name, text) in texts {
         let Ok(machine) = sources.machine(name) else { continue };
         let blocks = blocks(text, "\"Retry\"");
-        // What starts an execution is tried again after other errors than what calls a function.
+        // What calls another service is tried again after other errors than what calls a function.
         let of_items = machine.tasks_of_items().count();
         if blocks.len() != machine.tasks().count() + of_items {
             problems.push(format!(
@@ -29,7 +29,10 @@ pub fn of_machines(sources: &Sources) -> Vec<String> {
                 blocks.len()
             ));
         }
-        for block in blocks.into_iter().filter(|block| !block.contains("\"StepFunctions.")) {
+        let calls_a_function = |block: &&str| {
+            !["\"StepFunctions.", "\"CloudWatchLogs."].iter().any(|service| block.contains(service))
+        };
+        for block in blocks.into_iter().filter(calls_a_function) {
             retries.entry(block).or_default().push(name);
         }
         for (state, task) in machine.tasks() {

@@ -55,7 +55,8 @@ pub struct Task {
 pub struct Map {
     pub comment: String,
     pub items_path: String,
-    pub max_concurrency_path: String,
+    pub max_concurrency: Option<u32>,
+    pub max_concurrency_path: Option<String>,
     pub item_processor: Processor,
     pub result_path: String,
     pub catch: Vec<Catch>,

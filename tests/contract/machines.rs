@@ -7,7 +7,7 @@ use replication::machines::{self, ALERT, ALERT_TOLERATED, ALERT_UNDELETED, ROOM,
 use serde_json::{Value, json};
 
 use crate::alerting;
-use crate::machine::{Catch, Choice, Machine, State, Task};
+use crate::machine::{Catch, Choice, Machine, PRESENT, Rule, State, Task};
 use crate::permissions::kebab_case;
 use crate::sources::{FLEET, MACHINES, Sources, machine_path};
 
@@ -119,6 +119,7 @@ pub fn nets(sources: &Sources) -> Vec<String> {
             problems.extend(of_each(sources, machine));
             return problems;
         }
+        problems.extend(beside(machine));
         // The machine's own limit cannot be caught, so the deadlines of its stages have to come first.
         let deadlines = deadlines(sources, of);
         let longest = deadlines.iter().fold(0_u64, |sum, deadline| sum.saturating_add(*deadline));
@@ -140,7 +141,7 @@ fn of_each(sources: &Sources, machine: &Machine) -> Vec<String> {
     let (&[(name, map)], &[(task_name, task)]) = (maps.as_slice(), tasks.as_slice()) else {
         return vec![format!("it has {} maps and {} tasks in them", maps.len(), tasks.len())];
     };
-    if map.max_concurrency_path != "$.plan.maxConcurrency"
+    if map.max_concurrency_path.as_deref() != Some("$.plan.maxConcurrency")
         || map.items_path != map.result_path
         || map.item_processor.processor_config != [("Mode".to_owned(), "INLINE".to_owned())].into()
     {
@@ -190,6 +191,28 @@ fn of_each(sources: &Sources, machine: &Machine) -> Vec<String> {
             .any(|catch| catch.error_equals != ["States.ALL"] || catch.result_path != "$.failure")
     {
         problems.push(format!("{task_name} does not keep the name of every error, and nothing else of it"));
+    }
+    problems
+}
+
+/// What a run does for each of several things beside its own task never ends it: every error is in the result, of one thing
+/// and of the whole, and the run goes on as if there were none.
+fn beside(machine: &Machine) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (name, map) in machine.maps() {
+        let goes_on = |catch: &Catch| catch.error_equals == ["States.ALL"] && catch.next == map.next;
+        if !map.catch.iter().any(goes_on) || map.max_concurrency.is_none() {
+            problems.push(format!("{name} may end the run, or has no bound"));
+        }
+        let states = &map.item_processor.states;
+        for (name, task) in machine.tasks_of_items() {
+            let ends = |catch: &Catch| states.get(&catch.next).is_some_and(State::is_end);
+            let is_caught =
+                task.catch.iter().any(|catch| catch.error_equals == ["States.ALL"] && ends(catch));
+            if !is_caught || task.result_path != Some(None) {
+                problems.push(format!("{name} may end the run, or answers what nobody reads"));
+            }
+        }
     }
     problems
 }
@@ -332,9 +355,23 @@ fn task_net(machine: &Machine, name: &str, task: &Task) -> Vec<String> {
 /// Where a stage that takes time leads once it is done.
 fn after<'a>(machine: &'a Machine, task: &Task) -> &'a str {
     match next(machine, task) {
-        Some(State::Choice(choice)) => choice.choices.first().map_or("", |rule| rule.next.as_str()),
+        Some(State::Choice(choice)) => {
+            statuses(machine, choice).first().map_or("", |rule| rule.next.as_str())
+        }
         _ => "",
     }
+}
+
+/// The rules of a choice but those for what is done beside a stage, in a map that goes on as if there were nothing of it.
+fn statuses<'a>(machine: &Machine, choice: &'a Choice) -> Vec<&'a Rule> {
+    let is_beside = |rule: &Rule| match machine.states.get(&rule.next) {
+        Some(State::Map(map)) => {
+            rule.comparison() == (map.items_path.as_str(), PRESENT)
+                && choice.choices.iter().any(|other| other.next == map.next)
+        }
+        _ => false,
+    };
+    choice.choices.iter().filter(|rule| !is_beside(rule)).collect()
 }
 
 /// The tasks of a machine are the stages of the table, in its order, each with its function, its result and its deadline; the
@@ -414,11 +451,12 @@ fn of_loop(machine: &Machine, name: &str, path: &str, choice: &Choice) -> Vec<St
     let others = OTHER_STATUSES.iter().filter(|(of, _, _)| *of == path);
     let mut wanted: Vec<(&str, &str)> = vec![(&status, "Available"), (&status, "NotAvailable")];
     wanted.extend(others.clone().map(|(_, word, _)| (status.as_str(), *word)));
-    let rules: Vec<(&str, &str)> = choice.choices.iter().map(|rule| rule.comparison()).collect();
+    let statuses = statuses(machine, choice);
+    let rules: Vec<(&str, &str)> = statuses.iter().map(|rule| rule.comparison()).collect();
     if rules != wanted {
         return vec![format!("{name} is followed by a choice on {rules:?}")];
     }
-    for ((_, word, target), rule) in others.zip(choice.choices.iter().skip(2)) {
+    for ((_, word, target), rule) in others.zip(statuses.iter().skip(2)) {
         if rule.next != *target || !matches!(machine.states.get(*target), Some(State::Succeed(_))) {
             problems.push(format!("{word} of {name} leads to {}, not to the end {target}", rule.next));
         }
@@ -429,7 +467,7 @@ fn of_loop(machine: &Machine, name: &str, path: &str, choice: &Choice) -> Vec<St
             choice.default
         ));
     }
-    match choice.choices.get(1).and_then(|rule| machine.states.get(&rule.next)) {
+    match statuses.get(1).and_then(|rule| machine.states.get(&rule.next)) {
         Some(State::Wait(wait))
             if wait.next == name && wait.seconds_path == format!("{path}.waitSeconds") => {}
         _ => problems.push(format!("{name} is not asked again after the time that it says")),

@@ -155,6 +155,10 @@ fn substituted(name: &str, machine: &Machine, template: &Template, resource: &st
             Some("AWS::Lambda::Function") => *value == attribute(named, "Arn"),
             Some("AWS::StepFunctions::StateMachine") => *value == reference(named),
             // The call that starts an execution and waits for its end, in the stack's partition.
+            None if named == "PutRetentionPolicy" => {
+                *value
+                    == json!({"Fn::Sub": "arn:${AWS::Partition}:states:::aws-sdk:cloudwatchlogs:putRetentionPolicy"})
+            }
             None if named == "StartExecution" => {
                 *value == json!({"Fn::Sub": "arn:${AWS::Partition}:states:::states:startExecution.sync:2"})
             }

@@ -278,6 +278,7 @@ pub fn read_instance(found: &DbInstance) -> Result<Instance, Error> {
         allocated_storage: found.allocated_storage(),
         storage_operation: found.storage_operation_status().map(str::to_owned),
         storage_percent_progress: found.storage_operation_percent_progress(),
+        log_exports: found.enabled_cloudwatch_logs_exports().to_vec(),
         read_replicas: found.read_replica_db_instance_identifiers().to_vec(),
         tags: read_tags(found.tag_list()),
     })

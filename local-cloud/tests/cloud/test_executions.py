@@ -1,4 +1,4 @@
-"""How machines and executions are made, checked, listed and told of."""
+"""How machines and executions are made, checked, listed and described."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 definition.py  what is refused when a machine is created or updated
 paths.py       JSONPath and the comparisons of Choice states
 execution.py   how an execution runs, waits, retries and ends
-history.py     what is told of it
-maps.py       how many items of a Map run at once
+history.py     what its history reports
+maps.py        how many items of a Map run at once
 tasks.py       what a task may do: the machine's role; nested executions
 api.py         StartExecution, StopExecution, and the stack resource
 reports.py     metrics of AWS/States
