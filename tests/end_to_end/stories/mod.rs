@@ -10,6 +10,7 @@ pub mod message;
 pub mod moving;
 pub mod options;
 pub mod organisation;
+pub mod pairs;
 pub mod pruning;
 pub mod releasing;
 pub mod returning;
