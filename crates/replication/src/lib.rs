@@ -31,6 +31,7 @@
 //! | [`rollback`] | which instance or snapshot is the version that is asked for |
 //! | [`error`] | what went wrong, and what an operator can do about it |
 
+pub mod budget;
 pub mod contract;
 pub mod copies;
 pub mod copying;
