@@ -21,6 +21,7 @@ from console.fleet_following import how_to_stop, replicate_fleet
 from console.hints import DESTINATION_STACK, SOURCE_STACK, Hints
 from console.numbers import seconds
 from console.screen import Screen, duration
+from console.several import includes
 from console.status.secret import secret_advice
 from console.vocabulary import ANNOUNCEMENT, MOVE_SECRET, RESTORE
 
@@ -207,7 +208,7 @@ def _refuse_what_cannot_arrive(
         (source_db or source_stack[1].get("SourceDBIdentifier", "")),
         destination_stack[1].get("SourceDBIdentifier", ""),
     )
-    if database and served and database.lower() != served.lower():
+    if database and served and not includes(served, database):
         raise Failure(
             f"the snapshot would be of {database}, but the stack {destination.stack} takes only messages about {served} (parameter "
             "SourceDBIdentifier), so nothing was started\n"

@@ -32,6 +32,7 @@
 //! | [`fleet`] | which databases does one execution replicate, and what became of each |
 //! | [`error`] | what went wrong, and what an operator can do about it |
 
+pub mod budget;
 pub mod contract;
 pub mod copies;
 pub mod copying;

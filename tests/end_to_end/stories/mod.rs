@@ -17,6 +17,7 @@ pub mod returning;
 pub mod room;
 pub mod rotating;
 pub mod settings;
+pub mod several;
 pub mod sharing;
 pub mod statuses;
 pub mod telling;
