@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use replication::lineage;
 use serde_json::{Value, json};
 
-use crate::secrets;
+use crate::{regions, secrets};
 use crate::sources::{ACCOUNTS, Sources};
 use crate::template::walk;
 
@@ -179,8 +179,7 @@ fn of_any(statement: &Statement<'_>) -> Vec<String> {
             problems.push(format!("{place} allows {action}"));
         }
         if KEY_USE.contains(&action)
-            && *statement.condition("StringLike", "kms:ViaService")
-                != json!({"Fn::Sub": "rds.${AWS::Region}.*"})
+            && !regions::is_through_rds(statement.condition("StringLike", "kms:ViaService"))
             && !statement.is_for_the_secret()
         {
             problems.push(format!("{place} allows {action} outside RDS and for more than the secret"));
@@ -232,9 +231,8 @@ fn of_resource(statement: &Statement<'_>) -> Vec<String> {
         problems.push(format!("{place} names the principal {principal}"));
     }
     if statement.does("sns:Subscribe") {
-        let endpoint = "arn:${AWS::Partition}:lambda:${AWS::Region}:${DestinationAccountNumber}:function:*";
         if *statement.condition("StringEquals", "sns:Protocol") != "lambda"
-            || *statement.condition("StringLike", "sns:Endpoint") != json!({"Fn::Sub": endpoint})
+            || !regions::is_function_of_destination(statement.condition("StringLike", "sns:Endpoint"))
         {
             problems
                 .push(format!("{place} allows other subscribers than functions of the destination account"));
