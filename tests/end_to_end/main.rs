@@ -39,6 +39,7 @@ const STORIES: &[Story] = &[
         "a_run_deletes_what_it_has_planned_and_says_what_hinders_it",
         stories::pruning::a_run_deletes_what_it_has_planned_and_says_what_hinders_it,
     ),
+    ("rows_arrive_in_another_region", stories::regions::rows_arrive_in_another_region),
     ("a_full_quota_makes_room_for_the_next_run", stories::room::a_full_quota_makes_room_for_the_next_run),
     (
         "a_secret_that_is_there_is_used_and_outlives_the_stack",

@@ -10,6 +10,7 @@ pub mod moving;
 pub mod options;
 pub mod organisation;
 pub mod pruning;
+pub mod regions;
 pub mod releasing;
 pub mod returning;
 pub mod room;
