@@ -62,6 +62,8 @@ def take_accounts(parser: argparse.ArgumentParser, *roles: str) -> None:
     for role in roles:
         words = f"AWS profile of the {role} account (default: {role} or, if there is none, the credentials of the environment)"
         parser.add_argument(f"--{role}-profile", metavar="NAME", help=words)
+        words = f"Region of the {role} stack (default: AWS_REGION, else AWS_DEFAULT_REGION, else the profile's)"
+        parser.add_argument(f"--{role}-region", metavar="REGION", help=words)
 
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -80,16 +82,19 @@ class Account:
     """An AWS profile. None is the one that is called like the role or, if there is none, `ENVIRONMENT`."""
     stack: str = ""
     """Its name; empty where no stack or several are meant."""
+    chosen_region: str | None = None
+    """The Region that an option names; None is that of the environment or else of the profile."""
 
     def __post_init__(self) -> None:
         try:
             self._profile = self._chosen_profile()
-            self._session = boto3.Session(profile_name=self._profile or None, region_name=region_of_environment())
+            region = self.chosen_region or region_of_environment()
+            self._session = boto3.Session(profile_name=self._profile or None, region_name=region)
         except BotoCoreError as error:
             raise self._unusable(error) from error
 
     def client(self, service: str) -> Any:
-        """A client of one service in this account, in the Region of the environment or else of the profile."""
+        """A client of one service in this account, in the Region that was chosen or else found."""
         try:
             return self._session.client(service, config=_CONFIG)
         except (BotoCoreError, ValueError) as error:

@@ -147,9 +147,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work(screen: Screen) -> None:
         if given.local:
             use_local_cloud(given.local)
-        destination = Account("destination", given.destination_profile, given.destination_stack)
+        destination = Account(
+            "destination", given.destination_profile, given.destination_stack, given.destination_region
+        )
         # The source account may be out of reach for whoever works in the destination account.
-        source = attempt(lambda: Account("source", given.source_profile))
+        source = attempt(lambda: Account("source", given.source_profile, chosen_region=given.source_region))
         adopt(destination, source, screen, older=given.older, yes=given.yes, ask=terminal(), hints=Hints.of(given))
 
     return run(work, stopped="stopped; what was written stays, and running this again goes on")

@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from console.account import ENVIRONMENT, Account
 from console.failure import Failure
+from console.regions import TOPIC, wrong_regions
 from console.secret_choice import NAME, check_secret
 
 TAGS = "ExtraTags"
@@ -220,6 +221,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--stack", help="also compare with this stack and check the account, with the credentials of the environment"
     )
     parser.add_argument("--account", default="", help="the number of the account that is deployed to")
+    parser.add_argument("--partition", default="aws", help="that of this account")
     parser.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="a tag of the stack")
     parser.add_argument("--destination-profile")
     parser.add_argument("--confirm-destination-account")
@@ -246,6 +248,10 @@ def _check(given: argparse.Namespace) -> None:
     if account and NAME in defaults:
         before = defaults | deployed
         check_secret(account, given.account, outputs, before, before | parameters)
+    if account and TOPIC in defaults | deployed | parameters:
+        wrong = "\n".join(wrong_regions(defaults | deployed | parameters, given.partition, account.region))
+        if wrong:
+            raise Failure(wrong)
     if given.stack and DESTINATION in parameters:
         check_account(
             parameters[DESTINATION],

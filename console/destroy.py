@@ -281,6 +281,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="AWS profile of the account (default: the role or, if there is none, the environment)",
     )
+    words = "Region of the stack (default: AWS_REGION, else AWS_DEFAULT_REGION, else the profile's)"
+    parser.add_argument("--region", metavar="REGION", help=words)
     take_accounts(parser)
     parser.add_argument("--stop", action="store_true", help="stop executions that run")
     parser.add_argument(
@@ -324,7 +326,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work(screen: Screen) -> None:
         if given.local:
             use_local_cloud(given.local)
-        account = Account(given.role, given.profile, given.stack_name or f"rds-replication-{given.role}")
+        account = Account(given.role, given.profile, given.stack_name or f"rds-replication-{given.role}", given.region)
         # The profiles of the local cloud are known here only; `scripts/local-cloud env` prints what a shell needs.
         profile = "" if given.local else account.profile_in_use
         wishes = Wishes(

@@ -22,6 +22,8 @@ class Hints:
     source_profile: str | None = None
     destination_profile: str | None = None
     destination_stack: str = DESTINATION_STACK
+    source_region: str | None = None
+    destination_region: str | None = None
 
     @classmethod
     def of(cls, given: argparse.Namespace) -> Hints:
@@ -32,6 +34,8 @@ class Hints:
             getattr(given, "source_profile", None),
             given.destination_profile,
             stack if isinstance(stack, str) else DESTINATION_STACK,
+            getattr(given, "source_region", None),
+            getattr(given, "destination_region", None),
         )
 
     def rollback(self, version: object = None, *, stack: str | None = None) -> str:
@@ -55,11 +59,7 @@ class Hints:
         """`scripts/deploy destination` with these parameters."""
         stack = stack or self.destination_stack
         words = [] if stack == DESTINATION_STACK else ["--stack-name", stack]
-        words += (
-            []
-            if self.local
-            else [word.replace("--destination-profile", "--profile") for word in self._profile("destination")]
-        )
+        words += [] if self.local else [word.replace("--destination-", "--") for word in self._profile("destination")]
         words += [word for parameter in parameters for word in ("--parameter", parameter)]
         return shlex.join(["scripts/deploy", "destination", *words])
 
@@ -69,7 +69,9 @@ class Hints:
 
     def _profile(self, role: str) -> list[str]:
         profile = self.source_profile if role == "source" else self.destination_profile
-        return [f"--{role}-profile", profile] if profile else []
+        region = self.source_region if role == "source" else self.destination_region
+        of_profile = [f"--{role}-profile", profile] if profile else []
+        return of_profile + ([f"--{role}-region", region] if region else [])
 
     def _command(self, name: str, *words: str) -> str:
         local = [] if not self.local else ["--local" if self.local == LOCAL_CLOUD else f"--local={self.local}"]

@@ -349,8 +349,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work(screen: Screen) -> None:
         if given.local:
             use_local_cloud(given.local)
-        source = Account("source", given.source_profile, given.source_stack)
-        destination = Account("destination", given.destination_profile, given.destination_stack)
+        source = Account("source", given.source_profile, given.source_stack, given.source_region)
+        destination = Account(
+            "destination", given.destination_profile, given.destination_stack, given.destination_region
+        )
         if given.fleet:
             replicate_fleet(
                 source,

@@ -285,7 +285,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.local:
             use_local_cloud(given.local)
-        destination = Account("destination", given.destination_profile, given.destination_stack)
+        destination = Account(
+            "destination", given.destination_profile, given.destination_stack, given.destination_region
+        )
         execution, before, after = roll_back(
             destination,
             screen,

@@ -137,9 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.local:
             use_local_cloud(given.local)
-        destination = Account("destination", given.destination_profile)
+        destination = Account("destination", given.destination_profile, chosen_region=given.destination_region)
         # The source account may not be readable for those who work in the destination account.
-        source = attempt(lambda: Account("source", given.source_profile))
+        source = attempt(lambda: Account("source", given.source_profile, chosen_region=given.source_region))
         facts = read_facts(
             destination,
             source,

@@ -173,5 +173,5 @@ def resource(name: str, kind: str) -> dict:
 
 def command(world: World, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """Runs the command between these two accounts; answers with its exit code."""
-    monkeypatch.setattr(status, "Account", lambda role, profile: world.a if role == "source" else world.b)
+    monkeypatch.setattr(status, "Account", lambda role, *_, **__: world.a if role == "source" else world.b)
     return status.main(list(arguments))

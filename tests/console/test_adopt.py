@@ -263,7 +263,7 @@ def run(here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     """Runs the command with what is typed; answers with its exit code and what it has printed."""
 
     def command(*arguments: str, typed: str | None = None) -> tuple[int, str]:
-        def account(role: str, *_: str) -> FakeAccount:
+        def account(role: str, *_: str, **__: str) -> FakeAccount:
             if role == "source":
                 raise Failure("there are no such credentials")
             return here.account

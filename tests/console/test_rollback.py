@@ -138,7 +138,7 @@ def run(here: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     """Runs the command; answers with its exit code and what it has printed."""
 
     def command(*arguments: str) -> tuple[int, str]:
-        def account(role: str, profile: str, name: str) -> FakeAccount:
+        def account(role: str, profile: str, name: str, *_: str) -> FakeAccount:
             assert (role, name) == ("destination", "rds-replication-destination")
             return here.account
 

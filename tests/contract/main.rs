@@ -21,6 +21,7 @@ mod organisation;
 mod permissions;
 mod portability;
 mod promises;
+mod regions;
 mod secrets;
 mod sources;
 mod template;
@@ -66,6 +67,7 @@ const CHECKS: &[Check] = &[
         vocabulary::is_current(sources).into_iter().collect()
     }),
     ("promises are quoted by their tests", promises::quoted),
+    ("a pair in one Region has nothing of a second one", regions::one_region),
     ("nothing names an account, a Region, a partition or an endpoint", portability::constants),
 ];
 

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use replication::lineage;
 use serde_json::{Value, json};
 
-use crate::secrets;
 use crate::sources::{ACCOUNTS, Sources};
 use crate::template::{Template, walk};
+use crate::{regions, secrets};
 
 /// Setting up the delivery of logs, reading quotas and what RDS offers, and making a random password cannot be limited to a
 /// resource (service authorization reference, CloudWatch Logs, RDS and Secrets Manager), and Lambda asks for what joins a
@@ -188,8 +188,7 @@ fn of_any(statement: &Statement<'_>) -> Vec<String> {
             problems.push(format!("{place} allows {action}"));
         }
         if KEY_USE.contains(&action)
-            && *statement.condition("StringLike", "kms:ViaService")
-                != json!({"Fn::Sub": "rds.${AWS::Region}.*"})
+            && !regions::is_through_rds(statement.condition("StringLike", "kms:ViaService"))
             && !statement.is_for_the_secret()
         {
             problems.push(format!("{place} allows {action} outside RDS and for more than the secret"));
@@ -240,14 +239,10 @@ fn of_resource(statement: &Statement<'_>) -> Vec<String> {
     if principal.as_object().is_none_or(|kinds| kinds.keys().any(|kind| kind != "AWS" && kind != "Service")) {
         problems.push(format!("{place} names the principal {principal}"));
     }
-    if statement.does("sns:Subscribe") {
-        let endpoint = "arn:${AWS::Partition}:lambda:${AWS::Region}:${DestinationAccountNumber}:function:*";
-        if *statement.condition("StringEquals", "sns:Protocol") != "lambda"
-            || *statement.condition("StringLike", "sns:Endpoint") != json!({"Fn::Sub": endpoint})
-        {
-            problems
-                .push(format!("{place} allows other subscribers than functions of the destination account"));
-        }
+    let is_lambda = *statement.condition("StringEquals", "sns:Protocol") == "lambda";
+    let endpoint = statement.condition("StringLike", "sns:Endpoint");
+    if statement.does("sns:Subscribe") && !(is_lambda && regions::is_function_of_destination(endpoint)) {
+        problems.push(format!("{place} allows other subscribers than functions of the destination account"));
     }
     problems
 }

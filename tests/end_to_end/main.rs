@@ -40,6 +40,7 @@ const STORIES: &[Story] = &[
         "a_run_deletes_what_it_has_planned_and_says_what_hinders_it",
         stories::pruning::a_run_deletes_what_it_has_planned_and_says_what_hinders_it,
     ),
+    ("rows_arrive_in_another_region", stories::regions::rows_arrive_in_another_region),
     ("a_full_quota_makes_room_for_the_next_run", stories::room::a_full_quota_makes_room_for_the_next_run),
     (
         "a_fleet_names_what_failed_and_goes_on_where_it_was_stopped",

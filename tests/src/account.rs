@@ -51,6 +51,15 @@ impl Account {
         Self { role: number.to_owned(), environment, deploying: Mutex::new(()) }
     }
 
+    /// The same account in another Region.
+    pub fn in_region(&self, region: &str) -> Self {
+        let mut environment = self.environment.clone();
+        for variable in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+            environment.insert(variable.to_owned(), region.to_owned());
+        }
+        Self { role: self.role.clone(), environment, deploying: Mutex::new(()) }
+    }
+
     /// `source` or `destination`.
     pub fn role(&self) -> &str {
         &self.role

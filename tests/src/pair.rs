@@ -11,6 +11,7 @@ use crate::waiting::wait_for;
 /// A source stack in the source account and a destination stack in the destination account that listens to it.
 pub struct Pair<'a> {
     cloud: &'a Cloud,
+    destination_account: &'a Account,
     name: String,
     /// Outputs of the source stack.
     pub source: BTreeMap<String, String>,
@@ -38,8 +39,19 @@ impl<'a> Pair<'a> {
         for_source: &[(&str, &str)],
         for_destination: &[(&str, &str)],
     ) -> Self {
+        Self::deploy_to(cloud, &cloud.destination, name, for_source, for_destination)
+    }
+
+    /// The same, with the destination stack in this account and its Region.
+    pub fn deploy_to(
+        cloud: &'a Cloud,
+        destination_account: &'a Account,
+        name: &str,
+        for_source: &[(&str, &str)],
+        for_destination: &[(&str, &str)],
+    ) -> Self {
         let database = format!("{name}-db");
-        let account = cloud.destination.number();
+        let account = destination_account.number();
         let stack = format!("{name}-source");
         let snapshot_name = format!("{name}-snapshot");
         let usual = [
@@ -58,9 +70,9 @@ impl<'a> Pair<'a> {
             ("DatabaseName", copies.as_str()),
             ("SecretName", secret.as_str()),
         ];
-        cloud.destination.deploy(&stack, &[&usual[..], for_destination].concat());
-        let destination = cloud.destination.outputs(&stack);
-        Self { cloud, name: name.to_owned(), source, destination }
+        destination_account.deploy(&stack, &[&usual[..], for_destination].concat());
+        let destination = destination_account.outputs(&stack);
+        Self { cloud, destination_account, name: name.to_owned(), source, destination }
     }
 
     /// The source database's identifier.
@@ -87,7 +99,8 @@ impl<'a> Pair<'a> {
     pub fn status(&self) -> Value {
         let mut command = script("status");
         command.arg("--json").arg(format!("--local={}", self.cloud.directory().display()));
-        command.args(["--destination-stack", &self.stack(&self.cloud.destination)]);
+        command.args(["--destination-stack", &self.stack(self.destination_account)]);
+        command.args(["--destination-region", self.destination_account.variable("AWS_REGION")]);
         let report: Value = serde_json::from_slice(&run(command).stdout).unwrap();
         report["databases"][0].clone()
     }
@@ -98,7 +111,8 @@ impl<'a> Pair<'a> {
         command.arg(format!("--local={}", self.cloud.directory().display()));
         command.args(["--timeout", "180", "--arrival", "60"]);
         command.args(["--source-stack", &self.stack(&self.cloud.source)]);
-        command.args(["--destination-stack", &self.stack(&self.cloud.destination)]);
+        command.args(["--destination-stack", &self.stack(self.destination_account)]);
+        command.args(["--destination-region", self.destination_account.variable("AWS_REGION")]);
         let output = command.output().unwrap();
         let printed = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
         let started = |role: &str| {
@@ -132,12 +146,12 @@ impl<'a> Pair<'a> {
 
     /// The output of the destination machine.
     pub fn destination_document(&self, replication: &Replication) -> Value {
-        document(&self.cloud.destination, replication.destination.as_ref().unwrap())
+        document(self.destination_account, replication.destination.as_ref().unwrap())
     }
 
     /// Starts the rollback machine with the plain command; the description of the execution that has ended.
     pub fn try_roll_back(&self, input: &Value) -> Value {
-        let destination = &self.cloud.destination;
+        let destination = self.destination_account;
         destination.ended(&destination.start(&self.destination["RollbackStateMachineArn"], input))
     }
 
@@ -150,12 +164,12 @@ impl<'a> Pair<'a> {
 
     /// A copy, as RDS describes it.
     pub fn copy(&self, version: u32) -> Value {
-        self.cloud.destination.instance(&format!("{}{version}", self.copies()))
+        self.destination_account.instance(&format!("{}{version}", self.copies()))
     }
 
     /// The versions that exist.
     pub fn versions(&self) -> Vec<u32> {
-        let names = self.cloud.destination.instances(&self.copies());
+        let names = self.destination_account.instances(&self.copies());
         names.iter().map(|name| name.strip_prefix(&self.copies()).unwrap().parse().unwrap()).collect()
     }
 
@@ -184,14 +198,14 @@ impl<'a> Pair<'a> {
     pub fn secret_at(&self, label: &str) -> String {
         let named = ["--secret-id", &self.destination["SecretArn"], "--version-stage", label];
         let answer =
-            self.cloud.destination.aws(&[&["secretsmanager", "get-secret-value"], &named[..]].concat());
+            self.destination_account.aws(&[&["secretsmanager", "get-secret-value"], &named[..]].concat());
         text(&answer["SecretString"])
     }
 
     /// Writes the secret's text, as an operator does.
     pub fn put_secret(&self, value: &str) {
         let secret = &self.destination["SecretArn"];
-        self.cloud.destination.aws(&[
+        self.destination_account.aws(&[
             "secretsmanager",
             "put-secret-value",
             "--secret-id",
@@ -207,7 +221,7 @@ impl<'a> Pair<'a> {
         let host = text(&secret["db_host"]);
         let (identifier, _) =
             host.split_once('.').unwrap_or_else(|| panic!("no endpoint in the secret: {host:?}"));
-        let copy = self.cloud.destination.available_database(identifier);
+        let copy = self.destination_account.available_database(identifier);
         assert_eq!(copy.host, host, "the secret names the endpoint as RDS describes it");
         copy
     }

@@ -4,5 +4,6 @@
 mod config;
 mod fault;
 
-pub use config::config;
+pub use aws_config::SdkConfig;
+pub use config::{config, in_region};
 pub use fault::{code_and_message, fault};

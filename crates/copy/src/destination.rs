@@ -1,6 +1,5 @@
 //! The destination account: its own copy of the shared snapshot, under its own key.
 
-use aws_sdk_kms::Client as Kms;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
@@ -24,6 +23,7 @@ use secret_access::Making;
 use time::OffsetDateTime;
 
 use crate::convergence::{self, CopyRequest, Started};
+use crate::regions::{Regional, Regions};
 use crate::{Settings, key, preflight};
 
 /// What the destination stack says.
@@ -73,6 +73,8 @@ impl Config {
 /// What a poll knows.
 struct Poll<'a> {
     rds: &'a Rds,
+    /// Where the shared snapshot and its key are.
+    source: &'a Regional,
     config: &'a Config,
     replicated: &'a Replicated,
     message: &'a DestinationInput,
@@ -90,13 +92,13 @@ struct Poll<'a> {
 /// `SourceMismatch`, `TooManyVersionsAhead`, `VersionsExhausted`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
 /// `SecretInvalid`, `DeadlineExceeded`, or a fault of a service.
 pub async fn run(
-    rds: &Rds,
-    kms: &Kms,
+    regions: &Regions,
     secrets: &Secrets,
     config: &Config,
     input: Envelope<DestinationState>,
     now: OffsetDateTime,
 ) -> Result<DbSnapshot, Error> {
+    let Regions { own: Regional { rds, kms }, source } = regions;
     let earlier = input.state.db_snapshot;
     let message = input.state.input;
     let report = earlier.as_ref().map(|earlier| &earlier.stage);
@@ -109,7 +111,7 @@ pub async fn run(
         .of(named, &format!("copying shared snapshot {}", message.target_db_snapshot.arn))?;
     let name = naming::destination_copy(replicated.prefix.as_str(), id)?;
     let unseen = earlier.as_ref().map_or(0, |earlier| earlier.stage.unseen);
-    let poll = Poll { rds, config, replicated: &replicated, message: &message, stage, name, unseen };
+    let poll = Poll { rds, source, config, replicated: &replicated, message: &message, stage, name, unseen };
 
     if let Some(found) = rds_access::snapshot(rds, poll.name.as_str()).await? {
         let is_ours = found.is_of_replication(&config.settings.stack, id);
@@ -134,7 +136,7 @@ pub async fn run(
 
 impl Poll<'_> {
     /// Copies what is announced, if it is to be copied and can be.
-    async fn begin(&self, kms: &Kms, secrets: &Secrets) -> Result<DbSnapshot, Error> {
+    async fn begin(&self, kms: &aws_sdk_kms::Client, secrets: &Secrets) -> Result<DbSnapshot, Error> {
         let Self { rds, config, replicated, message, name, .. } = self;
         let (shared, refusal) = self.shared_snapshot().await?;
         let instances = rds_access::instances(rds).await?;
@@ -176,7 +178,7 @@ impl Poll<'_> {
         match (step, &shared) {
             (Step::Copy, Some(shared)) => {
                 if let Some(source_key) = &shared.key_arn {
-                    key::usable(kms, source_key, key::KeyUse::OtherAccounts).await?;
+                    key::usable(&self.source.kms, source_key, key::KeyUse::OtherAccounts).await?;
                 }
                 secret.check_room()?;
                 self.copy(stage, shared, &world, &key_arn, copy).await
@@ -279,7 +281,7 @@ impl Poll<'_> {
     /// The snapshot that the source account has shared, as far as RDS shows it. A refusal to show it is given along: the
     /// rights of a new role arrive late, and so does the sharing.
     async fn shared_snapshot(&self) -> Result<(Option<Snapshot>, Option<Error>), Error> {
-        match rds_access::snapshot(self.rds, &self.message.target_db_snapshot.arn.to_string()).await {
+        match rds_access::snapshot(&self.source.rds, &self.message.target_db_snapshot.arn.to_string()).await {
             Ok(shared) => Ok((shared, None)),
             Err(error) if error.name() == ErrorName::AccessDenied => Ok((None, Some(error))),
             Err(error) => Err(error),

@@ -3,7 +3,8 @@
 //! Converges to, in the source account: a snapshot of this run that is encrypted under the shared key, which is the
 //! source snapshot itself where that already holds. In the destination account: our own copy of the shared snapshot
 //! under our own key. It may run again at any time: it finds the copy by its name first, and what it finds with
-//! this run's tags is its own. Nothing is deleted here; the newest earlier copy is what makes the next incremental.
+//! this run's tags is its own. The shared snapshot and its key may be in another Region: the copy is one call in this one.
+//! Nothing is deleted here; the newest earlier copy is what makes the next incremental.
 //!
 //! Needs: `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:DescribeAccountAttributes`, `rds:CopyDBSnapshot`,
 //! `rds:AddTagsToResource`, `kms:DescribeKey`, and on each key what [`key::NEEDED_ACTIONS`] says; in the destination account also
@@ -16,6 +17,7 @@ mod convergence;
 pub mod destination;
 pub mod key;
 mod preflight;
+pub mod regions;
 pub mod source;
 
 use lambda_task::Environment;

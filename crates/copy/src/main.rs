@@ -1,25 +1,28 @@
 //! The `copy` function; the library says what it does.
 
+use copy::regions::{Regional, Regions};
 use copy::{destination, source};
 use lambda_task::AccountRole;
+use replication::contract::{DestinationState, Envelope};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_task::Stop> {
     let environment = lambda_task::start();
     let aws = aws_client::config().await;
-    let rds = aws_sdk_rds::Client::new(&aws);
-    let kms = aws_sdk_kms::Client::new(&aws);
+    let own = Regional::new(&aws);
     match AccountRole::read(&environment) {
         Ok(AccountRole::Source) => {
             lambda_task::serve(source::Config::read(&environment), async |config, input, now| {
-                source::run(&rds, &kms, config, input, now).await
+                source::run(&own.rds, &own.kms, config, input, now).await
             })
             .await
         }
         Ok(AccountRole::Destination) => {
             let secrets = aws_sdk_secretsmanager::Client::new(&aws);
             lambda_task::serve(destination::Config::read(&environment), async |config, input, now| {
-                destination::run(&rds, &kms, &secrets, config, input, now).await
+                let input: Envelope<DestinationState> = input;
+                let regions = Regions::of(&own, &aws, &input.state.input.target_db_snapshot.arn);
+                destination::run(&regions, &secrets, config, input, now).await
             })
             .await
         }

@@ -12,7 +12,7 @@ use aws_client::{code_and_message, fault};
 use aws_sdk_sfn::Client;
 use lambda_task::Environment;
 use replication::destination::SourceDatabases;
-use replication::naming::arn_part;
+use replication::place::Place;
 use replication::{Error, ErrorName};
 use serde::{Deserialize, Serialize};
 
@@ -40,19 +40,14 @@ impl Config {
         })
     }
 
-    /// The account that owns the source database: the one that owns the topic.
-    fn source_account(&self) -> &str {
-        arn_part(&self.topic_arn, 4)
+    /// The account that owns the source database, and its Region: those of the topic.
+    fn source(&self) -> Place {
+        Place::of_arn(&self.topic_arn)
     }
 
-    /// The partition of this stack.
-    fn partition(&self) -> &str {
-        arn_part(&self.machine_arn, 1)
-    }
-
-    /// The Region of this stack.
-    fn region(&self) -> &str {
-        arn_part(&self.machine_arn, 3)
+    /// The account and the Region of this stack.
+    fn own(&self) -> Place {
+        Place::of_arn(&self.machine_arn)
     }
 }
 

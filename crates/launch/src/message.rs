@@ -1,13 +1,13 @@
 //! Which messages start a replication.
 //!
 //! A message decides what data becomes this account's current version, so nothing in it is believed but what is checked
-//! here: it comes from the configured topic, names a manual snapshot of the account that owns the topic, in this
+//! here: it comes from the configured topic, names a manual snapshot of the account that owns the topic, in the topic's
 //! Region, and says which database it is of or leaves that to RDS. Fields that are not ours are dropped.
 
 use replication::contract::{DestinationInput, Message, Replication};
 use replication::destination::SourceDatabases;
 use replication::lineage::Tags;
-use replication::naming::ReplicationId;
+use replication::naming::{ReplicationId, SnapshotArn};
 use replication::{Error, ErrorName};
 use serde_json::json;
 use time::macros::datetime;
@@ -71,20 +71,7 @@ pub fn judge(config: &Config, notification: &Notification) -> Result<Verdict, Er
     let Message { input } = lambda_task::parse(json).map_err(|error| refuse(error.to_string()))?;
 
     let snapshot = &input.target_db_snapshot;
-    if snapshot.arn.account != config.source_account() {
-        return Err(refuse(format!(
-            "snapshot {} is of account {}, not of {}, which owns the topic",
-            snapshot.arn,
-            snapshot.arn.account,
-            config.source_account()
-        )));
-    }
-    if snapshot.arn.partition != config.partition() {
-        return Err(refuse(format!("snapshot {} is not in partition {}", snapshot.arn, config.partition())));
-    }
-    if snapshot.arn.region != config.region() {
-        return Err(refuse(format!("snapshot {} is not in Region {}", snapshot.arn, config.region())));
-    }
+    check_place(config, &snapshot.arn).map_err(refuse)?;
     if snapshot.identifier != snapshot.arn.identifier {
         return Err(refuse(format!(
             "identifier {} and ARN {} name two snapshots",
@@ -112,6 +99,27 @@ pub fn judge(config: &Config, notification: &Notification) -> Result<Verdict, Er
     let name = replication.id.to_string();
     let input = DestinationInput { target_db_snapshot: input.target_db_snapshot, replication };
     Ok(Verdict::Start(Box::new(Start { name, input: json!({ "Input": input }).to_string() })))
+}
+
+/// Refuses a snapshot of another account or Region than the topic's, and one that RDS cannot copy from there.
+fn check_place(config: &Config, arn: &SnapshotArn) -> Result<(), String> {
+    let (place, source, own) = (arn.place(), config.source(), config.own());
+    if place.account != source.account {
+        return Err(format!(
+            "snapshot {arn} is of account {}, not of {}, which owns the topic",
+            place.account, source.account
+        ));
+    }
+    if place.partition != own.partition {
+        return Err(format!("snapshot {arn} is not in partition {}", own.partition));
+    }
+    if place.region != source.region {
+        return Err(format!("snapshot {arn} is not in Region {}, which the topic is in", source.region));
+    }
+    match source.cannot_copy_into(&own) {
+        Some(because) => Err(format!("snapshot {arn} cannot be copied: {because}")),
+        None => Ok(()),
+    }
 }
 
 /// Refuses an id that no replication can have. Versions with the same data are ordered by it, and what has no other time is
@@ -241,6 +249,28 @@ mod tests {
                 (_, verdict) => panic!("{id}: {verdict:?}"),
             }
         }
+    }
+
+    /// > A message about a snapshot of the topic's Region starts a replication in another Region.
+    #[test]
+    fn the_topic_says_in_which_region_the_source_is() {
+        let judged = |own: &str, partition: &str, topic: &str, snapshot: &str| {
+            let config = Config {
+                machine_arn: format!("arn:{partition}:states:{own}:444455556666:stateMachine:destination"),
+                topic_arn: format!("arn:{partition}:sns:{topic}:111122223333:topic"),
+                ..config()
+            };
+            let mut message = original();
+            message["Input"]["targetDBSnapshot"]["targetDBSnapshotArn"] =
+                json!(format!("arn:{partition}:rds:{snapshot}:111122223333:snapshot:nightly"));
+            let sent = Notification { topic_arn: config.topic_arn.clone(), ..notification(&message) };
+            judge(&config, &sent).map_err(|error| error.to_string())
+        };
+        assert!(matches!(judged("eu-west-1", "aws", "us-east-1", "us-east-1"), Ok(Verdict::Start(_))));
+        let error = judged("eu-west-1", "aws", "us-east-1", "eu-west-1").unwrap_err();
+        assert!(error.contains("is not in Region us-east-1, which the topic is in"), "{error}");
+        let error = judged("us-gov-east-1", "aws-us-gov", "us-gov-west-1", "us-gov-west-1").unwrap_err();
+        assert!(error.contains("between Regions of GovCloud (US)"), "{error}");
     }
 
     /// > A message from another topic or about another account, Region or kind of thing starts nothing.

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`contract`] | what goes into a task and comes out of it, and what crosses accounts |
 //! | [`naming`] | what is it called, and is that a legal name |
+//! | [`place`] | in which account and Region is it, and can RDS copy from there |
 //! | [`observed`] | what does RDS say of a database or a snapshot |
 //! | [`progress`] | does this status word mean ready, wait, or never |
 //! | [`pacing`] | how long to wait before the next poll, and when to give up |
@@ -46,6 +47,7 @@ pub mod naming;
 pub mod observed;
 pub mod pacing;
 pub mod passwords;
+pub mod place;
 pub mod preflight;
 pub mod progress;
 pub mod quota;

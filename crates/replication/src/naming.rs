@@ -12,6 +12,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
+use crate::place::Place;
 use crate::{Error, ErrorName};
 
 /// Longest identifier of a DB instance (API model, `CreateDBInstance`).
@@ -349,6 +350,15 @@ impl FromStr for SnapshotArn {
             account: account.to_owned(),
             identifier: name.parse()?,
         })
+    }
+}
+
+impl SnapshotArn {
+    /// The account and the Region that the snapshot is in.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        let Self { partition, region, account, .. } = self;
+        Place { partition: partition.clone(), region: region.clone(), account: account.clone() }
     }
 }
 

@@ -94,6 +94,7 @@ fn carry_out(emulator: &Emulator, request: &Received) -> Result<Option<Value>, S
             done
         }
         ("GET", "snapshots") => Ok(Some(snapshots(emulator))),
+        ("GET", "moved") => Ok(Some(moved(emulator))),
         ("GET", "instances") => Ok(Some(instances(emulator))),
         ("POST", "resources/aws-backup") => {
             Ok(protect(emulator, &read::<Protection>(request)?).then(|| json!({})))
@@ -105,6 +106,14 @@ fn carry_out(emulator: &Emulator, request: &Received) -> Result<Option<Value>, S
         ("POST", "resources/tags") => Ok(add_tags(emulator, read(request)?).then(|| json!({}))),
         _ => Ok(None),
     }
+}
+
+/// How many bytes copies have moved, one entry for each pair of Regions.
+fn moved(emulator: &Emulator) -> Value {
+    let world = locked(&emulator.world);
+    let entry =
+        |((from, to), bytes): (&(String, String), &u64)| json!({"from": from, "to": to, "bytes": bytes});
+    world.moved.iter().map(entry).collect()
 }
 
 fn read<T: DeserializeOwned>(request: &Received) -> Result<T, String> {

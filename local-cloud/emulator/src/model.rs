@@ -21,6 +21,8 @@ pub struct World {
     regions: BTreeMap<Scope, Region>,
     /// The servers that run, by the resource ID of their instance.
     pub servers: BTreeMap<String, Server>,
+    /// How many bytes copies have moved, by the Regions of source and target.
+    pub moved: BTreeMap<(String, String), u64>,
     last_job: u64,
 }
 

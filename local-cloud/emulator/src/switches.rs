@@ -21,6 +21,11 @@ pub struct Switches {
     pub same_values_refused: bool,
     /// Which copies are incremental: `newer` for what the guide says in 2026, `older` for 2023.
     pub incremental_rule: IncrementalRule,
+    /// Whether a shared snapshot that is encrypted can be copied into another Region by the account that it is shared with, as
+    /// the guide says since September 2025; an older sentence of the same page denies it.
+    pub shared_crosses_regions: bool,
+    /// Through which Region's RDS the key of a snapshot is used by a copy into another Region, which is written nowhere.
+    pub via_region: ViaRegion,
     /// Whether RDS makes a snapshot by itself of every new instance that has automated backups.
     pub automated_snapshots: bool,
     /// Whether accounts have a default VPC, which instances are put in for which no group of subnets is chosen. Without one
@@ -33,6 +38,18 @@ pub struct Switches {
     /// Whether a restored instance says by its status too that its storage is filled, and not only by
     /// StorageOperationStatus.
     pub storage_status: bool,
+}
+
+/// The Region whose RDS a policy of a key sees (`kms:ViaService`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ViaRegion {
+    /// That of the snapshot.
+    Source,
+    /// That of the copy.
+    Destination,
+    /// One and then the other, so that policies have to allow both.
+    Both,
 }
 
 impl Switches {
@@ -51,6 +68,8 @@ impl Default for Switches {
             backup_window: "random".to_owned(),
             same_values_refused: true,
             incremental_rule: IncrementalRule::Newer,
+            shared_crosses_regions: true,
+            via_region: ViaRegion::Both,
             automated_snapshots: true,
             default_vpc: true,
             dual_stack: false,

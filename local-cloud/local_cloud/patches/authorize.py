@@ -84,6 +84,6 @@ def _denial(principal: iam_evaluator.PrincipalInfo, region: str, service: str, c
     keys.update({f"aws:ResourceTag/{name}": value for name, value in (check.get("resourceTags") or {}).items()})
     if check["action"].startswith("kms:"):
         # The service makes these calls with the caller's rights; a policy may ask for that.
-        keys["kms:ViaService"] = f"{service}.{region}.amazonaws.com"
+        keys.setdefault("kms:ViaService", f"{service}.{region}.amazonaws.com")
         keys["kms:GrantIsForAWSResource"] = "true"
     return permissions.denial(principal, check["action"], check["resource"], keys, request_tags)

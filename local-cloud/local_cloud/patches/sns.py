@@ -6,7 +6,11 @@ function's own dead-letter queue or on-failure destination). What Lambda does no
 or its policy forbids it, is not retried and goes to the dead-letter queue of the subscription's RedrivePolicy.
 
 CloudFormation reads a topic (GetTopicAttributes) before it subscribes to it and before it takes a subscription away.
-Without that right in the topic's policy, or with a topic of another account that is gone, the resource fails.
+Without that right in the topic's policy, or with a topic of another account that is gone, the resource fails. It asks in the
+Region of the resource's property Region, else in the stack's: SNS knows a topic only in its own Region.
+
+A Region that an account has to opt in to has a name of SNS of its own, which the function's policy has to have when topic and
+function are in two Regions (SNS guide, cross-Region delivery). With another one AWS drops the message and says so nowhere.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from ministack.services import lambda_svc, sns
 from ministack.services.cloudformation import provisioners
 
 from local_cloud import permissions
+from local_cloud.patches.opt_in import sns_principal
 
 logger = logging.getLogger("sns")
 
@@ -56,9 +61,13 @@ def deliver_to_function(
 ) -> None:
     """Delivers one message to a function of any account."""
     function = permissions.find_function(endpoint)
+    principal = sns_principal(topic_arn, endpoint)
     if function is None:
         refusal = "the function does not exist"
-    elif not permissions.service_may_invoke(endpoint, "sns.amazonaws.com", topic_arn):
+    elif principal != "sns.amazonaws.com" and not permissions.service_may_invoke(endpoint, principal, topic_arn):
+        logger.warning("dropped from %s to %s: its policy does not let %s invoke it", topic_arn, endpoint, principal)
+        return
+    elif principal == "sns.amazonaws.com" and not permissions.service_may_invoke(endpoint, principal, topic_arn):
         refusal = "the function's policy does not let the topic invoke it"
     else:
         lambda_svc.invoke_async_with_retry(function, _event(envelope, sub_arn))
@@ -128,6 +137,11 @@ def create_subscription(
     logical_id: str, properties: dict[str, Any], stack_name: str
 ) -> tuple[str | None, dict[str, Any]]:
     """AWS::SNS::Subscription: subscribes as the API does, to topics of other accounts too if their policy allows it."""
+    with responses.request_scope(responses.get_account_id(), properties.get("Region") or responses.get_region()):
+        return _create_subscription(properties)
+
+
+def _create_subscription(properties: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
     _look_at(properties.get("TopicArn", ""))
     parameters = {name: properties.get(name, "") for name in ("TopicArn", "Protocol", "Endpoint")}
     for number, (name, value) in enumerate(provisioners._sns_sub_attributes(properties).items(), start=1):
@@ -143,8 +157,9 @@ def create_subscription(
 
 def delete_subscription(physical_id: str, properties: dict[str, Any]) -> None:
     """AWS::SNS::Subscription: takes the subscription out of its topic, whichever account that is in."""
-    _look_at(physical_id.rpartition(":")[0])
-    sns._unsubscribe({"SubscriptionArn": physical_id})
+    with responses.request_scope(responses.get_account_id(), properties.get("Region") or responses.get_region()):
+        _look_at(physical_id.rpartition(":")[0])
+        sns._unsubscribe({"SubscriptionArn": physical_id})
 
 
 def _look_at(topic_arn: str) -> None:

@@ -311,6 +311,8 @@ class Admin:
         "backupWindow": "random",
         "sameValuesRefused": True,
         "incrementalRule": "newer",
+        "sharedCrossesRegions": True,
+        "viaRegion": "both",
         "automatedSnapshots": True,
         "defaultVpc": True,
         "dualStack": False,

@@ -12,6 +12,7 @@ pub mod options;
 pub mod organisation;
 pub mod pairs;
 pub mod pruning;
+pub mod regions;
 pub mod releasing;
 pub mod returning;
 pub mod room;

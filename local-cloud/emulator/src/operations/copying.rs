@@ -15,6 +15,7 @@ use crate::model::{Copied, Job, Snapshot, StorageKey};
 use crate::query::{Parameters, Tags};
 use crate::refusal::Refusal;
 use crate::rules::{self, CopyKind};
+use crate::switches::ViaRegion;
 use crate::timing::Progress;
 use crate::xml::Xml;
 
@@ -208,7 +209,22 @@ async fn target_key(
         }
     };
     call.find_key(&source_key.arn, "source snapshot").await?;
-    call.allow_key(&source_key.arn, COPY_FROM, "source snapshot").await?;
+    let crosses = source.scope.region != call.scope.region;
+    let switches = call.emulator.switches();
+    if crosses && source.scope.account != call.scope.account && !switches.shared_crosses_regions {
+        return Err(Refusal::invalid_combination(
+            "You can copy a shared DB snapshot across Regions only if it is not encrypted.",
+        ));
+    }
+    let via = match switches.via_region {
+        _ if !crosses => vec![&call.scope.region],
+        ViaRegion::Source => vec![&source.scope.region],
+        ViaRegion::Destination => vec![&call.scope.region],
+        ViaRegion::Both => vec![&source.scope.region, &call.scope.region],
+    };
+    for region in via {
+        call.allow_key_via(region, &source_key.arn, COPY_FROM, "source snapshot").await?;
+    }
     call.storage_key(name, COPY_TO, "target snapshot").await.map(Some)
 }
 
@@ -239,6 +255,8 @@ async fn make(emulator: &Arc<Emulator>, source: &Arn, target: &Arn, job: Job) ->
         }
         copy.copied = Some(Copied { kind, reason, bytes });
     }
+    let regions = (source.scope.region.clone(), target.scope.region.clone());
+    *locked(&emulator.world).moved.entry(regions).or_default() += bytes;
 
     let source_seal = seal_of(emulator, &archive).await?;
     let held = match held {

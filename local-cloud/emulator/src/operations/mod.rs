@@ -153,12 +153,23 @@ impl Call {
 
     /// Refuses the call unless its caller may do `actions` with a key.
     async fn allow_key(&self, key_arn: &str, actions: &[&str], which: &str) -> Result<(), Refusal> {
+        self.allow_key_via(&self.scope.region, key_arn, actions, which).await
+    }
+
+    /// The same through the RDS of a Region.
+    async fn allow_key_via(
+        &self,
+        region: &str,
+        key_arn: &str,
+        actions: &[&str],
+        which: &str,
+    ) -> Result<(), Refusal> {
         let check = |action: &&str| Check {
             action: (*action).to_owned(),
             resource: key_arn.to_owned(),
             resource_tags: Tags::new(),
             request_tags: Tags::new(),
-            keys: BTreeMap::new(),
+            keys: BTreeMap::from([("kms:ViaService", format!("rds.{region}.amazonaws.com"))]),
         };
         let checks: Vec<Check> = actions.iter().map(check).collect();
         self.allow(&checks).await.map_err(|refusal| match refusal.code.as_str() {
