@@ -11,7 +11,7 @@ use crate::copying::Expectation;
 use crate::lineage::Tags;
 pub use crate::moving::{Outcome, SecretMove};
 use crate::naming::{self, InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier, Version};
-use crate::pacing::Stage;
+use crate::pacing::{CONFIRMATION_WAIT_SECONDS, Pace, Stage};
 use crate::rollback::RequestedVersion;
 use crate::{Error, ErrorName};
 
@@ -74,6 +74,9 @@ pub struct StageReport {
     /// How many polls in a row have not seen what must be there.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unseen: u32,
+    /// What the next wait goes by.
+    #[serde(default, skip_serializing_if = "Pace::is_unwritten")]
+    pub pace: Pace,
 }
 
 /// Whether a count is left out of a document.
@@ -92,14 +95,22 @@ impl StageReport {
     /// The report of a stage that is to be polled again.
     #[must_use]
     pub fn pending(stage: &Stage, rds_status: &str, percent_progress: Option<i32>) -> Self {
+        let (wait_seconds, pace) = stage.wait(percent_progress);
         Self {
             status: Status::NotAvailable,
-            wait_seconds: stage.wait_seconds(),
+            wait_seconds,
             started_at: stage.started_at,
             rds_status: rds_status.to_owned(),
             percent_progress,
             unseen: 0,
+            pace,
         }
+    }
+
+    /// The report of a stage that is done if the next poll sees the same.
+    #[must_use]
+    pub fn confirming(stage: &Stage, rds_status: &str) -> Self {
+        Self { wait_seconds: CONFIRMATION_WAIT_SECONDS, ..Self::pending(stage, rds_status, None) }
     }
 
     /// The report of a stage that does not see what must be there, after so many polls that have not.
@@ -292,6 +303,20 @@ pub enum Purpose {
         /// The database that the operator means, compared with the stack's.
         source_db_identifier: Option<InstanceIdentifier>,
     },
+}
+
+impl Purpose {
+    /// The source database, if the document says which.
+    #[must_use]
+    pub fn database(&self) -> Option<&InstanceIdentifier> {
+        match self {
+            Self::Replicate { input, db_snapshot } => {
+                let copied = db_snapshot.as_ref().map(|copy| &copy.source_db_identifier);
+                copied.or(input.replication.source_db_identifier.as_ref())
+            }
+            Self::RollBack { source_db_identifier, .. } => source_db_identifier.as_ref(),
+        }
+    }
 }
 
 /// Both documents as they arrive.

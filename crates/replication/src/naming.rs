@@ -15,7 +15,7 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 use crate::{Error, ErrorName};
 
 /// Longest identifier of a DB instance (API model, `CreateDBInstance`).
-const INSTANCE_IDENTIFIER_LENGTH: usize = 63;
+pub(crate) const INSTANCE_IDENTIFIER_LENGTH: usize = 63;
 /// Longest identifier of a DB snapshot (API model, `CreateDBSnapshot`).
 const SNAPSHOT_IDENTIFIER_LENGTH: usize = 255;
 /// Hex digits of the digest in a replication id. A fleet starts hundreds of runs in one second: with six digits 300 of them
@@ -249,6 +249,13 @@ pub fn is_encrypted_copy(name: &SnapshotIdentifier) -> bool {
 /// [`ErrorName::InvalidInput`] when the result is not a legal snapshot identifier.
 pub fn destination_copy(database_name: &str, id: &ReplicationId) -> Result<SnapshotIdentifier, Error> {
     format!("{database_name}-{id}").parse()
+}
+
+/// Whether a name is that of a destination's copy: `<prefix>-<id>`, with exactly this prefix.
+#[must_use]
+pub fn is_snapshot_of(prefix: &str, name: &str) -> bool {
+    let id = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
+    id.is_some_and(|id| id.parse::<ReplicationId>().is_ok())
 }
 
 /// The version number of a restored instance, from 1.

@@ -76,6 +76,8 @@ pub struct Snapshot {
     pub license_model: Option<String>,
     /// Storage in GiB.
     pub allocated_storage: Option<i32>,
+    /// `FullSnapshotSizeInBytes`, once it is complete: the size of the data, also where only what changed was copied.
+    pub full_bytes: Option<i64>,
     /// The type of the storage.
     pub storage_type: Option<String>,
     /// The I/O operations a second that were chosen for it, or that it has.
@@ -248,6 +250,7 @@ pub mod testing {
             engine_version: None,
             license_model: None,
             allocated_storage: Some(20),
+            full_bytes: None,
             storage_type: None,
             iops: None,
             data_time: None,

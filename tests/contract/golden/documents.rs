@@ -11,6 +11,7 @@ use replication::copying::{Expectation, Kind};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, ReplicationId, SnapshotArn};
 use replication::observed::{Instance, testing};
+use replication::pacing::Pace;
 use replication::retention::{Decision, Planned, Verdict};
 use replication::secret::{self, Pointer, Secret, Standard};
 use replication::{Error, passwords};
@@ -85,6 +86,13 @@ fn stage(status: Status) -> StageReport {
         rds_status: "creating".to_owned(),
         percent_progress: Some(40),
         unseen: 2,
+        pace: Pace {
+            expected_seconds: Some(600),
+            highest_percent: Some(40),
+            risen_after_seconds: Some(240),
+            extra_polls: 3,
+            ..Pace::default()
+        },
     }
 }
 

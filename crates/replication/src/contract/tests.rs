@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use time::macros::datetime;
 
 use super::*;
-use crate::pacing::{Stage, StageName};
+use crate::pacing::{Pace, Stage, StageName};
 
 const ARN: &str = "arn:aws:rds:eu-west-1:123456789012:snapshot:nightly-copy-in";
 
@@ -32,6 +32,7 @@ fn results_carry_the_names_of_the_original() {
         started_at: datetime!(2026-11-22 10:00 UTC),
         now: datetime!(2026-11-22 10:00 UTC),
         deadline_seconds: 60,
+        pace: Pace::default(),
     };
     let instance = DbInstance {
         identifier: "orders-7".parse().unwrap(),
