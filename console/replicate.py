@@ -1,4 +1,4 @@
-"""Starts one replication and follows it through both accounts."""
+"""Starts one replication, or with --fleet one of many databases, and follows it through both accounts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from console.account import Account, parse, take_accounts, use_local_cloud, want
 from console.command import run
 from console.execution import Entered, Execution, execution_arn, replication_id
 from console.failure import Failure
+from console.fleet_following import how_to_stop, replicate_fleet
 from console.hints import DESTINATION_STACK, SOURCE_STACK, Hints
 from console.numbers import seconds
 from console.screen import Screen, duration
@@ -291,7 +292,8 @@ def conclusion(run: Run, hints: Hints) -> list[str]:
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/replicate",
-        description="Starts one replication and follows it through both accounts. Exits with 0 only if both machines succeeded.",
+        description="Starts one replication, or with --fleet those of many databases, and follows it through both accounts. Exits "
+        "with 0 only if the machines of both accounts succeeded, with 1 if not, with 130 if you stop following.",
     )
     take_accounts(parser, "source", "destination")
     parser.add_argument(
@@ -302,6 +304,17 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--source-db", metavar="NAME", help="database to replicate (default: the source stack's parameter)"
+    )
+    many = parser.add_argument_group("many databases")
+    many.add_argument(
+        "--fleet",
+        action="store_true",
+        help="start the source stack's state machine for many databases, or find the run that is under way, and follow it",
+    )
+    many.add_argument(
+        "--continue-run",
+        metavar="NAME",
+        help="with --fleet: continue this run of it, which was stopped or has failed; what that one has sent is not sent again",
     )
     parser.add_argument(
         "--timeout",
@@ -317,19 +330,41 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="SECONDS",
         help="how long the destination may take to start once the source has sent its message (default: %(default)s)",
     )
-    return parse(parser, arguments)
+    given = parse(parser, arguments)
+    if given.fleet and given.source_db:
+        parser.error("--fleet replicates the databases that the stack chooses; --source-db replicates one")
+    if given.continue_run and not given.fleet:
+        parser.error("--continue-run is for --fleet")
+    return given
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Answers with its exit code."""
     given = _arguments(arguments)
     hints = Hints.of(given)
+    stop: list[str] = []
+
+    def stopped() -> str:
+        how = f"; to stop it: {stop[0]}" if stop else ""
+        return f"no longer following; what was started continues by itself: {hints.status()} shows how it ends{how}"
 
     def work(screen: Screen) -> None:
         if given.local:
             use_local_cloud(given.local)
         source = Account("source", given.source_profile, given.source_stack)
         destination = Account("destination", given.destination_profile, given.destination_stack)
+        if given.fleet:
+            replicate_fleet(
+                source,
+                destination,
+                screen,
+                continue_run=given.continue_run,
+                timeout=given.timeout,
+                arrival=given.arrival,
+                poll=0.3 if given.local else 3.0,
+                followed=lambda run: stop.append(how_to_stop(run, source)),
+            )
+            return
         followed = replicate(
             source,
             destination,
@@ -342,9 +377,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in conclusion(followed, hints):
             screen.line(line)
 
-    return run(
-        work, stopped=f"no longer following; what was started continues by itself: {hints.status()} shows how it ends"
-    )
+    return run(work, stopped=stopped)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import TypeGuard, TypeVar, overload
+from typing import TYPE_CHECKING, TypeGuard, TypeVar, overload
 
 from console.execution import Execution
 from console.vocabulary import DELETION_TAG, TAGS, WRITTEN_BY_US
+
+if TYPE_CHECKING:
+    from console.status.fleets import Fleet
 
 STACK = TAGS["STACK"]
 NAME = TAGS["NAME"]
@@ -24,7 +27,7 @@ UNDELETED = TAGS["UNDELETED"]
 T = TypeVar("T")
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:?\d\d)$")
-_ID_TIME = re.compile(r"(\d{8}t\d{6}z)-[0-9a-f]{6}$")
+_ID_TIME = re.compile(r"(\d{8}t\d{6}z)-(?:[0-9a-f]{10}|[0-9a-f]{6})$")
 
 
 @dataclass(frozen=True)
@@ -259,6 +262,8 @@ class Facts:
     snapshots: list[Snapshot] | Unreadable
     """Those of the destination account."""
     databases: list[Database]
+    fleets: list[Fleet] = field(default_factory=list)
+    """The stacks of the source account with a machine for many databases."""
 
 
 def is_readable(fact: T | Unreadable | None) -> TypeGuard[T]:

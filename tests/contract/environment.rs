@@ -25,12 +25,14 @@ const COMPANIONS: [(&str, &str, &str); 2] = [
 type Read = fn(&Environment) -> Result<(), Error>;
 
 /// The functions of each account.
-const FUNCTIONS: [(&str, &str, Read); 11] = [
+const FUNCTIONS: [(&str, &str, Read); 13] = [
     ("source", "Snapshot", |given| snapshot::Config::read(given).map(drop)),
     ("source", "Copy", |given| in_role(given, copy::source::Config::read)),
     ("source", "Share", |given| share::Config::read(given).map(drop)),
     ("source", "Notify", |given| notify::Config::read(given).map(drop)),
     ("source", "Prune", |given| in_role(given, prune::source::Config::read)),
+    ("source", "Discover", |given| discover::Config::read(given).map(drop)),
+    ("source", "Report", |given| report::Config::read(given).map(drop)),
     ("destination", "Copy", |given| in_role(given, copy::destination::Config::read)),
     ("destination", "Restore", |given| restore::Config::read(given).map(drop)),
     ("destination", "RotateSecret", |given| rotate_secret::Config::read(given).map(drop)),

@@ -35,11 +35,12 @@ const WITHOUT_RESOURCE: [&str; 18] = [
 
 /// The tags that a role may write on what exists already: none of them says whose a thing is, except the last, which only
 /// the role that restores may write.
-const TAGS_ON_EXISTING: [&str; 6] = [
+const TAGS_ON_EXISTING: [&str; 7] = [
     lineage::DELETION_TAG.0,
     lineage::PROMOTED.0,
     lineage::VERSION,
     lineage::SHARED_AT,
+    lineage::STAGE_SECONDS,
     lineage::UNDELETED,
     SEAL,
 ];
@@ -324,8 +325,18 @@ pub fn said(sources: &Sources, task: &str) -> BTreeSet<String> {
 }
 
 /// The functions.
-pub const TASKS: [&str; 8] =
-    ["Snapshot", "Copy", "Share", "Notify", "Launch", "Restore", "RotateSecret", "Prune"];
+pub const TASKS: [&str; 10] = [
+    "Snapshot",
+    "Copy",
+    "Share",
+    "Notify",
+    "Launch",
+    "Restore",
+    "RotateSecret",
+    "Prune",
+    "Discover",
+    "Report",
+];
 
 /// Every function says in its first lines what it needs; its roles allow exactly that.
 fn needs(sources: &Sources) -> Vec<String> {

@@ -12,7 +12,7 @@ use replication::copying::{EarlierCopy, Expectation};
 use replication::destination::{Destination, Replicated};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, SnapshotIdentifier};
-use replication::pacing::{Stage, StageName, UNSEEN_POLLS};
+use replication::pacing::{Stage, StageName, UNSEEN_POLLS, history};
 use replication::preflight::Wanted;
 use replication::quota;
 use replication::receiving::{self, Announced, Rules, Step};
@@ -99,9 +99,9 @@ pub async fn run(
 ) -> Result<DbSnapshot, Error> {
     let earlier = input.state.db_snapshot;
     let message = input.state.input;
-    let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
-    let stage =
-        Stage { name: StageName::Copy, started_at, now, deadline_seconds: config.settings.deadline_seconds };
+    let report = earlier.as_ref().map(|earlier| &earlier.stage);
+    let deadline_seconds = config.settings.deadline_seconds;
+    let stage = Stage::resume(StageName::Copy, report, now, deadline_seconds, &input.execution.id);
     let id = &message.replication.id;
     let named = message.replication.source_db_identifier.as_ref();
     let replicated = config
@@ -135,7 +135,7 @@ pub async fn run(
 impl Poll<'_> {
     /// Copies what is announced, if it is to be copied and can be.
     async fn begin(&self, kms: &Kms, secrets: &Secrets) -> Result<DbSnapshot, Error> {
-        let Self { rds, config, replicated, message, stage, name, .. } = self;
+        let Self { rds, config, replicated, message, name, .. } = self;
         let (shared, refusal) = self.shared_snapshot().await?;
         let instances = rds_access::instances(rds).await?;
         let snapshots = rds_access::snapshots_of_stack(rds, &config.settings.stack).await?;
@@ -144,6 +144,13 @@ impl Poll<'_> {
         let Pointer { host, prefix } = &secret.pointer;
         let world =
             World { instances: &instances, snapshots: &snapshots, live_host: host, live_prefix: prefix };
+        let stage = &self.stage.expecting(history::expected_seconds(
+            &snapshots,
+            &config.settings.stack,
+            &replicated.database,
+            StageName::Copy,
+            shared.as_ref(),
+        ));
         let announced = Announced {
             id: &message.replication.id,
             arn: &message.target_db_snapshot.arn,
@@ -172,7 +179,7 @@ impl Poll<'_> {
                     key::usable(kms, source_key, key::KeyUse::OtherAccounts).await?;
                 }
                 secret.check_room()?;
-                self.copy(shared, &world, &key_arn, copy).await
+                self.copy(stage, shared, &world, &key_arn, copy).await
             }
             (Step::Await { polls }, _) => {
                 Ok(pending(StageReport::unseen(stage, "not shared yet", polls), copy))
@@ -197,12 +204,13 @@ impl Poll<'_> {
     /// Copies, unless RDS would refuse the restore that comes after it.
     async fn copy(
         &self,
+        stage: &Stage,
         shared: &Snapshot,
         world: &World<'_>,
         key_arn: &str,
         copy: Expectation,
     ) -> Result<DbSnapshot, Error> {
-        let Self { rds, config, stage, name, .. } = self;
+        let Self { rds, config, name, .. } = self;
         let stack = &config.settings.stack;
         let report = preflight::observe(rds, &config.wanted, shared).await?;
         report.check(&format!("checking the stack's settings against the shared snapshot {}", shared.arn))?;

@@ -3,12 +3,13 @@
 use aws_sdk_kms::Client as Kms;
 use aws_sdk_rds::Client as Rds;
 use lambda_task::Environment;
+use rds_access::Snapshot;
 use replication::contract::{Envelope, SourceDbSnapshot, SourceState, StageReport, Status, TargetDbSnapshot};
 use replication::copies::{self, Begin, Run, Step};
 use replication::copying::{EarlierCopy, Expectation};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, SnapshotArn};
-use replication::pacing::{Stage, StageName};
+use replication::pacing::{Stage, StageName, history};
 use replication::quota;
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
@@ -46,13 +47,13 @@ pub async fn run(
     input: Envelope<SourceState>,
     now: OffsetDateTime,
 ) -> Result<TargetDbSnapshot, Error> {
+    let id = input.replication_id();
     let settings = &config.settings;
     let (source, source_arn) = source_snapshot(input.state.source_db_snapshot)?;
     let earlier = input.state.target_db_snapshot;
-    let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
-    let stage = Stage { name: StageName::Copy, started_at, now, deadline_seconds: settings.deadline_seconds };
+    let report = earlier.as_ref().map(|earlier| &earlier.stage);
+    let stage = Stage::resume(StageName::Copy, report, now, settings.deadline_seconds, &input.execution.id);
     let name = naming::encrypted_copy(&source.identifier)?;
-    let id = input.execution.replication_id();
     let run = Run {
         stack: &settings.stack,
         id: &id,
@@ -100,14 +101,20 @@ impl Poll<'_> {
                 copy: Expectation::shared_directly(),
             });
         }
-        let copy = self.expectation(&key_arn).await?;
+        let (copy, began) = match run.earlier {
+            Some(earlier) => (earlier.copy.clone(), run.stage),
+            None => {
+                let snapshots = rds_access::snapshots_of_stack(self.rds, run.stack).await?;
+                (self.expectation_of(&snapshots, &key_arn), self.expecting(&snapshots))
+            }
+        };
         let (arn, stage) = match self.start(&key_arn).await {
             // What the call has just created is ours, even if its answer has no tags yet.
             Ok(Started::Made(made)) => {
-                let stage = copies::judge(&made, true, &run.stage)?;
+                let stage = copies::judge(&made, true, &began)?;
                 (Some(made.arn), stage)
             }
-            Ok(Started::NotYet) => (None, copies::not_started(run.name, &run.stage)?),
+            Ok(Started::NotYet) => (None, copies::not_started(run.name, &began)?),
             // What was pruned just before still counts until RDS has deleted it.
             Ok(Started::Full(full)) => (None, self.no_room(full).await?),
             Err(error) if error.name() == ErrorName::NotFound => (None, run.source_not_shown(error)?),
@@ -143,13 +150,25 @@ impl Poll<'_> {
 
     /// What RDS is expected to move, judged by the newest earlier copy of the same database before the copy began.
     async fn expectation(&self, key_arn: &str) -> Result<Expectation, Error> {
-        let Run { stack, source, name, earlier, .. } = self.run;
-        if let Some(earlier) = earlier {
+        if let Some(earlier) = self.run.earlier {
             return Ok(earlier.copy.clone());
         }
-        let all = rds_access::snapshots_of_stack(self.rds, stack).await?;
-        let earlier = EarlierCopy::newest(&all, stack, &source.source_db_identifier, name);
-        Ok(Expectation::re_encryption(source.encrypted, earlier.as_ref(), key_arn))
+        let all = rds_access::snapshots_of_stack(self.rds, self.run.stack).await?;
+        Ok(self.expectation_of(&all, key_arn))
+    }
+
+    fn expectation_of(&self, snapshots: &[Snapshot], key_arn: &str) -> Expectation {
+        let Run { stack, source, name, .. } = self.run;
+        let earlier = EarlierCopy::newest(snapshots, stack, &source.source_db_identifier, name);
+        Expectation::re_encryption(source.encrypted, earlier.as_ref(), key_arn)
+    }
+
+    /// The stage with what its last run says about how long it takes.
+    fn expecting(&self, snapshots: &[Snapshot]) -> Stage {
+        let Run { stack, source, stage, .. } = self.run;
+        let database = &source.source_db_identifier;
+        let from = snapshots.iter().find(|snapshot| snapshot.identifier == source.identifier);
+        stage.expecting(history::expected_seconds(snapshots, stack, database, StageName::Copy, from))
     }
 }
 

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 
 use crate::call::{Call, Place, Results};
-use crate::report::{Deletion, Pruned};
+use crate::report::{Deletion, LogGroup, Pruned};
 use crate::running::{self, Machines};
 use crate::world::World;
 use crate::{Settings, instances, marking, snapshots};
@@ -27,6 +27,8 @@ pub struct Config {
     older_to_keep: usize,
     /// Whether a snapshot is made of an instance before it goes.
     pub(crate) final_snapshot: bool,
+    /// For how many days the logs of versions that may go are kept.
+    log_retention_days: u32,
     /// The tags that the stack gives to everything that is made.
     pub(crate) extra_tags: Tags,
 }
@@ -42,6 +44,7 @@ impl Config {
             destination: lambda_task::destination(environment)?,
             older_to_keep: environment.parsed("NO_OF_OLDER_INSTANCES", "a whole number from 0")?,
             final_snapshot: environment.parsed("FINAL_SNAPSHOT", "true or false")?,
+            log_retention_days: environment.parsed("LOG_RETENTION_DAYS", "a whole number of days")?,
             extra_tags: lambda_task::extra_tags(environment)?,
         })
     }
@@ -118,6 +121,10 @@ pub async fn run(
     let call = Call { execution, place, results: state.results };
     let mut report = crate::prune(&clients.rds, &config.settings, &call, &world, delete).await?;
     if place == Place::Room && report.status == Status::Available {
+        let retention_in_days = config.log_retention_days;
+        let groups = world.log_groups.iter().cloned();
+        report.log_groups =
+            groups.map(|log_group_name| LogGroup { log_group_name, retention_in_days }).collect();
         marking::mark(clients, &replicated.secret, &world, &mut report).await;
     }
     if place == Place::Prune && report.status == Status::Available && replicated.secret.is_made_by_run {
@@ -165,11 +172,12 @@ async fn observe(
         ..InstanceRule::new(stack, database, &live_host, config.older_to_keep)
     };
     let about_instances = retention::plan_instances(&instances, &rule);
+    let log_groups = retention::log_groups_left_behind(&instances, &rule);
     let snapshots = rds_access::snapshots_of_stack(&clients.rds, stack).await?;
     let rule =
         SnapshotRule { in_use, ..SnapshotRule::new(stack, database, config.settings.snapshots_to_keep) };
     let about_snapshots = retention::plan_snapshots(&snapshots, &rule);
-    Ok(World { instances, snapshots, about_instances, about_snapshots })
+    Ok(World { instances, snapshots, about_instances, about_snapshots, log_groups })
 }
 
 /// Ends the run by name if somebody else has put the secret back after this run had moved it.

@@ -31,7 +31,7 @@ use replication::retention::{self, First, Planned};
 
 use crate::call::{Call, Place};
 use crate::report::Deletion;
-pub use crate::report::{Left, Pruned};
+pub use crate::report::{Left, LogGroup, Pruned};
 use crate::world::World;
 
 /// What the stack says in either account.

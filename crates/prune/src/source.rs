@@ -88,7 +88,8 @@ pub async fn run(rds: &Rds, config: &Config, input: Input, now: OffsetDateTime) 
     };
     let snapshots = rds_access::snapshots_of_stack(rds, &settings.stack).await?;
     let about_snapshots = retention::plan_snapshots(&snapshots, &rule);
-    let world = World { instances: vec![], snapshots, about_instances: vec![], about_snapshots };
+    let world =
+        World { instances: vec![], snapshots, about_instances: vec![], about_snapshots, log_groups: vec![] };
     let delete = async |thing: &Planned| match thing {
         Planned::Snapshot(name) => match world.snapshot(name) {
             Some(snapshot) => snapshots::delete(rds, snapshot).await,

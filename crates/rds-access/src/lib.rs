@@ -3,6 +3,7 @@
 //!
 //! Absence is an answer, not an error: a task decides what it means that something is not there.
 
+mod candidates;
 pub mod preflight;
 mod quota;
 mod refusal;
@@ -12,6 +13,7 @@ mod writes;
 
 use aws_client::fault;
 use aws_sdk_rds::Client;
+use aws_sdk_rds::operation::describe_db_snapshots::builders::DescribeDBSnapshotsFluentBuilder;
 use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
 use replication::lineage::Tags;
 use replication::naming::{InstanceIdentifier, SnapshotArn, SnapshotIdentifier};
@@ -21,6 +23,7 @@ use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+pub use crate::candidates::candidates;
 pub use crate::quota::snapshot_quota;
 pub use crate::refusal::{Refusal, refusal};
 pub use crate::writes::{
@@ -60,7 +63,15 @@ pub async fn snapshot(client: &Client, name: &str) -> Result<Option<Snapshot>, E
 /// # Errors
 /// A fault of RDS.
 pub async fn snapshots_of_stack(client: &Client, stack: &str) -> Result<Vec<Snapshot>, Error> {
-    let mut pages = client.describe_db_snapshots().snapshot_type("manual").into_paginator().items().send();
+    tagged_with_stack(client, client.describe_db_snapshots(), stack).await
+}
+
+async fn tagged_with_stack(
+    client: &Client,
+    request: DescribeDBSnapshotsFluentBuilder,
+    stack: &str,
+) -> Result<Vec<Snapshot>, Error> {
+    let mut pages = request.snapshot_type("manual").into_paginator().items().send();
     let mut snapshots = Vec::new();
     while let Some(snapshot) = pages.next().await {
         let snapshot = snapshot.map_err(|error| fault("listing the manual snapshots", &error))?;
@@ -72,6 +83,19 @@ pub async fn snapshots_of_stack(client: &Client, stack: &str) -> Result<Vec<Snap
     }
     snapshots.retain(|snapshot| snapshot.tags.tagged_with_stack(stack));
     Ok(snapshots)
+}
+
+/// Looks at the manual snapshots of one database with the tag of a stack, as [`snapshots_of_stack`] does.
+///
+/// # Errors
+/// A fault of RDS.
+pub async fn snapshots_of_database(
+    client: &Client,
+    stack: &str,
+    database: &InstanceIdentifier,
+) -> Result<Vec<Snapshot>, Error> {
+    let request = client.describe_db_snapshots().db_instance_identifier(database.as_str());
+    tagged_with_stack(client, request, stack).await
 }
 
 /// The accounts that may restore a snapshot of this account; nothing if it does not exist or is not visible.
@@ -238,6 +262,7 @@ pub fn read_snapshot(found: &DbSnapshot) -> Result<Snapshot, Error> {
         engine_version: found.engine_version().map(str::to_owned),
         license_model: found.license_model().map(str::to_owned),
         allocated_storage: found.allocated_storage(),
+        full_bytes: found.full_snapshot_size_in_bytes(),
         storage_type: found.storage_type().map(str::to_owned),
         iops: found.iops(),
         data_time: found.snapshot_database_time().or(found.original_snapshot_create_time()).and_then(rfc3339),
@@ -276,6 +301,7 @@ pub fn read_instance(found: &DbInstance) -> Result<Instance, Error> {
         allocated_storage: found.allocated_storage(),
         storage_operation: found.storage_operation_status().map(str::to_owned),
         storage_percent_progress: found.storage_operation_percent_progress(),
+        log_exports: found.enabled_cloudwatch_logs_exports().to_vec(),
         read_replicas: found.read_replica_db_instance_identifiers().to_vec(),
         tags: read_tags(found.tag_list()),
     })

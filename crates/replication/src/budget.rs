@@ -53,7 +53,7 @@ mod tests {
 
     use super::*;
     use crate::lineage::PROMOTED;
-    use crate::pacing::StageName;
+    use crate::pacing::{Pace, StageName};
     use crate::retention::testing;
 
     const NOW: OffsetDateTime = datetime!(2026-11-26 10:00 UTC);
@@ -66,6 +66,7 @@ mod tests {
             started_at: NOW - time::Duration::seconds(seconds),
             now: NOW,
             deadline_seconds: 60,
+            pace: Pace::default(),
         };
         let waits =
             |on_the_way, most| wait(on_the_way, most, "MaxCopiesAtOnce", &stage(1)).unwrap().is_some();

@@ -10,8 +10,8 @@ use time::OffsetDateTime;
 use crate::copying::Expectation;
 use crate::lineage::Tags;
 pub use crate::moving::{Outcome, SecretMove};
-use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier, Version};
-use crate::pacing::Stage;
+use crate::naming::{self, InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier, Version};
+use crate::pacing::{CONFIRMATION_WAIT_SECONDS, Pace, Stage};
 use crate::rollback::RequestedVersion;
 use crate::{Error, ErrorName};
 
@@ -74,6 +74,9 @@ pub struct StageReport {
     /// How many polls in a row have not seen what must be there.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unseen: u32,
+    /// What the next wait goes by.
+    #[serde(default, skip_serializing_if = "Pace::is_unwritten")]
+    pub pace: Pace,
 }
 
 /// Whether a count is left out of a document.
@@ -92,14 +95,22 @@ impl StageReport {
     /// The report of a stage that is to be polled again.
     #[must_use]
     pub fn pending(stage: &Stage, rds_status: &str, percent_progress: Option<i32>) -> Self {
+        let (wait_seconds, pace) = stage.wait(percent_progress);
         Self {
             status: Status::NotAvailable,
-            wait_seconds: stage.wait_seconds(),
+            wait_seconds,
             started_at: stage.started_at,
             rds_status: rds_status.to_owned(),
             percent_progress,
             unseen: 0,
+            pace,
         }
+    }
+
+    /// The report of a stage that is done if the next poll sees the same.
+    #[must_use]
+    pub fn confirming(stage: &Stage, rds_status: &str) -> Self {
+        Self { wait_seconds: CONFIRMATION_WAIT_SECONDS, ..Self::pending(stage, rds_status, None) }
     }
 
     /// The report of a stage that does not see what must be there, after so many polls that have not.
@@ -121,6 +132,17 @@ pub struct SourceState {
     /// The result of `copy` in the source account.
     #[serde(rename = "targetDBSnapshot")]
     pub target_db_snapshot: Option<TargetDbSnapshot>,
+}
+
+impl Envelope<SourceState> {
+    /// The id of the replication that this execution makes: that in the name of its snapshot, once there is one. So a run
+    /// that began before an update of the stack ends under the id that it began with.
+    #[must_use]
+    pub fn replication_id(&self) -> ReplicationId {
+        let named =
+            self.state.source_db_snapshot.as_ref().and_then(|snapshot| naming::id_in(&snapshot.identifier));
+        named.unwrap_or_else(|| self.execution.replication_id())
+    }
 }
 
 /// The snapshot of the source database that this run makes.

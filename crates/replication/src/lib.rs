@@ -29,6 +29,7 @@
 //! | [`windows`] | can these backup and maintenance windows be together |
 //! | [`retention`] | what stays, what is marked, what is deleted |
 //! | [`rollback`] | which instance or snapshot is the version that is asked for |
+//! | [`fleet`] | which databases does one execution replicate, and what became of each |
 //! | [`error`] | what went wrong, and what an operator can do about it |
 
 pub mod budget;
@@ -37,6 +38,7 @@ pub mod copies;
 pub mod copying;
 pub mod destination;
 pub mod error;
+pub mod fleet;
 pub mod lineage;
 pub mod machines;
 pub mod moving;

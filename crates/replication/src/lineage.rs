@@ -40,6 +40,10 @@ keys! {
     DATA_TIME = "rds-replication:data-time";
     /// On a snapshot of the source account: when it was shared with the destination account, as RFC 3339.
     SHARED_AT = "rds-replication:shared-at";
+    /// On the snapshot that a run shares, and on the copy that it restores: the run, and how many seconds its stages took in
+    /// that account, as `<run> snapshot=<seconds> copy=<seconds>` and `<run> copy=<seconds> restore=<seconds>`. The next run
+    /// goes by it when it waits. Where the run is not that of the snapshot itself, the tag was handed on and says nothing.
+    STAGE_SECONDS = "rds-replication:stage-seconds";
     /// How many runs have not been able to delete the thing, and which was the last: `<count>:<run>`.
     UNDELETED = "rds-replication:undeleted";
 }
@@ -56,8 +60,9 @@ const OURS: &str = "rds-replication:";
 const OF_AWS: [&str; 2] = ["aws:", "rds:"];
 /// The most tags that a resource may have (RDS User Guide, "Tagging Amazon RDS resources").
 const MOST_TAGS: usize = 50;
-/// The tags that a thing gets after it was made: the deletion tag, its resource id, that it was live, and how often its
-/// deletion failed.
+/// The tags that a thing gets after it was made: an instance the deletion tag, its resource id, that it was live, and how
+/// often its deletion failed; a snapshot the deletion tag, when it was shared or which version was restored from it, how long
+/// its run took, and how often its deletion failed.
 const LATER_TAGS: usize = 4;
 /// The tags of ours that a thing may have when it is made: stack, name, replication, database, snapshot, version, restored
 /// version and time of the data.

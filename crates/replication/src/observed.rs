@@ -43,6 +43,8 @@ pub struct Instance {
     pub storage_operation: Option<String>,
     /// `StorageOperationPercentProgress`.
     pub storage_percent_progress: Option<i32>,
+    /// The logs that RDS writes to CloudWatch Logs for it.
+    pub log_exports: Vec<String>,
     /// The identifiers of its read replicas in this Region.
     pub read_replicas: Vec<String>,
     /// Its tags.
@@ -74,6 +76,8 @@ pub struct Snapshot {
     pub license_model: Option<String>,
     /// Storage in GiB.
     pub allocated_storage: Option<i32>,
+    /// `FullSnapshotSizeInBytes`, once it is complete: the size of the data, also where only what changed was copied.
+    pub full_bytes: Option<i64>,
     /// The type of the storage.
     pub storage_type: Option<String>,
     /// The I/O operations a second that were chosen for it, or that it has.
@@ -124,6 +128,12 @@ impl Instance {
     #[must_use]
     pub fn is_of_database(&self, database: &InstanceIdentifier) -> bool {
         self.tags.are_of_database(database)
+    }
+
+    /// The log groups that RDS makes for its logs, and leaves behind (RDS User Guide, "Publishing database logs to Amazon
+    /// CloudWatch Logs").
+    pub fn log_groups(&self) -> impl Iterator<Item = String> {
+        self.log_exports.iter().map(|log| format!("/aws/rds/instance/{}/{log}", self.identifier))
     }
 
     /// Whether it is on its way out.
@@ -202,6 +212,7 @@ pub mod testing {
             allocated_storage: Some(20),
             storage_operation: None,
             storage_percent_progress: None,
+            log_exports: Vec::new(),
             read_replicas: Vec::new(),
             tags,
         }
@@ -239,6 +250,7 @@ pub mod testing {
             engine_version: None,
             license_model: None,
             allocated_storage: Some(20),
+            full_bytes: None,
             storage_type: None,
             iops: None,
             data_time: None,

@@ -1,13 +1,16 @@
 //! How long a machine waits before the next poll, and when it gives up.
 
+pub mod history;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
+pub use self::rule::{Known, LONGEST_WAIT_SECONDS, MOST_EXTRA_POLLS, SHORTEST_WAIT_SECONDS, Wait, next_wait};
+use crate::contract::StageReport;
 use crate::{Error, ErrorName};
-
-/// The shortest wait between two polls, in seconds.
-pub const SHORTEST_WAIT_SECONDS: i64 = 15;
-/// The longest wait between two polls, in seconds.
-pub const LONGEST_WAIT_SECONDS: i64 = 300;
 
 /// How many polls a task waits for something that must exist but is not shown, before it takes it for missing.
 /// With the shortest wait that is five minutes. Polls are counted, because what a service shows lags behind what it has
@@ -15,6 +18,8 @@ pub const LONGEST_WAIT_SECONDS: i64 = 300;
 pub const UNSEEN_POLLS: u32 = 20;
 /// The wait before the poll that does what this one has chosen or planned, in seconds.
 pub const INTENT_WAIT_SECONDS: u32 = 1;
+/// The wait before the poll that is to confirm what this one has seen, in seconds.
+pub const CONFIRMATION_WAIT_SECONDS: u32 = 15;
 
 /// The stages that wait for RDS, each with a deadline of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,18 +67,86 @@ pub struct Stage {
     pub now: OffsetDateTime,
     /// How long the stage may take, in seconds.
     pub deadline_seconds: u32,
+    /// What earlier polls have found out.
+    pub pace: Pace,
+}
+
+/// What the next wait goes by besides the time, carried from poll to poll in the stage's own result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pace {
+    /// How long the stage is expected to take in all, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_seconds: Option<u32>,
+    /// The highest progress that RDS has reported, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub highest_percent: Option<i32>,
+    /// When it was first reported, in seconds after the start of the stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risen_after_seconds: Option<u32>,
+    /// How many polls the stage has had because of what is known.
+    #[serde(default, skip_serializing_if = "crate::contract::is_zero")]
+    pub extra_polls: u32,
+    /// Of the execution; not in a document, because every poll knows it.
+    #[serde(skip)]
+    pub seed: u64,
+}
+
+impl Pace {
+    /// Whether there is nothing in it to be written in a document.
+    #[must_use]
+    pub fn is_unwritten(&self) -> bool {
+        Self { seed: 0, ..*self } == Self::default()
+    }
 }
 
 impl Stage {
-    /// Seconds to wait before the next poll: a twentieth of the time already spent, 15 to 300.
-    ///
-    /// So the lag behind RDS is at most 15 s or 5% of what the operation took, whichever is more, and the number
-    /// of polls grows with the logarithm of the time until the longest wait is reached.
+    /// The stage as a poll finds it: begun now, or by an earlier poll, whose report goes along. `execution` is the name or ARN
+    /// of the execution.
     #[must_use]
-    pub fn wait_seconds(&self) -> u32 {
+    pub fn resume(
+        name: StageName,
+        earlier: Option<&StageReport>,
+        now: OffsetDateTime,
+        deadline_seconds: u32,
+        execution: &str,
+    ) -> Self {
+        let pace = earlier.map_or_else(Pace::default, |earlier| earlier.pace);
+        Self {
+            name,
+            started_at: earlier.map_or(now, |earlier| earlier.started_at),
+            now,
+            deadline_seconds,
+            pace: Pace { seed: rule::seed(execution), ..pace },
+        }
+    }
+
+    /// The stage with what its last run says about how long it takes.
+    #[must_use]
+    pub fn expecting(self, seconds: Option<u32>) -> Self {
+        Self { pace: Pace { expected_seconds: seconds.or(self.pace.expected_seconds), ..self.pace }, ..self }
+    }
+
+    /// Seconds to wait before the next poll, and what that poll has to know. The rule is [`next_wait`].
+    #[must_use]
+    pub fn wait(&self, percent: Option<i32>) -> (u32, Pace) {
         let spent = (self.now - self.started_at).whole_seconds();
-        let wait = (spent / 20).clamp(SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS);
-        u32::try_from(wait).unwrap_or(u32::MAX)
+        let mut pace = self.pace;
+        if percent > pace.highest_percent {
+            pace.highest_percent = percent;
+            pace.risen_after_seconds = u32::try_from(spent).ok();
+        }
+        let wait = next_wait(&Known {
+            spent,
+            deadline: self.deadline_seconds.into(),
+            expected: pace.expected_seconds,
+            percent,
+            stuck: spent - pace.risen_after_seconds.map_or(spent, i64::from),
+            extra_polls: pace.extra_polls,
+            seed: pace.seed,
+        });
+        pace.extra_polls += u32::from(wait.is_extra);
+        (wait.seconds, pace)
     }
 
     /// Fails when the stage has used up its time.
@@ -91,52 +164,5 @@ impl Stage {
             .advise(format!(
                 "check it in the RDS console; raise the stack's {parameter} if it only needs more time"
             )))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn after(seconds: i64) -> Stage {
-        let started_at = OffsetDateTime::UNIX_EPOCH;
-        Stage {
-            name: StageName::Snapshot,
-            started_at,
-            now: started_at + Duration::seconds(seconds),
-            deadline_seconds: 86_400,
-        }
-    }
-
-    #[test]
-    fn waits_grow_with_the_time_spent() {
-        for (spent, wait) in
-            [(0, 15), (299, 15), (320, 16), (1_000, 50), (6_000, 300), (80_000, 300), (-50, 15)]
-        {
-            assert_eq!(after(spent).wait_seconds(), wait, "{spent} s");
-        }
-    }
-
-    #[test]
-    fn a_day_of_waiting_takes_few_polls() {
-        let (mut spent, mut polls) = (0, 0);
-        while spent < 7_200 {
-            spent += i64::from(after(spent).wait_seconds());
-            polls += 1;
-        }
-        assert!(polls < 100, "{polls} polls in two hours");
-    }
-
-    /// > A stage that is over its deadline ends with its name, the thing and its last status.
-    #[test]
-    fn the_deadline_names_the_stage_the_thing_and_its_status() {
-        assert!(after(86_399).check_deadline("snapshot s", "creating").is_ok());
-        let error = after(86_400).check_deadline("snapshot s", "creating").unwrap_err();
-        assert_eq!(error.name(), ErrorName::DeadlineExceeded);
-        assert!(
-            error
-                .to_string()
-                .starts_with("stage snapshot, waiting for snapshot s: still creating after 86400 s")
-        );
     }
 }

@@ -362,6 +362,10 @@ pub fn progress(
             "see its events in the RDS console; the next replication restores a new version and a later \
                      prune deletes this one",
         )),
+        (Restored::Usable, Some(_)) => {
+            stage.check_deadline(&format!("database {name}"), found.status.as_str())?;
+            Ok(StageReport::confirming(stage, found.status.as_str()))
+        }
         // An instance has no endpoint until RDS has given it one (API model).
         (Restored::Usable | Restored::Busy, _) => {
             stage.check_deadline(&format!("database {name}"), found.status.as_str())?;

@@ -192,14 +192,20 @@ mod tests {
     use crate::contract::Status;
     use crate::lineage;
     use crate::observed::testing::{instance, snapshot};
-    use crate::pacing::StageName;
+    use crate::pacing::{Pace, StageName};
     use crate::quota::ROOM_POLLS;
 
     const NAME: &str = "nightly-20261122t103400z-1f2e3d";
 
     fn with_wanted<T>(unseen: u32, was_there: bool, then: impl FnOnce(&SnapshotRequest<'_>) -> T) -> T {
         let now = OffsetDateTime::UNIX_EPOCH;
-        let stage = Stage { name: StageName::Snapshot, started_at: now, now, deadline_seconds: 600 };
+        let stage = Stage {
+            name: StageName::Snapshot,
+            started_at: now,
+            now,
+            deadline_seconds: 600,
+            pace: Pace::default(),
+        };
         then(&SnapshotRequest {
             stack: "stack",
             id: &"20261122t103400z-1f2e3d".parse().unwrap(),

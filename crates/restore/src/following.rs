@@ -5,9 +5,9 @@ use rds_access::{Instance, Refusal, settings};
 use replication::contract::{DbInstance, LeftOut, StageReport, Status};
 use replication::lineage::{self, Tags};
 use replication::naming::SnapshotArn;
-use replication::pacing::INTENT_WAIT_SECONDS;
+use replication::pacing::{INTENT_WAIT_SECONDS, history};
 use replication::progress::MODIFYING;
-use replication::restore::{self, Change, Finish, RestoredBy};
+use replication::restore::{self, Change, Finish, Purpose, RestoredBy};
 use replication::{Error, ErrorName};
 
 use crate::Poll;
@@ -136,10 +136,18 @@ impl Poll<'_> {
         DbInstance { stage: StageReport::pending(&self.stage, status, None), ..report }
     }
 
+    /// How long the stages of a replication took here.
+    fn stage_seconds(&self) -> Option<String> {
+        let Purpose::Replicate { id, copy, .. } = self.purpose else { return None };
+        Some(history::of_destination(id, copy, self.stage.started_at, self.stage.now))
+    }
+
     /// Writes the version on the snapshot that it was restored from, so that one can go back to the version when its
-    /// instance is gone.
+    /// instance is gone, and how long it took, which the next run goes by.
     async fn note_version(&self, snapshot: &SnapshotArn, restored: &DbInstance) -> Result<(), Error> {
-        let tags = Tags::default().with(lineage::VERSION, restored.version.to_string());
+        let tags = Tags::default()
+            .with(lineage::VERSION, restored.version.to_string())
+            .with_some(lineage::STAGE_SECONDS, self.stage_seconds());
         match rds_access::add_tags(self.rds, &snapshot.to_string(), &tags).await {
             Ok(()) => Ok(()),
             // Without the snapshot there is nothing to go back to.

@@ -85,9 +85,8 @@ pub async fn run(
     now: OffsetDateTime,
 ) -> Result<DbInstance, Error> {
     let VersionState { purpose, db_instance: earlier, .. } = input.state;
-    let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
-    let stage =
-        Stage { name: StageName::Restore, started_at, now, deadline_seconds: config.deadline_seconds };
+    let report = earlier.as_ref().map(|earlier| &earlier.stage);
+    let stage = Stage::resume(StageName::Restore, report, now, config.deadline_seconds, &input.execution.id);
     let no_tags = Tags::default();
     let source_tags = match &purpose {
         contract::Purpose::Replicate { input, .. } => source_tags(input),

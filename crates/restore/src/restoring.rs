@@ -5,10 +5,10 @@ use rds_access::restoring::{self, Restoring};
 use replication::Error;
 use replication::budget;
 use replication::contract::{DbInstance, StageReport};
-use replication::pacing::INTENT_WAIT_SECONDS;
+use replication::pacing::{INTENT_WAIT_SECONDS, StageName, history};
 use replication::quota;
 use replication::restore::{Choice, Purpose};
-use replication::versions::World;
+use replication::versions::{Scope, World};
 
 use crate::Poll;
 
@@ -16,7 +16,10 @@ impl Poll<'_> {
     /// Writes the choice in the document. What RDS would refuse later is refused now.
     pub(crate) fn choose(&self, choice: &Choice, snapshots: &[Snapshot]) -> Result<DbInstance, Error> {
         self.check_growth(choice, snapshots)?;
-        let stage = StageReport::pending(&self.stage, "chosen", None);
+        let origin = snapshots.iter().find(|snapshot| snapshot.identifier == choice.origin.snapshot);
+        let Scope { stack, database, .. } = self.replicated.scope();
+        let expected = history::expected_seconds(snapshots, stack, database, StageName::Restore, origin);
+        let stage = StageReport::pending(&self.stage.expecting(expected), "chosen", None);
         let stage = StageReport { wait_seconds: INTENT_WAIT_SECONDS, ..stage };
         Ok(report(choice, true, stage))
     }

@@ -85,8 +85,8 @@ pub async fn run(
 ) -> Result<SecretMove, Error> {
     let state = &input.state;
     let earlier = state.secret.as_ref();
-    let started_at = earlier.map_or(now, |earlier| earlier.stage.started_at);
-    let stage = Stage { name: StageName::Secret, started_at, now, deadline_seconds: config.deadline_seconds };
+    let report = earlier.map(|earlier| &earlier.stage);
+    let stage = Stage::resume(StageName::Secret, report, now, config.deadline_seconds, &input.execution.id);
 
     let replicated = config.destination.of(state.purpose.database(), "moving the secret")?;
     let world = World::observe(rds, secrets, &replicated.secret, state).await?;

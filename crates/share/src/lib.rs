@@ -2,7 +2,7 @@
 //!
 //! Converges to: the destination account is among those that may restore the snapshot. It may run again at any time:
 //! it reads the attribute first, and adding an account twice is adding it once. Before that the time is written on the
-//! snapshot, because pruning counts from it. The decision is [`replication::sharing`].
+//! snapshot, because pruning counts from it, and how long the stages took, which the next run goes by when it waits. The decision is [`replication::sharing`].
 //!
 //! Needs: `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:DescribeDBSnapshotAttributes`,
 //! `rds:AddTagsToResource`, `rds:ModifyDBSnapshotAttribute`.
@@ -11,8 +11,9 @@ use aws_sdk_rds::Client;
 use lambda_task::Environment;
 use rds_access::Refusal;
 use replication::contract::{Envelope, SourceState, TargetDbSnapshot};
-use replication::lineage::{SHARED_AT, Tags};
+use replication::lineage::{SHARED_AT, STAGE_SECONDS, Tags};
 use replication::naming::SnapshotArn;
+use replication::pacing::history;
 use replication::sharing::{self, Sharing};
 use replication::{Error, ErrorName};
 use serde::Serialize;
@@ -61,23 +62,29 @@ pub async fn run(
     input: Envelope<SourceState>,
     now: OffsetDateTime,
 ) -> Result<Shared, Error> {
-    let Some(TargetDbSnapshot { identifier, arn: Some(snapshot_arn), .. }) = input.state.target_db_snapshot
-    else {
+    let SourceState { source_db_snapshot: source, target_db_snapshot: target, .. } = input.state;
+    let target = target.and_then(|target| Some((target.arn.clone()?, target)));
+    let Some((snapshot_arn, target)) = target else {
         return Err(Error::new(ErrorName::InvalidInput, "sharing the snapshot")
             .because("field state.targetDBSnapshot.targetDBSnapshotArn is missing"));
     };
+    let TargetDbSnapshot { identifier, .. } = &target;
     let account = config.destination_account.clone();
     let doing = format!("sharing snapshot {identifier} with account {account}");
     let found = rds_access::snapshot(rds, identifier.as_str()).await?;
-    let shared_with = rds_access::shared_with(rds, &identifier).await?;
+    let shared_with = rds_access::shared_with(rds, identifier).await?;
     let step = sharing::decide(&doing, &config.stack, &account, found.as_ref(), shared_with.as_deref())?;
     tracing::info!(decision = %step, "decided");
     if step == Sharing::Share {
         let named = |refused| named(&doing, refused);
         // A time with a complete, constant description always has a text.
-        let time = Tags::default().with(SHARED_AT, now.format(&Rfc3339).unwrap_or_default());
-        rds_access::add_tags(rds, &snapshot_arn.to_string(), &time).await.map_err(named)?;
-        rds_access::share_snapshot(rds, &identifier, &account).await.map_err(named)?;
+        let time = now.format(&Rfc3339).unwrap_or_default();
+        let id = input.execution.replication_id();
+        let tags = Tags::default()
+            .with(SHARED_AT, time)
+            .with_some(STAGE_SECONDS, history::of_source(&id, source.as_ref(), &target, now));
+        rds_access::add_tags(rds, &snapshot_arn.to_string(), &tags).await.map_err(named)?;
+        rds_access::share_snapshot(rds, identifier, &account).await.map_err(named)?;
     }
     Ok(Shared { snapshot_arn, account, already_shared: step == Sharing::IsShared })
 }

@@ -15,7 +15,7 @@ use replication::Error;
 use replication::contract::{Envelope, LeftOut, SourceDbSnapshot, SourceState, StageReport};
 use replication::lineage::Tags;
 use replication::naming::{self, InstanceIdentifier};
-use replication::pacing::{Stage, StageName};
+use replication::pacing::{Stage, StageName, history};
 use replication::preflight::{self, Known};
 use replication::progress::CREATING;
 use replication::quota;
@@ -65,11 +65,12 @@ pub async fn run(
     input: Envelope<SourceState>,
     now: OffsetDateTime,
 ) -> Result<SourceDbSnapshot, Error> {
+    let id = input.replication_id();
     let database = input.state.source_db_identifier.unwrap_or_else(|| config.source_database.clone());
-    let id = input.execution.replication_id();
     let name = naming::source_snapshot(&config.snapshot_name, &id)?;
     let earlier = input.state.source_db_snapshot;
-    let started_at = earlier.as_ref().map_or(now, |earlier| earlier.stage.started_at);
+    let report = earlier.as_ref().map(|earlier| &earlier.stage);
+    let stage = Stage::resume(StageName::Snapshot, report, now, config.deadline_seconds, &input.execution.id);
     let wanted = SnapshotRequest {
         stack: &config.stack,
         id: &id,
@@ -77,12 +78,7 @@ pub async fn run(
         name: &name,
         extra_tags: &config.extra_tags,
         carries_source_tags: config.carry_source_tags,
-        stage: Stage {
-            name: StageName::Snapshot,
-            started_at,
-            now,
-            deadline_seconds: config.deadline_seconds,
-        },
+        stage,
         unseen: earlier.as_ref().map_or(0, |earlier| earlier.stage.unseen),
         was_there: earlier.as_ref().is_some_and(|earlier| earlier.arn.is_some()),
     };
@@ -108,7 +104,21 @@ pub async fn run(
             if let Some(instance) = &instance {
                 check(rds, &wanted, instance).await?;
             }
-            create(rds, config, &wanted, &tags, left_out).await
+            let stage = stage.expecting(last_seconds(rds, config, &database).await);
+            create(rds, config, &SnapshotRequest { stage, ..wanted }, &tags, left_out).await
+        }
+    }
+}
+
+/// How long the snapshot of the last run took. A run does not fail for want of it.
+async fn last_seconds(rds: &Client, config: &Config, database: &InstanceIdentifier) -> Option<u32> {
+    match rds_access::snapshots_of_database(rds, &config.stack, database).await {
+        Ok(snapshots) => {
+            history::expected_seconds(&snapshots, &config.stack, database, StageName::Snapshot, None)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "it is not known how long the last snapshot took");
+            None
         }
     }
 }

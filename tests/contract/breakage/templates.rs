@@ -237,5 +237,17 @@ pub fn all() -> Vec<Breakage> {
         ),
         code(BUILD, " rotate-secret ", " ", "scripts/build does not build RotateSecretFunction"),
         code(README, "`SnapshotDeadlineSeconds`", "`Deadline`", "README.md does not mention"),
+        template(
+            "source",
+            "  FleetScheduleRule:\n    Type: AWS::Events::Rule\n    Condition: HasFleet\n",
+            "  FleetScheduleRule:\n    Type: AWS::Events::Rule\n",
+            "FleetScheduleRule is there without a fleet",
+        ),
+        template(
+            "source",
+            "        StateMachineArn: !Ref StateMachine\n",
+            "        StateMachineArn: !Ref FleetStateMachine\n",
+            "StateMachineArn is",
+        ),
     ]
 }

@@ -11,6 +11,7 @@ use replication::copying::{Expectation, Kind};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, ReplicationId, SnapshotArn};
 use replication::observed::{Instance, testing};
+use replication::pacing::Pace;
 use replication::retention::{Decision, Planned, Verdict};
 use replication::secret::{self, Pointer, Secret, Standard};
 use replication::{Error, passwords};
@@ -85,6 +86,13 @@ fn stage(status: Status) -> StageReport {
         rds_status: "creating".to_owned(),
         percent_progress: Some(40),
         unseen: 2,
+        pace: Pace {
+            expected_seconds: Some(600),
+            highest_percent: Some(40),
+            risen_after_seconds: Some(240),
+            extra_polls: 3,
+            ..Pace::default()
+        },
     }
 }
 
@@ -174,6 +182,10 @@ fn pruned() -> prune::Pruned {
             .into(),
         snapshots: vec![],
         marked: vec!["orders-copy-4".to_owned()],
+        log_groups: vec![prune::LogGroup {
+            log_group_name: "/aws/rds/instance/db-1/postgresql".to_owned(),
+            retention_in_days: 30,
+        }],
         deleted: vec!["orders-copy-5".to_owned()],
         left: vec![prune::Left {
             identifier: "nightly".to_owned(),

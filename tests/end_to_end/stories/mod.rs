@@ -3,12 +3,14 @@
 pub mod adopting;
 pub mod arriving;
 pub mod commands;
+pub mod fleet;
 pub mod keeping;
 pub mod key;
 pub mod message;
 pub mod moving;
 pub mod options;
 pub mod organisation;
+pub mod pairs;
 pub mod pruning;
 pub mod releasing;
 pub mod returning;

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use time::macros::datetime;
 
 use super::*;
-use crate::pacing::{Stage, StageName};
+use crate::pacing::{Pace, Stage, StageName};
 
 const ARN: &str = "arn:aws:rds:eu-west-1:123456789012:snapshot:nightly-copy-in";
 
@@ -32,6 +32,7 @@ fn results_carry_the_names_of_the_original() {
         started_at: datetime!(2026-11-22 10:00 UTC),
         now: datetime!(2026-11-22 10:00 UTC),
         deadline_seconds: 60,
+        pace: Pace::default(),
     };
     let instance = DbInstance {
         identifier: "orders-7".parse().unwrap(),
@@ -90,4 +91,23 @@ fn an_envelope_names_the_run() {
         envelope.execution.replication_id(),
         ReplicationId::new(datetime!(2026-11-22 10:34 UTC), "arn:x")
     );
+}
+
+/// > A run that began before an update of the stack ends under the id that it began with.
+#[test]
+fn a_run_keeps_the_id_in_the_name_of_its_snapshot() {
+    let snapshot = |name: &str| {
+        json!({"SourceDBSnapshotIdentifier": name, "sourceDBIdentifier": "orders", "status": "NotAvailable", "waitSeconds": 15,
+               "startedAt": "2026-11-22T10:34:00Z", "rdsStatus": "creating"})
+    };
+    let id = |state: Value| {
+        let envelope = json!({"execution": {"id": "arn:x", "name": "n", "startTime": "2026-11-22T10:34:00Z"}, "state": state});
+        serde_json::from_value::<Envelope<SourceState>>(envelope).unwrap().replication_id()
+    };
+    let own = ReplicationId::new(datetime!(2026-11-22 10:34 UTC), "arn:x");
+    assert_eq!(id(json!({})), own);
+    let earlier = "20261122t103400z-1f2e3d";
+    let named = snapshot(&format!("nightly-{earlier}"));
+    assert_eq!(id(json!({"SourceDBSnapshot": named})).as_str(), earlier);
+    assert_eq!(id(json!({"SourceDBSnapshot": snapshot("by-hand")})), own);
 }

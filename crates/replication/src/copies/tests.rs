@@ -5,7 +5,7 @@ use super::*;
 use crate::contract::Status;
 use crate::copying::Expectation;
 use crate::lineage::{self, Tags};
-use crate::pacing::StageName;
+use crate::pacing::{Pace, StageName};
 use crate::quota::ROOM_POLLS;
 use crate::versions::testing::{STACK, id, kept, orders};
 
@@ -14,7 +14,7 @@ const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/shared";
 fn stage(seconds: i64) -> Stage {
     let started_at = datetime!(2026-11-22 10:00 UTC);
     let now = started_at + time::Duration::seconds(seconds);
-    Stage { name: StageName::Copy, started_at, now, deadline_seconds: 3_600 }
+    Stage { name: StageName::Copy, started_at, now, deadline_seconds: 3_600, pace: Pace::default() }
 }
 
 fn source(key: Option<&str>) -> SourceDbSnapshot {

@@ -8,7 +8,7 @@ use super::*;
 use crate::contract::Status;
 use crate::lineage::Tags;
 use crate::observed::testing;
-use crate::pacing::{Stage, StageName};
+use crate::pacing::{Pace, Stage, StageName};
 use crate::passwords::Passwords;
 use crate::secret::Secret;
 
@@ -155,7 +155,7 @@ impl Case<'_> {
 
 fn stage() -> Stage {
     let now = OffsetDateTime::UNIX_EPOCH;
-    Stage { name: StageName::Secret, started_at: now, now, deadline_seconds: 60 }
+    Stage { name: StageName::Secret, started_at: now, now, deadline_seconds: 60, pace: Pace::default() }
 }
 
 /// > The secret only ever points at this run's own instance, and at one that answers.

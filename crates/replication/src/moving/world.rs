@@ -11,7 +11,7 @@ use super::*;
 use crate::contract::Status;
 use crate::lineage::Tags;
 use crate::observed::testing;
-use crate::pacing::{Stage, StageName};
+use crate::pacing::{Pace, Stage, StageName};
 use crate::passwords::Passwords;
 use crate::secret::Secret;
 
@@ -248,7 +248,13 @@ impl World {
         };
         let effect = self.carry_out(index, &decision)?;
         let now = OffsetDateTime::UNIX_EPOCH;
-        let stage = Stage { name: StageName::Secret, started_at: now, now, deadline_seconds: 60 };
+        let stage = Stage {
+            name: StageName::Secret,
+            started_at: now,
+            now,
+            deadline_seconds: 60,
+            pace: Pace::default(),
+        };
         let report = decision
             .report(effect, &stage, state.secret.as_ref())
             .map_err(|error| TestCaseError::fail(format!("{error}")))?;

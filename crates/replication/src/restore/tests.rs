@@ -4,7 +4,7 @@ use time::macros::datetime;
 use super::*;
 use crate::contract::{LeftOut, Status};
 use crate::copying::Expectation;
-use crate::pacing::StageName;
+use crate::pacing::{Pace, StageName};
 use crate::settings::{Settings, Value};
 use crate::versions::testing::{STACK, foreign, host, id, instance, kept, orders, shop, world};
 
@@ -12,7 +12,7 @@ const MOST_AHEAD: usize = 3;
 
 fn stage() -> Stage {
     let now = datetime!(2026-11-22 10:00 UTC);
-    Stage { name: StageName::Restore, started_at: now, now, deadline_seconds: 86_400 }
+    Stage { name: StageName::Restore, started_at: now, now, deadline_seconds: 86_400, pace: Pace::default() }
 }
 
 /// The copy of a day.
@@ -207,6 +207,10 @@ fn available_is_believed_when_it_is_seen_twice() {
         let report = progress(&of_status(now), before.as_ref(), is_new, false, &stage()).unwrap();
         assert_eq!(report.status == Status::Available, is_available, "{now} after {before:?}");
     }
+    // What is only to be confirmed does not wait as long as a restore that goes on.
+    let late = Stage { now: stage().now + time::Duration::hours(2), ..stage() };
+    let waits = |status| progress(&of_status(status), None, true, false, &late).unwrap().wait_seconds;
+    assert_eq!((waits("available"), waits("creating")), (15, 200));
     let hostless = Instance { host: None, ..of_status("available") };
     let report = progress(&hostless, Some(&seen("available", true)), true, false, &stage()).unwrap();
     assert_eq!(report.status, Status::NotAvailable);
