@@ -21,7 +21,7 @@ from console.fleet_following import how_to_stop, replicate_fleet
 from console.hints import DESTINATION_STACK, SOURCE_STACK, Hints
 from console.numbers import seconds
 from console.screen import Screen, duration
-from console.several import includes
+from console.several import includes, is_pattern
 from console.status.secret import secret_advice
 from console.vocabulary import ANNOUNCEMENT, MOVE_SECRET, RESTORE
 
@@ -131,7 +131,9 @@ def replicate(
     source_machine = wanted_output(source, source_stack[0], "StateMachineArn")
     destination_machine = wanted_output(destination, destination_stack[0], "StateMachineArn")
     _refuse_what_cannot_arrive(source, destination, source_stack, destination_stack, source_db)
-    advice = secret_advice(destination, *destination_stack)
+    # The first run of one of several databases makes its secret, and refuses one that is not the stack's before it copies.
+    has_own_secret = not is_pattern(destination_stack[1].get("SourceDBIdentifier", ""))
+    advice = secret_advice(destination, *destination_stack) if has_own_secret else ""
     if advice:
         raise Failure(f"{advice}; nothing was started, because the run would fail after both copies")
     document = {"SourceDBIdentifier": source_db} if source_db else {}

@@ -28,6 +28,7 @@ from console.account import Account
 from console.execution import Execution, execution_arn, replication_id
 from console.failure import Failure
 from console.fleet import MACHINE_OUTPUT
+from console.several import of_database
 from console.status.facts import (
     SOURCE_DATABASE,
     Alarm,
@@ -99,6 +100,7 @@ def read_facts(
         found = [stack for stack in found if fnmatchcase(source_db, stack.database)]
         if not found:
             raise Failure(f"no destination stack here takes messages about {source_db}")
+        found = [_for_database(stack, source_db) for stack in found]
     prefixes = [stack.prefix for stack in found if stack.prefix]
     source_account = _SourceAccount(source)
     return Facts(
@@ -112,6 +114,12 @@ def read_facts(
             {stack.parameters.get("SourceTopicArn", "") for stack in found} if stacks else None
         ),
     )
+
+
+def _for_database(stack: Stack, database: str) -> Stack:
+    """The stack as one for this database alone, where it replicates several."""
+    outputs, parameters = of_database(stack.outputs, stack.parameters, stack.name, database)
+    return replace(stack, outputs=outputs, parameters=parameters)
 
 
 def read_instances(account: Any, prefixes: Sequence[str] = ()) -> list[Instance]:

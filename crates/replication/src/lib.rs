@@ -59,6 +59,7 @@ pub mod secret;
 pub mod settings;
 pub mod sharing;
 pub mod snapshotting;
+pub mod staleness;
 pub mod versions;
 pub mod windows;
 

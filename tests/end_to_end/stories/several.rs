@@ -82,6 +82,10 @@ pub fn several_databases_share_a_pair_of_stacks(cloud: &Cloud) {
         assert!(current(b, name).host.starts_with(&format!("several-copy-{name}-1.")));
         assert_eq!(b.instances(&format!("several-copy-{name}-")).len(), 1);
     }
+    assert!(
+        b.logs(STACKS[1]).contains(r#""oldest_data_age_hours":0"#),
+        "the age of the data of all is logged"
+    );
     assert!(contents(b, &foreign, &password).starts_with("3|"), "the foreign database still holds its rows");
 }
 
