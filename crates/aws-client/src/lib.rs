@@ -3,6 +3,7 @@
 
 mod config;
 mod fault;
+mod trust;
 
 pub use config::config;
 pub use fault::{code_and_message, fault};

@@ -6,7 +6,7 @@ use lambda_task::AccountRole;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_task::Stop> {
     let environment = lambda_task::start();
-    let aws = aws_client::config().await;
+    let aws = aws_client::config(environment.names_certificates()).await;
     let rds = aws_sdk_rds::Client::new(&aws);
     let kms = aws_sdk_kms::Client::new(&aws);
     match AccountRole::read(&environment) {
