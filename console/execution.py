@@ -13,12 +13,13 @@ from botocore.exceptions import ClientError
 
 from console.vocabulary import COPY_IN_DESTINATION, PRUNED, REPORTING_STATES, SNAPSHOT, STAGE_OF
 
-_IDENTIFIER = re.compile(r"\d{8}t\d{6}z-[0-9a-f]{6}$")
+_IDENTIFIER = re.compile(r"\d{8}t\d{6}z-(?:[0-9a-f]{10}|[0-9a-f]{6})$")
+"""Runs of earlier releases have six digits at the end."""
 
 
 def replication_id(execution_arn: str, start: datetime) -> str:
-    """The name of a run: its start in UTC, and six digits that distinguish runs of the same second."""
-    digest = hashlib.sha256(execution_arn.encode()).hexdigest()[:6]
+    """The name of a run: its start in UTC, and ten digits that distinguish runs of the same second."""
+    digest = hashlib.sha256(execution_arn.encode()).hexdigest()[:10]
     return f"{start.astimezone(timezone.utc):%Y%m%dt%H%M%Sz}-{digest}"
 
 

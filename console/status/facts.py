@@ -24,7 +24,7 @@ UNDELETED = TAGS["UNDELETED"]
 T = TypeVar("T")
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:?\d\d)$")
-_ID_TIME = re.compile(r"(\d{8}t\d{6}z)-[0-9a-f]{6}$")
+_ID_TIME = re.compile(r"(\d{8}t\d{6}z)-(?:[0-9a-f]{10}|[0-9a-f]{6})$")
 
 
 @dataclass(frozen=True)

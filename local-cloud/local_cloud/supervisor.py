@@ -38,7 +38,7 @@ STORAGE_SECONDS = 10
 
 
 class LocalCloudError(Exception):
-    """Something that the person who started the local cloud has to know, in words for them."""
+    """Something that the user who started the local cloud has to know, in words for them."""
 
 
 class Cloud:

@@ -21,7 +21,6 @@ from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-TASKS = ("snapshot", "copy", "share", "notify", "launch", "restore", "rotate-secret", "prune")
 NOTHING = "nothing"
 BOTO3 = "boto3"
 # No event is answered: what a start takes is measured where the function asks for its first one.
@@ -138,8 +137,9 @@ def subjects(release: Path, zips: Path, python: Path | None, output: Path) -> It
     """All that are compared."""
     nothing = release / "examples" / NOTHING
     yield Subject(NOTHING, (str(nothing),), nothing.stat().st_size)
-    for task in TASKS:
-        binary, packed = release / task, zips / f"{task}.zip"
+    for packed in sorted(zips.glob("*.zip")):
+        task = packed.stem
+        binary = release / task
         yield Subject(task, (str(binary),), binary.stat().st_size, packed.stat().st_size)
     if python is not None:
         (output / "handler.py").write_text(HANDLER)

@@ -1,10 +1,10 @@
 //! The way from the end of a run to an operator: exactly one alert, sent by the machine or by a rule.
 
-use replication::machines::{ALERT, ALERT_UNDELETED};
+use replication::machines::{ALERT, ALERT_TOLERATED, ALERT_UNDELETED};
 use serde_json::{Value, json};
 
 use crate::machine::{Fail, Machine, PRESENT, State};
-use crate::sources::{MACHINES, Sources};
+use crate::sources::{FLEET, MACHINES, Sources};
 use crate::templates::{attribute, each, reference};
 
 /// Where a run ends whose alert could not be sent.
@@ -49,13 +49,20 @@ pub fn reaching_operators(machine: &Machine) -> Vec<String> {
     }
     for (name, state) in &machine.states {
         if let State::Pass(pass) = state {
-            let fields: Vec<&str> = pass.result.keys().map(String::as_str).collect();
-            if fields != ["Cause", "Error"] || pass.result_path != "$.failure" || pass.next != ALERT {
+            let fields: Vec<&str> =
+                pass.result.iter().flat_map(|result| result.keys()).map(String::as_str).collect();
+            let is_error =
+                fields == ["Cause", "Error"] || pass.input_path.as_deref() == Some("$.report.failure");
+            if !is_error
+                || pass.result_path.as_deref() != Some("$.failure")
+                || pass.next.as_deref() != Some(ALERT)
+            {
                 problems.push(format!("{name} does not report an error"));
             }
         }
     }
     problems.extend(reporting_undeleted(machine));
+    problems.extend(reporting_a_fleet(machine));
     problems
 }
 
@@ -100,6 +107,30 @@ fn reporting_undeleted(machine: &Machine) -> Vec<String> {
     }
 }
 
+/// Operators are alerted of the databases of a fleet that have failed, once, whether the run fails with them or not.
+fn reporting_a_fleet(machine: &Machine) -> Vec<String> {
+    let Some(State::Task(told)) = machine.states.get(ALERT_TOLERATED) else {
+        return Vec::new();
+    };
+    let reported = machine.tasks().find(|(_, task)| task.result_path == Some(Some("$.report".to_owned())));
+    let next = reported.and_then(|(_, task)| task.next.as_ref()).and_then(|next| machine.states.get(next));
+    let Some(State::Choice(choice)) = next else {
+        return vec!["the report is not followed by the choice whether something failed".to_owned()];
+    };
+    let rules: Vec<_> = choice.choices.iter().map(|rule| rule.comparison()).collect();
+    let leads_to = |at: usize| choice.choices.get(at).and_then(|rule| machine.states.get(&rule.next));
+    let is_reported = rules == [("$.report.failure", PRESENT), ("$.report.tell", PRESENT)]
+        && matches!(leads_to(0), Some(State::Pass(pass)) if pass.input_path.is_some())
+        && choice.choices.get(1).is_some_and(|rule| rule.next == ALERT_TOLERATED)
+        && matches!(machine.states.get(&choice.default), Some(State::Succeed(_)))
+        && told.next.as_ref() == Some(&choice.default);
+    if is_reported {
+        vec![]
+    } else {
+        vec![format!("what the fleet could not replicate is not reported: {rules:?}")]
+    }
+}
+
 /// The rules report what no machine can, say whose machines they report, and reach their targets; the alarm for a stale copy
 /// fires at its hour.
 pub fn rules(sources: &Sources) -> Vec<String> {
@@ -107,6 +138,8 @@ pub fn rules(sources: &Sources) -> Vec<String> {
         let mut wanted = of_rules(account);
         if account == "destination" {
             wanted.extend(of_stale_copy_alarm());
+        } else {
+            wanted.extend(of_fleet_rules());
         }
         wanted
             .into_iter()
@@ -122,7 +155,8 @@ pub fn rules(sources: &Sources) -> Vec<String> {
 type Wanted = (&'static str, &'static str, Value);
 
 fn of_rules(account: &str) -> Vec<Wanted> {
-    let of_account: Vec<_> = MACHINES.iter().filter(|(_, of, _)| *of == account).collect();
+    let of_account: Vec<_> =
+        MACHINES.iter().filter(|(name, of, _)| *of == account && *name != FLEET).collect();
     let machines: Vec<Value> = of_account.iter().map(|(_, _, resource)| reference(resource)).collect();
     let named: Vec<String> =
         of_account.iter().map(|(name, _, resource)| format!("\"{name}\": \"${{{resource}}}\"")).collect();
@@ -141,6 +175,25 @@ fn of_rules(account: &str) -> Vec<Wanted> {
         ("UntoldFailureRule", "/Targets/0/Arn", reference("AlertTopic")),
         ("AlertTopicPolicy", "/Topics", json!([reference("AlertTopic")])),
         ("AlertSubscription", "/TopicArn", reference("AlertTopic")),
+    ]
+}
+
+/// The same for the machine of many databases, in resources of its own, which are there only with it.
+fn of_fleet_rules() -> Vec<Wanted> {
+    let machines = json!([reference("FleetStateMachine")]);
+    let input = "{\"statusChange\": <detail>, \"machines\": {\"fleet\": \"${FleetStateMachine}\"}}";
+    let ends = json!([{"status": ["TIMED_OUT", "ABORTED"]}, {"status": ["FAILED"], "error": UNCAUGHT}]);
+    vec![
+        ("FleetFailureRule", "/EventPattern/detail/stateMachineArn", machines.clone()),
+        ("FleetFailureRule", "/EventPattern/detail/$or", ends),
+        ("FleetFailureRule", "/Targets/0/Arn", attribute("NotifyFunction", "Arn")),
+        ("FleetFailureRule", "/Targets/0/InputTransformer/InputPathsMap", json!({"detail": "$.detail"})),
+        ("FleetFailureRule", "/Targets/0/InputTransformer/InputTemplate", json!({ "Fn::Sub": input })),
+        ("FleetFailureRulePermission", "/FunctionName", reference("NotifyFunction")),
+        ("FleetFailureRulePermission", "/SourceArn", attribute("FleetFailureRule", "Arn")),
+        ("FleetUntoldFailureRule", "/EventPattern/detail/stateMachineArn", machines),
+        ("FleetUntoldFailureRule", "/EventPattern/detail/error", json!([UNTOLD])),
+        ("FleetUntoldFailureRule", "/Targets/0/Arn", reference("AlertTopic")),
     ]
 }
 

@@ -25,12 +25,14 @@ const COMPANIONS: [(&str, &str, &str); 2] = [
 type Read = fn(&Environment) -> Result<(), Error>;
 
 /// The functions of each account.
-const FUNCTIONS: [(&str, &str, Read); 11] = [
+const FUNCTIONS: [(&str, &str, Read); 13] = [
     ("source", "Snapshot", |given| snapshot::Config::read(given).map(drop)),
     ("source", "Copy", |given| in_role(given, copy::source::Config::read)),
     ("source", "Share", |given| share::Config::read(given).map(drop)),
     ("source", "Notify", |given| notify::Config::read(given).map(drop)),
     ("source", "Prune", |given| in_role(given, prune::source::Config::read)),
+    ("source", "Discover", |given| discover::Config::read(given).map(drop)),
+    ("source", "Report", |given| report::Config::read(given).map(drop)),
     ("destination", "Copy", |given| in_role(given, copy::destination::Config::read)),
     ("destination", "Restore", |given| restore::Config::read(given).map(drop)),
     ("destination", "RotateSecret", |given| rotate_secret::Config::read(given).map(drop)),
@@ -54,7 +56,7 @@ pub fn variables(sources: &Sources) -> Vec<String> {
         let variables = &template.properties(&format!("{task}Function"))["Environment"]["Variables"];
         let given: BTreeSet<&str> =
             variables.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        let environment = environment(template, variables, &BTreeMap::new());
+        let environment = environment_of(template, variables, &BTreeMap::new());
         let found = read(&environment);
         if let Err(error) = &found {
             problems.push(format!("{account}: {task} cannot read its environment: {error}"));
@@ -70,6 +72,12 @@ pub fn variables(sources: &Sources) -> Vec<String> {
         problems
             .extend(unread.map(|name| format!("{account}: {task} is given {name}, which it does not read")));
         problems.extend(unreadable(account, task, template, variables, read));
+        let pattern: BTreeMap<&str, String> = [("SourceDBIdentifier", "orders-*".to_owned())].into();
+        if account == "destination"
+            && let Err(error) = read(&environment_of(template, variables, &pattern))
+        {
+            problems.push(format!("{account}: {task} cannot read a pattern of databases: {error}"));
+        }
     }
     problems.extend(options(sources));
     problems
@@ -91,7 +99,7 @@ fn unreadable(account: &str, task: &str, template: &Template, variables: &Value,
                 let companions = COMPANIONS.iter().filter(|(of, ..)| *of == name);
                 chosen.extend(companions.map(|(_, companion, value)| (*companion, (*value).to_owned())));
             }
-            if let Err(error) = read(&environment(template, variables, &chosen)) {
+            if let Err(error) = read(&environment_of(template, variables, &chosen)) {
                 problems.push(format!("{account}: {task} cannot read {value} of {name}: {error}"));
             }
         }
@@ -106,7 +114,7 @@ fn options(sources: &Sources) -> Vec<String> {
     };
     let variables = |function: &str| &template.properties(function)["Environment"]["Variables"];
     let (copy, restore) = (variables("CopyFunction"), variables("RestoreFunction"));
-    let environment = environment(template, restore, &BTreeMap::new());
+    let environment = environment_of(template, restore, &BTreeMap::new());
     // A wrong value is a problem of its own.
     let _ = Options::read(&environment);
     let differs = |name: &String| copy[name.as_str()] != restore[name.as_str()];
@@ -115,7 +123,7 @@ fn options(sources: &Sources) -> Vec<String> {
 }
 
 /// The environment that a template gives, with its defaults but for the parameters that are chosen.
-fn environment(template: &Template, variables: &Value, chosen: &BTreeMap<&str, String>) -> Environment {
+fn environment_of(template: &Template, variables: &Value, chosen: &BTreeMap<&str, String>) -> Environment {
     let variables = variables.as_object().into_iter().flatten();
     variables.map(|(name, value)| (name.clone(), resolved(template, value, chosen))).collect()
 }
@@ -133,6 +141,13 @@ fn resolved(template: &Template, value: &Value, chosen: &BTreeMap<&str, String>)
     if let Some([condition, yes, no]) = value["Fn::If"].as_array().map(Vec::as_slice) {
         let condition = &template.value()["Conditions"][condition.as_str().unwrap_or_default()];
         return resolved(template, if holds(template, condition, chosen) { yes } else { no }, chosen);
+    }
+    if let Some([index, list]) = value["Fn::Select"].as_array().map(Vec::as_slice)
+        && let Some([delimiter, text_of]) = list["Fn::Split"].as_array().map(Vec::as_slice)
+    {
+        let whole = resolved(template, text_of, chosen);
+        let index = index.as_u64().and_then(|index| usize::try_from(index).ok()).unwrap_or_default();
+        return whole.split(delimiter.as_str().unwrap_or_default()).nth(index).unwrap_or_default().to_owned();
     }
     if value.is_object() { "arn:aws:service:eu-west-1:111122223333:thing".to_owned() } else { text(value) }
 }

@@ -12,7 +12,13 @@ const STATE_FIELDS: &[&str] = &[
     "Comment",
     "Type",
     "Resource",
+    "InputPath",
+    "ItemsPath",
+    "MaxConcurrency",
+    "MaxConcurrencyPath",
+    "ItemProcessor",
     "Parameters",
+    "ResultSelector",
     "Result",
     "ResultPath",
     "TimeoutSeconds",
@@ -61,6 +67,9 @@ pub fn of_machines(sources: &Sources) -> Vec<String> {
         problems.extend(order(&format!("{machine} machine"), &value, MACHINE_FIELDS));
         for (name, state) in value["States"].as_object().into_iter().flatten() {
             problems.extend(order(&format!("{machine}: {name}"), state, STATE_FIELDS));
+            for (name, state) in state["ItemProcessor"]["States"].as_object().into_iter().flatten() {
+                problems.extend(order(&format!("{machine}: {name}"), state, STATE_FIELDS));
+            }
         }
         // A placeholder is replaced as text, so one inside a longer text could end up as half a name.
         walk(machine, &value, &mut |path, value| {

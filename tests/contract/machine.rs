@@ -18,11 +18,12 @@ pub struct Machine {
     pub states: BTreeMap<String, State>,
 }
 
-/// One state. The house uses seven types; what any of them does not allow is refused.
+/// One state. The house uses eight types; what any of them does not allow is refused.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "Type")]
 pub enum State {
     Task(Task),
+    Map(Map),
     Choice(Choice),
     Wait(Wait),
     Pass(Pass),
@@ -37,6 +38,7 @@ pub struct Task {
     pub comment: String,
     pub resource: String,
     pub parameters: Value,
+    pub result_selector: Option<Value>,
     /// The outer `None` is a missing field, the inner one is `null`, which keeps the input and drops the result.
     #[serde(default, deserialize_with = "present")]
     pub result_path: Option<Option<String>>,
@@ -45,6 +47,29 @@ pub struct Task {
     pub catch: Vec<Catch>,
     pub next: Option<String>,
     pub end: Option<bool>,
+}
+
+/// Does the same for every item of a list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Map {
+    pub comment: String,
+    pub items_path: String,
+    pub max_concurrency: Option<u32>,
+    pub max_concurrency_path: Option<String>,
+    pub item_processor: Processor,
+    pub result_path: String,
+    pub catch: Vec<Catch>,
+    pub next: String,
+}
+
+/// The states that each item goes through, in the history of the same execution.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Processor {
+    pub processor_config: BTreeMap<String, String>,
+    pub start_at: String,
+    pub states: BTreeMap<String, State>,
 }
 
 /// When and how a task is tried again.
@@ -108,14 +133,17 @@ pub struct Wait {
     pub next: String,
 }
 
-/// Writes a constant into the document.
+/// Writes into the document, or is its end: a constant, a part of it, or some of its fields.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Pass {
     pub comment: String,
-    pub result: BTreeMap<String, String>,
-    pub result_path: String,
-    pub next: String,
+    pub input_path: Option<String>,
+    pub parameters: Option<BTreeMap<String, String>>,
+    pub result: Option<BTreeMap<String, String>>,
+    pub result_path: Option<String>,
+    pub next: Option<String>,
+    pub end: Option<bool>,
 }
 
 /// Ends the execution.
@@ -150,11 +178,30 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// The maps, by their state's name.
+    pub fn maps(&self) -> impl Iterator<Item = (&str, &Map)> {
+        self.states.iter().filter_map(|(name, state)| match state {
+            State::Map(map) => Some((name.as_str(), map)),
+            _ => None,
+        })
+    }
+
+    /// The tasks inside its maps.
+    pub fn tasks_of_items(&self) -> impl Iterator<Item = (&str, &Task)> {
+        self.maps().flat_map(|(_, map)| &map.item_processor.states).filter_map(|(name, state)| match state {
+            State::Task(task) => Some((name.as_str(), task)),
+            _ => None,
+        })
+    }
+}
+
 impl State {
     /// Why the state is there.
     pub fn comment(&self) -> &str {
         match self {
             Self::Task(Task { comment, .. })
+            | Self::Map(Map { comment, .. })
             | Self::Choice(Choice { comment, .. })
             | Self::Wait(Wait { comment, .. })
             | Self::Pass(Pass { comment, .. })
@@ -178,8 +225,11 @@ impl State {
                 .map(|rule| rule.next.as_str())
                 .chain([choice.default.as_str()])
                 .collect(),
+            Self::Map(map) => {
+                map.catch.iter().map(|catch| catch.next.as_str()).chain([map.next.as_str()]).collect()
+            }
             Self::Wait(wait) => vec![&wait.next],
-            Self::Pass(pass) => vec![&pass.next],
+            Self::Pass(pass) => pass.next.iter().map(String::as_str).collect(),
             Self::Succeed(_) | Self::Fail(_) => vec![],
         }
     }
@@ -188,6 +238,7 @@ impl State {
     pub fn is_end(&self) -> bool {
         match self {
             Self::Task(task) => task.end == Some(true),
+            Self::Pass(pass) => pass.end == Some(true),
             Self::Succeed(_) | Self::Fail(_) => true,
             _ => false,
         }

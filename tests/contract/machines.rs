@@ -1,15 +1,15 @@
 //! What must be true of every state machine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use replication::Error;
-use replication::machines::{self, ALERT, ALERT_UNDELETED, ROOM, ROOM_FAILURE, Stage};
+use replication::machines::{self, ALERT, ALERT_TOLERATED, ALERT_UNDELETED, ROOM, ROOM_FAILURE, Stage};
 use serde_json::{Value, json};
 
 use crate::alerting;
-use crate::machine::{Catch, Choice, Machine, State, Task};
+use crate::machine::{Catch, Choice, Machine, PRESENT, Rule, State, Task};
 use crate::permissions::kebab_case;
-use crate::sources::{MACHINES, Sources, machine_path};
+use crate::sources::{FLEET, MACHINES, Sources, machine_path};
 
 /// Errors of Lambda and Step Functions after which the same call may succeed.
 const RETRYABLE_SERVICE_ERRORS: [&str; 9] = [
@@ -42,49 +42,47 @@ pub fn each(sources: &Sources, check: impl Fn(&str, &Machine) -> Vec<String>) ->
 /// Every target exists, every state can be reached, and from every state the execution can end.
 pub fn paths(sources: &Sources) -> Vec<String> {
     each(sources, |_, machine| {
-        let mut problems = Vec::new();
-        for (name, state) in &machine.states {
-            for target in state.targets() {
-                if !machine.states.contains_key(target) {
-                    problems.push(format!("{name} goes to {target}, which does not exist"));
-                }
-            }
-            if state.targets().is_empty() != matches!(state, State::Fail(_) | State::Succeed(_)) {
-                problems.push(format!("{name} has no way on"));
-            }
-            if let State::Task(Task { next, end, .. }) = state
-                && next.is_some() == (*end == Some(true))
-            {
-                problems.push(format!("{name} needs either Next or End"));
-            }
-        }
-        if !machine.states.contains_key(&machine.start_at) {
-            problems.push(format!("it starts at {}, which does not exist", machine.start_at));
-        }
-        let reached = closure([machine.start_at.as_str()], |name| {
-            machine.states.get(name).map(State::targets).unwrap_or_default()
-        });
-        let ending = closure(
-            machine.states.iter().filter(|(_, s)| s.is_end()).map(|(name, _)| name.as_str()),
-            |name| {
-                machine
-                    .states
-                    .iter()
-                    .filter(|(_, s)| s.targets().contains(&name))
-                    .map(|(name, _)| name.as_str())
-                    .collect()
-            },
-        );
-        for name in machine.states.keys().map(String::as_str) {
-            if !reached.contains(name) {
-                problems.push(format!("{name} is never reached"));
-            }
-            if !ending.contains(name) {
-                problems.push(format!("from {name} the execution cannot end"));
-            }
+        let mut problems = of_paths(&machine.start_at, &machine.states);
+        for (_, map) in machine.maps() {
+            problems.extend(of_paths(&map.item_processor.start_at, &map.item_processor.states));
         }
         problems
     })
+}
+
+fn of_paths(start_at: &str, states: &BTreeMap<String, State>) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (name, state) in states {
+        for target in state.targets() {
+            if !states.contains_key(target) {
+                problems.push(format!("{name} goes to {target}, which does not exist"));
+            }
+        }
+        if state.targets().is_empty() != state.is_end() && !matches!(state, State::Task(_)) {
+            problems.push(format!("{name} has no way on"));
+        }
+        if let State::Task(Task { next, end, .. }) = state
+            && next.is_some() == (*end == Some(true))
+        {
+            problems.push(format!("{name} needs either Next or End"));
+        }
+    }
+    if !states.contains_key(start_at) {
+        problems.push(format!("it starts at {start_at}, which does not exist"));
+    }
+    let reached = closure([start_at], |name| states.get(name).map(State::targets).unwrap_or_default());
+    let ending = closure(states.iter().filter(|(_, s)| s.is_end()).map(|(name, _)| name.as_str()), |name| {
+        states.iter().filter(|(_, s)| s.targets().contains(&name)).map(|(name, _)| name.as_str()).collect()
+    });
+    for name in states.keys().map(String::as_str) {
+        if !reached.contains(name) {
+            problems.push(format!("{name} is never reached"));
+        }
+        if !ending.contains(name) {
+            problems.push(format!("from {name} the execution cannot end"));
+        }
+    }
+    problems
 }
 
 /// Everything that is reached from a few, by repeating a step.
@@ -106,7 +104,8 @@ fn closure<'a>(
 pub fn nets(sources: &Sources) -> Vec<String> {
     each(sources, |of, machine| {
         let mut problems = Vec::new();
-        for (name, state) in &machine.states {
+        let of_items = machine.maps().flat_map(|(_, map)| &map.item_processor.states);
+        for (name, state) in machine.states.iter().chain(of_items) {
             if state.comment().split_whitespace().count() < 5 || !state.comment().ends_with('.') {
                 problems.push(format!("{name} does not say in a sentence why it is there"));
             }
@@ -116,6 +115,11 @@ pub fn nets(sources: &Sources) -> Vec<String> {
             problems.extend(of_task.map(|problem| format!("{name} {problem}")));
         }
         problems.extend(alerting::reaching_operators(machine));
+        if of == FLEET {
+            problems.extend(of_each(sources, machine));
+            return problems;
+        }
+        problems.extend(beside(machine));
         // The machine's own limit cannot be caught, so the deadlines of its stages have to come first.
         let deadlines = deadlines(sources, of);
         let longest = deadlines.iter().fold(0_u64, |sum, deadline| sum.saturating_add(*deadline));
@@ -127,6 +131,90 @@ pub fn nets(sources: &Sources) -> Vec<String> {
         }
         problems
     })
+}
+
+/// The databases of a fleet: each has an execution of the source machine that ends by itself before the task that follows it
+/// does, nothing that happens to one stops another, and what comes out has the place of what went in.
+fn of_each(sources: &Sources, machine: &Machine) -> Vec<String> {
+    let mut problems = Vec::new();
+    let (maps, tasks): (Vec<_>, Vec<_>) = (machine.maps().collect(), machine.tasks_of_items().collect());
+    let (&[(name, map)], &[(task_name, task)]) = (maps.as_slice(), tasks.as_slice()) else {
+        return vec![format!("it has {} maps and {} tasks in them", maps.len(), tasks.len())];
+    };
+    if map.max_concurrency_path.as_deref() != Some("$.plan.maxConcurrency")
+        || map.items_path != map.result_path
+        || map.item_processor.processor_config != [("Mode".to_owned(), "INLINE".to_owned())].into()
+    {
+        problems.push(format!(
+            "{name} answers beside its items, or in executions that nobody finds by their names"
+        ));
+    }
+    if map
+        .catch
+        .iter()
+        .map(|catch| (catch.error_equals.as_slice(), catch.next.as_str()))
+        .ne([(["States.ALL".to_owned()].as_slice(), ALERT)])
+    {
+        problems.push(format!("{name} does not catch every error"));
+    }
+    let child = sources.machine("source").as_ref().map_or(u64::MAX, |machine| machine.timeout_seconds);
+    if task.timeout_seconds <= child || machine.timeout_seconds <= task.timeout_seconds {
+        problems.push(format!("{task_name} is over after {} seconds", task.timeout_seconds));
+    }
+    let input = json!({
+        "SourceDBIdentifier.$": "$.SourceDBIdentifier",
+        "fleetRun.$": "$$.Execution.Id",
+        "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$": "$$.Execution.Id",
+    });
+    if task.parameters
+        != json!({"StateMachineArn": "${StateMachineArn}", "Name.$": "$.child", "Input": input})
+        || task.resource != "${StartExecutionArn}"
+        || task.result_selector != Some(json!({"status.$": "$.Status"}))
+    {
+        problems.push(format!("{task_name} does not start the source machine for its database"));
+    }
+    // A child that has failed is not started again: its own machine has tried.
+    let retried = task.retry.iter().flat_map(|retry| &retry.error_equals);
+    problems.extend(
+        retried
+            .filter(|error| !error.starts_with("StepFunctions."))
+            .map(|error| format!("{task_name} is tried again after {error}")),
+    );
+    let kept = task.catch.first().and_then(|catch| map.item_processor.states.get(&catch.next));
+    let wanted = ["SourceDBIdentifier", "child"].map(|name| (format!("{name}.$"), format!("$.{name}")));
+    let wanted = wanted.into_iter().chain([("error.$".to_owned(), "$.failure.Error".to_owned())]).collect();
+    let is_kept = matches!(kept, Some(State::Pass(pass)) if pass.parameters.as_ref() == Some(&wanted));
+    if !is_kept
+        || task
+            .catch
+            .iter()
+            .any(|catch| catch.error_equals != ["States.ALL"] || catch.result_path != "$.failure")
+    {
+        problems.push(format!("{task_name} does not keep the name of every error, and nothing else of it"));
+    }
+    problems
+}
+
+/// What a run does for each of several things beside its own task never ends it: every error is in the result, of one thing
+/// and of the whole, and the run goes on as if there were none.
+fn beside(machine: &Machine) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (name, map) in machine.maps() {
+        let goes_on = |catch: &Catch| catch.error_equals == ["States.ALL"] && catch.next == map.next;
+        if !map.catch.iter().any(goes_on) || map.max_concurrency.is_none() {
+            problems.push(format!("{name} may end the run, or has no bound"));
+        }
+        let states = &map.item_processor.states;
+        for (name, task) in machine.tasks_of_items() {
+            let ends = |catch: &Catch| states.get(&catch.next).is_some_and(State::is_end);
+            let is_caught =
+                task.catch.iter().any(|catch| catch.error_equals == ["States.ALL"] && ends(catch));
+            if !is_caught || task.result_path != Some(None) {
+                problems.push(format!("{name} may end the run, or answers what nobody reads"));
+            }
+        }
+    }
+    problems
 }
 
 /// The longest that each stage may take, in seconds: the largest value of the parameter with its deadline.
@@ -185,6 +273,13 @@ fn parameters(machine: &str, name: &str, task: &Task) -> Option<String> {
     let stage = stage_of(machine, name);
     let more = match name {
         ALERT => json!({"machine": machine, "failure.$": "$.failure"}),
+        ALERT_TOLERATED => json!({"machine": machine, "tolerated.$": "$.report.tell"}),
+        _ if stage.is_some_and(|stage| stage.task == "discover") => {
+            json!({"machines": {"fleet.$": "$$.StateMachine.Id", "source": "${StateMachineArn}"}})
+        }
+        _ if stage.is_some_and(|stage| stage.task == "report") => {
+            json!({"machines": {"source": "${StateMachineArn}"}})
+        }
         ALERT_UNDELETED => json!({"machine": machine, "undeleted.$": "$.prune.tell"}),
         _ if stage.is_some_and(|stage| stage.task == PRUNE) => {
             let mut more = json!({"stage": stage.map(|stage| stage.result)});
@@ -204,6 +299,9 @@ fn parameters(machine: &str, name: &str, task: &Task) -> Option<String> {
 
 fn task_net(machine: &Machine, name: &str, task: &Task) -> Vec<String> {
     let mut problems = Vec::new();
+    if task.result_selector.is_some() {
+        problems.push("selects from its result".to_owned());
+    }
     // The function's own limit is 60 s; a function that was killed has time to be reported as such.
     if task.timeout_seconds != 90 {
         problems.push(format!("has the TimeoutSeconds {}", task.timeout_seconds));
@@ -257,9 +355,23 @@ fn task_net(machine: &Machine, name: &str, task: &Task) -> Vec<String> {
 /// Where a stage that takes time leads once it is done.
 fn after<'a>(machine: &'a Machine, task: &Task) -> &'a str {
     match next(machine, task) {
-        Some(State::Choice(choice)) => choice.choices.first().map_or("", |rule| rule.next.as_str()),
+        Some(State::Choice(choice)) => {
+            statuses(machine, choice).first().map_or("", |rule| rule.next.as_str())
+        }
         _ => "",
     }
+}
+
+/// The rules of a choice but those for what is done beside a stage, in a map that goes on as if there were nothing of it.
+fn statuses<'a>(machine: &Machine, choice: &'a Choice) -> Vec<&'a Rule> {
+    let is_beside = |rule: &Rule| match machine.states.get(&rule.next) {
+        Some(State::Map(map)) => {
+            rule.comparison() == (map.items_path.as_str(), PRESENT)
+                && choice.choices.iter().any(|other| other.next == map.next)
+        }
+        _ => false,
+    };
+    choice.choices.iter().filter(|rule| !is_beside(rule)).collect()
 }
 
 /// The tasks of a machine are the stages of the table, in its order, each with its function, its result and its deadline; the
@@ -339,11 +451,12 @@ fn of_loop(machine: &Machine, name: &str, path: &str, choice: &Choice) -> Vec<St
     let others = OTHER_STATUSES.iter().filter(|(of, _, _)| *of == path);
     let mut wanted: Vec<(&str, &str)> = vec![(&status, "Available"), (&status, "NotAvailable")];
     wanted.extend(others.clone().map(|(_, word, _)| (status.as_str(), *word)));
-    let rules: Vec<(&str, &str)> = choice.choices.iter().map(|rule| rule.comparison()).collect();
+    let statuses = statuses(machine, choice);
+    let rules: Vec<(&str, &str)> = statuses.iter().map(|rule| rule.comparison()).collect();
     if rules != wanted {
         return vec![format!("{name} is followed by a choice on {rules:?}")];
     }
-    for ((_, word, target), rule) in others.zip(choice.choices.iter().skip(2)) {
+    for ((_, word, target), rule) in others.zip(statuses.iter().skip(2)) {
         if rule.next != *target || !matches!(machine.states.get(*target), Some(State::Succeed(_))) {
             problems.push(format!("{word} of {name} leads to {}, not to the end {target}", rule.next));
         }
@@ -354,7 +467,7 @@ fn of_loop(machine: &Machine, name: &str, path: &str, choice: &Choice) -> Vec<St
             choice.default
         ));
     }
-    match choice.choices.get(1).and_then(|rule| machine.states.get(&rule.next)) {
+    match statuses.get(1).and_then(|rule| machine.states.get(&rule.next)) {
         Some(State::Wait(wait))
             if wait.next == name && wait.seconds_path == format!("{path}.waitSeconds") => {}
         _ => problems.push(format!("{name} is not asked again after the time that it says")),

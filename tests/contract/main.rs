@@ -52,6 +52,8 @@ const CHECKS: &[Check] = &[
     ("the endpoints of a VPC are those that functions call", organisation::endpoints),
     ("what must not be lost is kept", templates::keeping),
     ("one secret is made or named", secrets::one_or_the_other),
+    ("nothing of the fleet is there without it", templates::fleet),
+    ("the secrets of several databases are the stack's own", secrets::of_each),
     ("the accounts are joined by the destination's own subscription", templates::joining),
     ("every end of a run is alerted once", alerting::rules),
     ("functions get the environment that they read", environment::variables),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::secrets;
 use crate::sources::{ACCOUNTS, Sources};
-use crate::template::walk;
+use crate::template::{Template, walk};
 
 /// Setting up the delivery of logs, reading quotas and what RDS offers, and making a random password cannot be limited to a
 /// resource (service authorization reference, CloudWatch Logs, RDS and Secrets Manager), and Lambda asks for what joins a
@@ -107,9 +107,11 @@ impl Statement<'_> {
 
     /// Whether a key is used for the secret only: Secrets Manager names the secret whenever it uses a key.
     fn is_for_the_secret(&self) -> bool {
+        let secret = "kms:EncryptionContext:SecretARN";
         *self.condition("StringLike", "kms:ViaService")
             == json!({"Fn::Sub": "secretsmanager.${AWS::Region}.*"})
-            && *self.condition("StringEquals", "kms:EncryptionContext:SecretARN") == secrets::arn()
+            && (*self.condition("StringEquals", secret) == secrets::arn()
+                || *self.condition("StringLike", secret) == secrets::of_many())
     }
 
     fn is_on_our_tag(&self) -> bool {
@@ -122,11 +124,18 @@ impl Statement<'_> {
 
 /// Roles and resources allow what is needed, and no more.
 pub fn policies(sources: &Sources) -> Vec<String> {
+    let mut problems = BTreeSet::new();
+    for (account, many) in [(ACCOUNTS[0], false), (ACCOUNTS[1], false), (ACCOUNTS[1], true)] {
+        if let Ok(template) = sources.template(account) {
+            problems.extend(of_template(account, &template.for_databases(many)));
+        }
+    }
+    problems.into_iter().chain(needs(sources)).collect()
+}
+
+fn of_template(account: &str, template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
-    for account in ACCOUNTS {
-        let Ok(template) = sources.template(account) else {
-            continue;
-        };
+    {
         for (kind, properties) in ["AWS::KMS::Key", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"]
             .iter()
             .flat_map(|kind| template.resources(kind))
@@ -151,7 +160,6 @@ pub fn policies(sources: &Sources) -> Vec<String> {
             }
         }
     }
-    problems.extend(needs(sources));
     problems
 }
 
@@ -317,8 +325,18 @@ pub fn said(sources: &Sources, task: &str) -> BTreeSet<String> {
 }
 
 /// The functions.
-pub const TASKS: [&str; 8] =
-    ["Snapshot", "Copy", "Share", "Notify", "Launch", "Restore", "RotateSecret", "Prune"];
+pub const TASKS: [&str; 10] = [
+    "Snapshot",
+    "Copy",
+    "Share",
+    "Notify",
+    "Launch",
+    "Restore",
+    "RotateSecret",
+    "Prune",
+    "Discover",
+    "Report",
+];
 
 /// Every function says in its first lines what it needs; its roles allow exactly that.
 fn needs(sources: &Sources) -> Vec<String> {

@@ -1,9 +1,10 @@
 //! One secret, which the stack makes or an operator names: every statement about it covers both cases.
 
+use replication::lineage;
 use serde_json::{Value, json};
 
 use crate::sources::Sources;
-use crate::template::{Template, walk};
+use crate::template::{MANY, Template, walk};
 use crate::templates::{attribute, reference};
 
 /// The parameter that names a secret, and what says whether it does.
@@ -22,11 +23,58 @@ fn granted() -> Value {
     json!({"Fn::If": [HAS_EXISTING, {"Fn::Sub": [own, {"Name": name}]}, attribute("Secret", "Id")]})
 }
 
+/// What the roles may use of the secrets of several databases: those under the stack's own name.
+pub fn of_many() -> Value {
+    json!({"Fn::Sub": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${SecretName}/*"})
+}
+
+/// The secrets of several databases: all under the stack's own name, and written only with its tag.
+pub fn of_each(sources: &Sources) -> Vec<String> {
+    let Ok(template) = sources.template("destination") else {
+        return vec![];
+    };
+    let template = template.for_databases(true);
+    let mut problems = Vec::new();
+    let named = |resource: &Value| match resource["Fn::If"].as_array().map(Vec::as_slice) {
+        Some([condition, _, many]) if *condition == HAS_EXISTING => *many == of_many(),
+        _ => *resource == of_many(),
+    };
+    let tag = |value: &Value, of: &str| {
+        value["Condition"]["StringEquals"][format!("aws:{of}Tag/{}", lineage::STACK)]
+            == reference("AWS::StackName")
+    };
+    for (role, properties) in template.resources("AWS::IAM::Role") {
+        walk(role, &properties["Policies"], &mut |place, value| {
+            let Some(actions) = value.get("Action") else { return };
+            let actions = actions.to_string();
+            if !actions.contains("secretsmanager:") || value["Resource"] == "*" {
+                return;
+            }
+            if !named(&value["Resource"]) {
+                problems.push(format!("{place} may use secrets of other names: {}", value["Resource"]));
+            }
+            let (makes, writes) = (actions.contains(":CreateSecret"), actions.contains(":PutSecretValue"));
+            if (makes && !tag(value, "Request")) || (writes && !tag(value, "Resource")) {
+                problems.push(format!("{place} may write secrets without the stack's tag"));
+            }
+        });
+    }
+    for (function, properties) in template.resources("AWS::Lambda::Function") {
+        let given = &properties["Environment"]["Variables"]["SECRET_ARN"];
+        let wanted = json!({"Fn::If": [HAS_EXISTING, reference(EXISTING), reference("SecretName")]});
+        if !given.is_null() && *given != wanted {
+            problems.push(format!("{function} is given the secrets {given}"));
+        }
+    }
+    problems
+}
+
 /// The secret is made only where none is named, and everything else takes the one that is used.
 pub fn one_or_the_other(sources: &Sources) -> Vec<String> {
     let Ok(template) = sources.template("destination") else {
         return vec![];
     };
+    let template = &template.for_databases(false);
     let mut problems = made(template);
     let mut whole = Vec::new();
     for section in ["Resources", "Outputs"] {
@@ -59,8 +107,13 @@ fn made(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     let condition = |name: &str| &template.value()["Conditions"][name];
     let is_empty = json!({"Fn::Equals": [reference(EXISTING), ""]});
+    let first = json!({"Fn::Select": [0, {"Fn::Split": ["*", reference("SourceDBIdentifier")]}]});
+    let is_one = json!({"Fn::Equals": [first, reference("SourceDBIdentifier")]});
+    if *condition(MANY) != json!({ "Fn::Not": [is_one] }) {
+        problems.push(format!("a pattern is not told from a name: {}", condition(MANY)));
+    }
     if template.resource("Secret")["Condition"] != "MakesSecret"
-        || *condition("MakesSecret") != is_empty
+        || *condition("MakesSecret") != json!({"Fn::And": [is_empty, {"Fn::Not": [{"Condition": MANY}]}]})
         || *condition(HAS_EXISTING) != json!({ "Fn::Not": [is_empty] })
     {
         problems.push(format!("a secret is made although {EXISTING} names one"));

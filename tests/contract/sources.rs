@@ -12,11 +12,15 @@ use crate::vocabulary;
 /// The two templates, by their account.
 pub const ACCOUNTS: [&str; 2] = ["source", "destination"];
 /// The machines: the name of each, its account, and its resource in the account's template.
-pub const MACHINES: [(&str, &str, &str); 3] = [
+pub const MACHINES: [(&str, &str, &str); 4] = [
     ("source", "source", "StateMachine"),
     ("destination", "destination", "StateMachine"),
     ("rollback", "destination", "RollbackStateMachine"),
+    (FLEET, "source", "FleetStateMachine"),
 ];
+
+/// The machine of many databases. Nothing of it is there unless the stack wants it, so it has rules and a role of its own.
+pub const FLEET: &str = "fleet";
 
 /// The script that builds and packs the functions.
 pub const BUILD: &str = "scripts/build";

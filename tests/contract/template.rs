@@ -39,6 +39,11 @@ impl Template {
         &self.resource(name)["Properties"]
     }
 
+    /// What CloudFormation makes of it for one database, or for several.
+    pub fn for_databases(&self, many: bool) -> Self {
+        Self(chosen(&self.0, many).unwrap_or_default())
+    }
+
     /// The whole template.
     pub fn value(&self) -> &Value {
         &self.0
@@ -59,6 +64,26 @@ pub fn walk<'a>(path: &str, value: &'a Value, visit: &mut dyn FnMut(&str, &'a Va
                 .for_each(|(index, value)| walk(&format!("{path}.{index}"), value, visit));
         }
         _ => {}
+    }
+}
+
+/// The condition that says whether a stack replicates several databases.
+pub const MANY: &str = "ReplicatesMany";
+
+/// A value with the branches of that condition chosen; nothing where the branch says that there is none.
+fn chosen(value: &Value, many: bool) -> Option<Value> {
+    match value {
+        Value::Object(fields) => match fields.get("Fn::If").and_then(Value::as_array).map(Vec::as_slice) {
+            Some([condition, yes, no]) if *condition == MANY => {
+                let branch = if many { yes } else { no };
+                (*branch != json!({"Ref": "AWS::NoValue"})).then(|| chosen(branch, many))?
+            }
+            _ => Some(Value::Object(
+                fields.iter().filter_map(|(key, value)| Some((key.clone(), chosen(value, many)?))).collect(),
+            )),
+        },
+        Value::Array(items) => Some(items.iter().filter_map(|item| chosen(item, many)).collect()),
+        other => Some(other.clone()),
     }
 }
 

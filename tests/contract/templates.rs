@@ -42,7 +42,17 @@ const ORIGINAL: [(&str, &[Parameter]); 2] = [
 
 /// What scripts and operators read from a deployed stack.
 const OUTPUTS: [(&str, &[&str]); 2] = [
-    ("source", &["StateMachineArn", "TopicArn", "AlertTopicArn", "KMSKeyArn", "ScheduleRuleName"]),
+    (
+        "source",
+        &[
+            "StateMachineArn",
+            "TopicArn",
+            "AlertTopicArn",
+            "KMSKeyArn",
+            "ScheduleRuleName",
+            "FleetStateMachineArn",
+        ],
+    ),
     (
         "destination",
         &[
@@ -90,22 +100,27 @@ pub fn substitutions(sources: &Sources) -> Vec<String> {
         })
         .collect();
     problems.extend(each(sources, |account, template| {
-        let invoked =
-            &template.properties("StateMachineRole")["Policies"][0]["PolicyDocument"]["Statement"][0];
-        let invoked: BTreeSet<String> =
-            invoked["Resource"].as_array().into_iter().flatten().map(Value::to_string).collect();
-        let of_account = MACHINES.iter().filter(|(_, of, _)| *of == account);
-        let called: BTreeSet<String> = of_account
-            .flat_map(|(_, _, resource)| given(template, resource).into_values())
-            .filter(|value| value["Fn::GetAtt"][1] == "Arn")
-            .map(|value| value.to_string())
-            .collect();
-        let agree = invoked == called;
-        if agree {
-            vec![]
-        } else {
-            vec![format!("the machines call {called:?}, their role may call {invoked:?}")]
-        }
+        let of_account: Vec<&str> =
+            MACHINES.iter().filter(|(_, of, _)| *of == account).map(|(_, _, resource)| *resource).collect();
+        let role = |resource: &str| {
+            template.properties(resource)["RoleArn"]["Fn::GetAtt"][0].as_str().unwrap_or_default()
+        };
+        let roles: BTreeSet<&str> = of_account.iter().map(|resource| role(resource)).collect();
+        let of_role = |name: &&str| {
+            let invoked = &template.properties(name)["Policies"][0]["PolicyDocument"]["Statement"][0];
+            let invoked: BTreeSet<String> =
+                invoked["Resource"].as_array().into_iter().flatten().map(Value::to_string).collect();
+            let called: BTreeSet<String> = of_account
+                .iter()
+                .filter(|resource| role(resource) == *name)
+                .flat_map(|resource| given(template, resource).into_values())
+                .filter(|value| value["Fn::GetAtt"][1] == "Arn")
+                .map(|value| value.to_string())
+                .collect();
+            (invoked != called)
+                .then(|| format!("the machines call {called:?}, their role may call {invoked:?}"))
+        };
+        roles.iter().filter_map(of_role).collect()
     }));
     problems
 }
@@ -116,14 +131,15 @@ fn given(template: &Template, resource: &str) -> serde_json::Map<String, Value> 
 
 fn substituted(name: &str, machine: &Machine, template: &Template, resource: &str) -> Vec<String> {
     let mut problems = Vec::new();
-    let called: BTreeSet<String> = machine.tasks().map(|(_, task)| task.resource.clone()).collect();
+    let tasks = || machine.tasks().chain(machine.tasks_of_items()).map(|(_, task)| task);
+    let called: BTreeSet<String> = tasks().map(|task| task.resource.clone()).collect();
     for placeholder in &called {
         if !is_placeholder(placeholder) {
             problems.push(format!("a task calls {placeholder}, which is no placeholder"));
         }
     }
     let mut placeholders = called;
-    for (_, task) in machine.tasks() {
+    for task in tasks() {
         walk("", &task.parameters, &mut |_, value| {
             placeholders.extend(value.as_str().filter(|text| is_placeholder(text)).map(str::to_owned));
         });
@@ -138,6 +154,14 @@ fn substituted(name: &str, machine: &Machine, template: &Template, resource: &st
         let is_named = match template.resource(named)["Type"].as_str() {
             Some("AWS::Lambda::Function") => *value == attribute(named, "Arn"),
             Some("AWS::StepFunctions::StateMachine") => *value == reference(named),
+            // The call that starts an execution and waits for its end, in the stack's partition.
+            None if named == "PutRetentionPolicy" => {
+                *value
+                    == json!({"Fn::Sub": "arn:${AWS::Partition}:states:::aws-sdk:cloudwatchlogs:putRetentionPolicy"})
+            }
+            None if named == "StartExecution" => {
+                *value == json!({"Fn::Sub": "arn:${AWS::Partition}:states:::states:startExecution.sync:2"})
+            }
             _ => false,
         };
         if !is_named {
@@ -308,6 +332,45 @@ pub fn functions(sources: &Sources) -> Vec<String> {
     })
 }
 
+/// Nothing that only many databases need is there unless the stack wants it: what is not named by a condition of the fleet
+/// names nothing of it.
+pub fn fleet(sources: &Sources) -> Vec<String> {
+    let Ok(template) = sources.template("source") else { return vec![] };
+    let is_of_fleet = |thing: &Value| thing["Condition"] == "HasFleet";
+    let resources: BTreeMap<&str, &Value> = template.section("Resources").collect();
+    let names: Vec<&str> =
+        resources.iter().filter(|(_, one)| is_of_fleet(one)).map(|(name, _)| *name).collect();
+    let parameters = template.section("Parameters").map(|(name, _)| name);
+    let own: Vec<&str> = parameters
+        .filter(|name| {
+            name.starts_with("Fleet") || ["MaxReplicationsAtOnce", "ToleratedFailures"].contains(name)
+        })
+        .collect();
+    let mut problems = Vec::new();
+    for (name, resource) in resources.iter().filter(|(_, resource)| !is_of_fleet(resource)) {
+        let text = resource.to_string();
+        let named = names
+            .iter()
+            .chain(&own)
+            .filter(|other| text.contains(&format!("\"{other}\"")) || text.contains(&format!("${{{other}")));
+        problems
+            .extend(named.map(|other| format!("source: {name} is there without a fleet and names {other}")));
+        if name.starts_with("Fleet") {
+            problems.push(format!("source: {name} is there without a fleet"));
+        }
+    }
+    if template.value()["Parameters"]["Fleet"]["Default"] != "false" {
+        problems.push("source: there is a fleet unless the stack wants none".to_owned());
+    }
+    for state in ["ScheduleState", "FleetScheduleState"] {
+        let default = &template.value()["Parameters"][state]["Default"];
+        if default != "DISABLED" {
+            problems.push(format!("source: the schedule is {default} by default"));
+        }
+    }
+    problems
+}
+
 /// Deleting or updating a stack never deletes a key or a secret, and never writes the secret's value again.
 pub fn keeping(sources: &Sources) -> Vec<String> {
     each(sources, |account, template| {
@@ -339,6 +402,11 @@ pub fn joining(sources: &Sources) -> Vec<String> {
                 ("ScheduleRule", "/Targets/0/Arn", machine),
                 ("ScheduleRule", "/Targets/0/RoleArn", attribute("ScheduleRole", "Arn")),
                 ("ScheduleRule", "/Targets/0/Input", json!("{}")),
+                ("FleetScheduleRule", "/State", reference("FleetScheduleState")),
+                ("FleetScheduleRule", "/ScheduleExpression", reference("FleetScheduleExpression")),
+                ("FleetScheduleRule", "/Targets/0/Arn", reference("FleetStateMachine")),
+                ("FleetScheduleRule", "/Targets/0/RoleArn", attribute("FleetScheduleRole", "Arn")),
+                ("FleetScheduleRule", "/Targets/0/Input", json!("{}")),
                 ("TopicPolicy", "/Topics", json!([reference("Topic")])),
             ]
         } else {
@@ -364,12 +432,6 @@ pub fn joining(sources: &Sources) -> Vec<String> {
             })
             .collect()
     });
-    if let Ok(template) = sources.template("source") {
-        let default = &template.value()["Parameters"]["ScheduleState"]["Default"];
-        if default != "DISABLED" {
-            problems.push(format!("source: the schedule is {default} by default"));
-        }
-    }
     if let Ok(template) = sources.template("destination") {
         // A message that comes before these exist would be refused or lost.
         let first = &template.resource("Subscription")["DependsOn"];

@@ -41,6 +41,10 @@ const STORIES: &[Story] = &[
     ),
     ("a_full_quota_makes_room_for_the_next_run", stories::room::a_full_quota_makes_room_for_the_next_run),
     (
+        "a_fleet_names_what_failed_and_goes_on_where_it_was_stopped",
+        stories::fleet::a_fleet_names_what_failed_and_goes_on_where_it_was_stopped,
+    ),
+    (
         "a_secret_that_is_there_is_used_and_outlives_the_stack",
         stories::adopting::a_secret_that_is_there_is_used_and_outlives_the_stack,
     ),

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::thread;
+use std::time::Duration;
 
 use crate::calls::{Machine, Point};
 use crate::lane::{Ended, Lane, Run, UNTOLD};
@@ -140,6 +142,10 @@ pub fn run(lane: &Lane<'_>, trial: &[Pair]) -> Verdict {
     if let Err(wrong) = lane.prepare(from) {
         return Verdict::Lied(format!("before the trial: {wrong}"));
     }
+    // An answer of the past must not be one of before the preparation, which no run would ever meet.
+    let stale = trial.iter().map(|pair| &pair.fault.effect).filter(|effect| effect["effect"] == "stale");
+    let ages = stale.filter_map(|effect| effect["age"].as_f64());
+    thread::sleep(Duration::from_secs_f64(ages.fold(0.0, f64::max)));
     let standing: Vec<(Standing, &Pair)> = trial
         .iter()
         .map(|pair| {

@@ -8,16 +8,18 @@ use rds_access::Snapshot;
 use replication::contract::{DbSnapshot, DestinationInput, DestinationState, Envelope, StageReport, Status};
 use replication::copies;
 use replication::copying::{EarlierCopy, Expectation};
+use replication::destination::{Destination, Replicated};
 use replication::lineage::{self, Tags};
-use replication::naming::{self, InstanceIdentifier, SnapshotIdentifier};
+use replication::naming::{self, SnapshotIdentifier};
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS, history};
 use replication::preflight::Wanted;
 use replication::quota;
 use replication::receiving::{self, Announced, Rules, Step};
-use replication::secret::Pointer;
-use replication::versions::{Scope, World};
+use replication::secret::{Pointer, Secret};
+use replication::versions::World;
 use replication::{Error, ErrorName};
 use restore_options::Options;
+use secret_access::Making;
 use time::OffsetDateTime;
 
 use crate::convergence::{self, CopyRequest, Started};
@@ -27,16 +29,14 @@ use crate::{Settings, key, preflight};
 #[derive(Debug, Clone)]
 pub struct Config {
     settings: Settings,
-    /// The base of every name.
-    database_name: InstanceIdentifier,
-    /// The one source database that this stack replicates.
-    source_database: InstanceIdentifier,
-    /// The secret that names the live version.
-    secret_arn: String,
+    /// Which databases the stack replicates, and how it names what it makes of them.
+    destination: Destination,
     /// What the stack says about new versions.
     rules: Rules,
     /// Whether the option group of the source database is copied too.
     copy_option_group: bool,
+    /// The key of the secrets that runs make, if one is chosen.
+    secret_key: Option<String>,
     /// What the restore will be asked for.
     options: Options,
     /// What of it RDS may refuse.
@@ -53,21 +53,16 @@ impl Config {
         let options = Options::read(environment)?;
         Ok(Self {
             settings: Settings::read(environment)?,
-            database_name: environment.parsed("DATABASE_NAME", "a database identifier")?,
-            source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
-            secret_arn: environment.text("SECRET_ARN")?,
+            destination: lambda_task::destination(environment)?,
             rules: Rules {
                 most_ahead: environment.parsed("MAX_VERSIONS_AHEAD", "a whole number from 1")?,
                 promotes: environment.choice("PROMOTE", ["manual", "automatic"])?,
             },
             copy_option_group: environment.parsed("COPY_OPTION_GROUP", "true or false")?,
+            secret_key: environment.optional("SECRET_KMS_KEY"),
             wanted: Wanted::of(&options.chosen),
             options,
         })
-    }
-
-    fn scope(&self) -> Scope<'_> {
-        Scope { stack: &self.settings.stack, prefix: &self.database_name, database: &self.source_database }
     }
 }
 
@@ -75,6 +70,7 @@ impl Config {
 struct Poll<'a> {
     rds: &'a Rds,
     config: &'a Config,
+    replicated: &'a Replicated,
     message: &'a DestinationInput,
     stage: Stage,
     /// The name of the copy.
@@ -103,9 +99,13 @@ pub async fn run(
     let deadline_seconds = config.settings.deadline_seconds;
     let stage = Stage::resume(StageName::Copy, report, now, deadline_seconds, &input.execution.id);
     let id = &message.replication.id;
-    let name = naming::destination_copy(config.database_name.as_str(), id)?;
+    let named = message.replication.source_db_identifier.as_ref();
+    let replicated = config
+        .destination
+        .of(named, &format!("copying shared snapshot {}", message.target_db_snapshot.arn))?;
+    let name = naming::destination_copy(replicated.prefix.as_str(), id)?;
     let unseen = earlier.as_ref().map_or(0, |earlier| earlier.stage.unseen);
-    let poll = Poll { rds, config, message: &message, stage, name, unseen };
+    let poll = Poll { rds, config, replicated: &replicated, message: &message, stage, name, unseen };
 
     if let Some(found) = rds_access::snapshot(rds, poll.name.as_str()).await? {
         let is_ours = found.is_of_replication(&config.settings.stack, id);
@@ -131,18 +131,19 @@ pub async fn run(
 impl Poll<'_> {
     /// Copies what is announced, if it is to be copied and can be.
     async fn begin(&self, kms: &Kms, secrets: &Secrets) -> Result<DbSnapshot, Error> {
-        let Self { rds, config, message, name, .. } = self;
+        let Self { rds, config, replicated, message, name, .. } = self;
         let (shared, refusal) = self.shared_snapshot().await?;
         let instances = rds_access::instances(rds).await?;
         let snapshots = rds_access::snapshots_of_stack(rds, &config.settings.stack).await?;
-        let secret = secret_access::read(secrets, &config.secret_arn).await?;
+        replicated.check_names(&instances, &format!("copying for database {}", replicated.database))?;
+        let secret = self.secret(secrets).await?;
         let Pointer { host, prefix } = &secret.pointer;
         let world =
             World { instances: &instances, snapshots: &snapshots, live_host: host, live_prefix: prefix };
         let stage = &self.stage.expecting(history::expected_seconds(
             &snapshots,
             &config.settings.stack,
-            &config.source_database,
+            &replicated.database,
             StageName::Copy,
             shared.as_ref(),
         ));
@@ -152,7 +153,7 @@ impl Poll<'_> {
             shared: shared.as_ref(),
             unseen: self.unseen,
         };
-        let step = receiving::decide(&config.scope(), &world, &announced, &config.rules);
+        let step = receiving::decide(&replicated.scope(), &world, &announced, &config.rules);
         // What RDS said when it refused to show the snapshot says more than that it is not there.
         let step = step.map_err(|error| match refusal {
             Some(refusal) if error.name() == ErrorName::NotFound => refusal,
@@ -174,13 +175,26 @@ impl Poll<'_> {
                     key::usable(kms, source_key, key::KeyUse::OtherAccounts).await?;
                 }
                 secret.check_room()?;
-                self.copy(shared, &world, &key_arn, copy).await
+                self.copy(shared, &world, &key_arn, copy, stage).await
             }
             (Step::Await { polls }, _) => {
                 Ok(pending(StageReport::unseen(stage, "not shared yet", polls), copy))
             }
             _ => Ok(pending(copies::not_started(name, stage)?, copy)),
         }
+    }
+
+    /// What the secret says. The first run of a database of several makes it, before anything is copied.
+    async fn secret(&self, secrets: &Secrets) -> Result<Secret, Error> {
+        let Self { config, replicated, .. } = self;
+        if replicated.secret.is_made_by_run {
+            let making =
+                Making { key_arn: config.secret_key.as_deref(), extra_tags: config.options.extra_tags() };
+            if let Some(made) = secret_access::make_if_missing(secrets, replicated, &making).await? {
+                return Ok(made);
+            }
+        }
+        secret_access::read(secrets, &replicated.secret).await
     }
 
     /// Copies, unless RDS would refuse the restore that comes after it.
@@ -190,8 +204,9 @@ impl Poll<'_> {
         world: &World<'_>,
         key_arn: &str,
         copy: Expectation,
+        stage: &Stage,
     ) -> Result<DbSnapshot, Error> {
-        let Self { rds, config, stage, name, .. } = self;
+        let Self { rds, config, name, .. } = self;
         let stack = &config.settings.stack;
         let report = preflight::observe(rds, &config.wanted, shared).await?;
         report.check(&format!("checking the stack's settings against the shared snapshot {}", shared.arn))?;
@@ -224,7 +239,7 @@ impl Poll<'_> {
         DbSnapshot {
             identifier: self.name.clone(),
             arn: None,
-            source_db_identifier: self.config.source_database.clone(),
+            source_db_identifier: self.replicated.database.clone(),
             stage,
             copy,
             snapshot_database_time: shared.and_then(|shared| shared.data_time.clone()),
@@ -277,8 +292,8 @@ impl Poll<'_> {
 
     /// What RDS is expected to move, judged by our newest earlier copy of the same database.
     fn expectation(&self, snapshots: &[Snapshot], key_arn: &str) -> Expectation {
-        let Self { config, message, name, .. } = self;
-        let earlier = EarlierCopy::newest(snapshots, &config.settings.stack, &config.source_database, name);
+        let Self { replicated, message, name, .. } = self;
+        let earlier = EarlierCopy::newest(snapshots, &replicated.stack, &replicated.database, name);
         Expectation::across_accounts(message.replication.shared_snapshot_is_copy, earlier.as_ref(), key_arn)
     }
 }

@@ -7,7 +7,8 @@
 //!
 //! Needs: `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:DescribeAccountAttributes`, `rds:CopyDBSnapshot`,
 //! `rds:AddTagsToResource`, `kms:DescribeKey`, and on each key what [`key::NEEDED_ACTIONS`] says; in the destination account also
-//! `rds:DescribeDBInstances` and `secretsmanager:GetSecretValue`, to know what is live. What the restore would refuse it
+//! `rds:DescribeDBInstances` and `secretsmanager:GetSecretValue`, to know what is live; for several databases, whose secrets it
+//! makes, `secretsmanager:DescribeSecret`, `secretsmanager:CreateSecret` and `secretsmanager:TagResource`. What the restore would refuse it
 //! finds with `rds:DescribeOrderableDBInstanceOptions`, `rds:DescribeDBEngineVersions`, `rds:DescribeDBParameterGroups`,
 //! `rds:DescribeOptionGroups` and `rds:DescribeDBSubnetGroups`; without one of these it reports that, and goes on.
 

@@ -47,13 +47,13 @@ pub async fn run(
     input: Envelope<SourceState>,
     now: OffsetDateTime,
 ) -> Result<TargetDbSnapshot, Error> {
+    let id = input.replication_id();
     let settings = &config.settings;
     let (source, source_arn) = source_snapshot(input.state.source_db_snapshot)?;
     let earlier = input.state.target_db_snapshot;
     let report = earlier.as_ref().map(|earlier| &earlier.stage);
     let stage = Stage::resume(StageName::Copy, report, now, settings.deadline_seconds, &input.execution.id);
     let name = naming::encrypted_copy(&source.identifier)?;
-    let id = input.execution.replication_id();
     let run = Run {
         stack: &settings.stack,
         id: &id,

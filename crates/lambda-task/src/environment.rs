@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use replication::destination::{Destination, SourceDatabases};
 use replication::{Error, ErrorName};
 
 /// The environment variables of the function, read once at its start. It records which of them are asked for, so that
@@ -129,6 +130,30 @@ impl AccountRole {
     }
 }
 
+/// Reads which databases a destination stack replicates, and how it names what it makes of them.
+///
+/// # Errors
+/// [`ErrorName::InvalidConfiguration`], naming the variable.
+pub fn destination(environment: &Environment) -> Result<Destination, Error> {
+    let databases = environment
+        .parsed("SOURCE_DB_IDENTIFIER", "a database identifier, or a pattern of them such as orders-*")?;
+    let secret = environment.text("SECRET_ARN")?;
+    if matches!(databases, SourceDatabases::Matching(_)) && secret.starts_with("arn:") {
+        return Err(invalid(
+            "SECRET_ARN",
+            "ExistingSecretArn names one secret, and the pattern in SourceDBIdentifier several databases, each of which \
+             has a secret of its own: leave ExistingSecretArn empty, and tag the secrets <SecretName>/<database> that are \
+             to be used with rds-replication:stack=<the name of this stack>",
+        ));
+    }
+    Ok(Destination {
+        stack: environment.text("STACK_NAME")?,
+        databases,
+        database_name: environment.parsed("DATABASE_NAME", "a database identifier")?,
+        secret,
+    })
+}
+
 /// The error of a variable that a function cannot use as it is.
 #[must_use]
 pub fn invalid(name: &str, because: &str) -> Error {
@@ -140,6 +165,26 @@ pub fn invalid(name: &str, because: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// > One existing secret cannot be that of several databases.
+    #[test]
+    fn an_existing_secret_is_for_one_database() {
+        let given = |databases: &'static str, secret: &'static str| {
+            let others = [("STACK_NAME", "stack"), ("DATABASE_NAME", "copy")];
+            destination(
+                &others
+                    .into_iter()
+                    .chain([("SOURCE_DB_IDENTIFIER", databases), ("SECRET_ARN", secret)])
+                    .collect(),
+            )
+        };
+        let arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:read-AbCdEf";
+        assert!(given("orders", arn).is_ok());
+        assert!(given("*", "dev/db/read").is_ok());
+        let error = given("orders-*", arn).unwrap_err();
+        assert_eq!(error.name(), ErrorName::InvalidConfiguration);
+        assert!(error.to_string().contains("ExistingSecretArn"), "{error}");
+    }
 
     #[test]
     fn a_wrong_variable_is_named() {

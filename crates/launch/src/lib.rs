@@ -11,7 +11,8 @@ pub mod message;
 use aws_client::{code_and_message, fault};
 use aws_sdk_sfn::Client;
 use lambda_task::Environment;
-use replication::naming::{InstanceIdentifier, arn_part};
+use replication::destination::SourceDatabases;
+use replication::naming::arn_part;
 use replication::{Error, ErrorName};
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,7 @@ use crate::message::{Start, Verdict};
 pub struct Config {
     machine_arn: String,
     topic_arn: String,
-    source_database: InstanceIdentifier,
+    source_databases: SourceDatabases,
 }
 
 impl Config {
@@ -34,7 +35,8 @@ impl Config {
         Ok(Self {
             machine_arn: environment.text("STATE_MACHINE_ARN")?,
             topic_arn: environment.text("SOURCE_TOPIC_ARN")?,
-            source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
+            source_databases: environment
+                .parsed("SOURCE_DB_IDENTIFIER", "a database identifier or a pattern of them")?,
         })
     }
 

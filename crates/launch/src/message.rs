@@ -5,6 +5,7 @@
 //! Region, and says which database it is of or leaves that to RDS. Fields that are not ours are dropped.
 
 use replication::contract::{DestinationInput, Message, Replication};
+use replication::destination::SourceDatabases;
 use replication::lineage::Tags;
 use replication::naming::ReplicationId;
 use replication::{Error, ErrorName};
@@ -94,13 +95,19 @@ pub fn judge(config: &Config, notification: &Notification) -> Result<Verdict, Er
     let replication =
         input.replication.unwrap_or_else(|| of_original(notification, &snapshot.arn.to_string()));
     check_id(&replication.id, notification.timestamp).map_err(refuse)?;
-    if let Some(database) =
-        replication.source_db_identifier.as_ref().filter(|d| **d != config.source_database)
-    {
-        return Ok(Verdict::Ignore(format!(
-            "it is of database {database}, this stack is for {}",
-            config.source_database
-        )));
+    let databases = &config.source_databases;
+    match (&replication.source_db_identifier, databases) {
+        (Some(database), _) if !databases.include(database) => {
+            return Ok(Verdict::Ignore(format!(
+                "it is of database {database}, this stack is for {databases}"
+            )));
+        }
+        (None, SourceDatabases::Matching(_)) => {
+            return Err(refuse(
+                "it does not say which database it is of, and this stack is for several".to_owned(),
+            ));
+        }
+        _ => {}
     }
     let name = replication.id.to_string();
     let input = DestinationInput { target_db_snapshot: input.target_db_snapshot, replication };
@@ -151,7 +158,7 @@ mod tests {
         Config {
             machine_arn: "arn:aws:states:eu-west-1:444455556666:stateMachine:destination".to_owned(),
             topic_arn: TOPIC.to_owned(),
-            source_database: "orders".parse().unwrap(),
+            source_databases: "orders".parse().unwrap(),
         }
     }
 

@@ -5,7 +5,7 @@ use replication::{Error, ErrorName};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::event::{Ended, Failed, Failure, Occasion, Undeleted};
+use crate::event::{Ended, Failed, Failure, Occasion, Tolerated, Undeleted};
 use crate::known::{Reached, known};
 
 /// The stack that alerts.
@@ -33,7 +33,11 @@ pub struct Alert {
 enum News {
     Ended { what: &'static str, stage: Option<Reached>, error: String, cause: String, known: String },
     Undeleted(Vec<String>),
+    Tolerated(Vec<String>),
 }
+
+/// What a fleet is of; which databases, its report says.
+const MANY: &str = "many databases";
 
 /// The form of a Lambda function's error inside a Cause.
 #[derive(Debug, Deserialize)]
@@ -62,6 +66,9 @@ impl Alert {
             }
             Occasion::Undeleted(Undeleted { execution, machine, state, undeleted }) => {
                 Ok(Self::about(stack, machine, execution.id, &state, News::Undeleted(undeleted)))
+            }
+            Occasion::Tolerated(Tolerated { execution, machine, state, tolerated }) => {
+                Ok(Self::about(stack, machine, execution.id, &state, News::Tolerated(tolerated)))
             }
             Occasion::StatusChange(ended) => Self::of_status_change(stack, ended),
         }
@@ -96,7 +103,10 @@ impl Alert {
         let instance = state.pointer("/DBInstance/db_instance_identifier").and_then(Value::as_str);
         Self {
             stack: stack.name.clone(),
-            database: database(state).unwrap_or(&stack.database).to_owned(),
+            database: match machine {
+                Machine::Fleet => MANY.to_owned(),
+                _ => database(state).unwrap_or(&stack.database).to_owned(),
+            },
             instance: instance.map(str::to_owned),
             machine,
             execution_arn,
@@ -113,6 +123,7 @@ impl Alert {
             News::Undeleted(things) => {
                 format!("RDS {noun} of {database}: what stays undeleted ({})", things.len())
             }
+            News::Tolerated(_) => format!("RDS {noun} of {database}: failures that are tolerated"),
         }
     }
 
@@ -131,7 +142,12 @@ impl Alert {
                  as it is there. No other alert follows about the same, unless a reason says so.\n\n{about}\n{things}\n\
                  To fix this: end what the reason names (for example deletion protection, a read replica or a missing \
                  right), and the next execution deletes it. To keep it, take its tag rds-replication:stack off.\n",
-                things = things.iter().map(|thing| format!("- {thing}\n")).collect::<String>(),
+                things = list(things),
+            ),
+            News::Tolerated(failures) => format!(
+                "A {noun} succeeded: no more databases failed than ToleratedFailures.\n\n{about}\n{failures}\n\
+                 The next run tries them again.\n",
+                failures = list(failures),
             ),
         }
     }
@@ -151,6 +167,10 @@ impl Alert {
             database = self.database,
         )
     }
+}
+
+fn list(things: &[String]) -> String {
+    things.iter().map(|thing| format!("- {thing}\n")).collect()
 }
 
 /// The cause in words. A function's error arrives as JSON, and its message is what an operator wants to read.
@@ -300,6 +320,54 @@ mod tests {
         );
         let event = json!({"execution": {}, "machine": "destination", "state": {}, "undeleted": "all"});
         assert_eq!(Event::read(event).unwrap_err().name(), ErrorName::InvalidInput);
+    }
+
+    #[test]
+    fn a_fleet_is_told_as_one_thing() {
+        let failure = json!({"Error": "ReplicationsFailed", "Cause": "replicating 2 databases: 1 have failed: b: KeyUnusable"});
+        let alert_of_failure =
+            failed("fleet", &json!({"plan": {}, "report": {"failure": failure}}), &failure).unwrap();
+        assert_eq!(
+            alert_of_failure.subject(),
+            "RDS fleet replication of many databases failed: ReplicationsFailed"
+        );
+        has(
+            &alert_of_failure,
+            &["b: KeyUnusable", "Stage: ReportFleet\n", "does not name as failed were sent", EXECUTION],
+        );
+        let execution = json!({"id": EXECUTION, "name": "n", "startTime": "2026-11-22T10:34:00Z"});
+        let event =
+            json!({"execution": execution, "machine": "fleet", "state": {}, "tolerated": ["b: KeyUnusable"]});
+        let refused = failed("fleet", &json!({}), &json!({"Error": "AlreadyRunning", "Cause": "x"})).unwrap();
+        has(&refused, &["Stage: DiscoverDatabases\n", "No database was tried"]);
+        let tolerated = alert(event).unwrap();
+        assert_eq!(
+            tolerated.subject(),
+            "RDS fleet replication of many databases: failures that are tolerated"
+        );
+        has(&tolerated, &["- b: KeyUnusable\n", "Stack: orders-stack\n", "tries them again"]);
+    }
+
+    #[test]
+    fn a_child_names_the_run_of_its_fleet() {
+        let execution = json!({"id": EXECUTION, "name": "n", "startTime": "2026-11-22T10:34:00Z"});
+        let failure = json!({"Error": "KeyUnusable"});
+        let failed = |state: Value| json!({"execution": execution, "machine": "source", "state": state, "failure": failure});
+        let ended = |input: &str| {
+            json!({"statusChange": {"executionArn": EXECUTION, "stateMachineArn": "arn:s", "status": "ABORTED", "input": input},
+                   "machines": {"source": "arn:s"}})
+        };
+        for (event, run) in [
+            (failed(json!({"fleetRun": "arn:f"})), Some("arn:f")),
+            (failed(json!({"fleetRun": 7})), None),
+            (failed(json!({})), None),
+            (ended(r#"{"fleetRun": "arn:f"}"#), Some("arn:f")),
+            (ended("{}"), None),
+            (ended("no JSON"), None),
+        ] {
+            let Event::Alert(occasion) = Event::read(event).unwrap() else { panic!("it is no alert") };
+            assert_eq!(occasion.fleet_run().as_deref(), run);
+        }
     }
 
     #[test]

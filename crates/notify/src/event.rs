@@ -1,4 +1,4 @@
-//! What the function is called for. Which of the four it is, is read from the one field that only this one has; then the
+//! What the function is called for. Which of the five it is, is read from the one field that only this one has; then the
 //! event is parsed as that and nothing else.
 
 use std::collections::BTreeMap;
@@ -27,6 +27,8 @@ pub enum Occasion {
     StatusChange(Ended),
     /// Things stay undeleted, run after run.
     Undeleted(Undeleted),
+    /// Databases of a fleet have failed, no more than are tolerated.
+    Tolerated(Tolerated),
 }
 
 /// From a machine whose task has failed.
@@ -97,6 +99,34 @@ pub struct Undeleted {
     pub undeleted: Vec<String>,
 }
 
+/// From the fleet machine, of a run that has succeeded.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Tolerated {
+    /// The execution.
+    pub execution: Execution,
+    /// Its machine.
+    pub machine: Machine,
+    /// Its document.
+    pub state: Value,
+    /// Each database that failed, with its error.
+    pub tolerated: Vec<String>,
+}
+
+impl Occasion {
+    /// The execution of the fleet machine that has started the one that this is about. It reports on all its children at once.
+    #[must_use]
+    pub fn fleet_run(&self) -> Option<String> {
+        let named = |document: &Value| Some(document.get("fleetRun")?.as_str()?.to_owned());
+        match self {
+            Self::Failure(failed) => named(&failed.state),
+            Self::StatusChange(ended) => {
+                named(&serde_json::from_str::<Value>(ended.status_change.input.as_deref()?).ok()?)
+            }
+            Self::Undeleted(_) | Self::Tolerated(_) => None,
+        }
+    }
+}
+
 impl Event {
     /// Reads an event.
     ///
@@ -108,6 +138,8 @@ impl Event {
             Self::Alert(Occasion::Failure(lambda_task::parse(event)?))
         } else if has("statusChange") {
             Self::Alert(Occasion::StatusChange(lambda_task::parse(event)?))
+        } else if has("tolerated") {
+            Self::Alert(Occasion::Tolerated(lambda_task::parse(event)?))
         } else if has("undeleted") {
             Self::Alert(Occasion::Undeleted(lambda_task::parse(event)?))
         } else {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use replication::ErrorName;
 use replication::contract::Outcome;
-use replication::machines::{ANNOUNCE, Machine, SECRET, Stage};
+use replication::machines::{ANNOUNCE, DISCOVER, Machine, SECRET, Stage};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -54,6 +54,14 @@ pub fn known(machine: Machine, stage: Option<Reached>, error: &str, state: &Valu
         (Machine::Source, None) => {
             "How far it came is not known here, nor whether the destination account has its message: scripts/status shows \
              both accounts."
+        }
+        (Machine::Fleet, Some(stage)) if stage.relative_to(&DISCOVER).is_eq() => {
+            "No database was tried, and the destination account has heard nothing of it."
+        }
+        (Machine::Fleet, _) => {
+            "Databases that the report of the fleet does not name as failed were sent, and the destination account goes on with them \
+             by itself; of the others it has heard nothing. What none of their executions could say is not known here: \
+             scripts/status shows it."
         }
         (_, None) => {
             "How far it came is not known here, nor what the secret names now: scripts/status shows it."

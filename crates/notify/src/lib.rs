@@ -1,6 +1,9 @@
 //! `notify` notifies the destination account of a shared snapshot, or alerts operators: of a run that has failed, timed out
 //! or was stopped, and of what stays undeleted.
 //!
+//! Of an execution that a fleet has started it says nothing as long as that is running: the fleet reports on all of its
+//! executions in one alert.
+//!
 //! Converges to: one message on a topic. Running it again publishes again, which is harmless: the destination starts
 //! one execution per replication id, however often it is notified.
 //!
@@ -14,6 +17,7 @@ pub mod message;
 pub use alert::{Alert, Stack};
 use aws_client::fault;
 use aws_sdk_sfn::Client as States;
+use aws_sdk_sfn::types::ExecutionStatus;
 use aws_sdk_sns::Client as Sns;
 use aws_sdk_sns::types::MessageAttributeValue;
 pub use event::Event;
@@ -26,6 +30,9 @@ use serde_json::Value;
 
 /// Longest subject of an SNS message (SNS API, `Publish`).
 const SUBJECT_LENGTH: usize = 100;
+
+/// How EventBridge says that somebody has stopped an execution.
+const ABORTED: &str = "ABORTED";
 
 /// What the stack says.
 #[derive(Debug, Clone)]
@@ -66,12 +73,61 @@ pub struct Published {
     pub replication_id: Option<String>,
 }
 
+/// What has become of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Told {
+    /// It was published.
+    Published(Published),
+    /// The report of the fleet that has started the execution says it.
+    ByTheFleet {
+        /// The execution of the fleet.
+        #[serde(rename = "fleetRun")]
+        fleet_run: String,
+    },
+}
+
 /// Publishes what the event calls for: the message to the destination account, or an alert.
 ///
 /// # Errors
 /// `InvalidInput`, `InvalidConfiguration`, or a fault of SNS.
-pub async fn run(sns: &Sns, states: &States, config: &Config, event: Value) -> Result<Published, Error> {
-    match Event::read(event)? {
+pub async fn run(sns: &Sns, states: &States, config: &Config, event: Value) -> Result<Told, Error> {
+    let event = Event::read(event)?;
+    if let Event::Alert(occasion) = &event
+        && let Some(fleet_run) = occasion.fleet_run()
+        && is_reported_by(states, &fleet_run, occasion).await
+    {
+        return Ok(Told::ByTheFleet { fleet_run });
+    }
+    publish_event(sns, states, config, event).await.map(Told::Published)
+}
+
+/// Whether an execution of the fleet is still to report on its children, or was stopped together with them. Where that is not
+/// known, operators are better alerted twice than not at all.
+async fn is_reported_by(states: &States, fleet_run: &str, occasion: &Occasion) -> bool {
+    let was_stopped =
+        matches!(occasion, Occasion::StatusChange(ended) if ended.status_change.status == ABORTED);
+    match states.describe_execution().execution_arn(fleet_run).send().await {
+        Ok(execution) => match execution.status() {
+            ExecutionStatus::Running => true,
+            ExecutionStatus::Aborted => was_stopped,
+            _ => false,
+        },
+        Err(error) => {
+            let error = fault(format!("describing execution {fleet_run}"), &error);
+            tracing::warn!(%error, "the alert is sent although a fleet may report it");
+            false
+        }
+    }
+}
+
+async fn publish_event(
+    sns: &Sns,
+    states: &States,
+    config: &Config,
+    event: Event,
+) -> Result<Published, Error> {
+    match event {
         Event::Alert(Occasion::StatusChange(ended)) => {
             let ended = with_own_words(states, ended).await;
             alert(sns, config, Occasion::StatusChange(ended)).await

@@ -12,10 +12,11 @@ pub fn of_run(envelope: Envelope<SourceState>) -> Result<Message, Error> {
         Error::new(ErrorName::InvalidInput, "notifying the destination account")
             .because(format!("field state.{field} is missing"))
     };
+    let id = envelope.replication_id();
     let target = envelope.state.target_db_snapshot.ok_or_else(|| missing("targetDBSnapshot"))?;
     let source = envelope.state.source_db_snapshot.ok_or_else(|| missing("SourceDBSnapshot"))?;
     let replication = Replication {
-        id: envelope.execution.replication_id(),
+        id,
         source_db_identifier: Some(source.source_db_identifier),
         shared_snapshot_is_copy: Some(source.arn != target.arn),
         source_db_snapshot_arn: source.arn,

@@ -4,16 +4,16 @@ use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
 use rds_access::Instance;
-use replication::contract::{Execution, Outcome, Status};
+use replication::contract::{DestinationInput, Execution, Outcome, Status};
+use replication::destination::{Destination, Replicated};
 use replication::lineage::Tags;
-use replication::naming::InstanceIdentifier;
 use replication::retention::{self, InstanceRule, Planned, SnapshotRule};
 use replication::secret::Version;
 use replication::{Error, ErrorName};
 use serde::Deserialize;
 
 use crate::call::{Call, Place, Results};
-use crate::report::{Deletion, Pruned};
+use crate::report::{Deletion, LogGroup, Pruned};
 use crate::running::{self, Machines};
 use crate::world::World;
 use crate::{Settings, instances, marking, snapshots};
@@ -22,10 +22,12 @@ use crate::{Settings, instances, marking, snapshots};
 #[derive(Debug, Clone)]
 pub struct Config {
     settings: Settings,
-    pub(crate) secret_arn: String,
+    destination: Destination,
     older_to_keep: usize,
     /// Whether a snapshot is made of an instance before it goes.
     pub(crate) final_snapshot: bool,
+    /// For how many days the logs of versions that may go are kept.
+    log_retention_days: u32,
     /// The tags that the stack gives to everything that is made.
     pub(crate) extra_tags: Tags,
 }
@@ -38,15 +40,12 @@ impl Config {
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         Ok(Self {
             settings: Settings::read(environment)?,
-            secret_arn: environment.text("SECRET_ARN")?,
+            destination: lambda_task::destination(environment)?,
             older_to_keep: environment.parsed("NO_OF_OLDER_INSTANCES", "a whole number from 0")?,
             final_snapshot: environment.parsed("FINAL_SNAPSHOT", "true or false")?,
+            log_retention_days: environment.parsed("LOG_RETENTION_DAYS", "a whole number of days")?,
             extra_tags: lambda_task::extra_tags(environment)?,
         })
-    }
-
-    pub(crate) fn stack(&self) -> &str {
-        &self.settings.stack
     }
 }
 
@@ -66,6 +65,8 @@ pub struct Input {
 /// The document of the destination machine, as far as `prune` reads it.
 #[derive(Debug, Clone, Default, Deserialize)]
 struct State {
+    #[serde(rename = "Input")]
+    input: Option<DestinationInput>,
     secret: Option<Moved>,
     #[serde(flatten)]
     results: Results,
@@ -96,10 +97,13 @@ pub struct Clients {
 /// `SecretMovedBack`, `SecretInvalid`, or a fault of a service. A deletion that is refused is in the report; only one that
 /// may succeed when it is made again is an error too, and only at the end of a run.
 pub async fn run(clients: &Clients, config: &Config, input: Input) -> Result<Pruned, Error> {
-    let world = observe(clients, config, &input).await?;
+    let announced =
+        input.state.input.as_ref().and_then(|input| input.replication.source_db_identifier.as_ref());
+    let replicated = config.destination.of(announced, "pruning")?;
+    let world = observe(clients, config, &replicated, &input).await?;
     let delete = async |thing: &Planned| match thing {
         Planned::Instance(name) => match world.instance(name) {
-            Some(instance) => instances::delete(&clients.rds, &clients.secrets, config, instance).await,
+            Some(instance) => instances::delete(clients, config, &replicated, instance).await,
             None => Deletion::AlreadyGone,
         },
         Planned::Snapshot(name) => match world.snapshot(name) {
@@ -111,14 +115,23 @@ pub async fn run(clients: &Clients, config: &Config, input: Input) -> Result<Pru
     let call = Call { execution, place, results: state.results };
     let mut report = crate::prune(&clients.rds, &config.settings, &call, &world, delete).await?;
     if place == Place::Room && report.status == Status::Available {
-        marking::mark(clients, config, &world, &mut report).await;
+        let retention_in_days = config.log_retention_days;
+        let groups = world.log_groups.iter().cloned();
+        report.log_groups =
+            groups.map(|log_group_name| LogGroup { log_group_name, retention_in_days }).collect();
+        marking::mark(clients, &replicated.secret, &world, &mut report).await;
     }
     Ok(report)
 }
 
 /// Observes what is there, and decides about it.
-async fn observe(clients: &Clients, config: &Config, input: &Input) -> Result<World, Error> {
-    let Settings { stack, source_database: database, snapshots_to_keep, .. } = &config.settings;
+async fn observe(
+    clients: &Clients,
+    config: &Config,
+    replicated: &Replicated,
+    input: &Input,
+) -> Result<World, Error> {
+    let Replicated { stack, database, .. } = replicated;
     let in_use = running::in_use(&clients.machines, &input.machines, &input.execution).await?;
     // At the end of the run nothing is left that it still needs. Its execution has the name of its replication.
     let in_use = match input.execution.name.parse() {
@@ -126,25 +139,29 @@ async fn observe(clients: &Clients, config: &Config, input: &Input) -> Result<Wo
         _ => in_use,
     };
     // The secret is read before the instances: what has become live since is newer than what it names.
-    let secret = secret_access::read_version(&clients.secrets, &config.secret_arn).await?;
+    let secret = secret_access::read_version_if_made(&clients.secrets, &replicated.secret).await?;
     let instances = rds_access::instances(&clients.rds).await?;
-    refuse_if_moved_back(stack, database, input, &instances, &secret)?;
+    if let Some(secret) = &secret {
+        refuse_if_moved_back(replicated, input, &instances, secret)?;
+    }
+    let live_host = secret.map(|version| version.secret.pointer.host).unwrap_or_default();
     let rule = InstanceRule {
         final_snapshot: config.final_snapshot,
         in_use: in_use.clone(),
-        ..InstanceRule::new(stack, database, &secret.secret.pointer.host, config.older_to_keep)
+        ..InstanceRule::new(stack, database, &live_host, config.older_to_keep)
     };
     let about_instances = retention::plan_instances(&instances, &rule);
+    let log_groups = retention::log_groups_left_behind(&instances, &rule);
     let snapshots = rds_access::snapshots_of_stack(&clients.rds, stack).await?;
-    let rule = SnapshotRule { in_use, ..SnapshotRule::new(stack, database, *snapshots_to_keep) };
+    let rule =
+        SnapshotRule { in_use, ..SnapshotRule::new(stack, database, config.settings.snapshots_to_keep) };
     let about_snapshots = retention::plan_snapshots(&snapshots, &rule);
-    Ok(World { instances, snapshots, about_instances, about_snapshots })
+    Ok(World { instances, snapshots, about_instances, about_snapshots, log_groups })
 }
 
 /// Ends the run by name if somebody else has put the secret back after this run had moved it.
 fn refuse_if_moved_back(
-    stack: &str,
-    database: &InstanceIdentifier,
+    Replicated { stack, database, .. }: &Replicated,
     input: &Input,
     instances: &[Instance],
     secret: &Version,

@@ -1,25 +1,31 @@
 //! Carrying out the deletion of one instance.
 
 use aws_sdk_rds::Client as Rds;
-use aws_sdk_secretsmanager::Client as Secrets;
 use rds_access::{Deleted, Instance, Refusal};
+use replication::destination::Replicated;
 use replication::naming::{InstanceIdentifier, SnapshotIdentifier};
 use replication::{Error, lineage, naming};
 
-use crate::destination::Config;
+use crate::destination::{Clients, Config};
 use crate::report::Deletion;
 
 /// Deletes an instance after one more observation of it and of the secret: somebody may have rolled back to it since the
 /// decision. A rollback removes the deletion tag first, so that this sees it before the secret does.
-pub async fn delete(rds: &Rds, secrets: &Secrets, config: &Config, instance: &Instance) -> Deletion {
+pub async fn delete(
+    clients: &Clients,
+    config: &Config,
+    replicated: &Replicated,
+    instance: &Instance,
+) -> Deletion {
+    let rds = &clients.rds;
     let still_due = async {
-        let live_host = secret_access::read(secrets, &config.secret_arn).await?.pointer.host;
+        let live_host = secret_access::read(&clients.secrets, &replicated.secret).await?.pointer.host;
         if instance.host.as_deref() == Some(live_host.as_str()) {
             return Ok(Some(Deletion::NotNow("the secret names it now".to_owned())));
         }
         Ok::<_, Error>(match rds_access::instance(rds, &instance.identifier).await? {
             None => Some(Deletion::AlreadyGone),
-            Some(now) if !(now.tags.have_deletion_tag() && now.is_of_stack(config.stack())) => {
+            Some(now) if !(now.tags.have_deletion_tag() && now.is_of_stack(&replicated.stack)) => {
                 Some(not_marked())
             }
             Some(_) => None,

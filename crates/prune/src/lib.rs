@@ -27,19 +27,17 @@ use lambda_task::{Environment, invalid};
 use rds_access::Refusal;
 use replication::Error;
 use replication::lineage::{self, Tags};
-use replication::naming::InstanceIdentifier;
 use replication::retention::{self, First, Planned};
 
 use crate::call::{Call, Place};
 use crate::report::Deletion;
-pub use crate::report::{Left, Pruned};
+pub use crate::report::{Left, LogGroup, Pruned};
 use crate::world::World;
 
 /// What the stack says in either account.
 #[derive(Debug, Clone)]
 struct Settings {
     stack: String,
-    source_database: InstanceIdentifier,
     snapshots_to_keep: usize,
     max_deletions: usize,
 }
@@ -57,7 +55,6 @@ impl Settings {
         }
         Ok(Self {
             stack: environment.text("STACK_NAME")?,
-            source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
             snapshots_to_keep: environment.parsed("SNAPSHOTS_TO_KEEP", "a whole number from 1")?,
             max_deletions,
         })

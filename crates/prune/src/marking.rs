@@ -4,20 +4,19 @@
 //! instance, would never get so far, nor would the next: so what a lower number of versions lets go is tagged here too, and a
 //! later call deletes it.
 
-use aws_sdk_rds::Client as Rds;
-use aws_sdk_secretsmanager::Client as Secrets;
 use rds_access::{Instance, Refusal};
 use replication::Error;
+use replication::destination::LiveSecret;
 use replication::lineage::{DELETION_TAG, Tags};
 use replication::retention::Verdict;
 
-use crate::destination::{Clients, Config};
+use crate::destination::Clients;
 use crate::report::Pruned;
 use crate::world::World;
 
 /// Tags what is decided to be superseded and carries no tag yet. What cannot be tagged is in the report: the next run tries
 /// again.
-pub async fn mark(clients: &Clients, config: &Config, world: &World, report: &mut Pruned) {
+pub async fn mark(clients: &Clients, secret: &LiveSecret, world: &World, report: &mut Pruned) {
     let superseded = world.about_instances.iter().filter(|decision| decision.verdict == Verdict::Mark);
     let superseded: Vec<&Instance> =
         superseded.filter_map(|decision| world.instance(&decision.identifier)).collect();
@@ -35,7 +34,7 @@ pub async fn mark(clients: &Clients, config: &Config, world: &World, report: &mu
         }
     }
     if !marked.is_empty()
-        && let Err(error) = spare_live(&clients.rds, &clients.secrets, config, &mut marked).await
+        && let Err(error) = spare_live(clients, secret, &mut marked).await
     {
         // A live instance is never deleted, even with the tag, because a deletion reads the secret again.
         report.notes.push(error.to_string());
@@ -45,15 +44,16 @@ pub async fn mark(clients: &Clients, config: &Config, world: &World, report: &mu
 
 /// Removes the tag again if a rollback to the version has come in between: what is live carries none.
 async fn spare_live(
-    rds: &Rds,
-    secrets: &Secrets,
-    config: &Config,
+    clients: &Clients,
+    secret: &LiveSecret,
     marked: &mut Vec<&Instance>,
 ) -> Result<(), Error> {
-    let live_host = secret_access::read(secrets, &config.secret_arn).await?.pointer.host;
+    let live_host = secret_access::read(&clients.secrets, secret).await?.pointer.host;
     let is_live = |instance: &&Instance| instance.host.as_deref() == Some(live_host.as_str());
     let Some(index) = marked.iter().position(is_live) else { return Ok(()) };
     let live = marked.remove(index);
     let doing = format!("taking the deletion tag off {}, which is live", live.identifier);
-    rds_access::remove_tag(rds, &live.arn, DELETION_TAG.0).await.map_err(|refused| refused.into_error(doing))
+    rds_access::remove_tag(&clients.rds, &live.arn, DELETION_TAG.0)
+        .await
+        .map_err(|refused| refused.into_error(doing))
 }

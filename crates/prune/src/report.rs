@@ -22,6 +22,9 @@ pub struct Pruned {
     /// The instances that were given the deletion tag, so that a later call deletes them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub marked: Vec<String>,
+    /// The log groups that outlive versions, whose events the machine has kept for a limited time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub log_groups: Vec<LogGroup>,
     /// What RDS has begun to delete in this run.
     pub deleted: Vec<String>,
     /// What was to be deleted and stays for now, with the reason.
@@ -32,6 +35,16 @@ pub struct Pruned {
     /// What operators are alerted about, because several runs could not delete it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tell: Vec<String>,
+}
+
+/// What CloudWatch Logs is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogGroup {
+    /// Its name.
+    pub log_group_name: String,
+    /// For how many days it keeps events.
+    pub retention_in_days: u32,
 }
 
 /// Something that a later run deletes.
@@ -70,6 +83,7 @@ impl Pruned {
             instances,
             snapshots,
             marked: Vec::new(),
+            log_groups: Vec::new(),
             deleted: Vec::new(),
             left: Vec::new(),
             notes: Vec::new(),

@@ -18,6 +18,8 @@ use crate::{Settings, snapshots};
 #[derive(Debug, Clone)]
 pub struct Config {
     settings: Settings,
+    /// The database of a run whose input names none.
+    source_database: InstanceIdentifier,
     /// How long a shared snapshot stays.
     shared_snapshots_stay: Duration,
 }
@@ -30,7 +32,8 @@ impl Config {
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         let hours: u32 = environment.parsed("SHARED_SNAPSHOT_HOURS", "a whole number from 0")?;
         let shared_snapshots_stay = Duration::hours(hours.into());
-        Ok(Self { settings: Settings::read(environment)?, shared_snapshots_stay })
+        let source_database = environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?;
+        Ok(Self { settings: Settings::read(environment)?, source_database, shared_snapshots_stay })
     }
 }
 
@@ -75,9 +78,9 @@ impl State {
 /// A fault of a service. A deletion that is refused is in the report; only one that may succeed when it is made again is an
 /// error too, and only at the end of a run.
 pub async fn run(rds: &Rds, config: &Config, input: Input, now: OffsetDateTime) -> Result<Pruned, Error> {
-    let Config { settings, shared_snapshots_stay } = config;
+    let Config { settings, source_database, shared_snapshots_stay } = config;
     let Input { execution, place, state } = input;
-    let database = state.database().unwrap_or(&settings.source_database);
+    let database = state.database().unwrap_or(source_database);
     let rule = SnapshotRule {
         sharing: Some(Sharing { now, stays: *shared_snapshots_stay }),
         in_use: InUse::default().with(execution.replication_id()),
@@ -85,7 +88,8 @@ pub async fn run(rds: &Rds, config: &Config, input: Input, now: OffsetDateTime) 
     };
     let snapshots = rds_access::snapshots_of_stack(rds, &settings.stack).await?;
     let about_snapshots = retention::plan_snapshots(&snapshots, &rule);
-    let world = World { instances: vec![], snapshots, about_instances: vec![], about_snapshots };
+    let world =
+        World { instances: vec![], snapshots, about_instances: vec![], about_snapshots, log_groups: vec![] };
     let delete = async |thing: &Planned| match thing {
         Planned::Snapshot(name) => match world.snapshot(name) {
             Some(snapshot) => snapshots::delete(rds, snapshot).await,

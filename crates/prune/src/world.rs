@@ -11,6 +11,8 @@ pub struct World {
     pub snapshots: Vec<Snapshot>,
     pub about_instances: Vec<Decision>,
     pub about_snapshots: Vec<Decision>,
+    /// The log groups that outlive what this run or a later one deletes.
+    pub log_groups: Vec<String>,
 }
 
 impl World {

@@ -3,6 +3,7 @@
 //!
 //! Absence is an answer, not an error: a task decides what it means that something is not there.
 
+mod candidates;
 pub mod preflight;
 mod quota;
 mod refusal;
@@ -22,6 +23,7 @@ use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+pub use crate::candidates::candidates;
 pub use crate::quota::snapshot_quota;
 pub use crate::refusal::{Refusal, refusal};
 pub use crate::writes::{
@@ -299,6 +301,7 @@ pub fn read_instance(found: &DbInstance) -> Result<Instance, Error> {
         allocated_storage: found.allocated_storage(),
         storage_operation: found.storage_operation_status().map(str::to_owned),
         storage_percent_progress: found.storage_operation_percent_progress(),
+        log_exports: found.enabled_cloudwatch_logs_exports().to_vec(),
         read_replicas: found.read_replica_db_instance_identifiers().to_vec(),
         tags: read_tags(found.tag_list()),
     })

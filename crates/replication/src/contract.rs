@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use crate::copying::Expectation;
 use crate::lineage::Tags;
 pub use crate::moving::{Outcome, SecretMove};
-use crate::naming::{InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier, Version};
+use crate::naming::{self, InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier, Version};
 use crate::pacing::{CONFIRMATION_WAIT_SECONDS, Pace, Stage};
 use crate::rollback::RequestedVersion;
 use crate::{Error, ErrorName};
@@ -132,6 +132,17 @@ pub struct SourceState {
     /// The result of `copy` in the source account.
     #[serde(rename = "targetDBSnapshot")]
     pub target_db_snapshot: Option<TargetDbSnapshot>,
+}
+
+impl Envelope<SourceState> {
+    /// The id of the replication that this execution makes: that in the name of its snapshot, once there is one. So a run
+    /// that began before an update of the stack ends under the id that it began with.
+    #[must_use]
+    pub fn replication_id(&self) -> ReplicationId {
+        let named =
+            self.state.source_db_snapshot.as_ref().and_then(|snapshot| naming::id_in(&snapshot.identifier));
+        named.unwrap_or_else(|| self.execution.replication_id())
+    }
 }
 
 /// The snapshot of the source database that this run makes.
@@ -292,6 +303,20 @@ pub enum Purpose {
         /// The database that the operator means, compared with the stack's.
         source_db_identifier: Option<InstanceIdentifier>,
     },
+}
+
+impl Purpose {
+    /// The source database, if the document says which.
+    #[must_use]
+    pub fn database(&self) -> Option<&InstanceIdentifier> {
+        match self {
+            Self::Replicate { input, db_snapshot } => {
+                let copied = db_snapshot.as_ref().map(|copy| &copy.source_db_identifier);
+                copied.or(input.replication.source_db_identifier.as_ref())
+            }
+            Self::RollBack { source_db_identifier, .. } => source_db_identifier.as_ref(),
+        }
+    }
 }
 
 /// Both documents as they arrive.

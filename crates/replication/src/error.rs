@@ -58,6 +58,10 @@ pub enum ErrorName {
     MessageRefused,
     /// Some of the deletion tags could not be set or taken off; the rest were.
     PruneIncomplete,
+    /// Another run of the fleet began before and is running.
+    AlreadyRunning,
+    /// More databases of a fleet have failed than are tolerated.
+    ReplicationsFailed,
     /// A service refused the call for a reason that has no name of its own here.
     Rejected,
     /// A service asked to be called less often. Retried by the machine.

@@ -16,6 +16,7 @@
 //! | [`sharing`] | may a snapshot be shared, and is it already |
 //! | [`copies`] | is the copy of a run to be made, and how far is it |
 //! | [`quota`] | what does it mean that there is no room for a snapshot |
+//! | [`destination`] | which databases does a destination stack replicate, and what are their names |
 //! | [`copying`] | will RDS copy everything or only what changed |
 //! | [`secret`] | how to change the secret without touching what is not ours |
 //! | [`settings`] | do these choices for an instance go together, and how does its engine take them |
@@ -28,12 +29,15 @@
 //! | [`windows`] | can these backup and maintenance windows be together |
 //! | [`retention`] | what stays, what is marked, what is deleted |
 //! | [`rollback`] | which instance or snapshot is the version that is asked for |
+//! | [`fleet`] | which databases does one execution replicate, and what became of each |
 //! | [`error`] | what went wrong, and what an operator can do about it |
 
 pub mod contract;
 pub mod copies;
 pub mod copying;
+pub mod destination;
 pub mod error;
+pub mod fleet;
 pub mod lineage;
 pub mod machines;
 pub mod moving;

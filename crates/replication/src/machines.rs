@@ -19,6 +19,8 @@ pub enum Machine {
     Destination,
     /// Moves the secret to a version that is kept.
     Rollback,
+    /// Starts the source machine for each of many databases.
+    Fleet,
 }
 
 /// A stage of a machine: a state that invokes a function.
@@ -43,8 +45,10 @@ pub const ROOM_FAILURE: &str = "roomFailure";
 pub const ALERT: &str = "NotifyFailure";
 /// The state that alerts operators of what stays undeleted, once a run has succeeded.
 pub const ALERT_UNDELETED: &str = "NotifyUndeleted";
+/// The state that alerts operators of failures that a fleet tolerates.
+pub const ALERT_TOLERATED: &str = "NotifyToleratedFailures";
 /// The states that only report what another one has done.
-pub const REPORTING: &[&str] = &[ALERT, ALERT_UNDELETED, "UnexpectedStatus"];
+pub const REPORTING: &[&str] = &[ALERT, ALERT_UNDELETED, ALERT_TOLERATED, "UnexpectedStatus"];
 
 const fn stage(
     state: &'static str,
@@ -64,6 +68,8 @@ pub const ANNOUNCE: Stage = stage("NotifyToTargetAccount", "notification", "noti
 const TELL: Stage = stage(ALERT_UNDELETED, "undeletedTold", "notify", "alert", None);
 /// Of a new version or of one that is kept.
 const RESTORE: Stage = stage("RestoreDBInstance", "DBInstance", "restore", "restore", Some(Restore));
+/// Chooses the databases of a fleet.
+pub const DISCOVER: Stage = stage("DiscoverDatabases", "plan", "discover", "discover", None);
 /// Moves the secret to a version.
 pub const SECRET: Stage = stage("UpdateSecretWithDBValue", "secret", "rotate-secret", "secret", Some(Secret));
 
@@ -90,6 +96,14 @@ const OF_DESTINATION: &[Stage] = &[
 
 const OF_ROLLBACK: &[Stage] = &[RESTORE, SECRET];
 
+/// Between the first two each database has an execution of the source machine.
+#[rustfmt::skip]
+const OF_FLEET: &[Stage] = &[
+    DISCOVER,
+    stage("ReportFleet", "report", "report", "report", None),
+    stage(ALERT_TOLERATED, "toleratedTold", "notify", "alert", None),
+];
+
 impl Machine {
     /// Every machine.
     pub const ALL: &'static [Self] = Self::VARIANTS;
@@ -100,6 +114,7 @@ impl Machine {
         match self {
             Self::Source | Self::Destination => "replication",
             Self::Rollback => "rollback",
+            Self::Fleet => "fleet replication",
         }
     }
 
@@ -110,6 +125,7 @@ impl Machine {
             Self::Source => OF_SOURCE,
             Self::Destination => OF_DESTINATION,
             Self::Rollback => OF_ROLLBACK,
+            Self::Fleet => OF_FLEET,
         }
     }
 
@@ -120,6 +136,8 @@ impl Machine {
         let is_done = |stage: &Stage| match document.get(stage.result) {
             // The machine continues when there was no room to be made.
             _ if *stage == ROOM && document.get(ROOM_FAILURE).is_some() => true,
+            // The report of a fleet, which ends its run.
+            Some(result) if result.get("failure").is_some() => false,
             Some(result) => result.get("status").is_none_or(|status| status == "Available"),
             None => false,
         };
@@ -141,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_stage_is_the_first_of_the_machine_without_a_final_result() {
-        use Machine::{Destination, Rollback, Source};
+        use Machine::{Destination, Fleet, Rollback, Source};
         let (done, pending) = (json!({"status": "Available"}), json!({"status": "NotAvailable"}));
         for (machine, document, name) in [
             (Source, json!({}), Some("MakeRoom")),
@@ -177,6 +195,9 @@ mod tests {
                 Some("UpdateSecretWithDBValue"),
             ),
             (Rollback, json!({"version": 7, "DBInstance": done, "secret": done}), None),
+            (Fleet, json!({}), Some("DiscoverDatabases")),
+            (Fleet, json!({"plan": {}, "report": {"failure": {}}}), Some("ReportFleet")),
+            (Fleet, json!({"plan": {}, "report": {"tell": []}}), Some("NotifyToleratedFailures")),
         ] {
             let found = machine.failed_stage(&document).map(|stage| stage.state);
             assert_eq!(found, name, "{machine:?} {document}");

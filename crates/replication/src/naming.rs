@@ -15,11 +15,18 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 use crate::{Error, ErrorName};
 
 /// Longest identifier of a DB instance (API model, `CreateDBInstance`).
-const INSTANCE_IDENTIFIER_LENGTH: usize = 63;
+pub(crate) const INSTANCE_IDENTIFIER_LENGTH: usize = 63;
 /// Longest identifier of a DB snapshot (API model, `CreateDBSnapshot`).
 const SNAPSHOT_IDENTIFIER_LENGTH: usize = 255;
-/// Hex digits of the digest in a replication id.
-const DIGEST_LENGTH: usize = 6;
+/// Hex digits of the digest in a replication id. A fleet starts hundreds of runs in one second: with six digits 300 of them
+/// collide with a probability of 0.3 %, with ten of 0.00000004.
+const DIGEST_LENGTH: usize = 10;
+/// As many as ids of earlier releases have.
+const EARLIER_DIGEST_LENGTH: usize = 6;
+/// The characters of a time in an id.
+const ID_TIME_LENGTH: usize = 16;
+/// The characters of an id.
+pub const ID_LENGTH: usize = ID_TIME_LENGTH + 1 + DIGEST_LENGTH;
 
 /// How the name of a copy under the shared key ends.
 const COPY_ENDING: &str = "-copy-in";
@@ -114,7 +121,8 @@ identifier_type!(
     SNAPSHOT_IDENTIFIER_LENGTH
 );
 
-/// Names one replication, from the source's snapshot to the copy's instance: `20261122t103400z-1f2e3d`.
+/// Names one replication, from the source's snapshot to the copy's instance: `20261122t103400z-1f2e3d4a5b`. Those of earlier
+/// releases have six digits at the end.
 ///
 /// The time is first, so ids of one source sort by age.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -143,6 +151,15 @@ impl ReplicationId {
     }
 }
 
+/// The id at the end of a snapshot's name, before the ending of an encrypted copy.
+#[must_use]
+pub fn id_in(name: &SnapshotIdentifier) -> Option<ReplicationId> {
+    let name = name.as_str().strip_suffix(COPY_ENDING).unwrap_or(name.as_str());
+    let (rest, digest) = name.rsplit_once('-')?;
+    let (_, stamp) = rest.rsplit_once('-')?;
+    format!("{stamp}-{digest}").parse().ok()
+}
+
 /// Whether a snapshot of ours would have this name in the replication of this id: `<base>-<id>`, or the same with the ending of
 /// an encrypted copy.
 #[must_use]
@@ -165,7 +182,8 @@ impl FromStr for ReplicationId {
         let is_digits =
             |part: &str, length: usize| part.len() == length && part.bytes().all(|b| b.is_ascii_digit());
         let is_hex = |part: &str| {
-            part.len() == DIGEST_LENGTH && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            [DIGEST_LENGTH, EARLIER_DIGEST_LENGTH].contains(&part.len())
+                && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         };
         let well_formed = text.split_once('-').is_some_and(|(stamp, digest)| {
             is_hex(digest)
@@ -178,7 +196,7 @@ impl FromStr for ReplicationId {
             Ok(Self(text.to_owned()))
         } else {
             Err(Error::new(ErrorName::InvalidInput, format!("reading the replication id {text:?}"))
-                .because("it is not of the form 20261122t103400z-1f2e3d"))
+                .because("it is not of the form 20261122t103400z-1f2e3d4a5b"))
         }
     }
 }
@@ -231,6 +249,13 @@ pub fn is_encrypted_copy(name: &SnapshotIdentifier) -> bool {
 /// [`ErrorName::InvalidInput`] when the result is not a legal snapshot identifier.
 pub fn destination_copy(database_name: &str, id: &ReplicationId) -> Result<SnapshotIdentifier, Error> {
     format!("{database_name}-{id}").parse()
+}
+
+/// Whether a name is that of a destination's copy: `<prefix>-<id>`, with exactly this prefix.
+#[must_use]
+pub fn is_snapshot_of(prefix: &str, name: &str) -> bool {
+    let id = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
+    id.is_some_and(|id| id.parse::<ReplicationId>().is_ok())
 }
 
 /// The version number of a restored instance, from 1.
@@ -355,104 +380,4 @@ pub fn arn_part(arn: &str, index: usize) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use time::macros::datetime;
-
-    use super::*;
-
-    fn prefix(text: &str) -> InstanceIdentifier {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn ids_follow_from_the_execution() {
-        let arn = "arn:aws:states:eu-west-1:123456789012:execution:source:nightly";
-        let id = ReplicationId::new(datetime!(2026-11-22 11:34:00.9 +01:00), arn);
-        assert!(id.as_str().starts_with("20261122t103400z-"), "{id}");
-        assert_eq!(id, ReplicationId::new(datetime!(2026-11-22 10:34:00 UTC), arn));
-        assert_ne!(id, ReplicationId::new(datetime!(2026-11-22 10:34:00 UTC), "another execution"));
-        assert_eq!(id.as_str().parse::<ReplicationId>().unwrap(), id);
-        for wrong in ["", "20261122t103400z", "20261122t103400z-1F2E3D", "x-abcdef", "20261122t10340z-abcdef"]
-        {
-            assert!(wrong.parse::<ReplicationId>().is_err(), "{wrong}");
-        }
-        assert!(id.as_str() < id_stamp(datetime!(2026-11-22 10:34:01 UTC)).as_str());
-        assert!(id.as_str() > id_stamp(datetime!(2026-11-22 10:34:00 UTC)).as_str());
-        let snapshot = source_snapshot("source-database-snapshot", &id).unwrap();
-        assert_eq!(
-            encrypted_copy(&snapshot).unwrap().as_str(),
-            format!("source-database-snapshot-{id}-copy-in")
-        );
-    }
-
-    #[test]
-    fn a_final_snapshot_is_named_by_its_replication() {
-        let last = final_snapshot(&prefix("orders-7"), "20261122t103400z-1f2e3d").unwrap();
-        assert_eq!(last.as_str(), "orders-7-final-20261122t103400z-1f2e3d");
-    }
-
-    #[test]
-    fn identifiers_follow_the_rule_of_rds() {
-        assert_eq!("Orders-2".parse::<InstanceIdentifier>().unwrap().as_str(), "orders-2");
-        for wrong in ["", "2orders", "orders-", "or--ders", "or_ders", "-orders", "örders"] {
-            let error = wrong.parse::<InstanceIdentifier>().unwrap_err();
-            assert_eq!(error.name(), ErrorName::InvalidInput, "{wrong}");
-        }
-        assert!("a".repeat(63).parse::<InstanceIdentifier>().is_ok());
-        assert!("a".repeat(64).parse::<InstanceIdentifier>().is_err());
-        assert!("a".repeat(255).parse::<SnapshotIdentifier>().is_ok());
-        assert!("a".repeat(256).parse::<SnapshotIdentifier>().is_err());
-    }
-
-    /// > A version in a name is what follows the prefix; digits are never searched for.
-    #[test]
-    fn a_prefix_is_cut_off_once_and_digits_are_never_searched_for() {
-        for (prefix, instance, version) in [
-            ("app", "app-3", Some(3)),
-            ("app3", "app3-3", Some(3)),
-            ("app3", "app-1", None),
-            ("app", "app3-3", None),
-            ("app", "app-3-3", None),
-            ("app-3", "app-3-3", Some(3)),
-            ("app", "app-03", None),
-            ("app", "app-", None),
-            ("app", "app", None),
-            ("app", "app-+3", None),
-            ("app", "app-99999999999999999999", None),
-        ] {
-            assert_eq!(version_of(prefix, instance), version, "{prefix} {instance}");
-        }
-    }
-
-    #[test]
-    fn snapshot_arns_are_read_by_their_parts() {
-        let arn: SnapshotArn =
-            "arn:aws-us-gov:rds:us-gov-west-1:123456789012:snapshot:Nightly".parse().unwrap();
-        assert_eq!(arn.to_string(), "arn:aws-us-gov:rds:us-gov-west-1:123456789012:snapshot:nightly");
-        for wrong in [
-            "arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:x",
-            "arn:aws:rds:eu-west-1:123456789012:snapshot:rds:nightly",
-            "arn:aws:rds:eu-west-1:12345678901:snapshot:x",
-            "arn:aws:s3:eu-west-1:123456789012:snapshot:x",
-            "arn:aws:rds::123456789012:snapshot:x",
-            "arn:evil:rds:eu-west-1:123456789012:snapshot:x",
-            "arn:aws-:rds:eu-west-1:123456789012:snapshot:x",
-            "arn:aws:rds:../west-1:123456789012:snapshot:x",
-            "x",
-            "",
-        ] {
-            assert!(wrong.parse::<SnapshotArn>().is_err(), "{wrong}");
-        }
-        assert_eq!(arn_part("arn:aws:sns:eu-west-1:123456789012:topic", 4), "123456789012");
-    }
-
-    proptest! {
-        #[test]
-        fn a_name_made_of_a_prefix_and_a_version_is_read_back(base in "[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,6}){0,4}", version in 1u32..) {
-            let prefix = prefix(&base);
-            let name = instance(&prefix, version).unwrap();
-            prop_assert_eq!(version_of(prefix.as_str(), name.as_str()), Some(version));
-        }
-    }
-}
+mod tests;

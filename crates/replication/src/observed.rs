@@ -43,6 +43,8 @@ pub struct Instance {
     pub storage_operation: Option<String>,
     /// `StorageOperationPercentProgress`.
     pub storage_percent_progress: Option<i32>,
+    /// The logs that RDS writes to CloudWatch Logs for it.
+    pub log_exports: Vec<String>,
     /// The identifiers of its read replicas in this Region.
     pub read_replicas: Vec<String>,
     /// Its tags.
@@ -128,6 +130,12 @@ impl Instance {
         self.tags.are_of_database(database)
     }
 
+    /// The log groups that RDS makes for its logs, and leaves behind (RDS User Guide, "Publishing database logs to Amazon
+    /// CloudWatch Logs").
+    pub fn log_groups(&self) -> impl Iterator<Item = String> {
+        self.log_exports.iter().map(|log| format!("/aws/rds/instance/{}/{log}", self.identifier))
+    }
+
     /// Whether it is on its way out.
     #[must_use]
     pub fn is_leaving(&self) -> bool {
@@ -204,6 +212,7 @@ pub mod testing {
             allocated_storage: Some(20),
             storage_operation: None,
             storage_percent_progress: None,
+            log_exports: Vec::new(),
             read_replicas: Vec::new(),
             tags,
         }

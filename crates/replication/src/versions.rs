@@ -138,10 +138,11 @@ impl<'w> World<'w> {
             && !self.ages(scope).any(|(age, _)| age.version == version)
     }
 
-    /// The other database of the stack, if one has a version of this number.
+    /// The other database whose version has this number under the same names, if there is one: the stack had another
+    /// source database before.
     #[must_use]
     pub fn other_database(&self, scope: &Scope<'_>, version: Version) -> Option<&'w str> {
-        self.tags_of_stack(scope.stack)
+        self.tags_of_names(scope)
             .filter(|tags| tags.version() == Some(version))
             .filter_map(|tags| tags.get(crate::lineage::SOURCE_DATABASE))
             .find(|database| *database != scope.database.as_str())
@@ -156,11 +157,16 @@ impl<'w> World<'w> {
         instances.chain(snapshots).filter(|(_, tags)| tags.version().is_some())
     }
 
-    /// The tags of everything that the stack has made, of any database.
-    fn tags_of_stack(&self, stack: &str) -> impl Iterator<Item = &'w Tags> {
-        let instances = self.instances.iter().filter(move |i| i.is_of_stack(stack)).map(|i| &i.tags);
-        let snapshots = self.snapshots.iter().filter(move |s| s.is_of_stack(stack)).map(|s| &s.tags);
-        instances.chain(snapshots)
+    /// The tags of everything that the stack has made under the names of the scope, of any database. A stack for several
+    /// gives each of them names of its own.
+    fn tags_of_names(&self, scope: &Scope<'_>) -> impl Iterator<Item = &'w Tags> {
+        let Scope { stack, prefix, .. } = *scope;
+        let has_name =
+            move |i: &&Instance| naming::version_of(prefix.as_str(), i.identifier.as_str()).is_some();
+        let is_named = move |s: &&Snapshot| naming::is_snapshot_of(prefix.as_str(), s.identifier.as_str());
+        let instances = self.instances.iter().filter(move |i| i.is_of_stack(stack)).filter(has_name);
+        let snapshots = self.snapshots.iter().filter(move |s| s.is_of_stack(stack)).filter(is_named);
+        instances.map(|i| &i.tags).chain(snapshots.map(|s| &s.tags))
     }
 
     /// The age of the live version, if it is known.
@@ -234,9 +240,10 @@ impl<'w> World<'w> {
             ))
     }
 
-    /// The number of the next instance: one more than the largest that the stack has of any of its databases or that the
-    /// secret names, past names that are taken by anything. A number gives an instance its address, and a reader that
-    /// still uses an old address must not reach other data there, least of all another database's.
+    /// The number of the next instance: one more than the largest that the database has, that anything of the stack has
+    /// under the same names, or that the secret names, past names that are taken by anything. A number gives an instance
+    /// its address, and a reader that still uses an old address must not reach other data there, least of all another
+    /// database's.
     ///
     /// # Errors
     /// [`ErrorName::VersionsExhausted`] if there is no larger number.
@@ -245,8 +252,9 @@ impl<'w> World<'w> {
         // A secret that was there before the stack may have other names in it, whose numbers go on all the same.
         let named = naming::instance_of_endpoint(self.live_host);
         let named = in_name(named).into_iter().chain(naming::version_of(self.live_prefix, named));
-        let largest =
-            self.tags_of_stack(scope.stack).filter_map(Tags::version).chain(named).max().unwrap_or_default();
+        let of_database = self.ages(scope).map(|(_, tags)| tags);
+        let known = self.tags_of_names(scope).chain(of_database).filter_map(Tags::version);
+        let largest = known.chain(named).max().unwrap_or_default();
         let taken = |version: &Version| {
             self.instances.iter().any(|instance| in_name(instance.identifier.as_str()) == Some(*version))
         };

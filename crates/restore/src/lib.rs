@@ -19,12 +19,12 @@ use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
 use rds_access::{Instance, Snapshot};
 use replication::contract::{self, DbInstance, DestinationInput, Envelope, StageReport, VersionState};
+use replication::destination::{Destination, Replicated};
 use replication::lineage::Tags;
-use replication::naming::InstanceIdentifier;
 use replication::pacing::{Stage, StageName};
 use replication::restore::{self, Purpose, Step};
 use replication::secret::{Pointer, Secret};
-use replication::versions::{Scope, World};
+use replication::versions::World;
 use replication::{Error, ErrorName};
 use restore_options::Options;
 use time::OffsetDateTime;
@@ -32,10 +32,7 @@ use time::OffsetDateTime;
 /// What the stack says.
 #[derive(Debug, Clone)]
 pub struct Config {
-    stack: String,
-    secret_arn: String,
-    prefix: InstanceIdentifier,
-    source_database: InstanceIdentifier,
+    destination: Destination,
     most_versions_ahead: usize,
     options: Options,
     /// Whether a new version waits until its storage is loaded.
@@ -50,19 +47,12 @@ impl Config {
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         Ok(Self {
-            stack: environment.text("STACK_NAME")?,
-            secret_arn: environment.text("SECRET_ARN")?,
-            prefix: environment.parsed("DATABASE_NAME", "a database identifier")?,
-            source_database: environment.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
+            destination: lambda_task::destination(environment)?,
             most_versions_ahead: environment.parsed("MAX_VERSIONS_AHEAD", "a whole number from 1")?,
             options: Options::read(environment)?,
             require_initialized: environment.parsed("REQUIRE_INITIALIZED", "true or false")?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
         })
-    }
-
-    fn scope(&self) -> Scope<'_> {
-        Scope { stack: &self.stack, prefix: &self.prefix, database: &self.source_database }
     }
 }
 
@@ -70,6 +60,7 @@ impl Config {
 struct Poll<'a> {
     rds: &'a Rds,
     config: &'a Config,
+    replicated: &'a Replicated,
     purpose: Purpose<'a>,
     earlier: Option<&'a DbInstance>,
     /// The tags of the source database, for a replication.
@@ -98,12 +89,14 @@ pub async fn run(
         contract::Purpose::Replicate { input, .. } => source_tags(input),
         contract::Purpose::RollBack { .. } => &no_tags,
     };
+    let replicated = config.destination.of(purpose.database(), "restoring an instance")?;
     let purpose = read_purpose(config, &purpose)?;
-    let poll = Poll { rds, config, purpose, earlier: earlier.as_ref(), source_tags, stage };
+    let poll =
+        Poll { rds, config, replicated: &replicated, purpose, earlier: earlier.as_ref(), source_tags, stage };
 
     let mut instances = rds_access::instances(rds).await?;
-    let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
-    let secret = secret_access::read(secrets, &config.secret_arn).await?;
+    let snapshots = rds_access::snapshots_of_stack(rds, &replicated.stack).await?;
+    let secret = secret_access::read(secrets, &replicated.secret).await?;
     if let Some(report) = poll.take(&instances, &snapshots, &secret).await? {
         return Ok(report);
     }
@@ -128,7 +121,7 @@ fn no_document() -> Error {
     Error::new(ErrorName::InvalidInput, "restoring an instance").because("field state.DBInstance is missing")
 }
 
-/// What the machine is for; an operator who names a database means that one.
+/// What the machine is for.
 fn read_purpose<'a>(config: &Config, purpose: &'a contract::Purpose) -> Result<Purpose<'a>, Error> {
     match purpose {
         contract::Purpose::Replicate { input, db_snapshot } => {
@@ -138,17 +131,9 @@ fn read_purpose<'a>(config: &Config, purpose: &'a contract::Purpose) -> Result<P
             })?;
             Ok(Purpose::Replicate { id: &input.replication.id, copy, most_ahead: config.most_versions_ahead })
         }
-        contract::Purpose::RollBack { version, source_db_identifier } => match source_db_identifier {
-            Some(named) if *named != config.source_database => {
-                Err(Error::new(ErrorName::SourceMismatch, "rolling back")
-                    .because(format!(
-                        "the input names database {named}, and this stack replicates {}",
-                        config.source_database
-                    ))
-                    .advise("start the rollback machine of the stack that replicates that database"))
-            }
-            named => Ok(Purpose::RollBack { wanted: *version, names_database: named.is_some() }),
-        },
+        contract::Purpose::RollBack { version, source_db_identifier } => {
+            Ok(Purpose::RollBack { wanted: *version, names_database: source_db_identifier.is_some() })
+        }
     }
 }
 
@@ -162,7 +147,7 @@ impl Poll<'_> {
     ) -> Result<Option<DbInstance>, Error> {
         let Pointer { host, prefix } = &secret.pointer;
         let world = World { instances, snapshots, live_host: host, live_prefix: prefix };
-        let step = restore::decide(&self.config.scope(), &self.purpose, self.earlier, &world)?;
+        let step = restore::decide(&self.replicated.scope(), &self.purpose, self.earlier, &world)?;
         tracing::info!(decision = %step, "decided");
         match step {
             Step::Follow { instance, restored_by } => {

@@ -16,7 +16,7 @@ impl Poll<'_> {
     pub(crate) fn choose(&self, choice: &Choice, snapshots: &[Snapshot]) -> Result<DbInstance, Error> {
         self.check_growth(choice, snapshots)?;
         let origin = snapshots.iter().find(|snapshot| snapshot.identifier == choice.origin.snapshot);
-        let Scope { stack, database, .. } = self.config.scope();
+        let Scope { stack, database, .. } = self.replicated.scope();
         let expected = history::expected_seconds(snapshots, stack, database, StageName::Restore, origin);
         let stage = StageReport::pending(&self.stage.expecting(expected), "chosen", None);
         let stage = StageReport { wait_seconds: INTENT_WAIT_SECONDS, ..stage };
@@ -48,7 +48,7 @@ impl Poll<'_> {
             Restoring::Full(full) => {
                 let polls = self.earlier.map_or(0, |earlier| earlier.stage.unseen);
                 let waiting_for = format!("room for database {}", choice.identifier);
-                let is_leaving = quota::is_instance_leaving(instances, &config.stack);
+                let is_leaving = quota::is_instance_leaving(instances, &self.replicated.stack);
                 let stage = quota::no_room(full, &waiting_for, stage, polls, is_leaving)?;
                 Ok(Some(report(choice, true, stage)))
             }

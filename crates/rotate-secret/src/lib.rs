@@ -23,6 +23,7 @@ use lambda_task::Environment;
 use rds_access::Instance;
 use replication::Error;
 use replication::contract::{Envelope, VersionState};
+use replication::destination::{Destination, LiveSecret};
 use replication::moving::{self, Decision, Effect, Observed, Rules, SecretMove, Step};
 use replication::pacing::{Stage, StageName};
 use replication::passwords::StoredPasswords;
@@ -32,8 +33,7 @@ use time::OffsetDateTime;
 /// What the stack says.
 #[derive(Debug, Clone)]
 pub struct Config {
-    stack: String,
-    secret_arn: String,
+    destination: Destination,
     older_to_keep: usize,
     /// Whether a replication goes live by itself.
     promotes: bool,
@@ -51,8 +51,7 @@ impl Config {
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         Ok(Self {
-            stack: environment.text("STACK_NAME")?,
-            secret_arn: environment.text("SECRET_ARN")?,
+            destination: lambda_task::destination(environment)?,
             older_to_keep: environment.parsed("NO_OF_OLDER_INSTANCES", "a whole number from 0")?,
             promotes: environment.choice("PROMOTE", ["manual", "automatic"])?,
             rotates_passwords: environment.choice("MASTER_PASSWORD", ["keep", "rotate"])?,
@@ -63,7 +62,7 @@ impl Config {
 
     fn rules(&self) -> Rules<'_> {
         Rules {
-            stack: &self.stack,
+            stack: &self.destination.stack,
             older_to_keep: self.older_to_keep,
             promotes: self.promotes,
             rotates_passwords: self.rotates_passwords,
@@ -89,10 +88,11 @@ pub async fn run(
     let report = earlier.map(|earlier| &earlier.stage);
     let stage = Stage::resume(StageName::Secret, report, now, config.deadline_seconds, &input.execution.id);
 
-    let world = World::observe(rds, secrets, config, state).await?;
+    let replicated = config.destination.of(state.purpose.database(), "moving the secret")?;
+    let world = World::observe(rds, secrets, &replicated.secret, state).await?;
     let decision = moving::decide(config.rules(), state, world.observed())?;
     tracing::info!(%decision, "decided");
-    let effect = carry_out(rds, secrets, config, &decision).await?;
+    let effect = carry_out(rds, secrets, &replicated.secret, &decision).await?;
     decision.report(effect, &stage, earlier)
 }
 
@@ -108,7 +108,7 @@ impl World {
     async fn observe(
         rds: &Rds,
         secrets: &Secrets,
-        config: &Config,
+        secret: &LiveSecret,
         state: &VersionState,
     ) -> Result<Self, Error> {
         let mut instances = rds_access::instances(rds).await?;
@@ -117,16 +117,16 @@ impl World {
         {
             instances.extend(rds_access::instance(rds, &wanted.identifier).await?);
         }
-        let passwords = secret_access::read_passwords(secrets, &config.secret_arn).await?;
+        let passwords = secret_access::read_passwords(secrets, secret).await?;
         // Last, so that as little as possible happens between reading it and changing it.
-        let secret = secret_access::read_version(secrets, &config.secret_arn).await?;
-        let before = if moving::is_lost(state, &secret, &instances) {
+        let current = secret_access::read_version(secrets, secret).await?;
+        let before = if moving::is_lost(state, &current, &instances) {
             let replaced = state.secret.as_ref().and_then(|earlier| earlier.replaced.as_deref());
-            secret_access::read_before(secrets, &config.secret_arn, replaced).await?
+            secret_access::read_before(secrets, secret, replaced).await?
         } else {
             None
         };
-        Ok(Self { secret, passwords, instances, before })
+        Ok(Self { secret: current, passwords, instances, before })
     }
 
     fn observed(&self) -> Observed<'_> {
@@ -143,7 +143,7 @@ impl World {
 async fn carry_out(
     rds: &Rds,
     secrets: &Secrets,
-    config: &Config,
+    secret: &LiveSecret,
     decision: &Decision<'_>,
 ) -> Result<Effect, Error> {
     match &decision.step {
@@ -151,14 +151,14 @@ async fn carry_out(
         Step::ClearMark(instance) => tags::clear(rds, instance).await,
         Step::MakePassword(new) => {
             let change = password::make(secrets, new).await?;
-            secret::change(secrets, config, &change, "storing a master password in").await
+            secret::change(secrets, secret, &change, "storing a master password in").await
         }
         Step::Remember(change) => {
-            secret::change(secrets, config, change, "remembering what readers use in").await
+            secret::change(secrets, secret, change, "remembering what readers use in").await
         }
         Step::SetPassword(instance, credentials) => password::set(rds, instance, credentials).await,
         Step::Move(change) | Step::Revert(change, _) => {
-            secret::change(secrets, config, change, &format!("pointing to {} in", decision.pointer.host))
+            secret::change(secrets, secret, change, &format!("pointing to {} in", decision.pointer.host))
                 .await
         }
         Step::Mark(changes, live_host) => tags::carry_out(rds, changes, live_host).await,

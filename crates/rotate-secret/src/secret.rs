@@ -2,20 +2,19 @@
 
 use aws_sdk_secretsmanager::Client as Secrets;
 use replication::Error;
+use replication::destination::LiveSecret;
 use replication::moving::{Change, Effect};
 use secret_access::Swap;
-
-use crate::Config;
 
 /// Carries out one change.
 pub async fn change(
     secrets: &Secrets,
-    config: &Config,
+    secret: &LiveSecret,
     change: &Change,
     doing: &str,
 ) -> Result<Effect, Error> {
-    let doing = format!("{doing} secret {}", config.secret_arn);
-    match secret_access::swap(secrets, &config.secret_arn, change, &doing).await? {
+    let doing = format!("{doing} secret {secret}");
+    match secret_access::swap(secrets, secret, change, &doing).await? {
         Swap::Done => Ok(Effect::Done),
         Swap::Refused(said) => {
             tracing::info!(%said, "another writer has changed the secret first");

@@ -7,6 +7,8 @@ fn the_environment_is_read() {
     let environment: Environment = [
         ("STACK_NAME", "stack"),
         ("SECRET_ARN", "secret"),
+        ("DATABASE_NAME", "copy"),
+        ("SOURCE_DB_IDENTIFIER", "orders"),
         ("NO_OF_OLDER_INSTANCES", "2"),
         ("PROMOTE", "automatic"),
         ("MASTER_PASSWORD", "keep"),

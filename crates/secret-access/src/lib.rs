@@ -1,24 +1,27 @@
 //! What the tasks share of the secret: reading it, and changing it. Its text stays inside types that cannot be printed.
 
+mod making;
 mod swapping;
 
 use aws_client::{code_and_message, fault};
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use aws_sdk_secretsmanager::operation::get_secret_value::builders::GetSecretValueFluentBuilder;
+use replication::destination::LiveSecret;
 use replication::passwords::{self, Passwords, StoredPasswords};
 use replication::secret::Secret;
 pub use replication::secret::Version;
 use replication::{Error, ErrorName};
 
+pub use making::{Making, make_if_missing};
 pub use swapping::{PENDING, Swap, swap};
 
 /// Reads what the secret says now.
 ///
 /// # Errors
 /// As [`read_version`].
-pub async fn read(client: &Client, secret_arn: &str) -> Result<Secret, Error> {
-    read_version(client, secret_arn).await.map(|version| version.secret)
+pub async fn read(client: &Client, secret: &LiveSecret) -> Result<Secret, Error> {
+    read_version(client, secret).await.map(|version| version.secret)
 }
 
 /// Reads the current version of the secret. Right after a change it may be an earlier one.
@@ -26,14 +29,33 @@ pub async fn read(client: &Client, secret_arn: &str) -> Result<Secret, Error> {
 /// # Errors
 /// [`ErrorName::NotFound`] if it does not exist; [`ErrorName::SecretInvalid`] if it is binary (it would be damaged
 /// by writing text) or is not a JSON object; a fault of Secrets Manager.
-pub async fn read_version(client: &Client, secret_arn: &str) -> Result<Version, Error> {
-    let doing = format!("reading secret {secret_arn}");
-    let answer = find(client.get_secret_value().secret_id(secret_arn), &doing).await?.ok_or_else(|| {
-        Error::new(ErrorName::NotFound, &doing)
-            .because("it does not exist or has no value")
-            .advise(r#"give it the value {"db_host":"","db_prefix":""}, or deploy the stack with ExistingSecretArn=<the whole ARN of another one>"#)
-    })?;
-    version(&answer, &doing)
+pub async fn read_version(client: &Client, secret: &LiveSecret) -> Result<Version, Error> {
+    find_version(client, secret).await?.ok_or_else(|| {
+        let missing = Error::new(ErrorName::NotFound, format!("reading secret {secret}"))
+            .because("it does not exist or has no value");
+        if secret.is_made_by_run {
+            return missing.advise("replicate its database once, which makes it; there is no version of it before that");
+        }
+        missing.advise(r#"give it the value {"db_host":"","db_prefix":""}, or deploy the stack with ExistingSecretArn=<the whole ARN of another one>"#)
+    })
+}
+
+/// Reads the current version of the secret. There is none if the first run of the database is still to make it.
+///
+/// # Errors
+/// As [`read_version`], if it is not a run that makes it.
+pub async fn read_version_if_made(client: &Client, secret: &LiveSecret) -> Result<Option<Version>, Error> {
+    if secret.is_made_by_run {
+        find_version(client, secret).await
+    } else {
+        read_version(client, secret).await.map(Some)
+    }
+}
+
+async fn find_version(client: &Client, secret: &LiveSecret) -> Result<Option<Version>, Error> {
+    let doing = format!("reading secret {secret}");
+    let answer = find(client.get_secret_value().secret_id(&secret.id), &doing).await?;
+    answer.map(|answer| version(&answer, &doing)).transpose()
 }
 
 /// Reads what the secret said before it was moved: the version of this id, or else the one that was current before the
@@ -43,11 +65,11 @@ pub async fn read_version(client: &Client, secret_arn: &str) -> Result<Version, 
 /// As [`read_version`].
 pub async fn read_before(
     client: &Client,
-    secret_arn: &str,
+    secret: &LiveSecret,
     id: Option<&str>,
 ) -> Result<Option<Version>, Error> {
-    let doing = format!("reading what secret {secret_arn} said before");
-    let request = client.get_secret_value().secret_id(secret_arn);
+    let doing = format!("reading what secret {secret} said before");
+    let request = client.get_secret_value().secret_id(&secret.id);
     let request = match id {
         Some(id) => request.version_id(id),
         None => request.version_stage("AWSPREVIOUS"),
@@ -59,9 +81,9 @@ pub async fn read_before(
 ///
 /// # Errors
 /// [`ErrorName::SecretInvalid`] if they are not what was written; a fault of Secrets Manager.
-pub async fn read_passwords(client: &Client, secret_arn: &str) -> Result<Option<StoredPasswords>, Error> {
-    let doing = format!("reading the master passwords of the versions in secret {secret_arn}");
-    let request = client.get_secret_value().secret_id(secret_arn).version_stage(passwords::LABEL);
+pub async fn read_passwords(client: &Client, secret: &LiveSecret) -> Result<Option<StoredPasswords>, Error> {
+    let doing = format!("reading the master passwords of the versions in secret {secret}");
+    let request = client.get_secret_value().secret_id(&secret.id).version_stage(passwords::LABEL);
     let Some(answer) = find(request, &doing).await? else { return Ok(None) };
     let passwords = Passwords::parse(text(&answer, &doing)?)?;
     Ok(Some(StoredPasswords { id: id(&answer, &doing)?.to_owned(), passwords }))

@@ -5,6 +5,7 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::update_secret_version_stage::UpdateSecretVersionStageError;
 use replication::Error;
+use replication::destination::LiveSecret;
 use replication::moving::Change;
 
 use crate::key_not_accessible;
@@ -26,18 +27,18 @@ pub enum Swap {
 ///
 /// # Errors
 /// [`replication::ErrorName::KeyNotAccessible`], or a fault of Secrets Manager.
-pub async fn swap(client: &Client, secret_arn: &str, change: &Change, doing: &str) -> Result<Swap, Error> {
-    put(client, secret_arn, change, doing).await?;
+pub async fn swap(client: &Client, secret: &LiveSecret, change: &Change, doing: &str) -> Result<Swap, Error> {
+    put(client, secret, change, doing).await?;
     let request = client
         .update_secret_version_stage()
-        .secret_id(secret_arn)
+        .secret_id(&secret.id)
         .version_stage(change.label)
         .move_to_version_id(&change.id)
         .set_remove_from_version_id(change.replaces.clone());
     let Err(error) = request.send().await else { return Ok(Swap::Done) };
     let Some(said) = refusal(&error) else { return Err(fault(doing, &error)) };
     // The answer of the first call may have been lost, and then this one finds the label where it has put it.
-    let label = client.get_secret_value().secret_id(secret_arn).version_stage(change.label);
+    let label = client.get_secret_value().secret_id(&secret.id).version_stage(change.label);
     match label.send().await {
         Ok(answer) if answer.version_id() == Some(change.id.as_str()) => Ok(Swap::Done),
         _ => Ok(Swap::Refused(said)),
@@ -56,10 +57,10 @@ fn refusal(error: &SdkError<UpdateSecretVersionStageError>) -> Option<String> {
 
 /// Puts the new version, unless there is one of its id already. Then a concurrent call has put it: the id follows from
 /// what it is made of, but for a new password, of which the first one counts.
-async fn put(client: &Client, secret_arn: &str, change: &Change, doing: &str) -> Result<(), Error> {
+async fn put(client: &Client, secret: &LiveSecret, change: &Change, doing: &str) -> Result<(), Error> {
     let request = client
         .put_secret_value()
-        .secret_id(secret_arn)
+        .secret_id(&secret.id)
         .client_request_token(&change.id)
         .version_stages(PENDING)
         .secret_string(&change.text);

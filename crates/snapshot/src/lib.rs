@@ -65,8 +65,8 @@ pub async fn run(
     input: Envelope<SourceState>,
     now: OffsetDateTime,
 ) -> Result<SourceDbSnapshot, Error> {
+    let id = input.replication_id();
     let database = input.state.source_db_identifier.unwrap_or_else(|| config.source_database.clone());
-    let id = input.execution.replication_id();
     let name = naming::source_snapshot(&config.snapshot_name, &id)?;
     let earlier = input.state.source_db_snapshot;
     let report = earlier.as_ref().map(|earlier| &earlier.stage);

@@ -1,4 +1,4 @@
-//! How instances, snapshots and the rest look in an answer. Element names and order follow the service model.
+//! How instances, snapshots and the rest appear in an answer. Element names and order follow the service model.
 
 use time::OffsetDateTime;
 
@@ -9,7 +9,7 @@ use crate::model::{Instance, Region, Snapshot, StorageKey, SubnetGroup};
 use crate::query::Tags;
 use crate::xml::Xml;
 
-/// How a client looks at something.
+/// Which client is asking.
 #[derive(Debug, Clone)]
 pub struct View<'a> {
     /// The client's account.

@@ -79,6 +79,14 @@ struct Rejected {
     message: String,
 }
 
+/// Log groups in CloudWatch Logs.
+#[derive(Debug, Serialize)]
+pub struct LogGroups<'a> {
+    pub account: &'a str,
+    pub region: &'a str,
+    pub names: Vec<String>,
+}
+
 /// The local cloud.
 pub struct Cloud {
     /// `host:port`
@@ -110,6 +118,11 @@ impl Cloud {
     /// What RDS finds in an account by its own rights.
     pub async fn surroundings(&self, question: &network::Question<'_>) -> Result<Surroundings, Refusal> {
         self.ask("surroundings", question).await
+    }
+
+    /// Has the log groups of an instance made, where there are none.
+    pub async fn make_log_groups(&self, groups: &LogGroups<'_>) -> Result<(), Refusal> {
+        self.ask::<serde::de::IgnoredAny>("log-groups", groups).await.map(drop)
     }
 
     async fn ask<T: DeserializeOwned>(&self, what: &str, question: &impl Serialize) -> Result<T, Refusal> {

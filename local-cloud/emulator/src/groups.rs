@@ -22,7 +22,7 @@ pub struct ParameterGroup {
     pub tags: Tags,
 }
 
-/// The group and the values that a server was started with, or was told since.
+/// The group and the values that a server was started with, or was given since.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Applied {
     pub group: String,

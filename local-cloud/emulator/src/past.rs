@@ -22,7 +22,7 @@ pub struct Past {
     snapshots: History<Snapshot>,
 }
 
-/// How each thing looked since when, by its ARN and oldest first; `None` since it has been gone.
+/// The states of each thing and when they began, by its ARN and oldest first; `None` since it has been gone.
 struct History<T>(BTreeMap<String, VecDeque<(OffsetDateTime, Option<T>)>>);
 
 impl<T> Default for History<T> {

@@ -152,7 +152,7 @@ impl Postgres {
                 None => free_port()?,
             };
             match self.start_on(directory, port).await {
-                // Another process may have taken the port since; with the last attempt the reason is told.
+                // Another process may have taken the port since; the last attempt reports the reason.
                 Err(error) if attempt < START_ATTEMPTS => {
                     tracing::warn!(directory = %directory.display(), port, %error, "PostgreSQL did not start, trying another port");
                 }
@@ -280,7 +280,7 @@ impl Postgres {
         let connection = tokio::spawn(connection);
         let done = client.batch_execute(statement).await;
         connection.abort();
-        // The statement may hold a password: only the server's own words are told.
+        // The statement may hold a password: only the server's own words are reported.
         done.map_err(|error| match error.as_db_error() {
             Some(refused) => io::Error::other(format!("PostgreSQL refused: {}", refused.message())),
             None => io::Error::other(error),
@@ -336,7 +336,7 @@ impl Postgres {
                 command
             }
         };
-        // No variable of the person who started this may redirect a client or a server of ours.
+        // No variable of the user who started this may redirect a client or a server of ours.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PG") {
                 command.env_remove(name);

@@ -79,7 +79,7 @@ fn window(text: &str, minutes: impl Fn(&str) -> Option<u32>, period: u32) -> Opt
 
 /// Whether a daily window and a weekly one have a minute in common.
 fn meet(daily: (u32, u32), weekly: (u32, u32)) -> bool {
-    // Both are looked at in a week that has a day before and a day after it.
+    // Both are compared in a week that has a day before and a day after it.
     let weekly = weekly.0 + DAY_MINUTES..weekly.0 + DAY_MINUTES + weekly.1;
     (0..9).any(|day| {
         let daily = day * DAY_MINUTES + daily.0..day * DAY_MINUTES + daily.0 + daily.1;

@@ -13,6 +13,7 @@ VERSION = "1.5.33"
 MODULES = (
     "authorize",
     "surroundings",
+    "logs",
     "iam",
     "kms",
     "secretsmanager",

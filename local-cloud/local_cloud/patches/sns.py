@@ -5,7 +5,7 @@ asynchronous: once Lambda has taken the event, it is Lambda that retries a funct
 function's own dead-letter queue or on-failure destination). What Lambda does not take, because the function is gone
 or its policy forbids it, is not retried and goes to the dead-letter queue of the subscription's RedrivePolicy.
 
-CloudFormation looks at a topic (GetTopicAttributes) before it subscribes to it and before it takes a subscription away.
+CloudFormation reads a topic (GetTopicAttributes) before it subscribes to it and before it takes a subscription away.
 Without that right in the topic's policy, or with a topic of another account that is gone, the resource fails.
 """
 

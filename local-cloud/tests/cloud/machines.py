@@ -31,7 +31,12 @@ class Machines:
         return self.states.create_state_machine(
             name=f"{self.name}-{self.count}",
             definition=json.dumps(definition),
-            roleArn=role or self.role(allow("lambda:InvokeFunction"), allow("states:StartExecution")),
+            roleArn=role
+            or self.role(
+                allow("lambda:InvokeFunction"),
+                allow("states:StartExecution"),
+                *(allow(action) for action in ("events:PutTargets", "events:PutRule", "events:DescribeRule")),
+            ),
         )["stateMachineArn"]
 
     def start(self, machine: str, document: Any = None, **options: str) -> str:

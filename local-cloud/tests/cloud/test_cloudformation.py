@@ -277,3 +277,27 @@ def test_a_role_of_a_stack_has_the_boundary_of_its_template(cloud: Any, name: st
     assert "PermissionsBoundary" not in role()
     unknown = boundary + "-unknown"
     assert change(stacks.update_stack, Path="/replication/", PermissionsBoundary=unknown) == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_a_condition_may_ask_what_is_before_a_character(cloud: Any, name: str, eventually: Callable) -> None:
+    stacks = cloud.client("cloudformation", "source")
+    first = {"Fn::Select": [0, {"Fn::Split": ["*", {"Ref": "Pattern"}]}]}
+    template = json.dumps(
+        {
+            "Parameters": {"Pattern": {"Type": "String"}},
+            "Conditions": {"IsName": {"Fn::Equals": [first, {"Ref": "Pattern"}]}},
+            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+            "Outputs": {"Kind": {"Value": {"Fn::If": ["IsName", "name", "pattern"]}}},
+        }
+    )
+
+    def kind(stack: str, pattern: str) -> str:
+        given = [{"ParameterKey": "Pattern", "ParameterValue": pattern}]
+        stacks.create_stack(StackName=stack, TemplateBody=template, Parameters=given)
+        return eventually(lambda: stacks.describe_stacks(StackName=stack)["Stacks"][0].get("Outputs"))[0]["OutputValue"]
+
+    assert [kind(f"{name}-{n}", pattern) for n, pattern in enumerate(("orders", "orders-*", "*"))] == [
+        "name",
+        "pattern",
+        "pattern",
+    ]

@@ -1,4 +1,4 @@
-"""How machines and executions are made, checked, listed and told of."""
+"""How machines and executions are made, checked, listed and described."""
 
 from __future__ import annotations
 
@@ -100,6 +100,42 @@ def test_a_nested_execution_is_stopped_with_the_outer_one(machines: Machines) ->
     execution = machines.eventually(running)[0]["executionArn"]
     machines.states.stop_execution(executionArn=outer)
     assert machines.end(execution)["status"] == "ABORTED"
+
+
+def test_a_machine_that_waits_for_executions_may_make_the_rule_that_tells_of_their_ends(machines: Machines) -> None:
+    inner = machines.create({"Start": PASS})
+    role = machines.role(allow("states:StartExecution"), allow("events:PutTargets"), allow("events:PutRule"))
+    with pytest.raises(ClientError) as error:
+        machines.create({"Start": nested(inner)}, role=role)
+    assert error.value.response["Error"]["Code"] == "AccessDeniedException"
+    assert "is not authorized to create managed-rule" in error.value.response["Error"]["Message"]
+
+
+def test_as_many_items_run_at_once_as_a_path_says(machines: Machines) -> None:
+    inner = machines.create({"Start": {"Type": "Wait", "Seconds": 30, "End": True}})
+    each = {
+        "Type": "Map",
+        "ItemsPath": "$.items",
+        "MaxConcurrencyPath": "$.most",
+        "ItemProcessor": {
+            "StartAt": "Each",
+            "States": {"Each": nested(inner, ResultSelector={"status.$": "$.Status"})},
+        },
+        "End": True,
+    }
+    machine = machines.create({"All": each})
+    outer = machines.start(machine, {"items": [1, 2, 3, 4], "most": 2})
+    seen = [0]
+
+    def ended() -> bool:
+        running = machines.states.list_executions(stateMachineArn=inner, statusFilter="RUNNING")["executions"]
+        seen.append(len(running))
+        return bool(machines.states.describe_execution(executionArn=outer)["status"] != "RUNNING")
+
+    machines.eventually(ended)
+    assert max(seen) == 2
+    end = machines.end(machines.start(machine, {"items": [1], "most": "2"}))
+    assert (end["status"], end["error"]) == ("FAILED", "States.Runtime")
 
 
 # Definitions

@@ -148,7 +148,7 @@ def test_env_makes_plain_aws_work(directory: Path) -> None:
     script = (
         f'eval "$({ROOT}/scripts/local-cloud env destination --directory {directory})" && aws sts get-caller-identity'
     )
-    # Settings of another account that a person may have must not shine through.
+    # Settings of another account that a user may have must not shine through.
     environment = {**os.environ, "AWS_PROFILE": "mine", "AWS_SESSION_TOKEN": "mine"}
     answer = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, env=environment)
     assert json.loads(answer.stdout)["Account"] == "222222222222", answer.stderr

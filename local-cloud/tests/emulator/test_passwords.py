@@ -1,4 +1,4 @@
-"""Master passwords: how a change of one looks from outside, and what it does to the server."""
+"""Master passwords: what a change of one shows from outside, and what it does to the server."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ pub fn all() -> Vec<Breakage> {
             r#""Catch": [ {"ErrorEquals""#,
             "destination: the Catch of MakeRoom is not written as",
         ),
-        machine("source", "\n", "\n".repeat(100).leak(), "the machines have 6"),
+        machine("source", "\n", "\n".repeat(100).leak(), "the machines have 8"),
         machine("source", r#""States.Timeout","#, "", "is not retried after States.Timeout"),
         machine(
             "source",
@@ -257,6 +257,42 @@ pub fn all() -> Vec<Breakage> {
             r#""ResultPath": "$.DBInstance""#,
             r#""ResultPath": null"#,
             "the result of RestoreDBInstance lands in",
+        ),
+        machine(
+            "fleet",
+            "\"error.$\": \"$.failure.Error\"",
+            "\"error.$\": \"$.failure\"",
+            "ReplicateDatabase does not keep the name of every error",
+        ),
+        machine(
+            "fleet",
+            "\"Name.$\": \"$.child\"",
+            "\"Name.$\": \"$.SourceDBIdentifier\"",
+            "ReplicateDatabase does not start the source machine for its database",
+        ),
+        machine(
+            "fleet",
+            r#""ResultPath": "$.plan.databases""#,
+            r#""ResultPath": "$.runs""#,
+            "ReplicateEach answers beside its items",
+        ),
+        machine(
+            "fleet",
+            r#""StepFunctions.SdkClientException""#,
+            r#""States.TaskFailed""#,
+            "ReplicateDatabase is tried again after States.TaskFailed",
+        ),
+        machine(
+            "fleet",
+            r#""$.report.tell", "IsPresent": true"#,
+            r#""$.report.tell", "IsPresent": false"#,
+            "what the fleet could not replicate is not reported",
+        ),
+        machine(
+            "fleet",
+            r#""Next": "KeepErrorName""#,
+            r#""Next": "Keep""#,
+            "goes to Keep, which does not exist",
         ),
     ]
 }

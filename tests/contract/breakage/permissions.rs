@@ -40,8 +40,8 @@ pub fn all() -> Vec<Breakage> {
         template("destination", "snapshot:*-final-*", "snapshot:*", "without our tag"),
         template(
             "destination",
-            "                    kms:EncryptionContext:SecretARN: !If\n",
-            "                    kms:EncryptionContext:Secret: !If\n",
+            "                      kms:EncryptionContext:SecretARN: !If\n",
+            "                      kms:EncryptionContext:Secret: !If\n",
             "allows kms:Decrypt outside RDS and for more than the secret",
         ),
         template(

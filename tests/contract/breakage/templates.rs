@@ -92,7 +92,7 @@ pub fn all() -> Vec<Breakage> {
         template("source", "  TopicArn:\n    Description", "  Topic:\n    Description", "its outputs are"),
         template(
             "destination",
-            "    Description: The secret that names the current version.\n",
+            "    Description: The secret that names the current version; for several databases the pattern of their ARNs.\n",
             "",
             "the output SecretArn is not explained",
         ),
@@ -147,13 +147,13 @@ pub fn all() -> Vec<Breakage> {
         ),
         template(
             "destination",
-            "          SECRET_ARN: !If\n            - HasExistingSecretArn\n            - !Ref ExistingSecretArn\n            - !GetAtt Secret.Id\n",
+            "          SECRET_ARN: !If\n            - HasExistingSecretArn\n            - !Ref ExistingSecretArn\n            - !If\n              - ReplicatesMany\n              - !Ref SecretName\n              - !GetAtt Secret.Id\n",
             "          SECRET_ARN: !GetAtt Secret.Id\n",
             "and not the one secret or the other",
         ),
         template(
             "destination",
-            "          SECRET_ARN: !If\n            - HasExistingSecretArn\n            - !Ref ExistingSecretArn\n            - !GetAtt Secret.Id\n",
+            "          SECRET_ARN: !If\n            - HasExistingSecretArn\n            - !Ref ExistingSecretArn\n            - !If\n              - ReplicatesMany\n              - !Ref SecretName\n              - !GetAtt Secret.Id\n",
             "          SECRET_ARN: !Ref SecretName\n",
             "CopyFunction is given the secret",
         ),
@@ -237,5 +237,17 @@ pub fn all() -> Vec<Breakage> {
         ),
         code(BUILD, " rotate-secret ", " ", "scripts/build does not build RotateSecretFunction"),
         code(README, "`SnapshotDeadlineSeconds`", "`Deadline`", "README.md does not mention"),
+        template(
+            "source",
+            "  FleetScheduleRule:\n    Type: AWS::Events::Rule\n    Condition: HasFleet\n",
+            "  FleetScheduleRule:\n    Type: AWS::Events::Rule\n",
+            "FleetScheduleRule is there without a fleet",
+        ),
+        template(
+            "source",
+            "        StateMachineArn: !Ref StateMachine\n",
+            "        StateMachineArn: !Ref FleetStateMachine\n",
+            "StateMachineArn is",
+        ),
     ]
 }

@@ -182,6 +182,10 @@ fn pruned() -> prune::Pruned {
             .into(),
         snapshots: vec![],
         marked: vec!["orders-copy-4".to_owned()],
+        log_groups: vec![prune::LogGroup {
+            log_group_name: "/aws/rds/instance/db-1/postgresql".to_owned(),
+            retention_in_days: 30,
+        }],
         deleted: vec!["orders-copy-5".to_owned()],
         left: vec![prune::Left {
             identifier: "nightly".to_owned(),

@@ -3,6 +3,7 @@
 pub mod adopting;
 pub mod arriving;
 pub mod commands;
+pub mod fleet;
 pub mod keeping;
 pub mod key;
 pub mod message;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use harness::account::{tags, text};
+use harness::account::{Account, tags, text};
 use harness::cloud::{Cloud, ask};
 use harness::pair::{Pair, contents, fill, password};
 
@@ -152,6 +152,21 @@ pub fn a_copy_has_every_option_before_the_secret_names_it(cloud: &Cloud) {
     assert_eq!(left[0]["identifier"], "options-copy-1");
     assert!(text(&left[0]["reason"]).contains("deletion protection"), "{pruned}");
     pair.wait_for_versions(&[1, 3]);
+    assert_eq!(kept_days(b, "options-copy-1"), [30, 30]);
+    assert_eq!(kept_days(b, "options-copy-2"), [30, 30]);
+    assert_eq!(kept_days(b, "options-copy-3"), [0, 0], "it is live");
+    let limited = &pair.destination_document(&third)["room"]["logGroups"];
+    let expected =
+        json!({"logGroupName": "/aws/rds/instance/options-copy-1/postgresql", "retentionInDays": 30});
+    assert!(limited.as_array().unwrap().contains(&expected), "{limited}");
+}
+
+/// For how many days the log groups of an instance keep events, 0 for ever.
+fn kept_days(account: &Account, instance: &str) -> Vec<i64> {
+    let prefix = format!("/aws/rds/instance/{instance}/");
+    let groups = account.aws(&["logs", "describe-log-groups", "--log-group-name-prefix", &prefix]);
+    let groups = groups["logGroups"].as_array().cloned().unwrap_or_default();
+    groups.iter().map(|group| group["retentionInDays"].as_i64().unwrap_or(0)).collect()
 }
 
 /// The source is PostgreSQL beneath; what RDS takes of SQL Server, and when, is that of SQL Server.

@@ -92,3 +92,22 @@ fn an_envelope_names_the_run() {
         ReplicationId::new(datetime!(2026-11-22 10:34 UTC), "arn:x")
     );
 }
+
+/// > A run that began before an update of the stack ends under the id that it began with.
+#[test]
+fn a_run_keeps_the_id_in_the_name_of_its_snapshot() {
+    let snapshot = |name: &str| {
+        json!({"SourceDBSnapshotIdentifier": name, "sourceDBIdentifier": "orders", "status": "NotAvailable", "waitSeconds": 15,
+               "startedAt": "2026-11-22T10:34:00Z", "rdsStatus": "creating"})
+    };
+    let id = |state: Value| {
+        let envelope = json!({"execution": {"id": "arn:x", "name": "n", "startTime": "2026-11-22T10:34:00Z"}, "state": state});
+        serde_json::from_value::<Envelope<SourceState>>(envelope).unwrap().replication_id()
+    };
+    let own = ReplicationId::new(datetime!(2026-11-22 10:34 UTC), "arn:x");
+    assert_eq!(id(json!({})), own);
+    let earlier = "20261122t103400z-1f2e3d";
+    let named = snapshot(&format!("nightly-{earlier}"));
+    assert_eq!(id(json!({"SourceDBSnapshot": named})).as_str(), earlier);
+    assert_eq!(id(json!({"SourceDBSnapshot": snapshot("by-hand")})), own);
+}

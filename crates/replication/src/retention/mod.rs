@@ -10,6 +10,7 @@ mod in_use;
 mod instances;
 #[cfg(test)]
 mod keeping_up;
+mod logs;
 mod moved_back;
 mod planning;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use serde::Serialize;
 
 pub use in_use::InUse;
 pub use instances::{InstanceRule, live_instance, plan_instances};
+pub use logs::log_groups_left_behind;
 pub use moved_back::moved_back;
 pub use planning::{FEWEST_DELETIONS, First, Planned, due, plan_deletions};
 pub use snapshots::{Sharing, SnapshotRule, plan_snapshots};

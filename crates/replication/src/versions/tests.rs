@@ -15,7 +15,7 @@ fn the_next_version_passes_what_exists() {
     assert_eq!(next(&[&taken[..], &[instance(&orders(), 2, 2)]].concat(), &[], "elsewhere.example"), 5);
 }
 
-/// > No version gets the number of one that exists of any database of the stack, or that the secret names.
+/// > No version gets the number of one that exists under the same names, of any database of the stack, or that the secret names.
 #[test]
 fn no_number_is_used_for_two_databases() {
     let next = |instances: &[Instance], snapshots: &[Snapshot], live: &str| {

@@ -10,6 +10,7 @@ use super::{Call, ENCRYPT, Operation, add_instance, automated, new_resource_id};
 use crate::archive::Archive;
 use crate::arn::Arn;
 use crate::clock;
+use crate::cloud::LogGroups;
 use crate::emulator::{Emulator, locked};
 use crate::kms::DEFAULT_KEY;
 use crate::model::{Instance, Job, StorageKey};
@@ -206,7 +207,24 @@ pub async fn hand_over(emulator: &Arc<Emulator>, born: Born, started: io::Result
     if let Some(server) = unwanted {
         emulator.postgres.stop(server).await;
     }
+    make_log_groups(emulator, &born.arn).await;
     settle(emulator, &born, end_status).await;
+}
+
+/// Has RDS make the log groups of what an instance publishes. They stay when it goes.
+pub async fn make_log_groups(emulator: &Emulator, arn: &Arn) {
+    let logs = locked(&emulator.world)
+        .instance(arn)
+        .map(|instance| instance.settings.names("EnableCloudwatchLogsExports").to_vec())
+        .unwrap_or_default();
+    if logs.is_empty() {
+        return;
+    }
+    let names = logs.iter().map(|log| format!("/aws/rds/instance/{}/{log}", arn.name)).collect();
+    let groups = LogGroups { account: &arn.scope.account, region: &arn.scope.region, names };
+    if let Err(refusal) = emulator.cloud.make_log_groups(&groups).await {
+        tracing::error!(%arn, ?refusal, "the log groups of an instance were not made");
+    }
 }
 
 /// Lets an instance whose server runs become `available`: a restored one may be busy once more after it, and one with

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::creating::make_log_groups;
 use super::{Call, Operation, automated, placing};
 use crate::arn::Arn;
 use crate::clock;
@@ -162,7 +163,7 @@ fn check_relations(region: &Region, name: &str, change: &Change) -> Result<(), R
             "BackupRetentionPeriod cannot be 0 for an instance that is a source of read replicas.",
         ));
     }
-    // An instance that cannot be modified now is not looked at any closer.
+    // An instance that cannot be modified now is not checked any further.
     if !rules::may_be_modified(&instance.status) {
         return Ok(());
     }
@@ -210,6 +211,7 @@ async fn carry_out(emulator: &Arc<Emulator>, arn: &Arn, job: Job, status: Option
         tracing::error!(%arn, %error, "the master password was not changed");
     }
     finish(emulator, arn, job, &end_status);
+    make_log_groups(emulator, arn).await;
 }
 
 /// Makes what a modification has changed the present state, and gives the instance its new name.

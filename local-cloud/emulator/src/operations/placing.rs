@@ -52,7 +52,7 @@ pub async fn place(
     Ok(Placed { release, settings: settings.tidied(), vpc, applied })
 }
 
-/// Refuses a change of an instance that it cannot have. What has to do with its groups is not looked at here.
+/// Refuses a change of an instance that it cannot have. What has to do with its groups is not checked here.
 pub fn check_change(
     instance: &Instance,
     chosen: &Settings,

@@ -32,13 +32,13 @@ pub struct Setting {
 }
 
 pub enum Kind {
-    /// A text, and what it must look like.
+    /// A text, and its form.
     Text(fn(&str) -> bool),
     /// The same, stored in lower case.
     Name(fn(&str) -> bool),
     Number(RangeInclusive<u32>),
     Flag,
-    /// A list with the element name of its members, and what each must look like.
+    /// A list with the element name of its members, and the form of each.
     Names(&'static str, fn(&str) -> bool),
 }
 

@@ -1,7 +1,7 @@
 """CloudWatch: alarms, on a metric or on metric math (metric_math.py).
 
-AWS: an alarm looks by itself, about once a minute, at the data with exactly its dimensions. It is in ALARM when
-DatapointsToAlarm of its last EvaluationPeriods breach. Where data are missing it looks further back than that: as many
+AWS: an alarm evaluates by itself, about once a minute, the data with exactly its dimensions. It is in ALARM when
+DatapointsToAlarm of its last EvaluationPeriods breach. Where data are missing it evaluates older ones too: as many
 real data as it needs are taken from a longer range, and only what is missing then counts as TreatMissingData says. So
 an alarm on sparse data with missing data breaching goes off hours late: not before the last good period has left that
 range. SQS reports how many messages of a queue can be received.
@@ -176,7 +176,7 @@ def _watch() -> None:
                 with responses.request_scope(account, region):
                     evaluate(alarm)
         except Exception:
-            logger.exception("alarms could not be looked at")
+            logger.exception("alarms could not be evaluated")
 
 
 def _report_queues() -> None:

@@ -3,7 +3,8 @@
 definition.py  what is refused when a machine is created or updated
 paths.py       JSONPath and the comparisons of Choice states
 execution.py   how an execution runs, waits, retries and ends
-history.py     what is told of it
+history.py     what its history reports
+maps.py        how many items of a Map run at once
 tasks.py       what a task may do: the machine's role; nested executions
 api.py         StartExecution, StopExecution, and the stack resource
 reports.py     metrics of AWS/States
@@ -11,9 +12,9 @@ reports.py     metrics of AWS/States
 
 from __future__ import annotations
 
-from local_cloud.patches.stepfunctions import api, execution, history, paths, reports, tasks
+from local_cloud.patches.stepfunctions import api, execution, history, maps, paths, reports, tasks
 
 
 def apply() -> None:
-    for module in (paths, history, execution, tasks, reports, api):
+    for module in (paths, history, execution, maps, tasks, reports, api):
         module.apply()

@@ -2,7 +2,8 @@
 
 AWS: StartExecution with the name and input of an execution that still runs answers as the first call did; with the
 name of any other execution it is ExecutionAlreadyExists. Names have at most 80 characters, without spaces and most
-punctuation. Inputs are JSON of at most 256 KiB. A machine whose role does not trust Step Functions is refused.
+punctuation. Inputs are JSON of at most 256 KiB. A machine whose role does not trust Step Functions is refused, and one that
+waits for executions whose role may not make the rule by which Step Functions hears of their ends.
 ListExecutions wants a machine that exists, or a Map Run, and gives a hundred executions a page unless asked for more.
 """
 
@@ -17,6 +18,7 @@ from ministack.core import responses
 from ministack.services import stepfunctions as sfn
 from ministack.services.cloudformation import provisioners
 
+from local_cloud import permissions
 from local_cloud.patches.stepfunctions import definition, execution, tasks
 
 INPUT_LIMIT_BYTES = 256 * 1024
@@ -103,6 +105,9 @@ def _checked(change: Callable[[dict[str, Any]], tuple[Any, ...]]) -> Callable[[d
                 return _error("InvalidDefinition", f"Invalid State Machine Definition: '{', '.join(problems)}'")
         if request.get("roleArn") and not tasks.may_be_assumed(request["roleArn"]):
             return _error("AccessDeniedException", _untrusting(request["roleArn"]))
+        message = _without_rule(request.get("definition", ""), request.get("roleArn", ""))
+        if message:
+            return _error("AccessDeniedException", message)
         return change(request)
 
     return change_if_valid
@@ -115,9 +120,24 @@ def _checked_stack_resource(create: Callable[..., Any]) -> Callable[..., Any]:
             raise ValueError(f"Invalid State Machine Definition: '{', '.join(problems)}' (InvalidDefinition)")
         if not tasks.may_be_assumed(properties.get("RoleArn", "")):
             raise ValueError(f"{_untrusting(properties.get('RoleArn', ''))} (AccessDeniedException)")
+        message = _without_rule(provisioners._sfn_definition(properties), properties.get("RoleArn", ""))
+        if message:
+            raise ValueError(f"{message} (AccessDeniedException)")
         return create(logical_id, properties, stack_name)
 
     return create_if_valid
+
+
+def _without_rule(text: str, role_arn: str) -> str | None:
+    """Why a machine that waits for executions cannot be made with this role; None if it can."""
+    if "states:startExecution.sync" not in text or not role_arn:
+        return None
+    account = role_arn.split(":")[4]
+    rule = f"arn:aws:events:{responses.get_region()}:{account}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
+    for action in ("events:PutTargets", "events:PutRule", "events:DescribeRule"):
+        if permissions.role_denial(role_arn, "states", action, rule):
+            return f"'{role_arn}' is not authorized to create managed-rule"
+    return None
 
 
 def validate(request: dict[str, Any]) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ from ministack.services import stepfunctions as sfn
 FUNCTION_ARN = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:function:")
 WHOLE = {"truncated": False}
 
-# What the thread of a branch has last told, and the task that it is about to schedule.
+# What the thread of a branch has last reported, and the task that it is about to schedule.
 _previous: ContextVar[int] = ContextVar("previous", default=0)
 _task: ContextVar[Mapping[str, Any]] = ContextVar("task", default=MappingProxyType({}))
 _input: ContextVar[Any] = ContextVar("input", default=None)
@@ -49,21 +49,21 @@ def add_event(
         return {"id": len(execution["events"])}
     if kind not in ("TaskScheduled", "TaskSucceeded", "TaskFailed"):
         return _add(execution, kind, details, stopped)
-    (told,) = (details or {}).values()
-    if kind == "TaskFailed" and told["error"] == "States.Runtime" and _has_succeeded(execution):
+    (fields,) = (details or {}).values()
+    if kind == "TaskFailed" and fields["error"] == "States.Runtime" and _has_succeeded(execution):
         return {"id": len(execution["events"])}
-    if not FUNCTION_ARN.match(told["resource"]):
+    if not FUNCTION_ARN.match(fields["resource"]):
         return _add(execution, kind, details, stopped)
     kind = kind.replace("Task", "LambdaFunction")
-    if told.get("error") == "States.Timeout":
+    if fields.get("error") == "States.Timeout":
         kind = "LambdaFunctionTimedOut"
     wanted = ("resource",) if kind == "LambdaFunctionScheduled" else ("error", "cause", "output")
-    told = {name: value for name, value in told.items() if name in wanted}
+    fields = {name: value for name, value in fields.items() if name in wanted}
     if kind == "LambdaFunctionScheduled":
-        told["input"] = json.dumps(_input.get())
+        fields["input"] = json.dumps(_input.get())
         if "TimeoutSeconds" in _task.get():
-            told["timeoutInSeconds"] = _task.get()["TimeoutSeconds"]
-    event = _add(execution, kind, {f"{kind[0].lower()}{kind[1:]}EventDetails": told}, stopped)
+            fields["timeoutInSeconds"] = _task.get()["TimeoutSeconds"]
+    event = _add(execution, kind, {f"{kind[0].lower()}{kind[1:]}EventDetails": fields}, stopped)
     if kind == "LambdaFunctionScheduled":
         _add(execution, "LambdaFunctionStarted", None, stopped)
     return event
@@ -75,12 +75,12 @@ def _has_succeeded(execution: dict[str, Any]) -> bool:
 
 
 def _add(execution: dict[str, Any], kind: str, details: dict[str, Any] | None, stopped: bool) -> dict[str, Any]:
-    for told in (details or {}).values():
+    for fields in (details or {}).values():
         for name in ("input", "output"):
-            if name in told:
-                told[f"{name}Details"] = WHOLE
-        if not told.get("cause", "x"):
-            del told["cause"]
+            if name in fields:
+                fields[f"{name}Details"] = WHOLE
+        if not fields.get("cause", "x"):
+            del fields["cause"]
     previous = len(execution["events"]) if stopped else _previous.get()
     event = _stock_add_event(execution, kind, details)
     event["previousEventId"] = previous

@@ -20,6 +20,9 @@ from ministack.services import stepfunctions as sfn
 from local_cloud import permissions
 from local_cloud.patches.stepfunctions import execution
 
+# What IAM and Step Functions call the services of SDK integrations, where it is not the name of the integration.
+_SERVICES = {"cloudwatchlogs": ("logs", "CloudWatchLogs"), "sfn": ("states", "Sfn")}
+
 _stock_call_lambda = sfn._call_lambda
 
 
@@ -67,7 +70,21 @@ def _action(resource: str, document: dict[str, Any]) -> tuple[str | None, str, s
     if integration.startswith("sqs:sendMessage"):
         account, _, queue = document.get("QueueUrl", "").rpartition("/")
         return "sqs:SendMessage", f"arn:aws:sqs:{responses.get_region()}:{account.rpartition('/')[2]}:{queue}", "SQS"
+    if integration.startswith("aws-sdk:"):
+        return _sdk_action(integration.removeprefix("aws-sdk:").partition(".")[0], document)
     return None, "*", ""
+
+
+def _sdk_action(integration: str, document: dict[str, Any]) -> tuple[str, str, str]:
+    """The action of an SDK integration. What it is about is known of some; of the others a role needs it on everything."""
+    service, _, operation = integration.partition(":")
+    prefix, name = _SERVICES.get(service, (service, service.capitalize()))
+    action, arn = f"{prefix}:{operation[:1].upper()}{operation[1:]}", "*"
+    if action == "logs:PutRetentionPolicy":
+        # With this ending an ARN of a log group is meant in policies, but for tagging (CloudWatch Logs User Guide).
+        scope = f"{responses.get_region()}:{responses.get_account_id()}"
+        arn = f"arn:aws:logs:{scope}:log-group:{document.get('LogGroupName', '')}:*"
+    return action, arn, name
 
 
 def _denial(action: str, arn: str) -> str | None:

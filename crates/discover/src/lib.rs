@@ -1,0 +1,107 @@
+//! `discover` chooses the databases of a fleet run, before anything is snapshotted.
+//!
+//! Converges to: one plan for one execution. It only reads, so it may run again at any time; the names of the executions
+//! that the machine then starts follow from the run, so that a second plan starts no second execution. The decisions are
+//! those of [`replication::fleet`].
+//!
+//! Needs: `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:DescribeAccountAttributes`,
+//! `states:ListExecutions`, `states:DescribeExecution`.
+
+mod executions;
+
+use aws_sdk_rds::Client as Rds;
+use aws_sdk_sfn::Client as States;
+use lambda_task::Environment;
+use replication::contract::Execution;
+use replication::fleet::children::History;
+use replication::fleet::choosing::{self, By};
+use replication::fleet::room::{self, Keeping};
+use replication::fleet::running::{self, Running};
+use replication::fleet::{FleetState, Plan, Rule};
+use replication::{Error, naming};
+use serde::Deserialize;
+
+/// What the stack says.
+#[derive(Debug, Clone)]
+pub struct Config {
+    stack: String,
+    snapshot_name: String,
+    tag: (String, String),
+    pattern: Option<String>,
+    read_replicas: bool,
+    max_concurrency: u32,
+    keeping: Keeping,
+}
+
+impl Config {
+    /// Reads the function's environment.
+    ///
+    /// # Errors
+    /// `InvalidConfiguration`, naming the variable.
+    pub fn read(environment: &Environment) -> Result<Self, Error> {
+        let schedule = environment.text("SCHEDULE_EXPRESSION")?;
+        let is_scheduled = environment.choice("SCHEDULE_STATE", ["DISABLED", "ENABLED"])?;
+        Ok(Self {
+            stack: environment.text("STACK_NAME")?,
+            snapshot_name: environment.text("SOURCE_DB_SNAPSHOT_NAME")?,
+            tag: (environment.text("TAG_KEY")?, environment.optional("TAG_VALUE").unwrap_or_default()),
+            pattern: environment.optional("NAME_PATTERN"),
+            read_replicas: environment.parsed("READ_REPLICAS", "true or false")?,
+            max_concurrency: environment.parsed("MAX_CONCURRENCY", "a whole number")?,
+            keeping: Keeping {
+                snapshots: environment.parsed("SNAPSHOTS_TO_KEEP", "a whole number")?,
+                shared_hours: environment.parsed("SHARED_SNAPSHOT_HOURS", "a whole number of hours")?,
+                schedule: is_scheduled.then_some(schedule),
+            },
+        })
+    }
+}
+
+/// What the function is called with.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Input {
+    execution: Execution,
+    machines: Machines,
+    state: FleetState,
+}
+
+/// The machines of the stack, by their ARNs.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Machines {
+    fleet: String,
+    source: String,
+}
+
+/// Plans one run.
+///
+/// # Errors
+/// `AlreadyRunning`, `NotFound` (nothing is chosen, or there is no such run to continue), `InvalidInput` (too many for one run),
+/// `QuotaExceeded`, or a fault of RDS or Step Functions.
+pub async fn run(rds: &Rds, states: &States, config: &Config, input: Input) -> Result<Plan, Error> {
+    let Input { execution, machines, state } = input;
+    let own = Running { started_at: execution.started_at, name: execution.name.clone() };
+    running::check(&own, &executions::running(states, &machines.fleet).await?)?;
+    let run = execution.replication_id();
+    // A name that RDS would refuse is refused before there is anything.
+    naming::encrypted_copy(&naming::source_snapshot(&config.snapshot_name, &run)?)?;
+
+    let continued = executions::continued(states, &machines.fleet, state.continue_run).await?;
+    let past = executions::succeeded(states, &machines.source, continued.since).await?;
+    let rule = Rule {
+        by: match (state.databases.or(continued.databases), &config.pattern) {
+            (Some(databases), _) => By::List(databases),
+            (None, Some(pattern)) => By::Pattern(pattern.clone()),
+            (None, None) => By::Tag(config.tag.0.clone(), config.tag.1.clone()),
+        },
+        read_replicas: config.read_replicas,
+        continued: continued.runs,
+    };
+    let candidates = rds_access::candidates(rds).await?;
+    let chosen = choosing::choose(&candidates, &rule, &History::of(&past))?;
+    tracing::info!(databases = chosen.databases.len(), left_out = ?chosen.left_out, by = %rule.by, "decided");
+
+    let ours = rds_access::snapshots_of_stack(rds, &config.stack).await?.len();
+    let quota = rds_access::snapshot_quota(rds).await?;
+    let room = room::check(chosen.databases.len() + chosen.done_before.len(), &config.keeping, ours, quota)?;
+    Ok(Plan::new(run, chosen, config.max_concurrency, room))
+}
