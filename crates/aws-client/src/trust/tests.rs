@@ -84,6 +84,7 @@ fn asked(client: SharedHttpClient, address: SocketAddr, times: u32) -> Result<()
     Ok(())
 }
 
+/// > A connection that the certificates of the system allow does not fail because Amazon's authorities are tried first.
 #[test]
 fn what_the_system_allows_never_fails() {
     let (address, became) = server(3);
