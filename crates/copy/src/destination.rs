@@ -181,7 +181,7 @@ impl Poll<'_> {
                     key::usable(&self.source.kms, source_key, key::KeyUse::OtherAccounts).await?;
                 }
                 secret.check_room()?;
-                self.copy(stage, shared, &world, &key_arn, copy).await
+                self.copy(shared, &world, &key_arn, copy, stage).await
             }
             (Step::Await { polls }, _) => {
                 Ok(pending(StageReport::unseen(stage, "not shared yet", polls), copy))
@@ -206,11 +206,11 @@ impl Poll<'_> {
     /// Copies, unless RDS would refuse the restore that comes after it.
     async fn copy(
         &self,
-        stage: &Stage,
         shared: &Snapshot,
         world: &World<'_>,
         key_arn: &str,
         copy: Expectation,
+        stage: &Stage,
     ) -> Result<DbSnapshot, Error> {
         let Self { rds, config, name, .. } = self;
         let stack = &config.settings.stack;

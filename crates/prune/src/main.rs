@@ -6,7 +6,7 @@ use prune::{destination, source};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_task::Stop> {
     let environment = lambda_task::start();
-    let aws = aws_client::config().await;
+    let aws = aws_client::config(environment.names_certificates()).await;
     let rds = aws_sdk_rds::Client::new(&aws);
     match AccountRole::read(&environment) {
         Ok(AccountRole::Source) => {
