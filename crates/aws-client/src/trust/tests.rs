@@ -1,23 +1,24 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, channel};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use rcgen::{CertifiedKey, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
 
-/// An authority that nobody trusts, and a server's certificate and key of it. They are good for nothing but this test.
-const AUTHORITY: &[u8] = include_bytes!("testing/authority.pem");
-const SERVER: &[u8] = include_bytes!("testing/server.pem");
-const KEY: &[u8] = include_bytes!("testing/server.key");
+/// The certificate and key of a server that nobody trusts, made for this run of the tests.
+static SERVER: LazyLock<CertifiedKey<KeyPair>> =
+    LazyLock::new(|| rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap());
 
 fn private() -> SharedHttpClient {
-    https(TrustStore::empty().with_pem_certificate(AUTHORITY))
+    https(TrustStore::empty().with_pem_certificate(SERVER.cert.pem()))
 }
 
 fn amazon() -> SharedHttpClient {
@@ -35,8 +36,8 @@ fn server(connections: usize) -> (SocketAddr, Receiver<bool>) {
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(
-            vec![CertificateDer::from_pem_slice(SERVER).unwrap()],
-            PrivateKeyDer::from_pem_slice(KEY).unwrap(),
+            vec![SERVER.cert.der().clone()],
+            PrivateKeyDer::try_from(SERVER.signing_key.serialize_der()).unwrap(),
         )
         .unwrap();
     let config = Arc::new(config);
