@@ -10,8 +10,9 @@ from console.failure import Failure
 from console.screen import Screen
 
 
-def run(work: Callable[[Screen], None], *, stopped: str) -> int:
-    """Does the work and answers with the exit code: 0, 1 if it failed, 130 if the operator has stopped it."""
+def run(work: Callable[[Screen], None], *, stopped: str | Callable[[], str]) -> int:
+    """Does the work and answers with the exit code: 0, 1 if it failed, 130 if the operator has stopped it; `stopped` is what is
+    said then."""
     screen = Screen()
     try:
         work(screen)
@@ -19,6 +20,6 @@ def run(work: Callable[[Screen], None], *, stopped: str) -> int:
         screen.plain(f"\nfailed: {error}")
         return 1
     except KeyboardInterrupt:
-        screen.plain(f"\n{stopped}")
+        screen.plain(f"\n{stopped if isinstance(stopped, str) else stopped()}")
         return 130
     return 0

@@ -1,4 +1,4 @@
-"""Starts one replication and follows it through both accounts."""
+"""Starts one replication, or with --fleet one of many databases, and follows it through both accounts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from console.account import Account, parse, take_accounts, use_local_cloud, want
 from console.command import run
 from console.execution import Entered, Execution, execution_arn, replication_id
 from console.failure import Failure
+from console.fleet_following import how_to_stop, replicate_fleet
 from console.hints import DESTINATION_STACK, SOURCE_STACK, Hints
 from console.numbers import seconds
 from console.screen import Screen, duration
+from console.several import includes, is_pattern
 from console.status.secret import secret_advice
 from console.vocabulary import ANNOUNCEMENT, MOVE_SECRET, RESTORE
 
@@ -129,7 +131,9 @@ def replicate(
     source_machine = wanted_output(source, source_stack[0], "StateMachineArn")
     destination_machine = wanted_output(destination, destination_stack[0], "StateMachineArn")
     _refuse_what_cannot_arrive(source, destination, source_stack, destination_stack, source_db)
-    advice = secret_advice(destination, *destination_stack)
+    # The first run of one of several databases makes its secret, and refuses one that is not the stack's before it copies.
+    has_own_secret = not is_pattern(destination_stack[1].get("SourceDBIdentifier", ""))
+    advice = secret_advice(destination, *destination_stack) if has_own_secret else ""
     if advice:
         raise Failure(f"{advice}; nothing was started, because the run would fail after both copies")
     document = {"SourceDBIdentifier": source_db} if source_db else {}
@@ -206,7 +210,7 @@ def _refuse_what_cannot_arrive(
         (source_db or source_stack[1].get("SourceDBIdentifier", "")),
         destination_stack[1].get("SourceDBIdentifier", ""),
     )
-    if database and served and database.lower() != served.lower():
+    if database and served and not includes(served, database):
         raise Failure(
             f"the snapshot would be of {database}, but the stack {destination.stack} takes only messages about {served} (parameter "
             "SourceDBIdentifier), so nothing was started\n"
@@ -288,7 +292,8 @@ def conclusion(run: Run, hints: Hints) -> list[str]:
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/replicate",
-        description="Starts one replication and follows it through both accounts. Exits with 0 only if both machines succeeded.",
+        description="Starts one replication, or with --fleet those of many databases, and follows it through both accounts. Exits "
+        "with 0 only if the machines of both accounts succeeded, with 1 if not, with 130 if you stop following.",
     )
     take_accounts(parser, "source", "destination")
     parser.add_argument(
@@ -299,6 +304,17 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--source-db", metavar="NAME", help="database to replicate (default: the source stack's parameter)"
+    )
+    many = parser.add_argument_group("many databases")
+    many.add_argument(
+        "--fleet",
+        action="store_true",
+        help="start the source stack's state machine for many databases, or find the run that is under way, and follow it",
+    )
+    many.add_argument(
+        "--continue-run",
+        metavar="NAME",
+        help="with --fleet: continue this run of it, which was stopped or has failed; what that one has sent is not sent again",
     )
     parser.add_argument(
         "--timeout",
@@ -314,13 +330,23 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="SECONDS",
         help="how long the destination may take to start once the source has sent its message (default: %(default)s)",
     )
-    return parse(parser, arguments)
+    given = parse(parser, arguments)
+    if given.fleet and given.source_db:
+        parser.error("--fleet replicates the databases that the stack chooses; --source-db replicates one")
+    if given.continue_run and not given.fleet:
+        parser.error("--continue-run is for --fleet")
+    return given
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Answers with its exit code."""
     given = _arguments(arguments)
     hints = Hints.of(given)
+    stop: list[str] = []
+
+    def stopped() -> str:
+        how = f"; to stop it: {stop[0]}" if stop else ""
+        return f"no longer following; what was started continues by itself: {hints.status()} shows how it ends{how}"
 
     def work(screen: Screen) -> None:
         if given.local:
@@ -329,6 +355,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         destination = Account(
             "destination", given.destination_profile, given.destination_stack, given.destination_region
         )
+        if given.fleet:
+            replicate_fleet(
+                source,
+                destination,
+                screen,
+                continue_run=given.continue_run,
+                timeout=given.timeout,
+                arrival=given.arrival,
+                poll=0.3 if given.local else 3.0,
+                followed=lambda run: stop.append(how_to_stop(run, source)),
+            )
+            return
         followed = replicate(
             source,
             destination,
@@ -341,9 +379,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in conclusion(followed, hints):
             screen.line(line)
 
-    return run(
-        work, stopped=f"no longer following; what was started continues by itself: {hints.status()} shows how it ends"
-    )
+    return run(work, stopped=stopped)
 
 
 if __name__ == "__main__":

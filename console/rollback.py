@@ -19,6 +19,7 @@ from console.hints import DESTINATION_STACK, Hints
 from console.numbers import seconds
 from console.replicate import Follower
 from console.screen import Screen, age, duration, timestamp
+from console.several import of_database
 from console.status.facts import (
     DATA_TIME,
     SOURCE_SNAPSHOT,
@@ -148,6 +149,7 @@ def roll_back(
             f"the stack {destination.stack} of the destination account has no output RollbackStateMachineArn: it is older "
             f"than the rollback machine; deploy it again with {hints.deploy_destination(stack=destination.stack)}"
         )
+    outputs, parameters = of_database(outputs, parameters, destination.stack, source_db)
     secret, name = outputs.get("SecretArn", ""), outputs.get("SecretName", "")
     before = named(destination, secret, name)
     advice = unusable_secret(before.hidden_by, secret, name)
@@ -260,7 +262,11 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="stack in the destination account (default: %(default)s)",
     )
-    parser.add_argument("--source-db", metavar="NAME", help="fail unless the stack holds copies of this database")
+    parser.add_argument(
+        "--source-db",
+        metavar="NAME",
+        help="the database, where the stack holds copies of several; fail unless it holds copies of this one",
+    )
     parser.add_argument(
         "--timeout",
         type=seconds,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import datetime, timezone
 from typing import TextIO
 
@@ -48,7 +48,7 @@ class Screen:
         self._clock = clock
         self._started = clock()
         self._terminal = self._stream.isatty()
-        self._live = False
+        self._live = 0
         self._said_at = self._started
 
     def elapsed(self) -> float:
@@ -66,21 +66,32 @@ class Screen:
 
     def waiting(self, text: str) -> None:
         """What is waited for now: overwritten in a terminal, said once a minute elsewhere."""
+        self.waiting_for_all(text)
+
+    def waiting_for_all(self, text: str, lines: Sequence[str] = ()) -> None:
+        """The same with a line below it for each of many; a small terminal shows only as many as it has room for."""
         if self._terminal:
-            width = shutil.get_terminal_size().columns
-            shown = f"{duration(self.elapsed()):>8}  {text}"[: max(width - 1, 1)]
-            self._stream.write("\r\x1b[2K" + shown)
+            size = shutil.get_terminal_size()
+            room = max(size.lines - 2, 0)
+            shown = [f"{duration(self.elapsed()):>8}  {text}", *(f"{'':>8}  {line}" for line in lines[:room])]
+            self._wipe()
+            self._stream.write("\n".join(line[: max(size.columns - 1, 1)] for line in shown))
             self._stream.flush()
-            self._live = True
+            self._live = len(shown)
             return
         if self._clock() - self._said_at >= _STILL_WAITING_SECONDS:
-            self.line(text)
+            for line in (text, *lines):
+                self.line(line)
 
     def _erase(self) -> None:
-        if self._live:
-            self._stream.write("\r\x1b[2K")
-            self._live = False
+        self._wipe()
         self._said_at = self._clock()
+
+    def _wipe(self) -> None:
+        """Deletes the live lines, the last of which the cursor is in."""
+        if self._live:
+            self._stream.write("\x1b[1A".join(["\r\x1b[2K"] * self._live))
+            self._live = 0
 
 
 def table(rows: Iterable[Iterable[object]], right: Container[int] = ()) -> list[str]:

@@ -61,6 +61,21 @@ says otherwise (those of runs have one decimal), sizes GiB; null is what is not 
       unreadable                  error codes by what they hide: secret, versions, destinationSnapshots, destinationRuns,
                                   rollbacks, alarms, deadLetters, sourceSnapshots, sourceRuns, schedule
 
+    fleets[]                      only where a stack of the source account has a machine for many databases
+      stack, unreadable           the source stack; the error's code if its machine is not readable
+      run                         the newest run: name, execution (ARN), status, startedAt, ageSeconds, endedAt, error, cause,
+                                  quota (what is to be done about a quota of snapshots); null if there was none
+      databases[]                 the worst first
+        sourceDatabase, state     failed, failedInDestination, notArrived, notStarted (the run ended before), running, waiting,
+                                  sent, replicated (the destination account's run has ended well), sentBefore, leftOut
+        error, cause              its own; of what is left out the reason
+        seconds, execution        of its run in the source account
+        lastSentAt, lastSentAgeSeconds  the start of the newest run that has sent it
+        destinationStack, version, dataTime, dataAgeSeconds, versions, warnings
+                                  the stack that holds it, the live version and its data; how many of each there are
+      leftOutBeside               how many more were left out
+    oneDatabaseCommand            with fleets: the command that shows one database
+
 Exit code: 0 if the destination account could be read, 1 if not, 2 for wrong usage. Reading the source account may fail.
 """
 
@@ -100,6 +115,13 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="only this stack of the destination account; may be given more than once (default: every destination stack)",
     )
     parser.add_argument(
+        "--source-db",
+        default="",
+        metavar="NAME",
+        help="only this database; where the source stack replicates many, all that there is about this one (default: of many "
+        "databases one line each, the worst first)",
+    )
+    parser.add_argument(
         "--last",
         type=whole(1, 100),
         default=5,
@@ -119,7 +141,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The source account may not be readable for those who work in the destination account.
         source = attempt(lambda: Account("source", given.source_profile, chosen_region=given.source_region))
         facts = read_facts(
-            destination, source, stacks=given.destination_stack, last=given.last, now=datetime.now(timezone.utc)
+            destination,
+            source,
+            stacks=given.destination_stack,
+            last=given.last,
+            now=datetime.now(timezone.utc),
+            source_db=given.source_db.lower(),
         )
     except (Failure, BotoCoreError, ClientError) as error:
         print(f"failed: the destination account cannot be read: {error}", file=sys.stderr)
@@ -129,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     document = report(facts, given.last, Hints.of(given))
     try:
         print(
-            json.dumps(document, indent=2) if given.json else render(document),
+            json.dumps(document, indent=2) if given.json else render(document, given.source_db.lower()),
             end="\n" if given.json else "",
             flush=True,
         )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import TypeGuard, TypeVar, overload
+from typing import TYPE_CHECKING, TypeGuard, TypeVar, overload
 
 from console.execution import Execution
 from console.vocabulary import DELETION_TAG, TAGS, WRITTEN_BY_US
+
+if TYPE_CHECKING:
+    from console.status.fleets import Fleet
 
 STACK = TAGS["STACK"]
 NAME = TAGS["NAME"]
@@ -259,6 +262,8 @@ class Facts:
     snapshots: list[Snapshot] | Unreadable
     """Those of the destination account."""
     databases: list[Database]
+    fleets: list[Fleet] = field(default_factory=list)
+    """The stacks of the source account with a machine for many databases."""
 
 
 def is_readable(fact: T | Unreadable | None) -> TypeGuard[T]:

@@ -13,9 +13,11 @@ Needs in the destination account: `cloudformation:DescribeStacks`, `cloudformati
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import islice
 from typing import Any, TypeVar
@@ -25,6 +27,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from console.account import Account
 from console.execution import Execution, execution_arn, replication_id
 from console.failure import Failure
+from console.fleet import MACHINE_OUTPUT
+from console.several import of_database
 from console.status.facts import (
     SOURCE_DATABASE,
     Alarm,
@@ -41,6 +45,7 @@ from console.status.facts import (
     id_time,
     is_readable,
 )
+from console.status.fleets import Fleet, read_fleet
 from console.status.secret import read_pointer
 from console.vocabulary import SNAPSHOT
 
@@ -52,6 +57,8 @@ DESTINATION_OUTPUTS = ("SecretArn", "StateMachineArn", "LaunchFunctionName")
 _MOST_ASKED_FOR_SHARING = 20
 #: How far back executions are searched for the few that are reported.
 _MOST_LISTED = 1000
+#: An execution that a fleet has started: its run, and the database.
+_OF_FLEET = re.compile(r"\d{8}t\d{6}z-[0-9a-f]{10}-(.+)$")
 #: How many of them are opened to see which database they are about.
 _MOST_OPENED = 100
 
@@ -74,14 +81,26 @@ def error_code(error: BaseException) -> str:
 
 
 def read_facts(
-    destination: Account, source: Account | Unreadable, *, stacks: Sequence[str] = (), last: int = 5, now: datetime
+    destination: Account,
+    source: Account | Unreadable,
+    *,
+    stacks: Sequence[str] = (),
+    last: int = 5,
+    now: datetime,
+    source_db: str = "",
 ) -> Facts:
     """Everything about the databases whose versions the destination account holds.
 
     `source` is the account or, where it cannot be entered at all, an `Unreadable`; `stacks` narrows to destination stacks
-    of these names. Raises what AWS raises if the stacks of the destination account cannot be read.
+    of these names, and `source_db` to those that take messages about this database. Raises what AWS raises if the stacks of the
+    destination account cannot be read.
     """
     found = _destination_stacks(destination, stacks)
+    if source_db:
+        found = [stack for stack in found if fnmatchcase(source_db, stack.database)]
+        if not found:
+            raise Failure(f"no destination stack here takes messages about {source_db}")
+        found = [_for_database(stack, source_db) for stack in found]
     prefixes = [stack.prefix for stack in found if stack.prefix]
     source_account = _SourceAccount(source)
     return Facts(
@@ -91,7 +110,16 @@ def read_facts(
         instances=attempt(lambda: read_instances(destination, prefixes)),
         snapshots=attempt(lambda: read_snapshots(destination, prefixes)),
         databases=[_database(destination, source_account, stack, last) for stack in found],
+        fleets=source_account.fleets(
+            {stack.parameters.get("SourceTopicArn", "") for stack in found} if stacks else None
+        ),
     )
+
+
+def _for_database(stack: Stack, database: str) -> Stack:
+    """The stack as one for this database alone, where it replicates several."""
+    outputs, parameters = of_database(stack.outputs, stack.parameters, stack.name, database)
+    return replace(stack, outputs=outputs, parameters=parameters)
 
 
 def read_instances(account: Any, prefixes: Sequence[str] = ()) -> list[Instance]:
@@ -219,6 +247,18 @@ class _SourceAccount:
         found = [stack for stack in self.stacks if stack.outputs.get("TopicArn") == topic]
         return found[0] if found else Unreadable("StackNotFound")
 
+    def fleets(self, topics: set[str] | None) -> list[Fleet]:
+        """The stacks with a machine for many databases, of these topics or of all."""
+        if isinstance(self.account, Unreadable) or isinstance(self.stacks, Unreadable):
+            return []
+        found = [stack for stack in self.stacks if MACHINE_OUTPUT in stack.outputs]
+        wanted = [stack for stack in found if topics is None or stack.outputs.get("TopicArn") in topics]
+        return [self._fleet(stack) for stack in wanted]
+
+    def _fleet(self, stack: Stack) -> Fleet:
+        found = attempt(lambda: read_fleet(self.account.client("stepfunctions"), stack))
+        return Fleet(stack, found) if isinstance(found, Unreadable) else found
+
 
 def _database(destination: Account, source_account: _SourceAccount, stack: Stack, last: int) -> Database:
     outputs = stack.outputs
@@ -319,6 +359,8 @@ def _source_runs(account: Account, stack: Stack, database: str, announced: set[s
             if not sought or listed["startDate"] < min(sought.values()):
                 break
             continue
+        if _is_of_another(listed["name"], database):
+            continue
         if opened == _MOST_OPENED:
             break
         opened += 1
@@ -326,6 +368,13 @@ def _source_runs(account: Account, stack: Stack, database: str, announced: set[s
         if _database_of(execution, stack) == database:
             found.append(Run(execution.announced_id(), execution))
     return found
+
+
+def _is_of_another(name: str, database: str) -> bool:
+    """Whether the name of an execution says that a fleet has started it for another database. A long one is cut there, where two
+    hyphens stand."""
+    found = _OF_FLEET.match(name)
+    return found is not None and "--" not in found[1] and found[1] != database
 
 
 def _database_of(execution: Execution, stack: Stack) -> str:

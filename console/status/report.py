@@ -8,6 +8,7 @@ from console.hints import Hints
 from console.screen import timestamp
 from console.status.advice import headline, warnings
 from console.status.facts import Alarm, Database, Facts, Pointer, Stack, Unreadable, arn_part
+from console.status.fleets import fleet_report
 from console.status.replications import replications, rollback
 from console.status.secret import plain_name, unusable_secret
 from console.status.versions import Versions, not_managed, unserved_databases
@@ -22,13 +23,18 @@ _NEEDED = ("secret", "versions", "destinationSnapshots", "destinationRuns")
 
 def report(facts: Facts, last: int = 5, hints: Hints = Hints()) -> dict[str, Any]:
     """The report of these facts, ready to be written as JSON; `last` is how many replications and rollbacks it reports."""
-    return {
+    databases = [_database(facts, database, last, hints) for database in facts.databases]
+    document: dict[str, Any] = {
         "format": FORMAT,
         "at": timestamp(facts.now),
         "destinationAccount": facts.account,
         "region": facts.region,
-        "databases": [_database(facts, database, last, hints) for database in facts.databases],
+        "databases": databases,
     }
+    if facts.fleets:
+        document["fleets"] = [fleet_report(facts, fleet, databases) for fleet in facts.fleets]
+        document["oneDatabaseCommand"] = hints.status_of("NAME")
+    return document
 
 
 def is_complete(document: dict[str, Any]) -> bool:

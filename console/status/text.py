@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from console.screen import age, table
+from console.status.fleets import names_of, render_fleet
 from console.status.secret import CREATED_ANEW, DELETED, SCHEDULED_FOR_DELETION, WITHOUT_VALUE
 from console.vocabulary import READY_SNAPSHOT, STAGES
 
@@ -71,15 +72,24 @@ _OF_THE_SECRET = {
 }
 
 
-def render(document: dict[str, Any]) -> str:
-    """The report as lines of text, joined."""
+def render(document: dict[str, Any], source_db: str = "") -> str:
+    """The report as lines of text, joined; of many databases one line each, unless it is about one of them."""
     lines = [
         f"status of the restored databases in account {document['destinationAccount']}, {document['region']}, at {document['at']}"
     ]
     if not document["databases"]:
         lines += ["", "no destination stack was found here"]
     names = [database["sourceDatabase"] for database in document["databases"]]
+    fleets = document.get("fleets", [])
+    for fleet in fleets:
+        rows = [row for row in fleet["databases"] if source_db in ("", row["sourceDatabase"])]
+        lines += ["", *render_fleet(fleet | {"databases": rows})]
+    in_fleets = set() if source_db else names_of(fleets)
+    if in_fleets:
+        lines += ["", f"{document['oneDatabaseCommand']} shows one database"]
     for database in document["databases"]:
+        if str(database["sourceDatabase"]).lower() in in_fleets:
+            continue
         # Several stacks can hold versions of one database.
         stack = f", stack {database['stack']}" if names.count(database["sourceDatabase"]) > 1 else ""
         lines += ["", *_database(database, stack)]

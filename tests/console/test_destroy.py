@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -142,6 +143,8 @@ def test_the_next_stack_gets_the_parameters_of_this_one_and_what_it_leaves() -> 
     stack = Stack(**{**vars(stack), "outputs": {"SecretArn": SECRET, "KMSKeyArn": KEY}})
     kept = parameters_to_keep(stack, {"SGID": "", "Port": "", "SecretName": "dev/db/read", "DatabaseName": "app"})
     assert kept == {"Port": "5433", "SecretName": "app/read", "ExistingSecretArn": SECRET, "KMSKey": KEY}
+    several = replace(stack, parameters={**stack.parameters, "SourceDBIdentifier": "orders-*"})
+    assert "ExistingSecretArn" not in parameters_to_keep(several, {}), "each has a secret of its own"
     assert COMMANDS.deploy("ours", {"SGID": "a,b", "Port": "1"}) == (
         "scripts/deploy destination --stack-name ours --parameter Port=1 --parameter SGID=a,b"
     )

@@ -131,6 +131,9 @@ fn environment_of(template: &Template, variables: &Value, chosen: &BTreeMap<&str
 /// What CloudFormation makes of a value.
 fn resolved(template: &Template, value: &Value, chosen: &BTreeMap<&str, String>) -> String {
     if let Some(name) = value["Ref"].as_str() {
+        if name == "AWS::NoValue" {
+            return String::new();
+        }
         let parameter = &template.value()["Parameters"][name];
         return match chosen.get(name) {
             Some(chosen) => chosen.clone(),

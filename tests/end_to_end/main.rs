@@ -27,6 +27,7 @@ type Story = (&'static str, fn(&Cloud));
 /// The longest first, so that the last one to end is not the one that began last.
 const STORIES: &[Story] = &[
     ("an_operator_goes_back_and_forward", stories::returning::an_operator_goes_back_and_forward),
+    ("several_databases_share_a_pair_of_stacks", stories::several::several_databases_share_a_pair_of_stacks),
     (
         "what_the_original_made_is_adopted_left_and_used_again",
         stories::moving::what_the_original_made_is_adopted_left_and_used_again,
@@ -45,6 +46,7 @@ const STORIES: &[Story] = &[
         "a_fleet_names_what_failed_and_goes_on_where_it_was_stopped",
         stories::fleet::a_fleet_names_what_failed_and_goes_on_where_it_was_stopped,
     ),
+    ("databases_are_replicated_side_by_side", stories::pairs::databases_are_replicated_side_by_side),
     (
         "a_secret_that_is_there_is_used_and_outlives_the_stack",
         stories::adopting::a_secret_that_is_there_is_used_and_outlives_the_stack,

@@ -3,6 +3,7 @@
 
 mod config;
 mod fault;
+mod trust;
 
 pub use aws_config::SdkConfig;
 pub use config::{config, in_region};

@@ -4,6 +4,7 @@ use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
 use rds_access::Snapshot;
+use replication::budget;
 use replication::contract::{DbSnapshot, DestinationInput, DestinationState, Envelope, StageReport, Status};
 use replication::copies;
 use replication::copying::{EarlierCopy, Expectation};
@@ -35,6 +36,8 @@ pub struct Config {
     rules: Rules,
     /// Whether the option group of the source database is copied too.
     copy_option_group: bool,
+    /// How many copies may be on their way at once, for several databases.
+    most_at_once: Option<usize>,
     /// The key of the secrets that runs make, if one is chosen.
     secret_key: Option<String>,
     /// What the restore will be asked for.
@@ -59,6 +62,7 @@ impl Config {
                 promotes: environment.choice("PROMOTE", ["manual", "automatic"])?,
             },
             copy_option_group: environment.parsed("COPY_OPTION_GROUP", "true or false")?,
+            most_at_once: environment.optional_parsed("MAX_COPIES_AT_ONCE", "a whole number from 1")?,
             secret_key: environment.optional("SECRET_KMS_KEY"),
             wanted: Wanted::of(&options.chosen),
             options,
@@ -177,7 +181,7 @@ impl Poll<'_> {
                     key::usable(&self.source.kms, source_key, key::KeyUse::OtherAccounts).await?;
                 }
                 secret.check_room()?;
-                self.copy(stage, shared, &world, &key_arn, copy).await
+                self.copy(shared, &world, &key_arn, copy, stage).await
             }
             (Step::Await { polls }, _) => {
                 Ok(pending(StageReport::unseen(stage, "not shared yet", polls), copy))
@@ -202,11 +206,11 @@ impl Poll<'_> {
     /// Copies, unless RDS would refuse the restore that comes after it.
     async fn copy(
         &self,
-        stage: &Stage,
         shared: &Snapshot,
         world: &World<'_>,
         key_arn: &str,
         copy: Expectation,
+        stage: &Stage,
     ) -> Result<DbSnapshot, Error> {
         let Self { rds, config, name, .. } = self;
         let stack = &config.settings.stack;
@@ -222,6 +226,10 @@ impl Poll<'_> {
             let is_leaving = quota::is_instance_leaving(world.instances, stack);
             let waiting_for = "room for the restored database";
             return Ok(pending(quota::no_room(full, waiting_for, stage, self.unseen, is_leaving)?, copy));
+        }
+        let on_the_way = budget::copies_on_the_way(world.snapshots, stack);
+        if let Some(waiting) = budget::wait(on_the_way, config.most_at_once, "MaxCopiesAtOnce", stage)? {
+            return Ok(pending(waiting, copy));
         }
         match self.start(shared, key_arn).await? {
             Started::Made(found) => {

@@ -8,7 +8,7 @@ use replication::contract::{DestinationState, Envelope};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_task::Stop> {
     let environment = lambda_task::start();
-    let aws = aws_client::config().await;
+    let aws = aws_client::config(environment.names_certificates()).await;
     let own = Regional::new(&aws);
     match AccountRole::read(&environment) {
         Ok(AccountRole::Source) => {

@@ -29,6 +29,18 @@ impl Environment {
         self.asked.borrow().clone()
     }
 
+    /// Whether it says by whose certificates AWS is known, as it does behind a proxy with an authority of its own. No
+    /// template sets these variables; OpenSSL and what follows it know them.
+    #[must_use]
+    pub fn names_certificates(&self) -> bool {
+        ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| self.variables.contains_key(*name))
+    }
+
+    /// What `RUST_LOG` says, if anything.
+    pub(crate) fn logging(&self) -> Option<&str> {
+        self.variables.get("RUST_LOG").map(|text| text.trim()).filter(|text| !text.is_empty())
+    }
+
     fn get(&self, name: &str) -> Option<&str> {
         self.asked.borrow_mut().insert(name.to_owned());
         self.variables.get(name).map(|text| text.trim())
@@ -178,6 +190,9 @@ mod tests {
     fn a_wrong_variable_is_named() {
         let environment: Environment =
             [("NAME", " orders "), ("EMPTY", ""), ("COUNT", "two")].into_iter().collect();
+        assert!(!environment.names_certificates());
+        let named: Environment = [("SSL_CERT_FILE", "/opt/authority.pem")].into_iter().collect();
+        assert!(named.names_certificates());
         assert_eq!(environment.text("NAME").unwrap(), "orders");
         assert_eq!(environment.optional("EMPTY"), None);
         assert_eq!(environment.optional_parsed::<u32>("EMPTY", "a number").unwrap(), None);

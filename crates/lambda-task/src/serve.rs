@@ -9,25 +9,36 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use time::OffsetDateTime;
 use tracing::Metadata;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::{EnvFilter, Layer, prelude::*};
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
+use tracing_subscriber::{Layer, prelude::*};
 
 use crate::Environment;
 
 /// Why the runtime stopped serving.
 pub type Stop = lambda_runtime::Error;
 
-/// Prepares the process: JSON log lines on standard output (`RUST_LOG` sets the level), and the environment.
+/// What is logged where `RUST_LOG` does not say it.
+const LEVEL: LevelFilter = LevelFilter::INFO;
+
+/// Prepares the process: JSON log lines on standard output (`RUST_LOG` sets the level, also of single targets), and the
+/// environment.
 #[must_use]
 pub fn start() -> Environment {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let environment = Environment::of_process();
+    let filter = filter(&environment);
     let lines =
         tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_ansi(false);
     tracing_subscriber::registry()
         .with(lines.with_filter(filter_fn(|metadata| !repeats_a_failure(metadata))))
         .with(filter)
         .init();
-    Environment::of_process()
+    environment
+}
+
+/// The levels by `RUST_LOG`: one for all, or `target=level` with commas.
+fn filter(environment: &Environment) -> Targets {
+    let given = environment.logging().and_then(|text| text.parse().ok());
+    given.unwrap_or_else(|| Targets::new().with_default(LEVEL))
 }
 
 /// Whether it is the line by which the runtime logs the error that a task has answered, which [`serve`] has logged with its
@@ -127,6 +138,18 @@ mod tests {
         assert_eq!(error.name(), ErrorName::InvalidInput);
         assert!(error.to_string().contains("state.SourceDBIdentifier"), "{error}");
         assert_eq!(diagnostic(error).error_type, "InvalidInput");
+    }
+
+    #[test]
+    fn the_environment_sets_what_is_logged() {
+        use tracing::Level;
+        let filter = |text: &str| filter(&[("RUST_LOG", text)].into_iter().collect());
+        assert!(filter("debug").would_enable("rds", &Level::DEBUG));
+        assert!(filter("info,aws=trace").would_enable("aws", &Level::TRACE));
+        for unusable in ["", "no such=level=at all"] {
+            assert!(filter(unusable).would_enable("rds", &Level::INFO), "{unusable}");
+            assert!(!filter(unusable).would_enable("rds", &Level::DEBUG), "{unusable}");
+        }
     }
 
     /// Notes of every event whether it repeats a failure.

@@ -9,8 +9,9 @@ use replication::destination::{Destination, Replicated};
 use replication::lineage::Tags;
 use replication::retention::{self, InstanceRule, Planned, SnapshotRule};
 use replication::secret::Version;
-use replication::{Error, ErrorName};
+use replication::{Error, ErrorName, staleness};
 use serde::Deserialize;
+use time::OffsetDateTime;
 
 use crate::call::{Call, Place, Results};
 use crate::report::{Deletion, LogGroup, Pruned};
@@ -96,7 +97,12 @@ pub struct Clients {
 /// # Errors
 /// `SecretMovedBack`, `SecretInvalid`, or a fault of a service. A deletion that is refused is in the report; only one that
 /// may succeed when it is made again is an error too, and only at the end of a run.
-pub async fn run(clients: &Clients, config: &Config, input: Input) -> Result<Pruned, Error> {
+pub async fn run(
+    clients: &Clients,
+    config: &Config,
+    input: Input,
+    now: OffsetDateTime,
+) -> Result<Pruned, Error> {
     let announced =
         input.state.input.as_ref().and_then(|input| input.replication.source_db_identifier.as_ref());
     let replicated = config.destination.of(announced, "pruning")?;
@@ -121,7 +127,22 @@ pub async fn run(clients: &Clients, config: &Config, input: Input) -> Result<Pru
             groups.map(|log_group_name| LogGroup { log_group_name, retention_in_days }).collect();
         marking::mark(clients, &replicated.secret, &world, &mut report).await;
     }
+    if place == Place::Prune && report.status == Status::Available && replicated.secret.is_made_by_run {
+        log_ages(&world.instances, &replicated.stack, now);
+    }
     Ok(report)
+}
+
+/// Logs how old the data of each database of the stack are, of which the stack makes metrics. Every run that ends well
+/// does it for all of them, because a database without runs has none that could.
+fn log_ages(instances: &[Instance], stack: &str, now: OffsetDateTime) {
+    let ages = staleness::data_ages_hours(instances, stack, now);
+    for (source_database, data_age_hours) in &ages {
+        tracing::info!(source_database, data_age_hours, "the newest data that were live");
+    }
+    if let Some((source_database, oldest_data_age_hours)) = ages.iter().max_by_key(|(_, hours)| **hours) {
+        tracing::info!(of = source_database, oldest_data_age_hours, "the stalest database of the stack");
+    }
 }
 
 /// Observes what is there, and decides about it.

@@ -6,7 +6,7 @@ use prune::{destination, source};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_task::Stop> {
     let environment = lambda_task::start();
-    let aws = aws_client::config().await;
+    let aws = aws_client::config(environment.names_certificates()).await;
     let rds = aws_sdk_rds::Client::new(&aws);
     match AccountRole::read(&environment) {
         Ok(AccountRole::Source) => {
@@ -18,8 +18,8 @@ async fn main() -> Result<(), lambda_task::Stop> {
         Ok(AccountRole::Destination) => {
             let secrets = aws_sdk_secretsmanager::Client::new(&aws);
             let clients = destination::Clients { rds, secrets, machines: aws_sdk_sfn::Client::new(&aws) };
-            lambda_task::serve(destination::Config::read(&environment), async |config, input, _now| {
-                destination::run(&clients, config, input).await
+            lambda_task::serve(destination::Config::read(&environment), async |config, input, now| {
+                destination::run(&clients, config, input, now).await
             })
             .await
         }

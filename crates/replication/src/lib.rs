@@ -33,6 +33,7 @@
 //! | [`fleet`] | which databases does one execution replicate, and what became of each |
 //! | [`error`] | what went wrong, and what an operator can do about it |
 
+pub mod budget;
 pub mod contract;
 pub mod copies;
 pub mod copying;
@@ -58,6 +59,7 @@ pub mod secret;
 pub mod settings;
 pub mod sharing;
 pub mod snapshotting;
+pub mod staleness;
 pub mod versions;
 pub mod windows;
 

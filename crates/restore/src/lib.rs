@@ -34,6 +34,8 @@ use time::OffsetDateTime;
 pub struct Config {
     destination: Destination,
     most_versions_ahead: usize,
+    /// How many restores may be on their way at once, for several databases.
+    most_at_once: Option<usize>,
     options: Options,
     /// Whether a new version waits until its storage is loaded.
     require_initialized: bool,
@@ -49,6 +51,7 @@ impl Config {
         Ok(Self {
             destination: lambda_task::destination(environment)?,
             most_versions_ahead: environment.parsed("MAX_VERSIONS_AHEAD", "a whole number from 1")?,
+            most_at_once: environment.optional_parsed("MAX_RESTORES_AT_ONCE", "a whole number from 1")?,
             options: Options::read(environment)?,
             require_initialized: environment.parsed("REQUIRE_INITIALIZED", "true or false")?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,

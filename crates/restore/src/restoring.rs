@@ -3,10 +3,11 @@
 use rds_access::Snapshot;
 use rds_access::restoring::{self, Restoring};
 use replication::Error;
+use replication::budget;
 use replication::contract::{DbInstance, StageReport};
 use replication::pacing::{INTENT_WAIT_SECONDS, StageName, history};
 use replication::quota;
-use replication::restore::Choice;
+use replication::restore::{Choice, Purpose};
 use replication::versions::{Scope, World};
 
 use crate::Poll;
@@ -32,6 +33,14 @@ impl Poll<'_> {
         let World { instances, snapshots, .. } = *world;
         self.check_growth(choice, snapshots)?;
         let Poll { rds, config, stage, .. } = self;
+        // An operator who rolls back is not kept waiting.
+        if matches!(self.purpose, Purpose::Replicate { .. }) {
+            let on_the_way = budget::restores_on_the_way(instances, &self.replicated.stack);
+            let waiting = budget::wait(on_the_way, config.most_at_once, "MaxRestoresAtOnce", stage)?;
+            if let Some(waiting) = waiting {
+                return Ok(Some(report(choice, true, waiting)));
+            }
+        }
         let tags = config.options.tags(choice.tags(), self.source_tags);
         let request =
             rds.restore_db_instance_from_db_snapshot().set_tags(Some(rds_access::to_rds_tags(&tags)));
