@@ -24,6 +24,8 @@ class Hints:
     destination_stack: str = DESTINATION_STACK
     source_region: str | None = None
     destination_region: str | None = None
+    one_of_several: str = ""
+    """The database that it is about, of a stack that has several."""
 
     @classmethod
     def of(cls, given: argparse.Namespace) -> Hints:
@@ -41,6 +43,7 @@ class Hints:
     def rollback(self, version: object = None, *, stack: str | None = None) -> str:
         """`scripts/rollback` to a version, of the given stack or of the one that this command is about."""
         version_words = [] if version is None else [str(version)]
+        version_words += ["--source-db", self.one_of_several] if self.one_of_several else []
         return self._command("rollback", *version_words, *self._stack(stack), *self._profile("destination"))
 
     def status(self, *, stack: str | None = None) -> str:

@@ -10,7 +10,8 @@ says otherwise (those of runs have one decimal), sizes GiB; null is what is not 
     destinationAccount, region    where
     databases[]                   one for each destination stack
       stack, stackStatus          the destination stack; stackStatus is CloudFormation's
-      sourceDatabase, prefix      its parameters SourceDBIdentifier and DatabaseName
+      sourceDatabase, prefix      its parameters SourceDBIdentifier and DatabaseName; a stack for several databases has one
+                                  entry for each that it holds something of
       sourceAccount, sourceStack  the account of the topic; the stack that made it, if the source account is readable
       headline                    what an operator reads first
       warnings[]                  name (nothingLive, liveNotAvailable, liveMarked, dataTimeUnknown, dataTooOld,

@@ -64,6 +64,8 @@ class Stack:
     created: datetime | None = None
     is_protected: bool = False
     """Whether CloudFormation refuses to delete it."""
+    pattern: str = ""
+    """The SourceDBIdentifier of a stack for several databases, where this is what the stack is for one of them."""
 
     @property
     def database(self) -> str:

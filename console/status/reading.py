@@ -28,18 +28,20 @@ from console.account import Account
 from console.execution import Execution, execution_arn, replication_id
 from console.failure import Failure
 from console.fleet import MACHINE_OUTPUT
-from console.several import of_database
+from console.several import includes, is_pattern, of_database
 from console.status.facts import (
     SOURCE_DATABASE,
     Alarm,
     Database,
     Facts,
     Instance,
+    Pointer,
     Run,
     Schedule,
     Snapshot,
     Source,
     Stack,
+    Tagged,
     Unreadable,
     arn_part,
     id_time,
@@ -103,12 +105,16 @@ def read_facts(
         found = [_for_database(stack, source_db) for stack in found]
     prefixes = [stack.prefix for stack in found if stack.prefix]
     source_account = _SourceAccount(source)
+    instances = attempt(lambda: read_instances(destination, prefixes))
+    snapshots = attempt(lambda: read_snapshots(destination, prefixes))
+    held = [*(instances if is_readable(instances) else []), *(snapshots if is_readable(snapshots) else [])]
+    found = [one for stack in found for one in _of_each_database(stack, held)]
     return Facts(
         now=now,
         account=destination.number(),
         region=destination.region,
-        instances=attempt(lambda: read_instances(destination, prefixes)),
-        snapshots=attempt(lambda: read_snapshots(destination, prefixes)),
+        instances=instances,
+        snapshots=snapshots,
         databases=[_database(destination, source_account, stack, last) for stack in found],
         fleets=source_account.fleets(
             {stack.parameters.get("SourceTopicArn", "") for stack in found} if stacks else None
@@ -119,7 +125,16 @@ def read_facts(
 def _for_database(stack: Stack, database: str) -> Stack:
     """The stack as one for this database alone, where it replicates several."""
     outputs, parameters = of_database(stack.outputs, stack.parameters, stack.name, database)
-    return replace(stack, outputs=outputs, parameters=parameters)
+    pattern = stack.database if is_pattern(stack.database) else ""
+    return replace(stack, outputs=outputs, parameters=parameters, pattern=pattern)
+
+
+def _of_each_database(stack: Stack, held: Sequence[Tagged]) -> list[Stack]:
+    """A stack for several databases as one for each that it holds something of; any other as it is."""
+    if not is_pattern(stack.database):
+        return [stack]
+    names = {one.source_database for one in held if one.is_of(stack.name) and one.source_database}
+    return [_for_database(stack, name) for name in sorted(names) if includes(stack.database, name)] or [stack]
 
 
 def read_instances(account: Any, prefixes: Sequence[str] = ()) -> list[Instance]:
@@ -265,15 +280,16 @@ def _database(destination: Account, source_account: _SourceAccount, stack: Stack
     machine, rollback_machine = outputs["StateMachineArn"], outputs.get("RollbackStateMachineArn")
     queue = outputs.get("DeadLetterQueueUrl")
     machines = destination.client("stepfunctions")
-    runs = attempt(lambda: [_destination_run(machines, arn) for arn in _newest(machines, machine, last)])
+    runs = attempt(lambda: _destination_runs(machines, machine, stack, last))
     source = _source(source_account, stack, runs, last)
     return Database(
         stack=stack,
-        pointer=attempt(lambda: read_pointer(destination, outputs["SecretArn"], outputs.get("SecretName", ""))),
+        # Of several databases each has a secret, which its first run makes.
+        pointer=Pointer("", "")
+        if is_pattern(stack.database)
+        else attempt(lambda: read_pointer(destination, outputs["SecretArn"], outputs.get("SecretName", ""))),
         runs=attempt(lambda: _with_announced(runs, source, machines, machine)),
-        rollbacks=attempt(lambda: [_opened(machines, arn) for arn in _newest(machines, rollback_machine, last)])
-        if rollback_machine
-        else None,
+        rollbacks=attempt(lambda: _rollbacks(machines, rollback_machine, stack, last)) if rollback_machine else None,
         alarms=attempt(lambda: _alarms(destination, stack)),
         dead_letters=attempt(lambda: _waiting_messages(destination, queue)) if queue else None,
         source=source,
@@ -331,6 +347,35 @@ def _listed(machines: Any, machine: str) -> Iterator[dict[str, Any]]:
 
 def _newest(machines: Any, machine: str, last: int) -> list[str]:
     return [listed["executionArn"] for listed in islice(_listed(machines, machine), last)]
+
+
+def _destination_runs(machines: Any, machine: str, stack: Stack, last: int) -> list[Run]:
+    runs = (_destination_run(machines, arn) for arn in _newest(machines, machine, _searched(stack, last)))
+    own = (run for run in runs if _is_about(stack, run.execution.input.get("Input")))
+    return list(islice(own, last))
+
+
+def _rollbacks(machines: Any, machine: str, stack: Stack, last: int) -> list[Execution]:
+    found = (_opened(machines, arn) for arn in _newest(machines, machine, _searched(stack, last)))
+    return list(islice((one for one in found if _is_about(stack, {"replication": one.input})), last))
+
+
+def _searched(stack: Stack, last: int) -> int:
+    """How many executions are opened at most for the few that are about the stack's database."""
+    return _MOST_OPENED if stack.pattern else last
+
+
+def _is_about(stack: Stack, message: Any) -> bool:
+    """Whether an input is about the stack's database; all are where the stack has only one."""
+    if not stack.pattern:
+        return True
+    replication = message.get("replication") if isinstance(message, dict) else None
+    named = (
+        replication.get("sourceDBIdentifier", replication.get("SourceDBIdentifier"))
+        if isinstance(replication, dict)
+        else ""
+    )
+    return str(named).lower() == stack.database
 
 
 def _opened(machines: Any, arn: str) -> Execution:

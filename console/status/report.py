@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from console.hints import Hints
@@ -23,7 +24,11 @@ _NEEDED = ("secret", "versions", "destinationSnapshots", "destinationRuns")
 
 def report(facts: Facts, last: int = 5, hints: Hints = Hints()) -> dict[str, Any]:
     """The report of these facts, ready to be written as JSON; `last` is how many replications and rollbacks it reports."""
-    databases = [_database(facts, database, last, hints) for database in facts.databases]
+
+    def hints_for(stack: Stack) -> Hints:
+        return replace(hints, one_of_several=stack.database) if stack.pattern else hints
+
+    databases = [_database(facts, database, last, hints_for(database.stack)) for database in facts.databases]
     document: dict[str, Any] = {
         "format": FORMAT,
         "at": timestamp(facts.now),

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from console.execution import Execution
 from console.screen import timestamp
+from console.several import includes
 from console.status.facts import (
     DATA_TIME,
     SOURCE_DATABASE,
@@ -33,9 +34,9 @@ T = TypeVar("T")
 def unserved_databases(stack: Stack, instances: list[Instance] | None, snapshots: list[Snapshot] | None) -> list[str]:
     """The databases of which the stack still holds versions although it serves another one by now."""
     own = [one for one in [*(instances or []), *(snapshots or [])] if one.is_of(stack.name)]
-    return (
-        sorted({one.source_database for one in own if one.source_database} - {stack.database}) if stack.database else []
-    )
+    names = {one.source_database for one in own if one.source_database} - {stack.database}
+    # Of several databases each is reported by itself.
+    return sorted(name for name in names if not includes(stack.pattern, name)) if stack.database else []
 
 
 def not_managed(stack: Stack, instances: list[Instance] | None) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from console.failure import Failure
 from console.status import __main__ as status
 from console.status.facts import Pointer, Unreadable, is_readable
 from console.status.reading import attempt, error_code
+from console.status.report import report
 from world import A, B
 
 
@@ -46,6 +47,39 @@ def test_every_page_of_everything_is_read(here: World) -> None:
     assert [(one.identifier, one.shared_with) for one in source.snapshots] == [("snap", [B]), ("snap-copy-in", [B])]
     assert (source.schedule.expression, source.schedule.state) == ("rate(1 day)", "ENABLED")
     assert ids(source.runs) == ids(database.runs) == [here.id]
+
+
+def test_each_of_several_databases_is_reported_by_itself(here: World) -> None:
+    here.stacks[-1]["Parameters"] = [
+        {"ParameterKey": key, "ParameterValue": value}
+        for key, value in {
+            "SourceTopicArn": TOPIC,
+            "SourceDBIdentifier": "orders*",
+            "DatabaseName": "copy",
+            "SecretName": "read",
+        }.items()
+    ]
+    copies = [
+        snapshot(B, f"copy-{name}-x", {"stack": "destination-stack", "source_db": name})
+        for name in ("orders", "orders-eu", "billing")
+    ]
+    here.b.page("DescribeDBSnapshots", "DBSnapshots", copies, token="Marker")
+    facts = here.read()
+    assert [(one.stack.database, one.stack.prefix, one.stack.outputs["SecretArn"]) for one in facts.databases] == [
+        ("orders", "copy-orders", "read/orders"),
+        ("orders-eu", "copy-orders-eu", "read/orders-eu"),
+    ]
+    assert [ids(one.runs) for one in facts.databases] == [[here.id], []], "a run of the source is about one of them"
+    document = report(facts)
+    assert [[left["sourceDatabase"] for left in one["otherDatabases"]] for one in document["databases"]] == [
+        ["billing"],
+        ["billing"],
+    ]
+    commands = [one["restoreCommand"] for one in document["databases"]]
+    assert all(f"--source-db {one.stack.database}" in command for one, command in zip(facts.databases, commands))
+    here.b.page("DescribeDBSnapshots", "DBSnapshots", [], token="Marker")
+    [none_yet] = here.read().databases
+    assert (none_yet.stack.database, none_yet.pointer) == ("orders*", Pointer("", "")), "no run has made a secret yet"
 
 
 def test_what_an_instance_lacks_yet_is_unknown(here: World) -> None:

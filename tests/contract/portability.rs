@@ -1,6 +1,6 @@
 //! What ships works in every account, Region and partition, and against every endpoint.
 
-use crate::sources::{BUILD, README, SEMANTICS, Sources, VPC};
+use crate::sources::{BUILD, PARAMETERS, SEMANTICS, Sources, VPC};
 
 /// The first part of the name of a Region.
 const CONTINENTS: [&str; 10] = ["af", "ap", "ca", "cn", "eu", "il", "me", "mx", "sa", "us"];
@@ -38,7 +38,7 @@ pub fn constants(sources: &Sources) -> Vec<String> {
 
 /// What is deployed: not what only tests, the local cloud and operators use.
 fn ships(path: &str) -> bool {
-    let is_deployed = ![BUILD, README].contains(&path);
+    let is_deployed = ![BUILD, PARAMETERS].contains(&path);
     let is_test = path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("tests/");
     is_deployed && !is_test && ![SEMANTICS, VPC].contains(&path)
 }

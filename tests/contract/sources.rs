@@ -29,7 +29,7 @@ pub const SEMANTICS: &str = "docs/semantics.md";
 /// What functions in a VPC need.
 pub const VPC: &str = "docs/vpc.md";
 /// The front page.
-pub const README: &str = "README.md";
+pub const PARAMETERS: &str = "docs/parameters.md";
 
 /// Every file that a check reads, by its path from the root of the repository; templates, machines and code are also read
 /// once, because many checks need them.
@@ -48,7 +48,7 @@ impl Sources {
         for directory in ["cloudformation", "crates", "statemachines", "tests"] {
             read(&root(), directory, &mut files);
         }
-        for path in [BUILD, README, SEMANTICS, VPC, vocabulary::PATH] {
+        for path in [BUILD, PARAMETERS, SEMANTICS, VPC, vocabulary::PATH] {
             files.insert(path.to_owned(), read_text(&root(), path));
         }
         let paths: Vec<String> = files.keys().cloned().collect();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::languages::is_placeholder;
 use crate::machine::Machine;
 use crate::permissions::kebab_case;
-use crate::sources::{ACCOUNTS, BUILD, MACHINES, README, Sources, machine_path};
+use crate::sources::{ACCOUNTS, BUILD, MACHINES, PARAMETERS, Sources, machine_path};
 use crate::template::{Template, walk};
 
 /// A parameter and its default; no default means that the operator has to give it.
@@ -239,8 +239,8 @@ pub fn parameters(sources: &Sources) -> Vec<String> {
             if !used.contains(&format!("${{{name}}}")) {
                 problems.push(format!("{name} is not used"));
             }
-            if !sources.text(README).contains(&format!("`{name}`")) {
-                problems.push(format!("{README} does not mention {name}"));
+            if !sources.text(PARAMETERS).contains(&format!("`{name}`")) {
+                problems.push(format!("{PARAMETERS} does not mention {name}"));
             }
         }
         problems

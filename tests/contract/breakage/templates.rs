@@ -1,7 +1,7 @@
 //! The templates, broken once for each rule about them.
 
 use super::{Breakage, code, template};
-use crate::sources::{BUILD, README};
+use crate::sources::{BUILD, PARAMETERS};
 
 /// A breakage of each rule about templates.
 pub fn all() -> Vec<Breakage> {
@@ -254,7 +254,7 @@ pub fn all() -> Vec<Breakage> {
             "holds what is not so: DeadLetterAlarm: AWS::CloudWatch::Alarm",
         ),
         code(BUILD, " rotate-secret ", " ", "scripts/build does not build RotateSecretFunction"),
-        code(README, "`SnapshotDeadlineSeconds`", "`Deadline`", "README.md does not mention"),
+        code(PARAMETERS, "`SnapshotDeadlineSeconds`", "`Deadline`", "docs/parameters.md does not mention"),
         template(
             "source",
             "  FleetScheduleRule:\n    Type: AWS::Events::Rule\n    Condition: HasFleet\n",
