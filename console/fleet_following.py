@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from fnmatch import fnmatchcase
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,6 +17,7 @@ from console.execution import Execution, execution_arn, readable_cause
 from console.failure import Failure
 from console.fleet import MACHINE_OUTPUT, Child, FleetRun, destination_child, newest
 from console.screen import Screen, duration, table
+from console.several import includes
 from console.status.facts import Stack
 from console.status.reading import DESTINATION_OUTPUTS, read_stacks
 from console.stock import stock_words
@@ -184,7 +184,7 @@ def _listening(destination: Account, topic: str, screen: Screen) -> list[Stack]:
 
 def _stack_of(stacks: Sequence[Stack], database: str) -> Stack | None:
     """The stack that takes messages about a database: the one that names it, before one whose pattern fits."""
-    fitting = [stack for stack in stacks if fnmatchcase(database, stack.database)]
+    fitting = [stack for stack in stacks if includes(stack.database, database)]
     return min(fitting, key=lambda stack: stack.database != database, default=None)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from console.failure import Failure
+from console.several import includes
 from console.status.facts import Stack, Tagged
 from console.status.reading import read_instances, read_snapshots
 
@@ -34,7 +34,7 @@ class Need:
 def need_of(stack: Stack, databases: Iterable[str]) -> Need:
     """What a stack holds of those of the databases that it serves: the live version, the older ones and the one that is being
     restored; the snapshot copies that stay and the one that is being made."""
-    served = sum(1 for name in databases if fnmatchcase(name, stack.database))
+    served = sum(1 for name in databases if includes(stack.database, name))
     older, kept = stack.number("NoOfOlderInstances"), stack.number("SnapshotsToKeep")
     return Need(
         served,

@@ -17,7 +17,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import islice
 from typing import Any, TypeVar
@@ -99,7 +98,7 @@ def read_facts(
     """
     found = _destination_stacks(destination, stacks)
     if source_db:
-        found = [stack for stack in found if fnmatchcase(source_db, stack.database)]
+        found = [stack for stack in found if includes(stack.database, source_db)]
         if not found:
             raise Failure(f"no destination stack here takes messages about {source_db}")
         found = [_for_database(stack, source_db) for stack in found]
@@ -108,14 +107,13 @@ def read_facts(
     instances = attempt(lambda: read_instances(destination, prefixes))
     snapshots = attempt(lambda: read_snapshots(destination, prefixes))
     held = [*(instances if is_readable(instances) else []), *(snapshots if is_readable(snapshots) else [])]
-    found = [one for stack in found for one in _of_each_database(stack, held)]
     return Facts(
         now=now,
         account=destination.number(),
         region=destination.region,
         instances=instances,
         snapshots=snapshots,
-        databases=[_database(destination, source_account, stack, last) for stack in found],
+        databases=[one for stack in found for one in _databases(destination, source_account, stack, held, last)],
         fleets=source_account.fleets(
             {stack.parameters.get("SourceTopicArn", "") for stack in found} if stacks else None
         ),
@@ -275,25 +273,57 @@ class _SourceAccount:
         return Fleet(stack, found) if isinstance(found, Unreadable) else found
 
 
-def _database(destination: Account, source_account: _SourceAccount, stack: Stack, last: int) -> Database:
+def _databases(
+    destination: Account, source_account: _SourceAccount, stack: Stack, held: Sequence[Tagged], last: int
+) -> list[Database]:
+    """The databases of a stack. What is the stack's is read once, however many they are."""
     outputs = stack.outputs
     machine, rollback_machine = outputs["StateMachineArn"], outputs.get("RollbackStateMachineArn")
     queue = outputs.get("DeadLetterQueueUrl")
     machines = destination.client("stepfunctions")
-    runs = attempt(lambda: _destination_runs(machines, machine, stack, last))
-    source = _source(source_account, stack, runs, last)
-    return Database(
-        stack=stack,
-        # Of several databases each has a secret, which its first run makes.
-        pointer=Pointer("", "")
-        if is_pattern(stack.database)
-        else attempt(lambda: read_pointer(destination, outputs["SecretArn"], outputs.get("SecretName", ""))),
-        runs=attempt(lambda: _with_announced(runs, source, machines, machine)),
-        rollbacks=attempt(lambda: _rollbacks(machines, rollback_machine, stack, last)) if rollback_machine else None,
-        alarms=attempt(lambda: _alarms(destination, stack)),
-        dead_letters=attempt(lambda: _waiting_messages(destination, queue)) if queue else None,
-        source=source,
+    stacks = _of_each_database(stack, held)
+    # Those of one database are among those of the others.
+    searched = _MOST_OPENED if any(one.pattern for one in stacks) else last
+    runs = attempt(lambda: [_destination_run(machines, arn) for arn in _newest(machines, machine, searched)])
+    rollbacks = (
+        attempt(lambda: [_opened(machines, arn) for arn in _newest(machines, rollback_machine, searched)])
+        if rollback_machine
+        else None
     )
+    alarms = attempt(lambda: _alarms(destination, stack))
+    dead_letters = attempt(lambda: _waiting_messages(destination, queue)) if queue else None
+
+    def of_one(one: Stack) -> Database:
+        own = _about(one, runs, last, lambda run: _announced(run.execution).get("sourceDBIdentifier"))
+        source = _source(source_account, one, own, last)
+        return Database(
+            stack=one,
+            pointer=_pointer(destination, one),
+            runs=attempt(lambda: _with_announced(own, source, machines, machine)),
+            rollbacks=None
+            if rollbacks is None
+            else _about(one, rollbacks, last, lambda execution: execution.input.get("SourceDBIdentifier")),
+            alarms=alarms,
+            dead_letters=dead_letters,
+            source=source,
+        )
+
+    return [of_one(one) for one in stacks]
+
+
+def _about(stack: Stack, found: list[T] | Unreadable, last: int, named: Callable[[T], Any]) -> list[T] | Unreadable:
+    """Of what was found, the newest about the stack's database; all are where the stack has only one."""
+    if not stack.pattern or isinstance(found, Unreadable):
+        return found
+    return [one for one in found if str(named(one)).lower() == stack.database][:last]
+
+
+def _pointer(destination: Account, stack: Stack) -> Pointer | Unreadable:
+    if is_pattern(stack.database):
+        # Of several databases each has a secret, which its first run makes; there is none yet.
+        return Pointer("", "")
+    outputs = stack.outputs
+    return attempt(lambda: read_pointer(destination, outputs["SecretArn"], outputs.get("SecretName", "")))
 
 
 def _source(
@@ -349,35 +379,6 @@ def _newest(machines: Any, machine: str, last: int) -> list[str]:
     return [listed["executionArn"] for listed in islice(_listed(machines, machine), last)]
 
 
-def _destination_runs(machines: Any, machine: str, stack: Stack, last: int) -> list[Run]:
-    runs = (_destination_run(machines, arn) for arn in _newest(machines, machine, _searched(stack, last)))
-    own = (run for run in runs if _is_about(stack, run.execution.input.get("Input")))
-    return list(islice(own, last))
-
-
-def _rollbacks(machines: Any, machine: str, stack: Stack, last: int) -> list[Execution]:
-    found = (_opened(machines, arn) for arn in _newest(machines, machine, _searched(stack, last)))
-    return list(islice((one for one in found if _is_about(stack, {"replication": one.input})), last))
-
-
-def _searched(stack: Stack, last: int) -> int:
-    """How many executions are opened at most for the few that are about the stack's database."""
-    return _MOST_OPENED if stack.pattern else last
-
-
-def _is_about(stack: Stack, message: Any) -> bool:
-    """Whether an input is about the stack's database; all are where the stack has only one."""
-    if not stack.pattern:
-        return True
-    replication = message.get("replication") if isinstance(message, dict) else None
-    named = (
-        replication.get("sourceDBIdentifier", replication.get("SourceDBIdentifier"))
-        if isinstance(replication, dict)
-        else ""
-    )
-    return str(named).lower() == stack.database
-
-
 def _opened(machines: Any, arn: str) -> Execution:
     execution = Execution(machines, arn)
     execution.poll()
@@ -386,10 +387,15 @@ def _opened(machines: Any, arn: str) -> Execution:
 
 def _destination_run(machines: Any, arn: str) -> Run:
     execution = _opened(machines, arn)
+    found = _announced(execution).get("id")
+    return Run(found if isinstance(found, str) else "", execution)
+
+
+def _announced(execution: Execution) -> dict[str, Any]:
+    """What the message of a destination run says of its replication."""
     message = execution.input.get("Input")
     replication = message.get("replication") if isinstance(message, dict) else None
-    found = replication.get("id") if isinstance(replication, dict) else None
-    return Run(found if isinstance(found, str) else "", execution)
+    return replication if isinstance(replication, dict) else {}
 
 
 def _source_runs(account: Account, stack: Stack, database: str, announced: set[str], last: int) -> list[Run]:

@@ -5,7 +5,7 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 use replication::fleet::running::Running;
 use replication::fleet::{FleetState, Past};
-use replication::naming::{InstanceIdentifier, ReplicationId};
+use replication::naming::{self, InstanceIdentifier, ReplicationId};
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
@@ -81,7 +81,7 @@ pub async fn continued(client: &Client, machine: &str, first: Option<String>) ->
                 .because(format!("more than {MOST_CONTINUED} runs continue one another"))
                 .advise("start a run without ContinueRun"));
         }
-        let arn = format!("{}:{name}", machine.replacen(":stateMachine:", ":execution:", 1));
+        let arn = naming::execution_arn(machine, &name);
         let execution = client.describe_execution().execution_arn(&arn).send().await.map_err(|error| {
             if error.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) {
                 Error::new(ErrorName::NotFound, doing())

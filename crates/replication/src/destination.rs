@@ -74,18 +74,7 @@ impl Pattern {
     /// Whether a text matches.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        let mut parts = self.0.split('*');
-        // A pattern has an asterisk, so that what is before the first and after the last are two parts.
-        let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
-        let mut parts: Vec<&str> = parts.collect();
-        let last = parts.pop().unwrap_or_default();
-        for part in parts {
-            match rest.find(part) {
-                Some(at) => rest = &rest[at + part.len()..],
-                None => return false,
-            }
-        }
-        rest.ends_with(last)
+        naming::has_form(&self.0, text)
     }
 }
 

@@ -383,6 +383,28 @@ impl fmt::Display for SnapshotArn {
     }
 }
 
+/// Whether a name has the form of a pattern, in which `*` stands for any characters, also none.
+#[must_use]
+pub fn has_form(pattern: &str, name: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(mut left) = name.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        match left.find(part) {
+            Some(at) => left = &left[at + part.len()..],
+            None => return false,
+        }
+    }
+    left.ends_with(last)
+}
+
+/// The ARN of an execution of a machine, by the machine's ARN and the execution's name.
+#[must_use]
+pub fn execution_arn(machine: &str, name: &str) -> String {
+    format!("{}:{name}", machine.replacen(":stateMachine:", ":execution:", 1))
+}
+
 /// The part of an ARN between two colons, counted from `arn` = 0.
 #[must_use]
 pub fn arn_part(arn: &str, index: usize) -> &str {

@@ -14,7 +14,7 @@ use lambda_task::Environment;
 use replication::contract::Execution;
 use replication::fleet::summary::{self, Child, Ended, Summary};
 use replication::fleet::{FleetState, Plan};
-use replication::{Error, ErrorName};
+use replication::{Error, ErrorName, naming};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -73,7 +73,7 @@ pub async fn run(client: &Client, config: &Config, input: Input) -> Result<Summa
 
 /// How a child has ended; nothing if it was never started.
 async fn child(client: &Client, machine: &str, name: &str) -> Result<Option<Child>, Error> {
-    let arn = format!("{}:{name}", machine.replacen(":stateMachine:", ":execution:", 1));
+    let arn = naming::execution_arn(machine, name);
     let found = match client.describe_execution().execution_arn(&arn).send().await {
         Ok(found) => found,
         Err(error) if error.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) => {

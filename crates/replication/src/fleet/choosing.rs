@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::children::History;
 use super::{MOST_BYTES, MOST_DATABASES, beginning};
 use crate::lineage::{self, Tags};
-use crate::naming::{InstanceIdentifier, ReplicationId};
+use crate::naming::{self, InstanceIdentifier, ReplicationId};
 use crate::progress::{InstanceStatus, Progress, Restored};
 use crate::{Error, ErrorName};
 
@@ -111,7 +111,7 @@ pub fn choose(candidates: &[Candidate], rule: &Rule, history: &History<'_>) -> R
     match &rule.by {
         By::List(databases) => found = listed(candidates, databases, &mut chosen.left_out),
         By::Pattern(pattern) => {
-            found.extend(candidates.iter().filter(|one| matches(pattern, one.database.as_str())));
+            found.extend(candidates.iter().filter(|one| naming::has_form(pattern, one.database.as_str())));
         }
         By::Tag(key, value) => {
             found.extend(candidates.iter().filter(|one| one.tags.get(key) == Some(value.as_str())));
@@ -207,21 +207,6 @@ fn check_number(wanted: &[&Candidate], chosen: &Chosen, rule: &Rule, of: usize) 
 fn order<'a>(one: &'a Candidate, history: &History<'_>) -> impl Ord + use<'a> {
     let seconds = history.seconds(&one.database);
     (seconds.is_some(), Reverse(seconds), Reverse(one.storage), &one.database)
-}
-
-/// Whether a name has the form of a pattern.
-fn matches(pattern: &str, name: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(mut left) = name.strip_prefix(first) else { return false };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    let last = parts.pop().unwrap_or_default();
-    for part in parts {
-        match left.find(part) {
-            Some(at) => left = &left[at + part.len()..],
-            None => return false,
-        }
-    }
-    left.ends_with(last)
 }
 
 #[cfg(test)]
