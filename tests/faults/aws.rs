@@ -120,7 +120,14 @@ impl Aws {
 
     /// The instances of the account.
     pub fn instances(&self) -> Vec<Instance> {
-        self.runtime.block_on(rds_access::instances(&self.rds)).unwrap()
+        self.runtime.block_on(async {
+            let mut pages = self.rds.describe_db_instances().into_paginator().items().send();
+            let mut instances = Vec::new();
+            while let Some(found) = pages.next().await {
+                instances.push(rds_access::read_instance(&found.unwrap()).unwrap());
+            }
+            instances
+        })
     }
 
     /// The port of an instance's endpoint.

@@ -7,6 +7,8 @@ use rds_access::Instance;
 use replication::contract::{DestinationInput, Execution, Outcome, Status};
 use replication::destination::{Destination, Replicated};
 use replication::lineage::Tags;
+use replication::looking::{Look, Seen};
+use replication::naming::{SnapshotArn, SnapshotIdentifier};
 use replication::retention::{self, InstanceRule, Planned, SnapshotRule};
 use replication::secret::Version;
 use replication::{Error, ErrorName, staleness};
@@ -63,14 +65,32 @@ pub struct Input {
     state: State,
 }
 
+impl Input {
+    /// The copy that this run has made, which is among the snapshots of the database.
+    fn copy(&self) -> Option<&SnapshotIdentifier> {
+        self.state.copy.as_ref().filter(|copy| copy.arn.is_some()).map(|copy| &copy.identifier)
+    }
+}
+
 /// The document of the destination machine, as far as `prune` reads it.
 #[derive(Debug, Clone, Default, Deserialize)]
 struct State {
     #[serde(rename = "Input")]
     input: Option<DestinationInput>,
     secret: Option<Moved>,
+    #[serde(rename = "DBSnapshot")]
+    copy: Option<Copy>,
     #[serde(flatten)]
     results: Results,
+}
+
+/// The copy of the run, once RDS has accepted it.
+#[derive(Debug, Clone, Deserialize)]
+struct Copy {
+    #[serde(rename = "TargetDBSnapshotIdentifier")]
+    identifier: SnapshotIdentifier,
+    #[serde(rename = "TargetDBSnapshotArn")]
+    arn: Option<SnapshotArn>,
 }
 
 /// Where the run has moved the secret.
@@ -127,18 +147,28 @@ pub async fn run(
             groups.map(|log_group_name| LogGroup { log_group_name, retention_in_days }).collect();
         marking::mark(clients, &replicated.secret, &world, &mut report).await;
     }
-    if place == Place::Prune && report.status == Status::Available && replicated.secret.is_made_by_run {
-        log_ages(&world.instances, &replicated.stack, now);
+    if replicated.secret.is_made_by_run {
+        match place {
+            Place::Room => report.others_running = Some(world.others_running),
+            Place::Prune if report.status == Status::Available => log_ages(&world, &replicated, now),
+            Place::Prune => {}
+        }
     }
     Ok(report)
 }
 
-/// Logs how old the data of each database of the stack are, of which the stack makes metrics. Every run that ends well
-/// does it for all of them, because a database without runs has none that could.
-fn log_ages(instances: &[Instance], stack: &str, now: OffsetDateTime) {
-    let ages = staleness::data_ages_hours(instances, stack, now);
+/// Logs how old the data of each database of the stack are, of which the stack makes metrics: of all of them where the run has
+/// seen all, because a database without runs has none that could.
+fn log_ages(world: &World, replicated: &Replicated, now: OffsetDateTime) {
+    let mut ages = staleness::data_ages_hours(&world.instances, &replicated.stack, now);
+    if !world.has_all_instances {
+        ages.retain(|database, _| *database == replicated.database.as_str());
+    }
     for (source_database, data_age_hours) in &ages {
         tracing::info!(source_database, data_age_hours, "the newest data that were live");
+    }
+    if !world.has_all_instances {
+        return;
     }
     if let Some((source_database, oldest_data_age_hours)) = ages.iter().max_by_key(|(_, hours)| **hours) {
         tracing::info!(of = source_database, oldest_data_age_hours, "the stalest database of the stack");
@@ -153,7 +183,8 @@ async fn observe(
     input: &Input,
 ) -> Result<World, Error> {
     let Replicated { stack, database, .. } = replicated;
-    let in_use = running::in_use(&clients.machines, &input.machines, &input.execution).await?;
+    let (in_use, others_running) =
+        running::in_use(&clients.machines, &input.machines, &input.execution).await?;
     // At the end of the run nothing is left that it still needs. Its execution has the name of its replication.
     let in_use = match input.execution.name.parse() {
         Ok(id) if input.place == Place::Room => in_use.with(id),
@@ -161,11 +192,23 @@ async fn observe(
     };
     // The secret is read before the instances: what has become live since is newer than what it names.
     let secret = secret_access::read_version_if_made(&clients.secrets, &replicated.secret).await?;
-    let instances = rds_access::instances(&clients.rds).await?;
+    let snapshots = rds_access::snapshots_of_database(&clients.rds, stack, database, input.copy()).await?;
+    let pointer = secret.as_ref().map(|version| version.secret.pointer.clone()).unwrap_or_default();
+    let moved_to = input.state.secret.as_ref().map(|moved| moved.host.as_str()).unwrap_or_default();
+    let look = Look {
+        scope: replicated.scope(),
+        hosts: &[&pointer.host, moved_to],
+        live_prefix: &pointer.prefix,
+        snapshots: &snapshots,
+        execution: &input.execution.id,
+        // The last one of several runs says how old the data of all databases are.
+        needs_all: replicated.secret.is_made_by_run && input.place == Place::Prune && others_running == 0,
+    };
+    let Seen { instances, is_all } = rds_access::versions(&clients.rds, &look).await?;
     if let Some(secret) = &secret {
         refuse_if_moved_back(replicated, input, &instances, secret)?;
     }
-    let live_host = secret.map(|version| version.secret.pointer.host).unwrap_or_default();
+    let live_host = pointer.host;
     let rule = InstanceRule {
         final_snapshot: config.final_snapshot,
         in_use: in_use.clone(),
@@ -173,11 +216,19 @@ async fn observe(
     };
     let about_instances = retention::plan_instances(&instances, &rule);
     let log_groups = retention::log_groups_left_behind(&instances, &rule);
-    let snapshots = rds_access::snapshots_of_stack(&clients.rds, stack).await?;
     let rule =
         SnapshotRule { in_use, ..SnapshotRule::new(stack, database, config.settings.snapshots_to_keep) };
     let about_snapshots = retention::plan_snapshots(&snapshots, &rule);
-    Ok(World { instances, snapshots, about_instances, about_snapshots, log_groups })
+    let has_all_instances = is_all;
+    Ok(World {
+        instances,
+        snapshots,
+        about_instances,
+        about_snapshots,
+        log_groups,
+        has_all_instances,
+        others_running,
+    })
 }
 
 /// Ends the run by name if somebody else has put the secret back after this run had moved it.

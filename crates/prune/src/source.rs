@@ -86,10 +86,9 @@ pub async fn run(rds: &Rds, config: &Config, input: Input, now: OffsetDateTime) 
         in_use: InUse::default().with(execution.replication_id()),
         ..SnapshotRule::new(&settings.stack, database, settings.snapshots_to_keep)
     };
-    let snapshots = rds_access::snapshots_of_stack(rds, &settings.stack).await?;
+    let snapshots = rds_access::snapshots_of_database(rds, &settings.stack, database, None).await?;
     let about_snapshots = retention::plan_snapshots(&snapshots, &rule);
-    let world =
-        World { instances: vec![], snapshots, about_instances: vec![], about_snapshots, log_groups: vec![] };
+    let world = World { snapshots, about_snapshots, ..World::default() };
     let delete = async |thing: &Planned| match thing {
         Planned::Snapshot(name) => match world.snapshot(name) {
             Some(snapshot) => snapshots::delete(rds, snapshot).await,

@@ -272,6 +272,16 @@ pub struct DestinationState {
     /// The result of `copy` in the destination account.
     #[serde(rename = "DBSnapshot")]
     pub db_snapshot: Option<DbSnapshot>,
+    /// The result of `prune` at the beginning of the run.
+    pub room: Option<Room>,
+}
+
+/// What `prune` has seen at the beginning of a run, as far as the stages after it read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Room {
+    /// How many other runs of the machine were running, where the stack replicates several databases.
+    pub others_running: Option<usize>,
 }
 
 /// The document of the two machines that bring up a version and move the secret to it.
@@ -284,6 +294,8 @@ pub struct VersionState {
     pub db_instance: Option<DbInstance>,
     /// The result of `rotate-secret`.
     pub secret: Option<SecretMove>,
+    /// The result of `prune` at the beginning of a replication.
+    pub room: Option<Room>,
 }
 
 /// What a machine brings up a version for.
@@ -332,13 +344,14 @@ struct VersionDocument {
     #[serde(rename = "DBInstance")]
     db_instance: Option<DbInstance>,
     secret: Option<SecretMove>,
+    room: Option<Room>,
 }
 
 impl TryFrom<VersionDocument> for VersionState {
     type Error = Error;
 
     fn try_from(document: VersionDocument) -> Result<Self, Error> {
-        let VersionDocument { input, version, source_db_identifier, db_snapshot, db_instance, secret } =
+        let VersionDocument { input, version, source_db_identifier, db_snapshot, db_instance, secret, room } =
             document;
         let purpose = match (input, version) {
             (Some(input), _) => Purpose::Replicate { input, db_snapshot },
@@ -349,7 +362,7 @@ impl TryFrom<VersionDocument> for VersionState {
                 ));
             }
         };
-        Ok(Self { purpose, db_instance, secret })
+        Ok(Self { purpose, db_instance, secret, room })
     }
 }
 

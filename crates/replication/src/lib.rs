@@ -23,6 +23,7 @@
 //! | [`settings`] | do these choices for an instance go together, and how does its engine take them |
 //! | [`passwords`] | which version has a password of its own, and what opens the others |
 //! | [`moving`] | what is the next step of moving the secret to a version |
+//! | [`looking`] | which instances of the account does a poll read |
 //! | [`versions`] | which version is live, which are newer, which number is next |
 //! | [`receiving`] | is what a message announces copied |
 //! | [`restore`] | which instance does a run bring up, and when may readers come |
@@ -41,6 +42,7 @@ pub mod destination;
 pub mod error;
 pub mod fleet;
 pub mod lineage;
+pub mod looking;
 pub mod machines;
 pub mod moving;
 pub mod naming;

@@ -112,7 +112,7 @@ pub async fn run(
 
 /// How long the snapshot of the last run took. A run does not fail for want of it.
 async fn last_seconds(rds: &Client, config: &Config, database: &InstanceIdentifier) -> Option<u32> {
-    match rds_access::snapshots_of_database(rds, &config.stack, database).await {
+    match rds_access::snapshots_of_database(rds, &config.stack, database, None).await {
         Ok(snapshots) => {
             history::expected_seconds(&snapshots, &config.stack, database, StageName::Snapshot, None)
         }
@@ -159,8 +159,8 @@ async fn create(
         // The quota is full, or was when the call was made: what was pruned just before still counts for a while.
         Err(Refusal::Quota(said)) => {
             let full = quota::full(&doing, &said, rds_access::snapshot_quota(rds).await?);
-            let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
-            (wanted.no_room(full, quota::is_snapshot_leaving(&snapshots, &config.stack))?, None)
+            let is_leaving = rds_access::is_snapshot_leaving(rds, &config.stack).await?;
+            (wanted.no_room(full, is_leaving)?, None)
         }
         Err(refused) => return Err(refused.into_error(doing)),
     };

@@ -194,6 +194,7 @@ fn pruned() -> prune::Pruned {
         }],
         notes: vec!["note".to_owned()],
         tell: vec!["nightly: why".to_owned()],
+        others_running: Some(3),
     }
 }
 
