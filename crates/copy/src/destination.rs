@@ -1,5 +1,7 @@
 //! The destination account: its own copy of the shared snapshot, under its own key.
 
+use std::borrow::Cow;
+
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
@@ -12,6 +14,7 @@ use replication::destination::{Destination, Replicated};
 use replication::lineage::{self, Tags};
 use replication::looking::{Look, Seen};
 use replication::naming::{self, SnapshotIdentifier};
+use replication::overrides::Overrides;
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS, history};
 use replication::preflight::Wanted;
 use replication::quota;
@@ -45,6 +48,8 @@ pub struct Config {
     options: Options,
     /// What of it RDS may refuse.
     wanted: Wanted,
+    /// What all this was read from.
+    environment: Environment,
 }
 
 impl Config {
@@ -55,6 +60,7 @@ impl Config {
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         // What of it is judged without RDS is refused here.
         let options = Options::read(environment)?;
+        lambda_task::allowed(environment)?;
         Ok(Self {
             settings: Settings::read(environment)?,
             destination: lambda_task::destination(environment)?,
@@ -67,7 +73,21 @@ impl Config {
             secret_key: environment.optional("SECRET_KMS_KEY"),
             wanted: Wanted::of(&options.chosen),
             options,
+            environment: environment.of_asked(),
         })
+    }
+
+    /// The same with what the source database of a run chooses in place of what the stack says.
+    ///
+    /// # Errors
+    /// `OverrideRefused`.
+    fn of_run(&self, overrides: &Overrides) -> Result<Cow<'_, Self>, Error> {
+        match self.environment.overridden(overrides)? {
+            None => Ok(Cow::Borrowed(self)),
+            Some(environment) => {
+                Self::read(&environment).map(Cow::Owned).map_err(|error| overrides.blamed(error))
+            }
+        }
     }
 }
 
@@ -95,7 +115,7 @@ struct Poll<'a> {
 /// Finds this run's copy, or creates it if there is none.
 ///
 /// # Errors
-/// `InvalidConfiguration` (settings that RDS would refuse at the restore), `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
+/// `InvalidConfiguration` (settings that RDS would refuse at the restore), `OverrideRefused`, `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
 /// `SourceMismatch`, `TooManyVersionsAhead`, `VersionsExhausted`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
 /// `SecretInvalid`, `DeadlineExceeded`, or a fault of a service.
 pub async fn run(
@@ -108,6 +128,7 @@ pub async fn run(
     let Regions { own: Regional { rds, kms }, source } = regions;
     let earlier = input.state.db_snapshot;
     let message = input.state.input;
+    let config = &*config.of_run(&message.replication.overrides)?;
     let report = earlier.as_ref().map(|earlier| &earlier.stage);
     let deadline_seconds = config.settings.deadline_seconds;
     let stage = Stage::resume(StageName::Copy, report, now, deadline_seconds, &input.execution.id);
@@ -277,7 +298,8 @@ impl Poll<'_> {
         let Self { rds, config, name, .. } = self;
         let stack = &config.settings.stack;
         let report = preflight::observe(rds, &config.wanted, shared).await?;
-        report.check(&format!("checking the stack's settings against the shared snapshot {}", shared.arn))?;
+        let doing = format!("checking the stack's settings against the shared snapshot {}", shared.arn);
+        report.check(&doing).map_err(|error| self.message.replication.overrides.blamed(error))?;
         let not_checked = report.not_checked;
         let pending = |report, copy| {
             let not_checked = not_checked.clone();

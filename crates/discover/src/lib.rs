@@ -97,11 +97,19 @@ pub async fn run(rds: &Rds, states: &States, config: &Config, input: Input) -> R
         continued: continued.runs,
     };
     let candidates = rds_access::candidates(rds).await?;
-    let chosen = choosing::choose(&candidates, &rule, &History::of(&past))?;
+    let mut chosen = choosing::choose(&candidates, &rule, &History::of(&past))?;
+    let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
+    let snapshotted = snapshots.iter().filter(|snapshot| snapshot.is_of_stack(&config.stack));
+    let snapshotted = snapshotted.map(|snapshot| snapshot.source_database.clone()).collect();
+    chosen.left_out.extend(choosing::abandoned(&candidates, &rule, &chosen, &snapshotted));
     tracing::info!(databases = chosen.databases.len(), left_out = ?chosen.left_out, by = %rule.by, "decided");
 
-    let ours = rds_access::snapshots_of_stack(rds, &config.stack).await?.len();
     let quota = rds_access::snapshot_quota(rds).await?;
-    let room = room::check(chosen.databases.len() + chosen.done_before.len(), &config.keeping, ours, quota)?;
+    let room = room::check(
+        chosen.databases.len() + chosen.done_before.len(),
+        &config.keeping,
+        snapshots.len(),
+        quota,
+    )?;
     Ok(Plan::new(run, chosen, config.max_concurrency, room))
 }

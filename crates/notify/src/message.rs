@@ -22,6 +22,7 @@ pub fn of_run(envelope: Envelope<SourceState>) -> Result<Message, Error> {
         source_db_snapshot_arn: source.arn,
         snapshot_database_time: source.snapshot_database_time,
         source_tags: source.source_tags,
+        overrides: source.overrides,
     };
     let target_db_snapshot = SharedSnapshot {
         identifier: target.identifier,

@@ -1,5 +1,7 @@
 //! The destination account: the versions of one database, and the snapshot copies that they were restored from.
 
+use std::borrow::Cow;
+
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
@@ -9,9 +11,11 @@ use replication::destination::{Destination, Replicated};
 use replication::lineage::Tags;
 use replication::looking::{Look, Seen};
 use replication::naming::{SnapshotArn, SnapshotIdentifier};
+use replication::overrides::Overrides;
 use replication::retention::{self, InstanceRule, Planned, SnapshotRule};
 use replication::secret::Version;
-use replication::{Error, ErrorName, staleness};
+use replication::staleness::{self, Ages};
+use replication::{Error, ErrorName};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
@@ -33,6 +37,8 @@ pub struct Config {
     log_retention_days: u32,
     /// The tags that the stack gives to everything that is made.
     pub(crate) extra_tags: Tags,
+    /// What all this was read from.
+    environment: Environment,
 }
 
 impl Config {
@@ -41,6 +47,7 @@ impl Config {
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
+        lambda_task::allowed(environment)?;
         Ok(Self {
             settings: Settings::read(environment)?,
             destination: lambda_task::destination(environment)?,
@@ -48,7 +55,21 @@ impl Config {
             final_snapshot: environment.parsed("FINAL_SNAPSHOT", "true or false")?,
             log_retention_days: environment.parsed("LOG_RETENTION_DAYS", "a whole number of days")?,
             extra_tags: lambda_task::extra_tags(environment)?,
+            environment: environment.of_asked(),
         })
+    }
+
+    /// The same with what the source database of a run chooses in place of what the stack says.
+    ///
+    /// # Errors
+    /// `OverrideRefused`.
+    fn of_run(&self, overrides: &Overrides) -> Result<Cow<'_, Self>, Error> {
+        match self.environment.overridden(overrides)? {
+            None => Ok(Cow::Borrowed(self)),
+            Some(environment) => {
+                Self::read(&environment).map(Cow::Owned).map_err(|error| overrides.blamed(error))
+            }
+        }
     }
 }
 
@@ -126,6 +147,8 @@ pub async fn run(
     let announced =
         input.state.input.as_ref().and_then(|input| input.replication.source_db_identifier.as_ref());
     let replicated = config.destination.of(announced, "pruning")?;
+    let overrides = input.state.input.as_ref().map(|input| input.replication.overrides.clone());
+    let config = &*config.of_run(&overrides.unwrap_or_default())?;
     let world = observe(clients, config, &replicated, &input).await?;
     let delete = async |thing: &Planned| match thing {
         Planned::Instance(name) => match world.instance(name) {
@@ -160,17 +183,23 @@ pub async fn run(
 /// Logs how old the data of each database of the stack are, of which the stack makes metrics: of all of them where the run has
 /// seen all, because a database without runs has none that could.
 fn log_ages(world: &World, replicated: &Replicated, now: OffsetDateTime) {
-    let mut ages = staleness::data_ages_hours(&world.instances, &replicated.stack, now);
+    let mut ages = staleness::ages(&world.instances, &replicated.stack, now);
     if !world.has_all_instances {
         ages.retain(|database, _| *database == replicated.database.as_str());
     }
-    for (source_database, data_age_hours) in &ages {
-        tracing::info!(source_database, data_age_hours, "the newest data that were live");
+    for (source_database, Ages { data_hours, success_hours }) in &ages {
+        tracing::info!(
+            source_database,
+            data_age_hours = data_hours,
+            hours_since_success = success_hours,
+            "the newest data that were live"
+        );
     }
     if !world.has_all_instances {
         return;
     }
-    if let Some((source_database, oldest_data_age_hours)) = ages.iter().max_by_key(|(_, hours)| **hours) {
+    if let Some((source_database, oldest)) = ages.iter().max_by_key(|(_, ages)| ages.data_hours) {
+        let oldest_data_age_hours = oldest.data_hours;
         tracing::info!(of = source_database, oldest_data_age_hours, "the stalest database of the stack");
     }
 }

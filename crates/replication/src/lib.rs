@@ -21,6 +21,7 @@
 //! | [`copying`] | will RDS copy everything or only what changed |
 //! | [`secret`] | how to change the secret without touching what is not ours |
 //! | [`settings`] | do these choices for an instance go together, and how does its engine take them |
+//! | [`overrides`] | what may the tags of a source database choose for its versions |
 //! | [`passwords`] | which version has a password of its own, and what opens the others |
 //! | [`moving`] | what is the next step of moving the secret to a version |
 //! | [`looking`] | which instances of the account does a poll read |
@@ -47,6 +48,7 @@ pub mod machines;
 pub mod moving;
 pub mod naming;
 pub mod observed;
+pub mod overrides;
 pub mod pacing;
 pub mod passwords;
 pub mod place;

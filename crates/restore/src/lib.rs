@@ -14,6 +14,8 @@
 mod following;
 mod restoring;
 
+use std::borrow::Cow;
+
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
@@ -23,6 +25,7 @@ use replication::contract::{self, DbInstance, DestinationInput, Envelope, StageR
 use replication::destination::{Destination, Replicated};
 use replication::lineage::Tags;
 use replication::looking::Look;
+use replication::overrides::Overrides;
 use replication::pacing::{Stage, StageName};
 use replication::restore::{self, Purpose, Step};
 use replication::secret::{Pointer, Secret};
@@ -42,6 +45,8 @@ pub struct Config {
     /// Whether a new version waits until its storage is loaded.
     require_initialized: bool,
     deadline_seconds: u32,
+    /// What all this was read from.
+    environment: Environment,
 }
 
 impl Config {
@@ -50,6 +55,7 @@ impl Config {
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
+        lambda_task::allowed(environment)?;
         Ok(Self {
             destination: lambda_task::destination(environment)?,
             most_versions_ahead: environment.parsed("MAX_VERSIONS_AHEAD", "a whole number from 1")?,
@@ -57,7 +63,21 @@ impl Config {
             options: Options::read(environment)?,
             require_initialized: environment.parsed("REQUIRE_INITIALIZED", "true or false")?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
+            environment: environment.of_asked(),
         })
+    }
+
+    /// The same with what the source database of a run chooses in place of what the stack says.
+    ///
+    /// # Errors
+    /// `OverrideRefused`.
+    fn of_run(&self, overrides: &Overrides) -> Result<Cow<'_, Self>, Error> {
+        match self.environment.overridden(overrides)? {
+            None => Ok(Cow::Borrowed(self)),
+            Some(environment) => {
+                Self::read(&environment).map(Cow::Owned).map_err(|error| overrides.blamed(error))
+            }
+        }
     }
 }
 
@@ -93,6 +113,7 @@ pub async fn run(
     now: OffsetDateTime,
 ) -> Result<DbInstance, Error> {
     let VersionState { purpose, db_instance: earlier, room, .. } = input.state;
+    let config = &*config.of_run(&purpose.overrides())?;
     let report = earlier.as_ref().map(|earlier| &earlier.stage);
     let stage = Stage::resume(StageName::Restore, report, now, config.deadline_seconds, &input.execution.id);
     let no_tags = Tags::default();

@@ -17,6 +17,8 @@ mod password;
 mod secret;
 mod tags;
 
+use std::borrow::Cow;
+
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
@@ -27,6 +29,7 @@ use replication::destination::{Destination, LiveSecret, Replicated};
 use replication::looking::Look;
 use replication::moving::{self, Decision, Effect, Needs, Observed, Rules, SecretMove, Step};
 use replication::naming::{self, InstanceIdentifier};
+use replication::overrides::Overrides;
 use replication::pacing::{Stage, StageName};
 use replication::passwords::StoredPasswords;
 use secret_access::Version;
@@ -44,6 +47,8 @@ pub struct Config {
     /// Whether the standard fields that the secret does not have are added to it.
     adds_standard_fields: bool,
     deadline_seconds: u32,
+    /// What all this was read from.
+    environment: Environment,
 }
 
 impl Config {
@@ -52,6 +57,7 @@ impl Config {
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
+        lambda_task::allowed(environment)?;
         Ok(Self {
             destination: lambda_task::destination(environment)?,
             older_to_keep: environment.parsed("NO_OF_OLDER_INSTANCES", "a whole number from 0")?,
@@ -59,7 +65,21 @@ impl Config {
             rotates_passwords: environment.choice("MASTER_PASSWORD", ["keep", "rotate"])?,
             adds_standard_fields: environment.choice("SECRET_FIELDS", ["original", "standard"])?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
+            environment: environment.of_asked(),
         })
+    }
+
+    /// The same with what the source database of a run chooses in place of what the stack says.
+    ///
+    /// # Errors
+    /// `OverrideRefused`.
+    fn of_run(&self, overrides: &Overrides) -> Result<Cow<'_, Self>, Error> {
+        match self.environment.overridden(overrides)? {
+            None => Ok(Cow::Borrowed(self)),
+            Some(environment) => {
+                Self::read(&environment).map(Cow::Owned).map_err(|error| overrides.blamed(error))
+            }
+        }
     }
 
     fn rules(&self) -> Rules<'_> {
@@ -86,6 +106,7 @@ pub async fn run(
     now: OffsetDateTime,
 ) -> Result<SecretMove, Error> {
     let state = &input.state;
+    let config = &*config.of_run(&state.purpose.overrides())?;
     let earlier = state.secret.as_ref();
     let report = earlier.map(|earlier| &earlier.stage);
     let stage = Stage::resume(StageName::Secret, report, now, config.deadline_seconds, &input.execution.id);
