@@ -127,7 +127,7 @@ pub async fn run(
             groups.map(|log_group_name| LogGroup { log_group_name, retention_in_days }).collect();
         marking::mark(clients, &replicated.secret, &world, &mut report).await;
     }
-    if place == Place::Prune && report.status == Status::Available && replicated.secret.is_made_by_run {
+    if place == Place::Prune && report.status == Status::Available {
         log_ages(&world.instances, &replicated.stack, now);
     }
     Ok(report)

@@ -8,6 +8,12 @@ pub fn all() -> Vec<Breakage> {
         machine("source", "{", "", "source: "),
         machine(
             "source",
+            "\"Comment\": \"Shares the snapshot",
+            "\"Comment\": \"The snapshot",
+            "the comment does not begin with what is done",
+        ),
+        machine(
+            "source",
             r#""Type": "Wait""#,
             r#""Type": "Wait", "HeartbeatSeconds": 5"#,
             "unknown field `HeartbeatSeconds`",
