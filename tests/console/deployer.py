@@ -19,7 +19,13 @@ from typing import Any
 from awscli.customizations.cloudformation.yamlhelper import yaml_parse
 
 ROOT = Path(__file__).resolve().parents[2]
-ACCOUNT, SOURCE_ACCOUNT, REGION, SOURCE_REGION, SECRET = "ACCOUNT", "SOURCE_ACCOUNT", "REGION", "SOURCE_REGION", "SECRET_NAME"
+ACCOUNT, SOURCE_ACCOUNT, REGION, SOURCE_REGION, SECRET = (
+    "ACCOUNT",
+    "SOURCE_ACCOUNT",
+    "REGION",
+    "SOURCE_REGION",
+    "SECRET_NAME",
+)
 VIA_CLOUDFORMATION = {"aws:CalledVia": "cloudformation.amazonaws.com"}
 #: What CloudFormation puts behind the logical id of a resource without a name.
 SUFFIX = "1A2B3C4D5E6F"
@@ -217,7 +223,9 @@ class Account:
             case "AWS::IAM::Role":
                 return [f"{role}{own}" for role in roles]
             case "AWS::IAM::Policy":
-                return [f"{role}{self.stack}-{named['Ref']}-{SUFFIX}" for role in roles for named in properties["Roles"]]
+                return [
+                    f"{role}{self.stack}-{named['Ref']}-{SUFFIX}" for role in roles for named in properties["Roles"]
+                ]
             case "AWS::IAM::ManagedPolicy":
                 return [f"arn:aws:iam::{ACCOUNT}:policy/{path}{own}" for path in ("", "replication/")]
             case "AWS::KMS::Key":
@@ -239,7 +247,9 @@ class Account:
             case "AWS::SNS::Topic":
                 return [f"arn:aws:sns:{REGION}:{ACCOUNT}:{own}"]
             case "AWS::SNS::TopicPolicy":
-                return [f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.stack}-{one['Ref']}-{SUFFIX}" for one in properties["Topics"]]
+                return [
+                    f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.stack}-{one['Ref']}-{SUFFIX}" for one in properties["Topics"]
+                ]
             case "AWS::SNS::Subscription":
                 if properties["TopicArn"] == {"Ref": "SourceTopicArn"}:
                     return [f"arn:aws:sns:{SOURCE_REGION}:{SOURCE_ACCOUNT}:rds-replication-source-Topic-{SUFFIX}"]
@@ -247,7 +257,9 @@ class Account:
             case "AWS::SQS::Queue":
                 return [f"arn:aws:sqs:{REGION}:{ACCOUNT}:{own}"]
             case "AWS::SQS::QueuePolicy":
-                return [f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.stack}-{one['Ref']}-{SUFFIX}" for one in properties["Queues"]]
+                return [
+                    f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.stack}-{one['Ref']}-{SUFFIX}" for one in properties["Queues"]
+                ]
             case "AWS::SecretsManager::Secret":
                 return [f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{SECRET}-1a2b3c"]
             case "AWS::StepFunctions::StateMachine":

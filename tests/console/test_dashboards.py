@@ -30,7 +30,10 @@ OF_AWS: dict[tuple[str, str], tuple[str, str, str]] = {
 
 #: Where a function logs what a filter makes a metric of: the field of the filter, and the file that writes it.
 LOGGED = {
-    "$.stage_seconds": {"ShareLogGroup": "crates/share/src/lib.rs", "RestoreLogGroup": "crates/restore/src/following.rs"},
+    "$.stage_seconds": {
+        "ShareLogGroup": "crates/share/src/lib.rs",
+        "RestoreLogGroup": "crates/restore/src/following.rs",
+    },
     "$.data_age_hours": {"PruneLogGroup": "crates/prune/src/destination.rs"},
     "$.oldest_data_age_hours": {"PruneLogGroup": "crates/prune/src/destination.rs"},
 }
@@ -69,7 +72,9 @@ def problem_of(account: Account, condition: str, metric: list[Any]) -> str:
         wanted, kind, attribute = OF_AWS[namespace, name]
         named = re.fullmatch(r"\$\{(\w+)(?:\.(\w+))?\}", value or "")
         resource = account.template["Resources"].get(named.group(1) if named else "", {})
-        is_right = dimension == wanted and resource.get("Type") == kind and named and (named.group(2) or "") == attribute
+        is_right = (
+            dimension == wanted and resource.get("Type") == kind and named and (named.group(2) or "") == attribute
+        )
         # What is there under a condition may be named under that condition only.
         is_there = resource.get("Condition") in (None, "HasFleet" if condition == "HasFleetDashboard" else condition)
         return "" if is_right and is_there else f"{namespace} {name} has no {dimension} {value}"
@@ -90,7 +95,10 @@ def is_stage(name: str) -> bool:
 def test_a_dashboard_shows_only_metrics_that_exist(account: Account) -> None:
     """> Every metric on a dashboard is one that AWS or a filter of the template makes for what the template has."""
     found = list(dashboards(account))
-    assert [name for name, _, _ in found] == ["StackDashboard", *(["FleetDashboard"] if account.role == "source" else [])]
+    assert [name for name, _, _ in found] == [
+        "StackDashboard",
+        *(["FleetDashboard"] if account.role == "source" else []),
+    ]
     for name, resource, body in found:
         metrics = [metric for one in body["widgets"] for metric in one["properties"].get("metrics", [])]
         assert metrics

@@ -29,7 +29,9 @@ def denied(account: Account, policy: dict[str, Any]) -> list[Need]:
 @both
 def test_the_policy_is_enough(account: Account) -> None:
     """> The policies in docs are enough to deploy, update and remove the stacks, as the registry's handlers say."""
-    missing = {need.action: f"{need.action} on {need.resource} ({need.why})" for need in denied(account, account.policy)}
+    missing = {
+        need.action: f"{need.action} on {need.resource} ({need.why})" for need in denied(account, account.policy)
+    }
     assert not missing, "\n".join(missing[action] for action in sorted(missing))
 
 
