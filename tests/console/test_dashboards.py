@@ -30,10 +30,7 @@ OF_AWS: dict[tuple[str, str], tuple[str, str, str]] = {
 
 #: Where a function logs what a filter makes a metric of: the field of the filter, and the file that writes it.
 LOGGED = {
-    "$.stage_seconds": {
-        "ShareLogGroup": "crates/share/src/lib.rs",
-        "RestoreLogGroup": "crates/restore/src/following.rs",
-    },
+    "$.stage_seconds": dict.fromkeys(("ShareLogGroup", "RestoreLogGroup"), "crates/lambda-task/src/stages.rs"),
     "$.data_age_hours": {"PruneLogGroup": "crates/prune/src/destination.rs"},
     "$.oldest_data_age_hours": {"PruneLogGroup": "crates/prune/src/destination.rs"},
 }
@@ -146,6 +143,11 @@ def test_what_a_filter_looks_for_is_logged(account: Account) -> None:
         source = (ROOT / LOGGED[value][group]).read_text()
         for name in (field, *(one["Value"].removeprefix("$.") for one in metric.get("Dimensions", []))):
             assert re.search(rf"tracing::info!\([^;]*\b{name}\b", source), (name, group)
+
+
+def test_the_functions_whose_logs_are_filtered_log_the_stages() -> None:
+    for path in ("crates/share/src/lib.rs", "crates/restore/src/following.rs"):
+        assert "lambda_task::log_stage_seconds(" in (ROOT / path).read_text(), path
 
 
 def test_a_metric_that_nothing_makes_is_noticed() -> None:

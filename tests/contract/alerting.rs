@@ -202,7 +202,11 @@ fn of_fleet_rules() -> Vec<Wanted> {
 fn of_success_rule() -> Vec<Wanted> {
     let machines = json!([reference("StateMachine"), reference("RollbackStateMachine")]);
     vec![
-        ("SuccessRule", "/EventPattern/detail", json!({"stateMachineArn": machines, "status": ["SUCCEEDED"]})),
+        (
+            "SuccessRule",
+            "/EventPattern/detail",
+            json!({"stateMachineArn": machines, "status": ["SUCCEEDED"]}),
+        ),
         ("SuccessRule", "/Targets/0/Arn", reference("AlertTopic")),
     ]
 }

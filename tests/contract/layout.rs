@@ -14,7 +14,7 @@ const MOST_LINES: usize = 800;
 pub fn of_comments(sources: &Sources) -> Vec<String> {
     let mut problems = Vec::new();
     for (name, _, _) in MACHINES {
-        let text = sources.text(&machine_path(name));
+        let text = sources.text(&machine_path(name)).replace("\\\"", "'");
         for comment in text.split("\"Comment\": \"").skip(1).filter_map(|rest| rest.split('"').next()) {
             let first = comment.split(' ').next().unwrap_or_default();
             let is_verb = first.ends_with('s') && first.starts_with(|c: char| c.is_ascii_uppercase());

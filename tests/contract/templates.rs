@@ -336,7 +336,8 @@ pub fn functions(sources: &Sources) -> Vec<String> {
 /// names nothing of it.
 pub fn fleet(sources: &Sources) -> Vec<String> {
     let Ok(template) = sources.template("source") else { return vec![] };
-    let is_of_fleet = |thing: &Value| ["HasFleet", "HasFleetDashboard"].iter().any(|of| thing["Condition"] == *of);
+    let is_of_fleet =
+        |thing: &Value| ["HasFleet", "HasFleetDashboard"].iter().any(|of| thing["Condition"] == *of);
     let resources: BTreeMap<&str, &Value> = template.section("Resources").collect();
     let names: Vec<&str> =
         resources.iter().filter(|(_, one)| is_of_fleet(one)).map(|(name, _)| *name).collect();

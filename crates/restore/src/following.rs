@@ -146,10 +146,7 @@ impl Poll<'_> {
     /// instance is gone, and how long it took, which the next run goes by.
     async fn note_version(&self, snapshot: &SnapshotArn, restored: &DbInstance) -> Result<(), Error> {
         let took = self.stage_seconds();
-        // The stack makes a metric of it.
-        for (stage, stage_seconds) in took.iter().flat_map(|took| history::stages(took)) {
-            tracing::info!(stage, stage_seconds, "how long a stage took");
-        }
+        lambda_task::log_stage_seconds(took.as_deref());
         let tags = Tags::default()
             .with(lineage::VERSION, restored.version.to_string())
             .with_some(lineage::STAGE_SECONDS, took);

@@ -81,10 +81,7 @@ pub async fn run(
         let time = now.format(&Rfc3339).unwrap_or_default();
         let id = input.execution.replication_id();
         let took = history::of_source(&id, source.as_ref(), &target, now);
-        // The stack makes a metric of it.
-        for (stage, stage_seconds) in took.iter().flat_map(|took| history::stages(took)) {
-            tracing::info!(stage, stage_seconds, "how long a stage took");
-        }
+        lambda_task::log_stage_seconds(took.as_deref());
         let tags = Tags::default().with(SHARED_AT, time).with_some(STAGE_SECONDS, took);
         rds_access::add_tags(rds, &snapshot_arn.to_string(), &tags).await.map_err(named)?;
         rds_access::share_snapshot(rds, identifier, &account).await.map_err(named)?;
