@@ -14,7 +14,7 @@ Needs in the destination account: `cloudformation:DescribeStacks`, `cloudformati
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -160,9 +160,15 @@ def read_instances(account: Any, prefixes: Sequence[str] = ()) -> list[Instance]
     ]
 
 
-def read_snapshots(account: Any, prefixes: Sequence[str] = ()) -> list[Snapshot]:
-    """Every manual DB snapshot of the account; one that begins with such a prefix is asked for its tags if none are shown."""
-    rds = account.client("rds")
+def read_snapshots(account: Any, prefixes: Sequence[str] = (), copies_into: Iterable[str] = ()) -> list[Snapshot]:
+    """Every manual DB snapshot of the account in its Region and in those that its stacks copy into; one that begins with such a
+    prefix is asked for its tags if none are shown."""
+    regions = [None, *sorted({one for one in copies_into if one and one != account.region})]
+    return [found for region in regions for found in _snapshots_in(account, region, prefixes)]
+
+
+def _snapshots_in(account: Any, region: str | None, prefixes: Sequence[str]) -> list[Snapshot]:
+    rds = account.client("rds", region)
     pages = rds.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual")
     return [
         Snapshot(
@@ -245,7 +251,8 @@ class _SourceAccount:
     def snapshots(self) -> list[Snapshot] | Unreadable:
         stacks = self.stacks if is_readable(self.stacks) else []
         prefixes = [name for name in (stack.parameters.get("SourceDBSnapshotName") for stack in stacks) if name]
-        return attempt(lambda: read_snapshots(self.account, prefixes))
+        copies_into = [stack.copies_into for stack in stacks]
+        return attempt(lambda: read_snapshots(self.account, prefixes, copies_into))
 
     def stack_of(self, topic: str) -> Stack | Unreadable:
         """The stack that made the topic, or `Unreadable`."""
@@ -352,8 +359,9 @@ def _own_snapshots(
         return snapshots
     own = [one for one in snapshots if one.names(stack.name) and one.tags.get(SOURCE_DATABASE, database) == database]
     own.sort(key=lambda one: one.replication or "", reverse=True)
-    rds = account.client("rds")
-    return [_with_sharing(rds, one) for one in own[:_MOST_ASKED_FOR_SHARING]] + own[_MOST_ASKED_FOR_SHARING:]
+    clients = {region: account.client("rds", region) for region in {one.region for one in own}}
+    asked = [_with_sharing(clients[one.region], one) for one in own[:_MOST_ASKED_FOR_SHARING]]
+    return asked + own[_MOST_ASKED_FOR_SHARING:]
 
 
 def _with_sharing(rds: Any, snapshot: Snapshot) -> Snapshot:

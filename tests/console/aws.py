@@ -63,7 +63,7 @@ class FakeAccount:
     def outputs(self) -> dict:
         return self.described_stack()[0]
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str | None = None) -> Any:
         """One for each service: making one takes longer than all that a test asks it."""
         if service in self._clients:
             return self._clients[service]

@@ -41,6 +41,8 @@ pub struct Config {
     topic: Option<String>,
     alert_topic: String,
     stack: Stack,
+    /// How many hours a shared snapshot stays, if a destination may be in another Region.
+    shared_hours: Option<u32>,
 }
 
 impl Config {
@@ -56,6 +58,8 @@ impl Config {
                 name: environment.text("STACK_NAME")?,
                 database: environment.text("SOURCE_DB_IDENTIFIER")?,
             },
+            shared_hours: environment
+                .optional_parsed("SHARED_SNAPSHOT_HOURS", "a whole number of hours from 0")?,
         })
     }
 }
@@ -164,7 +168,7 @@ async fn alert(sns: &Sns, config: &Config, occasion: Occasion) -> Result<Publish
 
 /// Notifies the destination account.
 async fn notify(sns: &Sns, config: &Config, envelope: Envelope<SourceState>) -> Result<Published, Error> {
-    let message = message::of_run(envelope)?;
+    let message = message::of_run(envelope, config.shared_hours)?;
     let Some(topic) = &config.topic else {
         return Err(Error::new(ErrorName::InvalidConfiguration, "notifying the destination account")
             .because("the environment variable TOPIC_ARN is not set")
