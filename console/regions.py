@@ -52,15 +52,15 @@ def wrong_destination_region(parameters: dict[str, str], region: str) -> Iterato
         yield f"CrossRegionCopy=source-copies needs DestinationRegionKMSKey, the ARN of a key of this account in {other}"
     elif copies and key.count(":") == 5 and key.split(":")[3] != other:
         yield (
-            f"DestinationRegionKMSKey={key} is in Region {key.split(':')[3]}, and the copies that it is for are made in {other}: give "
-            "a key of that Region"
+            f"DestinationRegionKMSKey={key} is in Region {key.split(':')[3]}, and the copies that it is for are made in {other}: "
+            "give a key of that Region"
         )
     hours = parameters.get("SharedSnapshotHours", "")
     if hours.isdecimal() and int(hours) < _FEWEST_HOURS:
         yield (
-            f"SharedSnapshotHours={hours} is too short for a destination in {other}: RDS may leave copies between Regions waiting for "
-            f"hours, and a snapshot that is deleted ends them. Give at least {_FEWEST_HOURS}, and not less than the destination's "
-            "CopyDeadlineSeconds"
+            f"SharedSnapshotHours={hours} is too short for a destination in {other}: RDS may leave copies between Regions waiting "
+            f"for hours, and a snapshot that is deleted ends them. Give at least {_FEWEST_HOURS}, and not less than the "
+            "destination's CopyDeadlineSeconds"
         )
 
 

@@ -18,6 +18,8 @@ const FAR: &str = "eu-west-1";
 /// > A source and a destination in different Regions replicate as two in one Region do, under the destination Region's own key.
 /// > The second copy into another Region moves only what has changed.
 /// > A destination in the source's Region and one in another replicate from the same topic.
+/// > A right that the destination lacks in the source's Region ends the run with the ARN that it is about.
+/// > Settings are judged by what the destination's Region has, not the source's.
 /// > Where RDS refuses one step, the error names the switch, and with it the source account copies into the other Region.
 pub fn rows_arrive_in_another_region(cloud: &Cloud) {
     let b = cloud.destination.in_region(FAR);
@@ -32,6 +34,7 @@ pub fn rows_arrive_in_another_region(cloud: &Cloud) {
     let crossed = moved.as_array().unwrap().iter().find(|one| [&one["from"], &one["to"]] == regions);
     println!("bytes from {} to {FAR}: {}", regions[0], crossed.unwrap()["bytes"]);
     story.names_what_is_missing();
+    story.is_judged_by_its_own_region();
 
     switch(cloud, false);
     source_copies(cloud, &b);
@@ -192,7 +195,7 @@ impl Story<'_> {
         assert_eq!(contents(b, &copy, self.password), rows);
     }
 
-    /// > A right that the destination lacks in the source's Region ends the run with the ARN that it is about.
+    /// What is taken away from the destination in the source's Region, one after the other.
     fn names_what_is_missing(&self) {
         let role = self.b.resource("regions-destination", "CopyRole");
         let role = role.rsplit('/').next().unwrap().to_owned();
@@ -216,6 +219,32 @@ impl Story<'_> {
                 if error == "AccessDenied" { text(sent) } else { self.pair.source["KMSKeyArn"].clone() };
             assert!(text(&execution["cause"]).contains(&arn), "{arn} in {execution}");
         }
+    }
+
+    /// A parameter group that the destination account has in the source's Region only.
+    fn is_judged_by_its_own_region(&self) {
+        let family = format!("postgres{}", self.cloud.postgres_major_version());
+        let name = "regions-parameters";
+        let group = ["--db-parameter-group-name", name, "--db-parameter-group-family", &family];
+        let make = ["rds", "create-db-parameter-group", "--description", "elsewhere"];
+        self.cloud.destination.aws(&[&make[..], &group].concat());
+        let topic = self.pair.source["TopicArn"].as_str();
+        let chosen = [
+            ("SourceTopicArn", topic),
+            ("SourceDBIdentifier", "regions-db"),
+            ("DatabaseName", "regions-copy"),
+            ("SecretName", "regions/db/read"),
+            ("DBParameterGroupName", name),
+        ];
+        self.b.deploy("regions-destination", &chosen);
+        let run = self.pair.try_replicate();
+        let execution =
+            self.b.execution(run.destination.as_ref().unwrap_or_else(|| panic!("{}", run.printed)));
+        assert_eq!(execution["error"], "InvalidConfiguration", "{execution}");
+        assert!(
+            text(&execution["cause"]).contains("there is no DB parameter group regions-parameters"),
+            "{execution}"
+        );
     }
 }
 
