@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use harness::account::{Account, Database, text};
+use harness::account::{Account, Database, LIMIT, text};
 use harness::cloud::{Cloud, ask};
 use harness::pair::{Pair, Replication, contents, fill, password};
+use harness::waiting::wait_for;
 
 /// The Region of the destination; that of the source is the cloud's.
 const FAR: &str = "eu-west-1";
@@ -39,6 +40,65 @@ pub fn rows_arrive_in_another_region(cloud: &Cloud) {
     switch(cloud, false);
     source_copies(cloud, &b);
     switch(cloud, true);
+}
+
+/// Two databases go through a fleet into another Region, each with a secret of its own there. The source account makes the
+/// copies, whatever RDS does with one step at the moment.
+///
+/// > A fleet replicates into another Region as into its own.
+pub fn a_fleet_arrives_in_another_region(cloud: &Cloud) {
+    let (a, b) = (&cloud.source, cloud.destination.in_region(FAR));
+    let account = b.number();
+    let key = make_key(&a.in_region(FAR), &account);
+    let of_source = [
+        ("SourceDBSnapshotName", "abroad-snapshot"),
+        ("DestinationAccountNumber", account.as_str()),
+        ("DestinationRegion", FAR),
+        ("CrossRegionCopy", "source-copies"),
+        ("DestinationRegionKMSKey", key.as_str()),
+        ("Fleet", "true"),
+        ("FleetNamePattern", "abroad-*"),
+    ];
+    a.deploy("abroad-source", &of_source);
+    let outputs = a.outputs("abroad-source");
+    let of_destination = [
+        ("SourceTopicArn", outputs["TopicArn"].as_str()),
+        ("SourceDBIdentifier", "abroad-*"),
+        ("DatabaseName", "abroad-copy"),
+        ("SecretName", "abroad/read"),
+    ];
+    b.deploy("abroad-destination", &of_destination);
+    let password = password();
+    let names = ["abroad-one", "abroad-two"];
+    // Under the default key of the source's Region, which no other account may use.
+    let sources = names.map(|name| a.create_database(name, &password, &["--storage-encrypted"]));
+    for (rows, source) in (10..).zip(&sources) {
+        fill(a, source, &password, rows);
+    }
+
+    let execution = a.ended(&a.start(&outputs["FleetStateMachineArn"], &json!({})));
+    assert_eq!(execution["status"], "SUCCEEDED", "{execution}");
+    let machine = &b.outputs("abroad-destination")["StateMachineArn"];
+    let arrived = wait_for("both databases arrive", LIMIT, || {
+        let found = b.executions(machine);
+        (found.len() == names.len()).then_some(found)
+    });
+    for execution in arrived {
+        let ended = b.ended(&text(&execution["executionArn"]));
+        assert_eq!(ended["status"], "SUCCEEDED", "{ended}");
+    }
+    for (name, source) in names.iter().zip(&sources) {
+        let copy = named_by(&b, &format!("abroad/read/{name}"));
+        assert_eq!(contents(&b, &copy, &password), contents(a, source, &password));
+        assert!(text(&b.instance(&format!("abroad-copy-{name}-1"))["DBInstanceArn"]).contains(FAR));
+    }
+}
+
+/// The database that a secret names.
+fn named_by(account: &Account, secret: &str) -> Database {
+    let answer = account.aws(&["secretsmanager", "get-secret-value", "--secret-id", secret]);
+    let secret: Value = serde_json::from_str(&text(&answer["SecretString"])).unwrap();
+    account.available_database(text(&secret["db_host"]).split('.').next().unwrap())
 }
 
 /// The second run then prunes what the first has made.
@@ -188,9 +248,7 @@ impl Story<'_> {
             let ended = b.ended(&text(&execution["executionArn"]));
             assert_eq!(ended["status"], "SUCCEEDED", "{ended}");
         }
-        let secret = b.aws(&["secretsmanager", "get-secret-value", "--secret-id", &near["SecretArn"]]);
-        let secret: Value = serde_json::from_str(&text(&secret["SecretString"])).unwrap();
-        let copy = b.available_database(text(&secret["db_host"]).split('.').next().unwrap());
+        let copy = named_by(b, &near["SecretArn"]);
         let rows = contents(&self.cloud.source, self.source, self.password);
         assert_eq!(contents(b, &copy, self.password), rows);
     }
