@@ -63,7 +63,9 @@ pub fn run(options: &[String]) -> bool {
     print_calls(&costs);
     print_needs(cloud.directory());
     let grown = grown(&costs);
-    grown.iter().for_each(|line| println!("{line}"));
+    for line in &grown {
+        println!("{line}");
+    }
     grown.is_empty()
 }
 
@@ -104,7 +106,9 @@ fn replicate(cloud: &Cloud, switches: &Switches, size: usize) -> Cost {
 fn make(account: &Aws, databases: &[String]) {
     let password = password();
     for some in databases.chunks(MADE_AT_ONCE) {
-        some.iter().for_each(|database| account.create_instance(database, &password, None, None));
+        for database in some {
+            account.create_instance(database, &password, None, None);
+        }
         wait_for("some databases are available", PATIENCE, || {
             some.iter().all(|database| account.available(database).is_some()).then_some(())
         });
@@ -137,15 +141,12 @@ fn measure(fleet: &Fleet<'_>, switches: &Switches, name: &str, size: usize) -> C
 
 /// What has grown by more than it may.
 fn grown(costs: &[Cost]) -> Vec<String> {
-    let kinds: [(&str, fn(&Cost) -> f64); 3] = [
-        ("RDS calls", |cost| cost.rds_calls),
-        ("transitions", |cost| cost.transitions),
-        ("function milliseconds", |cost| cost.function_milliseconds),
-    ];
+    let kinds = ["RDS calls", "transitions", "function milliseconds"];
+    let numbers = |cost: &Cost| [cost.rds_calls, cost.transitions, cost.function_milliseconds];
     let mut lines = Vec::new();
     for cost in &costs[1..] {
-        for (kind, of) in kinds {
-            let growth = of(cost) / of(&costs[0]);
+        for ((kind, number), of_smallest) in kinds.into_iter().zip(numbers(cost)).zip(numbers(&costs[0])) {
+            let growth = number / of_smallest;
             if growth > MOST_GROWTH {
                 lines.push(format!(
                     "GROWN: {kind} of each of {} databases are {growth:.2} times those of {}",
