@@ -28,9 +28,9 @@ type Story = (&'static str, fn(&Cloud));
 
 /// The longest first, so that the last one to end is not the one that began last.
 const STORIES: &[Story] = &[
+    ("twelve_databases_share_a_pair_of_stacks", stories::dozen::twelve_databases_share_a_pair_of_stacks),
     ("rows_arrive_in_another_region", stories::regions::rows_arrive_in_another_region),
     ("an_operator_goes_back_and_forward", stories::returning::an_operator_goes_back_and_forward),
-    ("several_databases_share_a_pair_of_stacks", stories::several::several_databases_share_a_pair_of_stacks),
     (
         "what_the_original_made_is_adopted_left_and_used_again",
         stories::moving::what_the_original_made_is_adopted_left_and_used_again,

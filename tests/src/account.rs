@@ -393,6 +393,11 @@ impl Queue<'_> {
         message
     }
 
+    /// Fails if there is a message that nobody has taken yet.
+    pub fn require_empty(&self) {
+        assert_eq!(self.receive(), None, "a message that nothing has asked for");
+    }
+
     /// The subject, if there is one, and the text of a message, if one comes within two seconds.
     fn receive(&self) -> Option<(String, String)> {
         let queue = ["--queue-url", self.url.as_str()];
