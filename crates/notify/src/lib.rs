@@ -45,6 +45,8 @@ pub struct Config {
     alert_topic: String,
     alert_format: AlertFormat,
     stack: Stack,
+    /// How many hours a shared snapshot stays, if a destination may be in another Region.
+    shared_hours: Option<u32>,
 }
 
 /// In which form operators are alerted.
@@ -82,6 +84,8 @@ impl Config {
                 name: environment.text("STACK_NAME")?,
                 database: environment.text("SOURCE_DB_IDENTIFIER")?,
             },
+            shared_hours: environment
+                .optional_parsed("SHARED_SNAPSHOT_HOURS", "a whole number of hours from 0")?,
         })
     }
 }
@@ -193,7 +197,7 @@ async fn alert(sns: &Sns, config: &Config, occasion: Occasion) -> Result<Publish
 
 /// Notifies the destination account.
 async fn notify(sns: &Sns, config: &Config, envelope: Envelope<SourceState>) -> Result<Published, Error> {
-    let message = message::of_run(envelope)?;
+    let message = message::of_run(envelope, config.shared_hours)?;
     let Some(topic) = &config.topic else {
         return Err(Error::new(ErrorName::InvalidConfiguration, "notifying the destination account")
             .because("the environment variable TOPIC_ARN is not set")

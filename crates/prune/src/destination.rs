@@ -3,7 +3,7 @@
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
-use rds_access::Instance;
+use rds_access::{Instance, Regions};
 use replication::contract::{DestinationInput, Execution, Outcome, Status};
 use replication::destination::{Destination, Replicated};
 use replication::lineage::Tags;
@@ -119,7 +119,8 @@ pub async fn run(
     };
     let Input { execution, place, state, .. } = input;
     let call = Call { execution, place, results: state.results };
-    let mut report = crate::prune(&clients.rds, &config.settings, &call, &world, delete).await?;
+    let mut report =
+        crate::prune(&Regions::one(clients.rds.clone()), &config.settings, &call, &world, delete).await?;
     if place == Place::Room && report.status == Status::Available {
         let retention_in_days = config.log_retention_days;
         let groups = world.log_groups.iter().cloned();

@@ -7,9 +7,8 @@
 //! Needs: `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:DescribeDBSnapshotAttributes`,
 //! `rds:AddTagsToResource`, `rds:ModifyDBSnapshotAttribute`.
 
-use aws_sdk_rds::Client;
 use lambda_task::Environment;
-use rds_access::Refusal;
+use rds_access::{Refusal, Regions};
 use replication::contract::{Envelope, SourceState, TargetDbSnapshot};
 use replication::lineage::{SHARED_AT, STAGE_SECONDS, Tags};
 use replication::naming::SnapshotArn;
@@ -57,7 +56,7 @@ pub struct Shared {
 /// # Errors
 /// `InvalidInput`, `NotVisibleYet`, `NameTaken`, `NotShareable`, `QuotaExceeded`, or a fault of RDS.
 pub async fn run(
-    rds: &Client,
+    regions: &Regions,
     config: &Config,
     input: Envelope<SourceState>,
     now: OffsetDateTime,
@@ -69,6 +68,7 @@ pub async fn run(
             .because("field state.targetDBSnapshot.targetDBSnapshotArn is missing"));
     };
     let TargetDbSnapshot { identifier, .. } = &target;
+    let rds = regions.of(&snapshot_arn);
     let account = config.destination_account.clone();
     let doing = format!("sharing snapshot {identifier} with account {account}");
     let found = rds_access::snapshot(rds, identifier.as_str()).await?;
