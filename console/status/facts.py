@@ -73,6 +73,12 @@ class Stack:
         return self.parameters.get("SourceDBIdentifier", "").lower()
 
     @property
+    def copies_into(self) -> str:
+        """The other Region that a source stack copies snapshots into; empty if it makes none there."""
+        is_own = self.parameters.get("CrossRegionCopy") == "source-copies"
+        return self.parameters.get("DestinationRegion", "") if is_own else ""
+
+    @property
     def prefix(self) -> str:
         """How the names of its instances and snapshots begin."""
         return self.parameters.get("DatabaseName", "")
@@ -189,6 +195,11 @@ class Snapshot(Tagged):
     """The point in time of the data, which copies keep: SnapshotDatabaseTime or OriginalSnapshotCreateTime."""
     shared_with: list[str] | None = None
     """Account numbers, or `all`; None if it was not read."""
+
+    @property
+    def region(self) -> str | None:
+        """The Region that it is in; None if no ARN says it."""
+        return self.arn.split(":")[3] if self.arn.count(":") > 3 else None
 
     @property
     def is_of_replication(self) -> bool:

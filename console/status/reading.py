@@ -14,7 +14,7 @@ Needs in the destination account: `cloudformation:DescribeStacks`, `cloudformati
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -114,9 +114,7 @@ def read_facts(
         instances=instances,
         snapshots=snapshots,
         databases=[one for stack in found for one in _databases(destination, source_account, stack, held, last)],
-        fleets=source_account.fleets(
-            {stack.parameters.get("SourceTopicArn", "") for stack in found} if stacks else None
-        ),
+        fleets=source_account.fleets({one.parameters.get("SourceTopicArn", "") for one in found} if stacks else None),
     )
 
 
@@ -160,10 +158,9 @@ def read_instances(account: Any, prefixes: Sequence[str] = ()) -> list[Instance]
     ]
 
 
-def read_snapshots(account: Any, prefixes: Sequence[str] = ()) -> list[Snapshot]:
-    """Every manual DB snapshot of the account; one that begins with such a prefix is asked for its tags if none are shown."""
-    rds = account.client("rds")
-    pages = rds.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual")
+def read_snapshots(account: Any, prefixes: Sequence[str] = (), copies_into: Iterable[str] = ()) -> list[Snapshot]:
+    """Every manual DB snapshot, also in Regions that stacks copy into; one with such a prefix is asked for hidden tags."""
+    others = sorted({one for one in copies_into if one and one != account.region})
     return [
         Snapshot(
             identifier=found["DBSnapshotIdentifier"],
@@ -177,7 +174,8 @@ def read_snapshots(account: Any, prefixes: Sequence[str] = ()) -> list[Snapshot]
             # Never SnapshotCreateTime, which is the time of the copy.
             data_time=found.get("SnapshotDatabaseTime") or found.get("OriginalSnapshotCreateTime"),
         )
-        for page in pages
+        for rds in [account.client("rds", region) for region in (None, *others)]
+        for page in rds.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual")
         for found in page["DBSnapshots"]
     ]
 
@@ -245,7 +243,7 @@ class _SourceAccount:
     def snapshots(self) -> list[Snapshot] | Unreadable:
         stacks = self.stacks if is_readable(self.stacks) else []
         prefixes = [name for name in (stack.parameters.get("SourceDBSnapshotName") for stack in stacks) if name]
-        return attempt(lambda: read_snapshots(self.account, prefixes))
+        return attempt(lambda: read_snapshots(self.account, prefixes, [stack.copies_into for stack in stacks]))
 
     def stack_of(self, topic: str) -> Stack | Unreadable:
         """The stack that made the topic, or `Unreadable`."""
@@ -352,8 +350,9 @@ def _own_snapshots(
         return snapshots
     own = [one for one in snapshots if one.names(stack.name) and one.tags.get(SOURCE_DATABASE, database) == database]
     own.sort(key=lambda one: one.replication or "", reverse=True)
-    rds = account.client("rds")
-    return [_with_sharing(rds, one) for one in own[:_MOST_ASKED_FOR_SHARING]] + own[_MOST_ASKED_FOR_SHARING:]
+    clients = {region: account.client("rds", region) for region in {one.region for one in own}}
+    most = _MOST_ASKED_FOR_SHARING
+    return [_with_sharing(clients[one.region], one) for one in own[:most]] + own[most:]
 
 
 def _with_sharing(rds: Any, snapshot: Snapshot) -> Snapshot:

@@ -14,10 +14,10 @@ use replication::secret::Pointer;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::aws::Execution;
 use crate::calls::Machine;
 use crate::lane::{Lane, OLDER_KEPT, ROWS, Run, SETTLE_LIMIT, SNAPSHOTS_KEPT, Started, UNTOLD};
 use harness::account::{Database, text};
+use harness::aws::Execution;
 use harness::waiting::wait_for;
 
 /// The status of an instance that is given a master password. Who is connected stays so, and the database opens.

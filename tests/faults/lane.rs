@@ -13,10 +13,10 @@ use replication::secret::Pointer;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::aws::{Aws, Execution};
 use crate::calls::Machine;
 use crate::rolling::Rollback;
 use crate::switches::{Call, Switches};
+use harness::aws::{Aws, Execution};
 use harness::cloud::Cloud;
 use harness::pair::{Pair, fill, password};
 use harness::waiting::wait_for;

@@ -16,6 +16,7 @@ use replication::looking::{Look, Seen};
 use replication::naming::{self, SnapshotIdentifier};
 use replication::overrides::Overrides;
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS, history};
+use replication::place::Place;
 use replication::preflight::Wanted;
 use replication::quota;
 use replication::receiving::{self, Announced, Rules, Step};
@@ -26,7 +27,7 @@ use restore_options::Options;
 use secret_access::Making;
 use time::OffsetDateTime;
 
-use crate::convergence::{self, CopyRequest, Started};
+use crate::convergence::{self, CopyRequest, Distance, Started};
 use crate::regions::{Regional, Regions};
 use crate::{Settings, key, preflight};
 
@@ -110,12 +111,15 @@ struct Poll<'a> {
     others_running: Option<usize>,
     /// Whether this poll has found that it is the turn of this run.
     has_turn: bool,
+    /// Where this stack is.
+    own: Place,
 }
 
 /// Finds this run's copy, or creates it if there is none.
 ///
 /// # Errors
-/// `InvalidConfiguration` (settings that RDS would refuse at the restore), `OverrideRefused`, `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
+/// `InvalidConfiguration` (settings that RDS would refuse at the restore), `InvalidInput` (AWS cannot copy from there),
+/// `OverrideRefused`, `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
 /// `SourceMismatch`, `TooManyVersionsAhead`, `VersionsExhausted`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
 /// `SecretInvalid`, `DeadlineExceeded`, or a fault of a service.
 pub async fn run(
@@ -151,6 +155,8 @@ pub async fn run(
         execution: &input.execution.id,
         others_running: input.state.room.and_then(|room| room.others_running),
         has_turn: false,
+        // An execution is where its machine is, and a function where its machine is.
+        own: Place::of_arn(&input.execution.id),
     };
 
     if let Some(found) = rds_access::snapshot(rds, poll.name.as_str()).await? {
@@ -185,6 +191,12 @@ impl Poll<'_> {
     /// Copies what is announced, if it is to be copied and can be.
     async fn begin(&self, kms: &aws_sdk_kms::Client, secrets: &Secrets) -> Result<DbSnapshot, Error> {
         let Self { rds, config, replicated, message, name, .. } = self;
+        receiving::check_reach(
+            &message.target_db_snapshot.arn,
+            &self.own,
+            message.replication.shared_snapshot_hours,
+            config.settings.deadline_seconds,
+        )?;
         let (shared, refusal) = self.shared_snapshot().await?;
         let snapshots = self.snapshots(None).await?;
         let made = self.made_secret(secrets).await?;
@@ -232,12 +244,13 @@ impl Poll<'_> {
             let superseded = pending(report, Expectation::not_copied());
             return Ok(DbSnapshot { superseded_by: Some(live), ..superseded });
         }
-        let key_arn = key::usable(kms, &config.settings.key, key::KeyUse::OwnAccount).await?;
+        let key_arn = key::usable(kms, &config.settings.key, key::KeyUse::OwnAccount, key::PARAMETER).await?;
         let copy = self.expectation(&snapshots, &key_arn);
         match (step, &shared) {
             (Step::Copy, Some(shared)) => {
                 if let Some(source_key) = &shared.key_arn {
-                    key::usable(&self.source.kms, source_key, key::KeyUse::OtherAccounts).await?;
+                    key::usable(&self.source.kms, source_key, key::KeyUse::OtherAccounts, key::PARAMETER)
+                        .await?;
                 }
                 secret.check_room()?;
                 self.copy(shared, &key_arn, copy, stage).await
@@ -352,6 +365,11 @@ impl Poll<'_> {
                 .merged_under(config.options.extra_tags());
         let order = CopyRequest {
             from: &from,
+            source: &self.source.rds,
+            distance: Distance {
+                is_shared: true,
+                crosses_regions: message.target_db_snapshot.arn.region != self.own.region,
+            },
             to: name,
             key_arn,
             source_key_arn: shared.key_arn.as_deref(),

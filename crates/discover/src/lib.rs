@@ -9,16 +9,19 @@
 
 mod executions;
 
-use aws_sdk_rds::Client as Rds;
+use std::collections::BTreeSet;
+
 use aws_sdk_sfn::Client as States;
 use lambda_task::Environment;
+use rds_access::Regions;
+use replication::Error;
 use replication::contract::Execution;
 use replication::fleet::children::History;
 use replication::fleet::choosing::{self, By};
-use replication::fleet::room::{self, Keeping};
+use replication::fleet::room::{self, Keeping, Kinds, Shelf};
 use replication::fleet::running::{self, Running};
 use replication::fleet::{FleetState, Plan, Rule};
-use replication::{Error, naming};
+use replication::naming::{self, InstanceIdentifier};
 use serde::Deserialize;
 
 /// What the stack says.
@@ -77,7 +80,7 @@ pub struct Machines {
 /// # Errors
 /// `AlreadyRunning`, `NotFound` (nothing is chosen, or there is no such run to continue), `InvalidInput` (too many for one run),
 /// `QuotaExceeded`, or a fault of RDS or Step Functions.
-pub async fn run(rds: &Rds, states: &States, config: &Config, input: Input) -> Result<Plan, Error> {
+pub async fn run(regions: &Regions, states: &States, config: &Config, input: Input) -> Result<Plan, Error> {
     let Input { execution, machines, state } = input;
     let own = Running { started_at: execution.started_at, name: execution.name.clone() };
     running::check(&own, &executions::running(states, &machines.fleet).await?)?;
@@ -96,20 +99,33 @@ pub async fn run(rds: &Rds, states: &States, config: &Config, input: Input) -> R
         read_replicas: config.read_replicas,
         continued: continued.runs,
     };
-    let candidates = rds_access::candidates(rds).await?;
+    let candidates = rds_access::candidates(regions.own()).await?;
     let mut chosen = choosing::choose(&candidates, &rule, &History::of(&past))?;
-    let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
-    let snapshotted = snapshots.iter().filter(|snapshot| snapshot.is_of_stack(&config.stack));
-    let snapshotted = snapshotted.map(|snapshot| snapshot.source_database.clone()).collect();
+    let (room, snapshotted) =
+        room(regions, config, chosen.databases.len() + chosen.done_before.len()).await?;
     chosen.left_out.extend(choosing::abandoned(&candidates, &rule, &chosen, &snapshotted));
     tracing::info!(databases = chosen.databases.len(), left_out = ?chosen.left_out, by = %rule.by, "decided");
-
-    let quota = rds_access::snapshot_quota(rds).await?;
-    let room = room::check(
-        chosen.databases.len() + chosen.done_before.len(),
-        &config.keeping,
-        snapshots.len(),
-        quota,
-    )?;
     Ok(Plan::new(run, chosen, config.max_concurrency, room))
+}
+
+/// Whether each Region that the stack keeps snapshots in has room for them: what there is to say of it, and which databases it
+/// has snapshots of.
+async fn room(
+    regions: &Regions,
+    config: &Config,
+    databases: usize,
+) -> Result<(Option<String>, BTreeSet<InstanceIdentifier>), Error> {
+    let own_kinds = if regions.other().is_some() { Kinds::Made } else { Kinds::All };
+    let own = std::iter::once((None, regions.own(), own_kinds));
+    let other = regions.other().map(|(region, rds)| (Some(region), rds, Kinds::Copies));
+    let (mut said, mut snapshotted) = (Vec::new(), BTreeSet::new());
+    for (region, rds, kinds) in own.chain(other) {
+        let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
+        let made = snapshots.iter().filter(|snapshot| snapshot.is_of_stack(&config.stack));
+        snapshotted.extend(made.map(|snapshot| snapshot.source_database.clone()));
+        let ours = snapshots.len();
+        let quota = rds_access::snapshot_quota(rds).await?;
+        said.extend(room::check(databases, &config.keeping, &Shelf { region, kinds, ours, quota })?);
+    }
+    Ok(((!said.is_empty()).then(|| said.join("; ")), snapshotted))
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
-use rds_access::Instance;
+use rds_access::{Instance, Regions};
 use replication::contract::{DestinationInput, Execution, Outcome, Status};
 use replication::destination::{Destination, Replicated};
 use replication::lineage::Tags;
@@ -162,7 +162,8 @@ pub async fn run(
     };
     let Input { execution, place, state, .. } = input;
     let call = Call { execution, place, results: state.results };
-    let mut report = crate::prune(&clients.rds, &config.settings, &call, &world, delete).await?;
+    let mut report =
+        crate::prune(&Regions::one(clients.rds.clone()), &config.settings, &call, &world, delete).await?;
     if place == Place::Room && report.status == Status::Available {
         let retention_in_days = config.log_retention_days;
         let groups = world.log_groups.iter().cloned();
@@ -170,12 +171,12 @@ pub async fn run(
             groups.map(|log_group_name| LogGroup { log_group_name, retention_in_days }).collect();
         marking::mark(clients, &replicated.secret, &world, &mut report).await;
     }
-    if replicated.secret.is_made_by_run {
-        match place {
-            Place::Room => report.others_running = Some(world.others_running),
-            Place::Prune if report.status == Status::Available => log_ages(&world, &replicated, now),
-            Place::Prune => {}
+    match place {
+        Place::Room if replicated.secret.is_made_by_run => {
+            report.others_running = Some(world.others_running);
         }
+        Place::Prune if report.status == Status::Available => log_ages(&world, &replicated, now),
+        Place::Room | Place::Prune => {}
     }
     Ok(report)
 }

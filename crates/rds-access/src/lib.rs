@@ -7,6 +7,7 @@ mod candidates;
 pub mod preflight;
 mod quotas;
 mod refusal;
+mod regions;
 pub mod restoring;
 pub mod settings;
 mod versions;
@@ -27,6 +28,7 @@ use time::format_description::well_known::Rfc3339;
 pub use crate::candidates::candidates;
 pub use crate::quotas::snapshot_quota;
 pub use crate::refusal::{Refusal, refusal};
+pub use crate::regions::Regions;
 pub use crate::versions::{instances_named, instances_of_ids, instances_of_stack, versions};
 pub use crate::writes::{
     CopyParameters, Deleted, add_tags, copy_snapshot, create_snapshot, delete_instance, delete_snapshot,

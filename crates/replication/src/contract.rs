@@ -269,6 +269,10 @@ pub struct Replication {
     /// What the tags of the source database choose for its versions.
     #[serde(default, skip_serializing_if = "Overrides::is_empty")]
     pub overrides: Overrides,
+    /// How many hours the shared snapshot stays, where a destination in another Region copies it: a copy between Regions may
+    /// wait for hours before it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_snapshot_hours: Option<u32>,
 }
 
 /// The document of the destination machine, as far as `copy` reads it.

@@ -55,9 +55,7 @@ impl Look<'_> {
     /// Whether this poll reads every instance of the account, however many there are. All polls of an execution agree.
     #[must_use]
     pub fn reads_all(&self) -> bool {
-        self.needs_all
-            || self.known().values().all(BTreeSet::is_empty)
-            || is_one_in(READ_ALL_EVERY, self.execution)
+        self.needs_all || self.known().values().all(BTreeSet::is_empty) || is_thorough(self.execution)
     }
 
     /// Whether an instance of this name could be a version of the database, so that it is not judged without its tags.
@@ -112,8 +110,9 @@ impl Look<'_> {
     }
 }
 
-/// Whether an execution is one of those of which there is one in so many.
-fn is_one_in(number: u64, execution: &str) -> bool {
+/// Whether an execution, by its ARN, is one of those of which one in [`READ_ALL_EVERY`] reads everything.
+#[must_use]
+pub fn is_thorough(execution: &str) -> bool {
     let seed = pacing::seed(execution);
-    ((seed ^ (seed >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).is_multiple_of(number)
+    ((seed ^ (seed >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).is_multiple_of(READ_ALL_EVERY)
 }
