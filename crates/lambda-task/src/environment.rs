@@ -130,6 +130,13 @@ impl AccountRole {
     }
 }
 
+/// The other Region that a source stack makes copies in, which it gives to every function that speaks to RDS there; nothing
+/// if there is none.
+#[must_use]
+pub fn copies_into(environment: &Environment) -> Option<String> {
+    environment.optional("COPY_INTO_REGION")
+}
+
 /// Reads which databases a destination stack replicates, and how it names what it makes of them.
 ///
 /// # Errors

@@ -5,6 +5,6 @@ mod environment;
 mod serve;
 mod tags;
 
-pub use environment::{AccountRole, Environment, destination, invalid};
+pub use environment::{AccountRole, Environment, copies_into, destination, invalid};
 pub use serve::{Stop, parse, refuse, serve, start};
 pub use tags::extra_tags;
