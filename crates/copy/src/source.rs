@@ -34,15 +34,9 @@ impl Config {
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         let extra_tags = lambda_task::extra_tags(environment)?;
-        let copies_into = copies_into(environment);
+        let copies_into = lambda_task::copies_into(environment);
         Ok(Self { settings: Settings::read(environment)?, extra_tags, copies_into })
     }
-}
-
-/// The other Region that copies are made in, if there is one.
-#[must_use]
-pub fn copies_into(environment: &Environment) -> Option<String> {
-    environment.optional("COPY_INTO_REGION")
 }
 
 /// Finds this run's copy, or creates it if there is none. `own` is this Region, `target` the one that copies are made in.

@@ -165,6 +165,13 @@ pub fn allowed(environment: &Environment) -> Result<Allowed, Error> {
     names.parse().map_err(|error: Error| invalid(name, &error.to_string()))
 }
 
+/// The other Region that a source stack makes copies in, which it gives to every function that speaks to RDS there; nothing
+/// if there is none.
+#[must_use]
+pub fn copies_into(environment: &Environment) -> Option<String> {
+    environment.optional("COPY_INTO_REGION")
+}
+
 /// Reads which databases a destination stack replicates, and how it names what it makes of them.
 ///
 /// # Errors
