@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
-use rds_access::Snapshot;
+use rds_access::{Instance, Snapshot};
 use replication::budget;
 use replication::contract::{DbSnapshot, DestinationInput, DestinationState, Envelope, StageReport, Status};
 use replication::copies;
 use replication::copying::{EarlierCopy, Expectation};
 use replication::destination::{Destination, Replicated};
 use replication::lineage::{self, Tags};
-use replication::looking::{Look, Seen};
+use replication::looking::Look;
 use replication::naming::{self, SnapshotIdentifier};
 use replication::overrides::Overrides;
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS, history};
@@ -201,15 +201,7 @@ impl Poll<'_> {
         let snapshots = self.snapshots(None).await?;
         let made = self.made_secret(secrets).await?;
         let Pointer { host, prefix } = made.as_ref().map(|secret| secret.pointer.clone()).unwrap_or_default();
-        let look = Look {
-            scope: replicated.scope(),
-            hosts: &[&host],
-            live_prefix: &prefix,
-            snapshots: &snapshots,
-            execution: self.execution,
-            needs_all: false,
-        };
-        let Seen { instances, .. } = rds_access::versions(rds, &look).await?;
+        let instances = self.versions(&host, &prefix, &snapshots).await?;
         replicated.check_names(&instances, &format!("copying for database {}", replicated.database))?;
         let secret = match made {
             Some(secret) => secret,
@@ -260,6 +252,18 @@ impl Poll<'_> {
             }
             _ => Ok(pending(copies::not_started(name, stage)?, copy)),
         }
+    }
+
+    /// The instances of the database.
+    async fn versions(
+        &self,
+        host: &str,
+        live_prefix: &str,
+        snapshots: &[Snapshot],
+    ) -> Result<Vec<Instance>, Error> {
+        let (scope, execution) = (self.replicated.scope(), self.execution);
+        let look = Look { scope, hosts: &[host], live_prefix, snapshots, execution, needs_all: false };
+        Ok(rds_access::versions(self.rds, &look).await?.instances)
     }
 
     /// The snapshots of the database that the stack has made. `known` is one that must be among them.
