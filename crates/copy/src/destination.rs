@@ -190,7 +190,7 @@ pub async fn run(
 impl Poll<'_> {
     /// Copies what is announced, if it is to be copied and can be.
     async fn begin(&self, kms: &aws_sdk_kms::Client, secrets: &Secrets) -> Result<DbSnapshot, Error> {
-        let Self { rds, config, replicated, message, name, .. } = self;
+        let Self { config, replicated, message, name, .. } = self;
         receiving::check_reach(
             &message.target_db_snapshot.arn,
             &self.own,
