@@ -251,7 +251,7 @@ impl Lane<'_> {
             if Instant::now() > deadline {
                 return Err(format!("{name} is still {status}"));
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(150));
         }
     }
 }
