@@ -1,0 +1,73 @@
+//! The accounts of the local cloud. Nothing of the environment is read for them, so that nothing can speak to AWS by mistake.
+
+use std::net::{TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use serde::Deserialize;
+
+use super::{Account, Chosen};
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::screen::shell_words;
+
+/// The access key ids of the accounts are their numbers.
+const ACCOUNTS: [(&str, &str); 2] = [("source", "111111111111"), ("destination", "222222222222")];
+/// Any secret is good for them.
+const SECRET_ACCESS_KEY: &str = "local-cloud";
+/// How long a process of this machine may take to answer.
+const CONNECT_SECONDS: u64 = 2;
+
+/// What a local cloud has written about itself.
+#[derive(Debug, Deserialize)]
+struct State {
+    region: String,
+    cloud: Process,
+    rds: Option<Process>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Process {
+    url: String,
+}
+
+/// An account of the cloud that lives in a directory.
+pub async fn account(directory: &Path, chosen: &Chosen, environment: &Environment) -> Result<Account, Failure> {
+    let Some(state) = state(directory) else {
+        let directory_text = directory.display().to_string();
+        let mut words = vec!["scripts/local-cloud", "up"];
+        if directory != environment.local_cloud {
+            words.extend(["--directory", &directory_text]);
+        }
+        return Err(Failure::new(format!(
+            "the local cloud is not up in {directory_text}; start it with {}",
+            shell_words(words)
+        )));
+    };
+    let key = ACCOUNTS.iter().find(|(role, _)| *role == chosen.role).map_or("", |(_, key)| key);
+    let credentials = Credentials::new(key, SECRET_ACCESS_KEY, None, None, "local-cloud");
+    let region = chosen.region.clone().unwrap_or(state.region);
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_client::http_client(environment.names_certificates))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .sleep_impl(TokioSleep::new())
+        .region(Region::new(region.clone()))
+        .endpoint_url(state.cloud.url)
+        .build();
+    Ok(Account { config, rds_endpoint: state.rds.map(|rds| rds.url), region })
+}
+
+/// What the cloud has written, if it answers: it may have been killed, and its file left.
+fn state(directory: &Path) -> Option<State> {
+    let text = std::fs::read_to_string(directory.join("state.json")).ok()?;
+    let state: State = serde_json::from_str(&text).ok()?;
+    let address = state.cloud.url.split_once("://")?.1.trim_end_matches('/').to_owned();
+    let mut addresses = address.to_socket_addrs().ok()?;
+    let answers = |address| TcpStream::connect_timeout(&address, Duration::from_secs(CONNECT_SECONDS)).is_ok();
+    addresses.any(answers).then_some(state)
+}
