@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, TypeGuard, TypeVar, overload
+from typing import TypeGuard, TypeVar, overload
 
 from console.execution import Execution
 from console.vocabulary import DELETION_TAG, TAGS, WRITTEN_BY_US
-
-if TYPE_CHECKING:
-    from console.status.fleets import Fleet
 
 STACK = TAGS["STACK"]
 NAME = TAGS["NAME"]
@@ -205,67 +202,6 @@ class Run:
     """Its id; empty if the execution was started with something else than a message."""
     execution: Execution
     """As its last poll saw it."""
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """A CloudWatch alarm, by its logical name in the stack."""
-
-    name: str
-    state: str
-    since: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """The EventBridge rule that starts replications."""
-
-    expression: str
-    state: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """What belongs to one database in the source account."""
-
-    account: str
-    stack: Stack
-    snapshots: list[Snapshot] | Unreadable
-    runs: list[Run] | Unreadable
-    """Those for this database, newest first."""
-    schedule: Schedule | Unreadable
-
-
-@dataclass(frozen=True)
-class Database:
-    """What belongs to one destination stack, apart from instances and snapshots, which are known by their tags."""
-
-    stack: Stack
-    pointer: Pointer | Unreadable
-    runs: list[Run] | Unreadable
-    """Those of the destination machine, newest first."""
-    rollbacks: list[Execution] | Unreadable | None
-    """Those of the rollback machine, newest first; None if the stack has no such machine."""
-    alarms: list[Alarm] | Unreadable
-    dead_letters: int | Unreadable | None
-    """How many messages are in the dead-letter queue; None if the stack has none."""
-    source: Source | Unreadable
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Everything that was found, at one moment."""
-
-    now: datetime
-    account: str
-    region: str
-    instances: list[Instance] | Unreadable
-    """Those of the destination account."""
-    snapshots: list[Snapshot] | Unreadable
-    """Those of the destination account."""
-    databases: list[Database]
-    fleets: list[Fleet] = field(default_factory=list)
-    """The stacks of the source account with a machine for many databases."""
 
 
 def is_readable(fact: T | Unreadable | None) -> TypeGuard[T]:

@@ -127,7 +127,9 @@ impl Account {
 }
 
 /// What is the same whatever the credentials are.
-fn settings(http: &(impl aws_smithy_runtime_api::client::http::HttpClient + Clone + 'static)) -> aws_config::ConfigLoader {
+fn settings(
+    http: &(impl aws_smithy_runtime_api::client::http::HttpClient + Clone + 'static),
+) -> aws_config::ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(CONNECT_SECONDS))
         .operation_attempt_timeout(Duration::from_secs(ATTEMPT_SECONDS))

@@ -26,7 +26,9 @@ pub enum Command {
     #[command(after_long_help = include_str!("status/help.txt"))]
     Status(Status),
     /// Prints what a shell needs to complete the words of this command.
-    #[command(after_help = "Example: rds-replication completions bash > ~/.local/share/bash-completion/completions/rds-replication")]
+    #[command(
+        after_help = "Example: rds-replication completions bash > ~/.local/share/bash-completion/completions/rds-replication"
+    )]
     Completions {
         /// The shell.
         shell: Shell,
@@ -150,7 +152,8 @@ mod tests {
 
     #[test]
     fn a_word_after_local_is_not_its_directory() {
-        let local = |words: &[&str]| status(words).map(|given| given.accounts.destination(&environment()).local);
+        let local =
+            |words: &[&str]| status(words).map(|given| given.accounts.destination(&environment()).local);
         assert_eq!(local(&["--local"]).unwrap(), Some("/checkout/target/local-cloud".into()));
         assert_eq!(local(&["--local=/tmp/one"]).unwrap(), Some("/tmp/one".into()));
         assert_eq!(local(&[]).unwrap(), None);
@@ -173,6 +176,9 @@ mod tests {
             assert_eq!(status(&["--last", last]).unwrap_err().exit_code(), 2, "{last:?}");
         }
         assert_eq!(status(&["--last", "100"]).unwrap().last, 100);
-        assert_eq!(status(&["--destination-stack", "a", "--destination-stack", "b"]).unwrap().destination_stack, ["a", "b"]);
+        assert_eq!(
+            status(&["--destination-stack", "a", "--destination-stack", "b"]).unwrap().destination_stack,
+            ["a", "b"]
+        );
     }
 }

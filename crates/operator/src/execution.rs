@@ -86,7 +86,9 @@ impl Execution {
     /// The task that it is about: the newest one that does not report about another.
     pub fn stage(&self) -> Option<&str> {
         let mut newest = self.states.iter().rev();
-        newest.find(|state| state.kind == "Task" && !is_reporting(&state.name)).map(|state| state.name.as_str())
+        newest
+            .find(|state| state.kind == "Task" && !is_reporting(&state.name))
+            .map(|state| state.name.as_str())
     }
 
     /// What a task of the source machine, by its function, last reported.
@@ -129,7 +131,10 @@ impl Execution {
     /// What it wanted to delete and could not: the reasons by identifier.
     pub fn left(&self) -> BTreeMap<String, String> {
         let reason = |one: &Value| {
-            Some((one.get("identifier")?.as_str()?.to_owned(), one["reason"].as_str().unwrap_or_default().to_owned()))
+            Some((
+                one.get("identifier")?.as_str()?.to_owned(),
+                one["reason"].as_str().unwrap_or_default().to_owned(),
+            ))
         };
         self.pruned().flat_map(|result| list(&result["left"])).filter_map(reason).collect()
     }
@@ -195,7 +200,9 @@ pub fn readable_cause(cause: &str) -> String {
 
 /// The JSON object in a text, if there is one.
 pub fn object(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok().filter(|value: &Value| value.as_object().is_some_and(|fields| !fields.is_empty()))
+    serde_json::from_str(text)
+        .ok()
+        .filter(|value: &Value| value.as_object().is_some_and(|fields| !fields.is_empty()))
 }
 
 /// A value as it is printed: a text without its quotes.

@@ -127,7 +127,10 @@ mod tests {
             given.status_of("NAME"),
             "scripts/status --source-db NAME --source-profile a --destination-profile b --destination-region eu-west-2 --local"
         );
-        assert_eq!(given.deploy_destination("A=b", "crm"), "scripts/deploy destination --stack-name crm --parameter A=b");
+        assert_eq!(
+            given.deploy_destination("A=b", "crm"),
+            "scripts/deploy destination --stack-name crm --parameter A=b"
+        );
         let elsewhere = Hints { local: None, ..given };
         assert_eq!(
             elsewhere.deploy_destination("A=b", "s"),

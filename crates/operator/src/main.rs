@@ -10,6 +10,8 @@ mod output;
 mod question;
 mod screen;
 mod status;
+#[cfg(test)]
+mod testing;
 mod times;
 
 use std::process::ExitCode;

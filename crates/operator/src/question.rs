@@ -84,7 +84,10 @@ pub async fn ask(account: &Account, question: Question, fields: &Value) -> Resul
         None => builder.no_retry(),
     };
     let operation = builder.serializer(signed).deserializer(answer).build();
-    operation.invoke(request).await.map_err(|error: SdkError<Refused, HttpResponse>| fault(question.operation, &error))
+    operation
+        .invoke(request)
+        .await
+        .map_err(|error: SdkError<Refused, HttpResponse>| fault(question.operation, &error))
 }
 
 /// Everything that is sent.
@@ -100,7 +103,9 @@ async fn endpoint(account: &Account, service: &str) -> Result<String, Failure> {
     if let Some(url) = account.config.endpoint_url() {
         return Ok(url.trim_end_matches('/').to_owned() + "/");
     }
-    let unknown = |why: String| Failure::named("UnknownEndpointError", format!("finding the endpoint of {service}: {why}"));
+    let unknown = |why: String| {
+        Failure::named("UnknownEndpointError", format!("finding the endpoint of {service}: {why}"))
+    };
     let parameters = Params::builder()
         .region(account.region.as_str())
         .use_fips(account.config.use_fips().unwrap_or_default())
@@ -113,11 +118,14 @@ async fn endpoint(account: &Account, service: &str) -> Result<String, Failure> {
 }
 
 async fn request(account: &Account, question: Question, url: &str, body: &str) -> Result<Request, Failure> {
-    let unsigned = |why: String| Failure::named("NoCredentialsError", format!("{}: {why}", question.operation));
-    let provider = account.config.credentials_provider().ok_or_else(|| unsigned("no credentials".to_owned()))?;
+    let unsigned =
+        |why: String| Failure::named("NoCredentialsError", format!("{}: {why}", question.operation));
+    let provider =
+        account.config.credentials_provider().ok_or_else(|| unsigned("no credentials".to_owned()))?;
     let credentials = provider.provide_credentials().await.map_err(|error| unsigned(error.to_string()))?;
     let identity = credentials.into();
-    let failed = |error: &dyn fmt::Display| Failure::named("SigningError", format!("{}: {error}", question.operation));
+    let failed =
+        |error: &dyn fmt::Display| Failure::named("SigningError", format!("{}: {error}", question.operation));
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(&account.region)
@@ -152,7 +160,8 @@ fn signed(request: Request) -> Result<HttpRequest, BoxError> {
 }
 
 fn answer(response: &HttpResponse) -> Result<Value, OrchestratorError<Refused>> {
-    let fields: Value = serde_json::from_slice(response.body().bytes().unwrap_or_default()).unwrap_or_default();
+    let fields: Value =
+        serde_json::from_slice(response.body().bytes().unwrap_or_default()).unwrap_or_default();
     if response.status().is_success() {
         return Ok(fields);
     }

@@ -120,6 +120,9 @@ mod tests {
 
     #[test]
     fn a_shell_reads_what_was_meant() {
-        assert_eq!(shell_words(["scripts/status", "--local=/tmp/a cloud", "it's", ""]), r#"scripts/status '--local=/tmp/a cloud' 'it'"'"'s' ''"#);
+        assert_eq!(
+            shell_words(["scripts/status", "--local=/tmp/a cloud", "it's", ""]),
+            r#"scripts/status '--local=/tmp/a cloud' 'it'"'"'s' ''"#
+        );
     }
 }

@@ -15,7 +15,10 @@ pub fn painted(text: &str) -> String {
             YELLOW
         } else if is_title(at) {
             BOLD
-        } else if ["FAILED", "DID NOT ARRIVE", "TIMED OUT", "NOT STARTED"].iter().any(|word| line.contains(word)) {
+        } else if ["FAILED", "DID NOT ARRIVE", "TIMED OUT", "NOT STARTED"]
+            .iter()
+            .any(|word| line.contains(word))
+        {
             RED
         } else {
             return format!("{line}\n");

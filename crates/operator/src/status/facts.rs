@@ -87,11 +87,6 @@ impl Stack {
         matches!(self.database().parse(), Ok(SourceDatabases::Matching(_)))
     }
 
-    /// Whether it replicates this database, or did before this was made the stack for one of them.
-    pub fn replicates(&self, database: &str) -> bool {
-        includes(&self.database(), database)
-    }
-
     /// The stack as it would be for this database alone, where it replicates several.
     ///
     /// # Errors
@@ -161,7 +156,8 @@ impl Instance {
     /// Whether its tags are those of another instance: RDS copies tags to what is restored, under the same name too.
     pub fn has_broken_seal(&self) -> bool {
         let seal = self.tags().get(lineage::RESOURCE_ID);
-        self.seen.resource_id.is_some() && seal.is_some_and(|seal| Some(seal) != self.seen.resource_id.as_deref())
+        self.seen.resource_id.is_some()
+            && seal.is_some_and(|seal| Some(seal) != self.seen.resource_id.as_deref())
     }
 
     /// Its place in the order of versions.

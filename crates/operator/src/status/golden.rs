@@ -191,7 +191,8 @@ fn changed(first: &Value, changes: &Value) -> Value {
 fn differences(wanted: &Value, found: &Value, place: &str, into: &mut Vec<String>) {
     match (wanted, found) {
         (Value::Object(one), Value::Object(other)) if one.keys().eq(other.keys()) => {
-            one.iter().for_each(|(key, wanted)| differences(wanted, &other[key], &format!("{place}/{key}"), into));
+            one.iter()
+                .for_each(|(key, wanted)| differences(wanted, &other[key], &format!("{place}/{key}"), into));
         }
         (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
             one.iter().zip(other).enumerate().for_each(|(at, (wanted, found))| {
@@ -218,13 +219,16 @@ fn the_report_says_what_it_said_before() {
         let found = serde_json::to_value(&document).unwrap();
         let before = wrong.len();
         differences(&case.document, &found, name, &mut wrong);
-        let texts = [(case.text, String::new())].into_iter().chain(case.one.map(|(name, text)| (Some(text), name)));
+        let texts =
+            [(case.text, String::new())].into_iter().chain(case.one.map(|(name, text)| (Some(text), name)));
         for (text, name_of_one) in texts {
             let printed = render(&document, &name_of_one);
             let mut pairs = text.iter().flatten().zip(printed.lines());
-            wrong.extend(pairs.find(|(wanted, found)| wanted != found).map(|(wanted, found)| {
-                format!("{name}, as text\n  wanted {wanted}\n  found  {found}")
-            }));
+            wrong.extend(
+                pairs
+                    .find(|(wanted, found)| wanted != found)
+                    .map(|(wanted, found)| format!("{name}, as text\n  wanted {wanted}\n  found  {found}")),
+            );
             let is_whole = text.is_none_or(|text| text.len() == printed.lines().count());
             wrong.extend((!is_whole).then(|| format!("{name}: the text has another length")));
         }

@@ -47,7 +47,8 @@ pub async fn run(given: &Status, environment: &Environment) -> u8 {
 async fn facts(given: &Status, environment: &Environment) -> Result<facts::Facts, Failure> {
     let destination = Account::open(&given.accounts.destination(environment), environment).await?;
     // The source account may not be readable for those who work in the destination account.
-    let source = Account::open(&given.accounts.source(environment), environment).await.map_err(Unreadable::from);
+    let source =
+        Account::open(&given.accounts.source(environment), environment).await.map_err(Unreadable::from);
     let asked = Asked {
         stacks: given.destination_stack.clone(),
         last: given.last.into(),

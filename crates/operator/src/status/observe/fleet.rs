@@ -57,10 +57,12 @@ async fn plan(client: &Client, arn: &str) -> Result<Option<Plan>, Failure> {
     let mut pages = request.into_paginator().items().send();
     while let Some(event) = pages.next().await {
         let event = event.map_err(|error| fault("states:GetExecutionHistory", &error))?;
-        let Some(left) = event.state_exited_event_details().filter(|left| left.name() == DISCOVER.state) else {
+        let Some(left) = event.state_exited_event_details().filter(|left| left.name() == DISCOVER.state)
+        else {
             continue;
         };
-        let document: Value = left.output().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let document: Value =
+            left.output().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         return Ok(serde_json::from_value(document[DISCOVER.result].clone()).ok());
     }
     Ok(None)

@@ -16,6 +16,8 @@ pub mod secret;
 pub mod single;
 pub mod source;
 pub mod stacks;
+#[cfg(test)]
+mod tests;
 
 use replication::destination::SourceDatabases;
 use replication::lineage;
@@ -72,7 +74,11 @@ pub async fn facts(destination: &Account, source: Read<Account>, asked: &Asked) 
     let mut source = SourceAccount::open(source).await;
     let mut databases = Vec::new();
     for stack in &found {
-        let stacks = of_each_database(stack, instances.as_deref().unwrap_or_default(), snapshots.as_deref().unwrap_or_default())?;
+        let stacks = of_each_database(
+            stack,
+            instances.as_deref().unwrap_or_default(),
+            snapshots.as_deref().unwrap_or_default(),
+        )?;
         databases.extend(of_stack(destination, &mut source, stack, stacks, asked.last).await);
     }
     let fleets = source.fleets((!asked.stacks.is_empty()).then_some(&topics)).await;
@@ -81,7 +87,8 @@ pub async fn facts(destination: &Account, source: Read<Account>, asked: &Asked) 
 }
 
 async fn destination_stacks(account: &Account, names: &[String]) -> Result<Vec<Stack>, Failure> {
-    let missing = |stack: &Stack| DESTINATION_OUTPUTS.into_iter().find(|name| !stack.outputs.contains_key(*name));
+    let missing =
+        |stack: &Stack| DESTINATION_OUTPUTS.into_iter().find(|name| !stack.outputs.contains_key(*name));
     if names.is_empty() {
         let mut found = stacks::all(account).await?;
         found.retain(|stack| missing(stack).is_none());
@@ -106,7 +113,11 @@ async fn destination_stacks(account: &Account, names: &[String]) -> Result<Vec<S
 }
 
 /// A stack for several databases as one for each that it holds something of; any other as it is.
-fn of_each_database(stack: &Stack, instances: &[Instance], snapshots: &[Snapshot]) -> Result<Vec<Stack>, Failure> {
+fn of_each_database(
+    stack: &Stack,
+    instances: &[Instance],
+    snapshots: &[Snapshot],
+) -> Result<Vec<Stack>, Failure> {
     if !stack.is_for_several() {
         return Ok(vec![stack.clone()]);
     }
@@ -133,7 +144,8 @@ async fn of_stack(
     let client = destination.machines();
     let machine = stack.output("StateMachineArn");
     // Those of one database are among those of the others.
-    let searched = if stacks.iter().any(|one| !one.pattern.is_empty()) { machines::MOST_OPENED } else { last };
+    let searched =
+        if stacks.iter().any(|one| !one.pattern.is_empty()) { machines::MOST_OPENED } else { last };
     let runs = machines::destination_runs(&client, machine, searched).await.map_err(Unreadable::from);
     let rollbacks = match stack.outputs.get("RollbackStateMachineArn") {
         Some(machine) => Some(machines::newest(&client, machine, searched).await.map_err(Unreadable::from)),
@@ -147,7 +159,8 @@ async fn of_stack(
     let mut databases = Vec::new();
     for one in stacks {
         let runs = about(&one, &runs, last, |run| machines::announced_database(&run.execution));
-        let of_input = |execution: &Execution| execution.input["SourceDBIdentifier"].as_str().map(str::to_owned);
+        let of_input =
+            |execution: &Execution| execution.input["SourceDBIdentifier"].as_str().map(str::to_owned);
         let rollbacks = rollbacks.as_ref().map(|found| about(&one, found, last, of_input));
         let source = source.of(&one, runs.as_deref().unwrap_or_default(), last).await;
         let runs = match (runs, &source) {

@@ -104,7 +104,8 @@ pub async fn schedule(account: &Account, stack: &Stack) -> Result<Schedule, Fail
 async fn rule_in(account: &Account, stack: &Stack) -> Result<String, Failure> {
     let client = account.stacks();
     let answer = client.describe_stack_resource().stack_name(&stack.name).logical_resource_id("ScheduleRule");
-    let answer = answer.send().await.map_err(|error| fault("cloudformation:DescribeStackResource", &error))?;
+    let answer =
+        answer.send().await.map_err(|error| fault("cloudformation:DescribeStackResource", &error))?;
     let detail = answer.stack_resource_detail().and_then(|detail| detail.physical_resource_id());
     Ok(detail.unwrap_or_default().to_owned())
 }

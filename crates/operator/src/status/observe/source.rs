@@ -96,9 +96,11 @@ impl SourceAccount {
             found.push(match fleet::read(&client, machines.0, machines.1).await {
                 Ok(Some((run, failures))) => Fleet { stack: stack.clone(), run: Some(Ok(run)), failures },
                 Ok(None) => Fleet { stack: stack.clone(), run: None, failures: Default::default() },
-                Err(failure) => {
-                    Fleet { stack: stack.clone(), run: Some(Err(failure.into())), failures: Default::default() }
-                }
+                Err(failure) => Fleet {
+                    stack: stack.clone(),
+                    run: Some(Err(failure.into())),
+                    failures: Default::default(),
+                },
             });
         }
         found

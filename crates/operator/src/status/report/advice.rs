@@ -68,20 +68,29 @@ fn about_live(document: &Database, known: &Known<'_>) -> Vec<Warning> {
     {
         found.push(warning(
             "dataTooOld",
-            format!("the live data is {} old, more than MaxHoursWithoutReplication ({hours} h)", age(seconds)),
+            format!(
+                "the live data is {} old, more than MaxHoursWithoutReplication ({hours} h)",
+                age(seconds)
+            ),
         ));
     }
     found
 }
 
-fn why_nothing_is_live(document: &Database, secret: &Secret, versions: &[Version], known: &Known<'_>) -> String {
+fn why_nothing_is_live(
+    document: &Database,
+    secret: &Secret,
+    versions: &[Version],
+    known: &Known<'_>,
+) -> String {
     let host = secret.db_host.as_str();
     if host.is_empty() {
         return "the secret names no database yet: db_host is empty".to_owned();
     }
     if let Some(name) = known.names_by_host.get(host) {
         let is_it = |one: &Version| one.instance == *name;
-        let unserved = document.other_databases.iter().find(|other| other.versions.iter().flatten().any(is_it));
+        let unserved =
+            document.other_databases.iter().find(|other| other.versions.iter().flatten().any(is_it));
         if let Some(other) = unserved {
             return format!(
                 "the secret names {name}, a version of {}, which this stack no longer serves ({host})",
@@ -90,7 +99,10 @@ fn why_nothing_is_live(document: &Database, secret: &Secret, versions: &[Version
         }
         let said = format!("the secret names {name}, which this stack did not make ({host})");
         return if document.not_managed.iter().any(|one| one.instance == *name) {
-            format!("{said}; if the original of this project did, {} makes it a version", known.hints.adopt(&document.stack))
+            format!(
+                "{said}; if the original of this project did, {} makes it a version",
+                known.hints.adopt(&document.stack)
+            )
         } else {
             said
         };
@@ -107,7 +119,9 @@ fn why_nothing_is_live(document: &Database, secret: &Secret, versions: &[Version
     let restorable = document.restorable.iter().flatten().map(|one| one.version);
     let Some(next) = usable.chain(restorable).filter(|version| *version < gone).max() else { return said };
     let command = known.hints.rollback(&next.to_string(), &document.stack);
-    format!("{said}; it was version {gone}. To fix this: {command} makes the next lower version live, or start a replication")
+    format!(
+        "{said}; it was version {gone}. To fix this: {command} makes the next lower version live, or start a replication"
+    )
 }
 
 /// What our functions moved the secret to last and what it names now, if something else has put an older version back.
@@ -118,8 +132,11 @@ fn about_a_secret_moved_back(document: &Database, hints: &Hints) -> Option<Warni
         return None;
     }
     let of_replications = replications.iter().map(|one| (&one.ended_at, &one.instance, &one.secret_outcome));
-    let of_rollbacks =
-        document.rollbacks.iter().flatten().map(|one| (&one.run.ended_at, &one.instance, &one.secret_outcome));
+    let of_rollbacks = document
+        .rollbacks
+        .iter()
+        .flatten()
+        .map(|one| (&one.run.ended_at, &one.instance, &one.secret_outcome));
     let moves = of_replications.chain(of_rollbacks).filter_map(|(ended_at, instance, outcome)| {
         let outcome: SecretOutcome = serde_json::from_value(outcome.as_deref()?.into()).ok()?;
         outcome.has_moved().then_some((ended_at.as_ref()?, instance.as_ref()?))
@@ -218,8 +235,11 @@ fn about_what_is_not_served(document: &Database) -> Vec<Warning> {
             (other.versions.as_ref().map_or(0, Vec::len), "instance"),
             (other.destination_snapshots.as_ref().map_or(0, Vec::len), "snapshot"),
         ];
-        let counts: Vec<String> =
-            numbers.iter().filter(|(number, _)| *number > 0).map(|(number, noun)| count(*number, noun)).collect();
+        let counts: Vec<String> = numbers
+            .iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, noun)| count(*number, noun))
+            .collect();
         found.push(warning(
             "otherDatabase",
             format!(
@@ -264,7 +284,8 @@ fn about_the_stack(document: &Database) -> Vec<Warning> {
         let since = alarm.since.iter().map(|since| format!(" since {since}")).collect::<String>();
         found.push(warning("alarm", format!("{} is in alarm{since}", alarm.name)));
     }
-    let messages = document.dead_letter_messages.and_then(|number| usize::try_from(number).ok()).unwrap_or_default();
+    let messages =
+        document.dead_letter_messages.and_then(|number| usize::try_from(number).ok()).unwrap_or_default();
     if messages > 0 {
         found.push(warning(
             "deadLetters",
@@ -282,7 +303,9 @@ fn about_the_stack(document: &Database) -> Vec<Warning> {
 
 /// A version in words.
 pub fn name(version: &Version) -> String {
-    version.version.map_or_else(|| "an instance without a version".to_owned(), |number| format!("version {number}"))
+    version
+        .version
+        .map_or_else(|| "an instance without a version".to_owned(), |number| format!("version {number}"))
 }
 
 fn named(version: &Version) -> String {

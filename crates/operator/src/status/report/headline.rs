@@ -69,8 +69,10 @@ fn replication_words(document: &Database) -> Vec<String> {
     }
     let running = replications.iter().find(|one| one.outcome.is_open());
     let finished: Vec<&Replication> = replications.iter().filter(|one| !one.outcome.is_open()).collect();
-    let mut words: Vec<String> =
-        running.map(|one| format!("a replication running since {}", age(one.age_seconds))).into_iter().collect();
+    let mut words: Vec<String> = running
+        .map(|one| format!("a replication running since {}", age(one.age_seconds)))
+        .into_iter()
+        .collect();
     if let Some(last) = finished.first() {
         let which = if running.is_some() { "the one before" } else { "last replication" };
         words.push(format!("{which} {}", how_it_ended(last, &finished, document.live.as_ref())));

@@ -94,7 +94,8 @@ fn database(facts: &Facts, database: &facts::Database, last: usize, hints: &Hint
     let rows = versions.rows();
     let source_runs = hidden.look("sourceRuns", source.and_then(|source| slice(&source.runs)));
     let found = replications::replications(facts.now, source_runs, runs, stack.created);
-    let dead_letters = database.dead_letters.as_ref().and_then(|count| hidden.look("deadLetters", count.as_ref()));
+    let dead_letters =
+        database.dead_letters.as_ref().and_then(|count| hidden.look("deadLetters", count.as_ref()));
     let mut document = Database {
         stack: stack.name.clone(),
         stack_status: stack.status.clone(),
@@ -139,7 +140,8 @@ fn complete(
     hints: &Hints,
 ) {
     document.headline = headline::headline(document);
-    let own = database.source.as_ref().ok().and_then(|source| source.stack.parameter("DestinationAccountNumber"));
+    let own =
+        database.source.as_ref().ok().and_then(|source| source.stack.parameter("DestinationAccountNumber"));
     let trusted: BTreeSet<&str> = [facts.account.as_str()].into_iter().chain(own).collect();
     let instances = facts.instances.as_deref().unwrap_or_default();
     let names_by_host: BTreeMap<&str, &str> =
@@ -148,7 +150,8 @@ fn complete(
     let mut warnings = Vec::new();
     if let Err(Unreadable(code)) = &database.secret {
         let (arn, name) = (database.stack.output("SecretArn"), database.stack.output("SecretName"));
-        warnings.extend(secret::unusable(code, arn, name).map(|text| Warning { name: "secretUnusable", text }));
+        warnings
+            .extend(secret::unusable(code, arn, name).map(|text| Warning { name: "secretUnusable", text }));
     }
     let is_written_by_another = database.secret.as_ref().is_ok_and(Named::is_written_by_another);
     warnings.extend(advice::warnings(document, &known, is_written_by_another));

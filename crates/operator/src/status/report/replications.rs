@@ -63,13 +63,15 @@ fn replication(
     destination_run: Option<&Run>,
     is_b_readable: bool,
 ) -> Option<Replication> {
-    let (source, destination) = (source_run.map(|run| &run.execution), destination_run.map(|run| &run.execution));
+    let (source, destination) =
+        (source_run.map(|run| &run.execution), destination_run.map(|run| &run.execution));
     let executions = [(Role::Source, source), (Role::Destination, destination)];
     let executions: Vec<(Role, &Execution)> =
         executions.into_iter().filter_map(|(role, one)| Some((role, one?))).collect();
     let started = executions.first()?.1.started;
     let is_running = executions.iter().any(|(_, one)| one.is_running());
-    let ended = executions.iter().map(|(_, one)| one.ended.unwrap_or(one.started)).max().filter(|_| !is_running);
+    let ended =
+        executions.iter().map(|(_, one)| one.ended.unwrap_or(one.started)).max().filter(|_| !is_running);
     let has_failed = |(_, one): &&(Role, &Execution)| !one.is_running() && !one.has_succeeded();
     let failed = executions.iter().rev().find(has_failed).copied();
     let of_destination = |task: &str, field: &str| -> Value {
@@ -92,7 +94,10 @@ fn replication(
         version: of_destination("restore", "db_version").as_u64(),
         instance: text(&of_destination("restore", "db_instance_identifier")),
         secret_outcome: text(&of_destination("rotate-secret", "outcome")),
-        room_failures: executions.iter().filter_map(|(role, one)| Some((*role, one.room_failure()?))).collect(),
+        room_failures: executions
+            .iter()
+            .filter_map(|(role, one)| Some((*role, one.room_failure()?)))
+            .collect(),
         told_operators: executions.iter().flat_map(|(_, one)| one.alerted()).collect(),
         source: source.map(|one| run(now, one)),
         destination: destination.map(|one| run(now, one)),

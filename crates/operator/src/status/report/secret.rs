@@ -69,6 +69,9 @@ mod tests {
     #[test]
     fn the_name_of_a_secret_is_in_its_arn() {
         let arn = "arn:aws:secretsmanager:eu-west-1:222222222222:secret:orders/read-aB3dEf";
-        assert_eq!([arn, "orders/read-aB3dEf", ""].map(plain_name), ["orders/read", "orders/read-aB3dEf", ""]);
+        assert_eq!(
+            [arn, "orders/read-aB3dEf", ""].map(plain_name),
+            ["orders/read", "orders/read-aB3dEf", ""]
+        );
     }
 }

@@ -44,19 +44,24 @@ pub fn unserved_databases(held: &Held<'_>) -> BTreeSet<String> {
     if stack.database().is_empty() {
         return BTreeSet::new();
     }
-    let of_instances = held.instances.unwrap_or_default().iter().filter(|one| one.is_of(&stack.name)).map(Instance::tags);
-    let of_snapshots = held.snapshots.unwrap_or_default().iter().filter(|one| one.is_of(&stack.name)).map(Snapshot::tags);
+    let of_instances =
+        held.instances.unwrap_or_default().iter().filter(|one| one.is_of(&stack.name)).map(Instance::tags);
+    let of_snapshots =
+        held.snapshots.unwrap_or_default().iter().filter(|one| one.is_of(&stack.name)).map(Snapshot::tags);
     let names = of_instances.chain(of_snapshots).filter_map(|tags| tags.get(lineage::SOURCE_DATABASE));
     // Of several databases each is reported by itself.
-    let is_unserved = |name: &&str| !name.is_empty() && **name != stack.database() && !includes(&stack.pattern, name);
+    let is_unserved =
+        |name: &&str| !name.is_empty() && **name != stack.database() && !includes(&stack.pattern, name);
     names.filter(is_unserved).map(str::to_owned).collect()
 }
 
 /// What is named like a version of the stack and is not: no function ever touches it.
 pub fn not_managed(stack: &Stack, instances: &[Instance]) -> Vec<NotManaged> {
-    let named_like = instances.iter().filter(|one| naming::version_of(stack.prefix(), one.identifier()).is_some());
+    let named_like =
+        instances.iter().filter(|one| naming::version_of(stack.prefix(), one.identifier()).is_some());
     // What another stack has made is reported there.
-    let found = named_like.filter(|one| !one.tags().get(lineage::STACK).is_some_and(|stack| one.is_of(stack)));
+    let found =
+        named_like.filter(|one| !one.tags().get(lineage::STACK).is_some_and(|stack| one.is_of(stack)));
     found
         .map(|one| NotManaged {
             instance: one.identifier().to_owned(),
@@ -72,7 +77,9 @@ fn why_not_managed(instance: &Instance, stack: &Stack) -> String {
         Some(other) if other != stack.name => {
             format!("its tags name the stack {other}, and it was not made under this name")
         }
-        Some(_) if instance.has_broken_seal() => "its tags are those of an earlier instance of this name".to_owned(),
+        Some(_) if instance.has_broken_seal() => {
+            "its tags are those of an earlier instance of this name".to_owned()
+        }
         Some(_) => "its tags are those of another instance".to_owned(),
     }
 }
@@ -164,7 +171,9 @@ impl<'f> Versions<'f> {
 
     /// The snapshots of the destination account, newest first.
     pub fn destination_snapshots(&self) -> Option<Vec<SnapshotRow>> {
-        Some(self.snapshot_rows(self.snapshots.as_ref()?.iter().copied(), |one| self.kind_in_destination(one)))
+        Some(
+            self.snapshot_rows(self.snapshots.as_ref()?.iter().copied(), |one| self.kind_in_destination(one)),
+        )
     }
 
     fn row(&self, instance: &Instance) -> Version {
@@ -229,7 +238,9 @@ impl<'f> Versions<'f> {
                 (Standing::NotServed, "kept, of a database that is not served")
             }
             _ if self.held.secret.is_none() => (Standing::Kept, "kept"),
-            Restored::Usable | Restored::Busy => self.standing_of_usable(instance, meaning == Restored::Usable),
+            Restored::Usable | Restored::Busy => {
+                self.standing_of_usable(instance, meaning == Restored::Usable)
+            }
         };
         (standing, words.to_owned())
     }
@@ -284,9 +295,8 @@ impl<'f> Versions<'f> {
     }
 
     fn what_keeps(&self, instance: &Instance) -> String {
-        let is_planned = |run: &Run| {
-            run.execution.is_running() && run.execution.planned().contains(instance.identifier())
-        };
+        let is_planned =
+            |run: &Run| run.execution.is_running() && run.execution.planned().contains(instance.identifier());
         if instance.seen.deletion_protection {
             "it has deletion protection, so an operator has to decide".to_owned()
         } else if let Some(reason) = self.left.get(instance.identifier()) {
@@ -333,7 +343,9 @@ impl<'f> Versions<'f> {
             is_ready: is_ready(one),
         };
         let mut rows: Vec<SnapshotRow> = snapshots.map(row).collect();
-        rows.sort_by(|one, other| (&other.replication_id, &other.name).cmp(&(&one.replication_id, &one.name)));
+        rows.sort_by(|one, other| {
+            (&other.replication_id, &other.name).cmp(&(&one.replication_id, &one.name))
+        });
         rows
     }
 }

@@ -12,7 +12,8 @@ pub fn render(fleet: &FleetReport, rows: &[&Row]) -> Vec<String> {
     }
     let Some(run) = &fleet.run else { return vec![format!("{title}: no run yet")] };
     let number = |state: State| rows.iter().filter(|row| row.state == state).count();
-    let counts = State::ALL.iter().map(|state| (number(*state), words(*state))).filter(|(number, _)| *number > 0);
+    let counts =
+        State::ALL.iter().map(|state| (number(*state), words(*state))).filter(|(number, _)| *number > 0);
     let counts: Vec<String> = counts.map(|(number, words)| format!("{number} {words}")).collect();
     let counts = if counts.is_empty() { "no databases".to_owned() } else { counts.join(", ") };
     let began = age(run.age_seconds.unwrap_or_default());
@@ -45,7 +46,15 @@ pub fn render(fleet: &FleetReport, rows: &[&Row]) -> Vec<String> {
 
 fn of_rows(rows: &[&Row]) -> Vec<String> {
     let mut cells = vec![heads(&[
-        "database", "state", "error", "took", "last sent", "version", "data age", "held", "warnings",
+        "database",
+        "state",
+        "error",
+        "took",
+        "last sent",
+        "version",
+        "data age",
+        "held",
+        "warnings",
     ])];
     #[expect(clippy::cast_possible_truncation, reason = "no run takes longer than a year")]
     let took = |row: &Row| row.seconds.map(|seconds| age(seconds as i64));

@@ -33,10 +33,16 @@ const OF_SOURCE: [&str; 3] = ["sourceSnapshots", "sourceRuns", "schedule"];
 /// Codes of our own, which AWS does not explain.
 const CODES: [(&str, &str); 5] = [
     ("OtherAccount", "the credentials are of another account than the topic"),
-    ("StackNotFound", "no stack of the source account has the destination's SourceTopicArn as its output TopicArn"),
+    (
+        "StackNotFound",
+        "no stack of the source account has the destination's SourceTopicArn as its output TopicArn",
+    ),
     (INVALID, "the secret is not a JSON object in text form with db_host and db_prefix as texts"),
     ("ProfileNotFound", "there is no such profile"),
-    ("NoCredentialsError", "there is neither a profile of its name nor are there credentials in the environment"),
+    (
+        "NoCredentialsError",
+        "there is neither a profile of its name nor are there credentials in the environment",
+    ),
 ];
 /// Codes that have nothing to do with credentials; a warning says what to do.
 const OF_THE_SECRET: [(&str, &str); 4] = [
@@ -55,8 +61,11 @@ pub fn render(document: &Document, source_db: &str) -> String {
         lines.extend([String::new(), "no destination stack was found here".to_owned()]);
     }
     for fleet in fleets {
-        let rows: Vec<_> =
-            fleet.databases.iter().filter(|row| source_db.is_empty() || row.source_database == source_db).collect();
+        let rows: Vec<_> = fleet
+            .databases
+            .iter()
+            .filter(|row| source_db.is_empty() || row.source_database == source_db)
+            .collect();
         lines.push(String::new());
         lines.extend(fleet::render(fleet, &rows));
     }
@@ -212,7 +221,13 @@ fn indented(rows: Vec<Vec<String>>, right: &[usize], keep_empty: bool) -> Vec<St
     let widest = (0..used.len()).rev().max_by_key(|column| longest(*column)).unwrap_or_default();
     let rest: Vec<Vec<String>> = rows
         .iter()
-        .map(|row| row.iter().enumerate().filter(|(column, _)| *column != widest).map(|(_, cell)| cell.clone()).collect())
+        .map(|row| {
+            row.iter()
+                .enumerate()
+                .filter(|(column, _)| *column != widest)
+                .map(|(_, cell)| cell.clone())
+                .collect()
+        })
         .collect();
     let right: Vec<usize> = right
         .iter()

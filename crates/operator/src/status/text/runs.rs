@@ -11,7 +11,8 @@ use crate::status::report::document::{Database, Outcome, Replication, Role, Run}
 
 /// The replications.
 pub fn replications(database: &Database) -> Vec<String> {
-    let mut rows = vec![heads(&["replication", "started", "age", "source", "destination", "version", "secret"])];
+    let mut rows =
+        vec![heads(&["replication", "started", "age", "source", "destination", "version", "secret"])];
     let mut failures = Vec::new();
     for one in database.replications.iter().flatten() {
         rows.push(vec![
@@ -98,11 +99,21 @@ fn words(machine: Machine) -> impl Iterator<Item = &'static str> {
 /// The rollbacks.
 pub fn rollbacks(database: &Database) -> Vec<String> {
     let mut rows = vec![heads(&[
-        "started", "age", "wanted", "result", "version", "instance", "restored from", "secret", "restore", "move",
+        "started",
+        "age",
+        "wanted",
+        "result",
+        "version",
+        "instance",
+        "restored from",
+        "secret",
+        "restore",
+        "move",
     ])];
     let mut failures = Vec::new();
     for one in database.rollbacks.iter().flatten() {
-        let seconds = |words: &str| one.run.stages.iter().find(|stage| stage.stage == words).map(|stage| stage.seconds);
+        let seconds =
+            |words: &str| one.run.stages.iter().find(|stage| stage.stage == words).map(|stage| stage.seconds);
         rows.push(vec![
             one.run.started_at.clone(),
             age_or_dash(Some(one.age_seconds)),

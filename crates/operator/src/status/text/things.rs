@@ -6,7 +6,15 @@ use crate::status::report::document::{Kind, Restorable, Snapshot, Version};
 /// The versions.
 pub fn versions(versions: Option<&[Version]>) -> Vec<String> {
     let mut rows = vec![heads(&[
-        "version", "instance", "RDS status", "what it is", "data of", "mark", "data as of", "data age", "size",
+        "version",
+        "instance",
+        "RDS status",
+        "what it is",
+        "data of",
+        "mark",
+        "data as of",
+        "data age",
+        "size",
     ])];
     rows.extend(versions.unwrap_or_default().iter().map(|one| {
         vec![
@@ -30,7 +38,8 @@ pub fn origins(versions: Option<&[Version]>) -> Vec<String> {
     rows.extend(versions.unwrap_or_default().iter().map(|one| {
         let origin = one.source_snapshot.as_ref();
         let name = origin.map_or("unknown", |origin| origin.name.as_str());
-        let place = origin.map_or("", |origin| if origin.is_in_source { "in source" } else { "in destination" });
+        let place =
+            origin.map_or("", |origin| if origin.is_in_source { "in source" } else { "in destination" });
         let gone = if origin.is_some_and(|origin| origin.exists == Some(false)) { ", gone" } else { "" };
         vec![
             or_dash(one.version),
@@ -47,7 +56,8 @@ pub fn origins(versions: Option<&[Version]>) -> Vec<String> {
 pub fn restorable(restorable: Option<&[Restorable]>) -> Vec<String> {
     let mut rows = vec![heads(&["version", "snapshot", "data as of", "data age", "size", "restored as"])];
     rows.extend(restorable.unwrap_or_default().iter().map(|one| {
-        let restored_as: Vec<String> = one.restored_as.iter().map(|version| format!("version {version}")).collect();
+        let restored_as: Vec<String> =
+            one.restored_as.iter().map(|version| format!("version {version}")).collect();
         vec![
             one.version.to_string(),
             one.snapshot.clone(),
@@ -65,7 +75,16 @@ pub fn snapshots(snapshots: Option<&[Snapshot]>) -> Vec<String> {
     let all = snapshots.unwrap_or_default();
     let is_asked = all.iter().any(|one| one.shared_with.is_some());
     let mut rows = vec![heads(&[
-        "snapshot", "kind", "status", "size", "encrypted", "data as of", "data age", "version", "mark", "shared with",
+        "snapshot",
+        "kind",
+        "status",
+        "size",
+        "encrypted",
+        "data as of",
+        "data age",
+        "version",
+        "mark",
+        "shared with",
     ])];
     rows.extend(all.iter().map(|one| {
         let percent = one.percent.filter(|_| !one.is_ready).map(|percent| format!(" {percent}%"));
