@@ -93,10 +93,10 @@ class Account:
         except BotoCoreError as error:
             raise self._unusable(error) from error
 
-    def client(self, service: str) -> Any:
-        """A client of one service in this account, in the Region that was chosen or else found."""
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A client of one service in this account, in this Region or else in that which was chosen or found."""
         try:
-            return self._session.client(service, config=_CONFIG)
+            return self._session.client(service, region_name=region, config=_CONFIG)
         except (BotoCoreError, ValueError) as error:
             raise self._unusable(error) from error
 

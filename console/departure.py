@@ -110,7 +110,7 @@ def read_found(account: Any, removed: Removed | None, secret: str, *, is_removed
     return Found(
         name=stack.name,
         instances=read_instances(account, prefixes) if account.role == "destination" else [],
-        snapshots=read_snapshots(account, prefixes),
+        snapshots=read_snapshots(account, prefixes, [stack.copies_into]),
         pointer=pointer,
         secret=secret,
         keys=(stack.outputs["KMSKeyArn"],) if "AWS::KMS::Key" in resources and "KMSKeyArn" in stack.outputs else (),

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from console.account import ENVIRONMENT, Account
 from console.failure import Failure
-from console.regions import TOPIC, wrong_regions
+from console.regions import TOPIC, wrong_destination_region, wrong_regions
 from console.secret_choice import NAME, check_secret
 
 TAGS = "ExtraTags"
@@ -250,6 +250,10 @@ def _check(given: argparse.Namespace) -> None:
         check_secret(account, given.account, outputs, before, before | parameters)
     if account and TOPIC in defaults | deployed | parameters:
         wrong = "\n".join(wrong_regions(defaults | deployed | parameters, given.partition, account.region))
+        if wrong:
+            raise Failure(wrong)
+    if account and "DestinationRegion" in defaults:
+        wrong = "\n".join(wrong_destination_region(defaults | deployed | parameters, account.region))
         if wrong:
             raise Failure(wrong)
     if given.stack and DESTINATION in parameters:

@@ -237,7 +237,8 @@ def _delete(account: Any, removal: Removal, screen: Screen) -> None:
             refused.append(f"{instance.identifier}: {error}")
     for snapshot in removal.snapshots:
         try:
-            rds.delete_db_snapshot(DBSnapshotIdentifier=snapshot.identifier)
+            in_region = account.client("rds", snapshot.region)
+            in_region.delete_db_snapshot(DBSnapshotIdentifier=snapshot.identifier)
             screen.line(f"deleted the snapshot {snapshot.identifier}")
         except ClientError as error:
             refused.append(f"{snapshot.identifier}: {error}")

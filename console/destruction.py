@@ -29,10 +29,10 @@ class Commands:
     profile: str
     region: str
 
-    def aws(self, *words: str) -> str:
-        """One command."""
+    def aws(self, *words: str, region: str | None = None) -> str:
+        """One command, for this Region or else that of the account."""
         profile = ["--profile", self.profile] if self.profile else []
-        return shlex.join(["aws", *words, *profile, "--region", self.region])
+        return shlex.join(["aws", *words, *profile, "--region", region or self.region])
 
     def deploy(self, stack: str, parameters: dict[str, str]) -> str:
         """`scripts/deploy` with these parameters."""
@@ -187,7 +187,7 @@ def what_stays(found: Found, commands: Commands) -> list[Stays]:
             "snapshot",
             one.identifier,
             f"{one.size or '?'} GiB; {about}",
-            commands.aws("rds", "delete-db-snapshot", "--db-snapshot-identifier", one.identifier),
+            commands.aws("rds", "delete-db-snapshot", "--db-snapshot-identifier", one.identifier, region=one.region),
         )
         for one, about in named
     ]

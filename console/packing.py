@@ -16,6 +16,8 @@ import zipfile
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
+# What the processors of Lambda are called in a binary.
+MACHINES = {"x86_64": "x64", "arm64": "AArch64"}
 # The oldest time that a zip can hold.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 # A regular file that everybody may read and run.
@@ -26,11 +28,11 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in text.split("."))
 
 
-def needed_glibc(binary: bytes) -> str:
+def needed_glibc(binary: bytes, architecture: str) -> str:
     """The newest version of glibc that the symbols of the binary ask for."""
     elf = ELFFile(io.BytesIO(binary))
-    if elf.get_machine_arch() != "x64":
-        raise ValueError(f"it is for {elf.get_machine_arch()}, not for x64")
+    if elf.get_machine_arch() != MACHINES[architecture]:
+        raise ValueError(f"it is for {elf.get_machine_arch()}, not for {MACHINES[architecture]}")
     wanted = {
         need.name.removeprefix("GLIBC_")
         for section in elf.iter_sections()
@@ -78,6 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binaries", type=pathlib.Path, required=True, help="directory of the compiled functions")
     parser.add_argument("--output", type=pathlib.Path, required=True, help="directory for the zips")
+    parser.add_argument("--architecture", choices=MACHINES, default="x86_64", help="the processor of the functions")
     parser.add_argument("--newest-glibc", required=True, help="the version of glibc that the runtime has")
     parser.add_argument("tasks", nargs="+")
     arguments = parser.parse_args()
@@ -87,7 +90,7 @@ def main() -> None:
     for task in arguments.tasks:
         binary = (arguments.binaries / task).read_bytes()
         try:
-            glibc = needed_glibc(binary)
+            glibc = needed_glibc(binary, arguments.architecture)
             if version(glibc) > version(arguments.newest_glibc):
                 raise ValueError(f"it needs glibc {glibc}; the runtime has {arguments.newest_glibc}")
         except ValueError as error:

@@ -34,7 +34,7 @@ from console.status.facts import (
 )
 from console.status.reading import attempt, read_instances, read_snapshots
 from console.status.secret import read_pointer, unusable_secret
-from console.status.versions import Versions
+from console.status.versions import usable_versions
 from console.vocabulary import MOVE_SECRET, MOVED
 
 #: The largest number that a version can have.
@@ -112,17 +112,11 @@ def previous_of_gone(account: Account, before: Named, parameters: dict[str, str]
         return None
     stack = Stack(account.stack, parameters=parameters)
     instances, snapshots = attempt(lambda: read_instances(account)), attempt(lambda: read_snapshots(account))
-    versions = Versions(
-        now=datetime.now(timezone.utc),
-        account="",
-        stack=stack,
-        database=stack.database,
-        pointer=before.pointer,
-        instances=instances if is_readable(instances) else None,
-        snapshots=snapshots if is_readable(snapshots) else None,
+    usable = usable_versions(
+        stack,
+        instances if is_readable(instances) else None,
+        snapshots if is_readable(snapshots) else None,
     )
-    usable = [one["version"] for one in versions.rows() or [] if one["canRollBack"]]
-    usable += [one["version"] for one in versions.restorable() or []]
     return max((one for one in usable if one < gone), default=None)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TypeGuard, TypeVar, overload
 
-from console.execution import Execution
-from console.vocabulary import DELETION_TAG, TAGS, WRITTEN_BY_US
+from console.vocabulary import DELETION_TAG, TAGS
 
 STACK = TAGS["STACK"]
 NAME = TAGS["NAME"]
@@ -19,12 +18,10 @@ SOURCE_SNAPSHOT = TAGS["SOURCE_SNAPSHOT"]
 VERSION = TAGS["VERSION"]
 RESTORED_VERSION = TAGS["RESTORED_VERSION"]
 DATA_TIME = TAGS["DATA_TIME"]
-UNDELETED = TAGS["UNDELETED"]
 
 T = TypeVar("T")
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:?\d\d)$")
-_ID_TIME = re.compile(r"(\d{8}t\d{6}z)-(?:[0-9a-f]{10}|[0-9a-f]{6})$")
 
 
 @dataclass(frozen=True)
@@ -44,11 +41,6 @@ class Pointer:
     version_id: str = ""
     """The id of the secret's version that says so; empty if it is not known."""
 
-    @property
-    def is_written_by_another(self) -> bool:
-        """Whether something else than our functions wrote the version that is current."""
-        return bool(self.version_id) and not self.version_id.startswith(WRITTEN_BY_US)
-
 
 @dataclass(frozen=True)
 class Stack:
@@ -61,13 +53,17 @@ class Stack:
     created: datetime | None = None
     is_protected: bool = False
     """Whether CloudFormation refuses to delete it."""
-    pattern: str = ""
-    """The SourceDBIdentifier of a stack for several databases, where this is what the stack is for one of them."""
 
     @property
     def database(self) -> str:
         """The source database that it serves; empty if it has no such parameter."""
         return self.parameters.get("SourceDBIdentifier", "").lower()
+
+    @property
+    def copies_into(self) -> str:
+        """The other Region that a source stack copies snapshots into; empty if it makes none there."""
+        is_own = self.parameters.get("CrossRegionCopy") == "source-copies"
+        return self.parameters.get("DestinationRegion", "") if is_own else ""
 
     @property
     def prefix(self) -> str:
@@ -116,12 +112,6 @@ class Tagged:
     def source_database(self) -> str | None:
         """The source database whose data it holds, or None."""
         return self.tags.get(SOURCE_DATABASE)
-
-    @property
-    def times_undeleted(self) -> int:
-        """How many replications in a row could not delete it."""
-        count = self.tags.get(UNDELETED, "").split(":")[0]
-        return int(count) if count.isascii() and count.isdecimal() else 0
 
     @property
     def is_made_under_its_name(self) -> bool:
@@ -188,20 +178,15 @@ class Snapshot(Tagged):
     """Account numbers, or `all`; None if it was not read."""
 
     @property
+    def region(self) -> str | None:
+        """The Region that it is in; None if no ARN says it."""
+        return self.arn.split(":")[3] if self.arn.count(":") > 3 else None
+
+    @property
     def is_of_replication(self) -> bool:
         """Whether a replication has made it, of the source database or from a snapshot of it: its name ends in the id."""
         names = (f"-{self.replication}", f"-{self.replication}-copy-in")
         return bool(self.replication) and self.is_made_under_its_name and self.identifier.endswith(names)
-
-
-@dataclass(frozen=True)
-class Run:
-    """An execution of the source or destination machine, and the replication that it is part of."""
-
-    replication: str
-    """Its id; empty if the execution was started with something else than a message."""
-    execution: Execution
-    """As its last poll saw it."""
 
 
 def is_readable(fact: T | Unreadable | None) -> TypeGuard[T]:
@@ -217,15 +202,6 @@ def parse_time(text: str | None) -> datetime | None:
     offset = "+0000" if found[3] in "Zz" else found[3].replace(":", "")
     try:
         return datetime.strptime(f"{found[1]} {found[2]} {offset}", "%Y-%m-%d %H:%M:%S %z")
-    except ValueError:
-        return None
-
-
-def id_time(replication: str | None) -> datetime | None:
-    """When the replication of this id started, or None."""
-    found = _ID_TIME.match(replication or "")
-    try:
-        return datetime.strptime(found[1], "%Y%m%dt%H%M%Sz").replace(tzinfo=timezone.utc) if found else None
     except ValueError:
         return None
 

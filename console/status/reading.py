@@ -7,7 +7,7 @@ secret.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -63,10 +63,9 @@ def read_instances(account: Any, prefixes: Sequence[str] = ()) -> list[Instance]
     ]
 
 
-def read_snapshots(account: Any, prefixes: Sequence[str] = ()) -> list[Snapshot]:
-    """Every manual DB snapshot of the account; one that begins with such a prefix is asked for its tags if none are shown."""
-    rds = account.client("rds")
-    pages = rds.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual")
+def read_snapshots(account: Any, prefixes: Sequence[str] = (), copies_into: Iterable[str] = ()) -> list[Snapshot]:
+    """Every manual DB snapshot, also in Regions that stacks copy into; one with such a prefix is asked for hidden tags."""
+    others = sorted({one for one in copies_into if one and one != account.region})
     return [
         Snapshot(
             identifier=found["DBSnapshotIdentifier"],
@@ -80,7 +79,8 @@ def read_snapshots(account: Any, prefixes: Sequence[str] = ()) -> list[Snapshot]
             # Never SnapshotCreateTime, which is the time of the copy.
             data_time=found.get("SnapshotDatabaseTime") or found.get("OriginalSnapshotCreateTime"),
         )
-        for page in pages
+        for rds in [account.client("rds", region) for region in (None, *others)]
+        for page in rds.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual")
         for found in page["DBSnapshots"]
     ]
 

@@ -25,6 +25,8 @@ class FakeAccount:
         self.role = role
         self.stack = stack
         self.region = REGION
+        self.elsewhere: dict[str, FakeAccount] = {}
+        """The account in other Regions, by their names."""
         self.calls: Counter[str] = Counter()
         self._number = number
         self._answers: dict[str, Handler] = {}
@@ -63,8 +65,11 @@ class FakeAccount:
     def outputs(self) -> dict:
         return self.described_stack()[0]
 
-    def client(self, service: str) -> Any:
-        """One for each service: making one takes longer than all that a test asks it."""
+    def client(self, service: str, region: str | None = None) -> Any:
+        """One for each service and Region: making one takes longer than all that a test asks it. What is asked in another
+        Region than that of the account is answered by `elsewhere`."""
+        if region not in (None, self.region):
+            return self.elsewhere[region].client(service)
         if service in self._clients:
             return self._clients[service]
         client = boto3.client(service, region_name=REGION, aws_access_key_id="key", aws_secret_access_key="secret")
@@ -174,4 +179,18 @@ def entered(number: int, state: str, kind: str, at: datetime, input: str = "{}")
         "type": f"{kind}StateEntered",
         "timestamp": at,
         "stateEnteredEventDetails": {"name": state, "input": input},
+    }
+
+
+def snapshot(account: str, name: str, own: dict) -> dict:
+    """A manual snapshot with these tags of ours."""
+    return {
+        "DBSnapshotIdentifier": name,
+        "DBSnapshotArn": f"arn:aws:rds:{REGION}:{account}:snapshot:{name}",
+        "DBInstanceIdentifier": "orders",
+        "Status": "available",
+        "PercentProgress": 100,
+        "AllocatedStorage": 20,
+        "Encrypted": True,
+        "TagList": tags(**({"name": name} | own if own else {})),
     }

@@ -138,6 +138,7 @@ pub fn rules(sources: &Sources) -> Vec<String> {
         let mut wanted = of_rules(account);
         if account == "destination" {
             wanted.extend(of_stale_copy_alarm());
+            wanted.extend(of_success_rule());
         } else {
             wanted.extend(of_fleet_rules());
         }
@@ -194,6 +195,19 @@ fn of_fleet_rules() -> Vec<Wanted> {
         ("FleetUntoldFailureRule", "/EventPattern/detail/stateMachineArn", machines),
         ("FleetUntoldFailureRule", "/EventPattern/detail/error", json!([UNTOLD])),
         ("FleetUntoldFailureRule", "/Targets/0/Arn", reference("AlertTopic")),
+    ]
+}
+
+/// What ends well is reported only where that is wanted.
+fn of_success_rule() -> Vec<Wanted> {
+    let machines = json!([reference("StateMachine"), reference("RollbackStateMachine")]);
+    vec![
+        (
+            "SuccessRule",
+            "/EventPattern/detail",
+            json!({"stateMachineArn": machines, "status": ["SUCCEEDED"]}),
+        ),
+        ("SuccessRule", "/Targets/0/Arn", reference("AlertTopic")),
     ]
 }
 

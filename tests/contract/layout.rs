@@ -9,6 +9,23 @@ use crate::sources::{MACHINES, Sources, machine_path};
 /// The most lines of all machines together.
 const MOST_LINES: usize = 800;
 
+/// Whoever sees a machine's picture for the first time reads in the comment of a state what it does, in the first word: Makes,
+/// Asks, Waits, Ends. Why comes after that.
+pub fn of_comments(sources: &Sources) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (name, _, _) in MACHINES {
+        let text = sources.text(&machine_path(name)).replace("\\\"", "'");
+        for comment in text.split("\"Comment\": \"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            let first = comment.split(' ').next().unwrap_or_default();
+            let is_verb = first.ends_with('s') && first.starts_with(|c: char| c.is_ascii_uppercase());
+            if !is_verb || !comment.ends_with('.') {
+                problems.push(format!("{name}: the comment does not begin with what is done: {comment}"));
+            }
+        }
+    }
+    problems
+}
+
 /// Every task says Retry and Catch in the same words on the same lines, and all machines can be read through.
 pub fn of_machines(sources: &Sources) -> Vec<String> {
     let texts = MACHINES.map(|(name, _, _)| (name, sources.text(&machine_path(name))));

@@ -39,6 +39,7 @@ const CHECKS: &[Check] = &[
     ("machines are read strictly", languages::of_machines),
     ("templates are read strictly", languages::of_templates),
     ("machines say the same in the same words", layout::of_machines),
+    ("states say what they do", layout::of_comments),
     ("states are found and reached", machines::paths),
     ("every task has its net", machines::nets),
     ("every loop asks, waits and asks again", machines::loops),

@@ -23,7 +23,15 @@ fn rows(table: &str) -> Vec<(String, String)> {
 }
 
 fn proves(path: &str, text: &str, promise: &str, test: &str) -> bool {
-    path.ends_with(".rs") && text.contains(&format!("fn {test}(")) && comments(text).contains(promise)
+    let is_rust = path.ends_with(".rs") && text.contains(&format!("fn {test}("));
+    let is_python = path.ends_with(".py") && text.contains(&format!("def {test}("));
+    is_rust && comments(text).contains(promise) || is_python && docstrings(text).contains(promise)
+}
+
+/// The quotations in the docstrings of a Python file as running text.
+fn docstrings(text: &str) -> String {
+    let quotations = text.split("\"\"\"> ").skip(1).filter_map(|rest| rest.split("\"\"\"").next());
+    quotations.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
 }
 
 /// The comments of a file as running text, so that a quotation may be broken into lines.

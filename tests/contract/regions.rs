@@ -8,6 +8,8 @@ use crate::templates::{each, reference};
 
 /// The condition of both templates that the other account is in another Region.
 const CROSSES: &str = "CrossesRegions";
+/// That of the source that its account makes the copy in the other Region, which only a pair of two has.
+const COPIES: &str = "SourceCopies";
 
 /// What is in one Region, or in two if the stacks are in two.
 pub fn one_or_both(value: &Value, one: &Value, allowed: &[&str]) -> bool {
@@ -23,8 +25,12 @@ pub fn one_or_both(value: &Value, one: &Value, allowed: &[&str]) -> bool {
     value == one
         || matches!(
             value["Fn::If"].as_array().map(Vec::as_slice),
-            Some([condition, two, own]) if condition == CROSSES && own == one && both(two)
+            Some([condition, two, own]) if is_of_two(condition) && own == one && both(two)
         )
+}
+
+fn is_of_two(condition: &Value) -> bool {
+    [CROSSES, COPIES].iter().any(|name| condition == name)
 }
 
 /// Use of a key through RDS, of this Region or of both.
@@ -58,10 +64,16 @@ pub fn one_region(sources: &Sources) -> Vec<String> {
         if *found != json!({"Fn::Not": [another]}) {
             problems.push(format!("{CROSSES} is {found}"));
         }
+        let copies = &template.value()["Conditions"][COPIES];
+        let of_two = json!({"Condition": CROSSES});
+        if account == "source" && copies["Fn::And"].as_array().is_none_or(|all| !all.contains(&of_two)) {
+            problems.push(format!("{COPIES} does not ask for {CROSSES}: {copies}"));
+        }
         let near = in_one_region(&template.value()["Resources"]);
         walk("Resources", &near, &mut |place, value| {
             let names_another = value.as_str().is_some_and(|text| {
                 text == "DestinationRegion"
+                    || text == "DestinationRegionKMSKey"
                     || text.contains("${DestinationRegion}")
                     || text.contains("${SourceRegion}")
             });
@@ -77,7 +89,7 @@ pub fn one_region(sources: &Sources) -> Vec<String> {
 fn in_one_region(value: &Value) -> Value {
     match value {
         Value::Object(fields) => match fields.get("Fn::If").and_then(Value::as_array).map(Vec::as_slice) {
-            Some([condition, _, near]) if condition == CROSSES => in_one_region(near),
+            Some([condition, _, near]) if is_of_two(condition) => in_one_region(near),
             _ => fields.iter().map(|(name, value)| (name.clone(), in_one_region(value))).collect(),
         },
         Value::Array(items) => items.iter().map(in_one_region).collect(),

@@ -133,7 +133,7 @@ fn read(root: &Path, directory: &str, files: &mut BTreeMap<String, String>) {
         if entry.path().is_dir() {
             read(root, &path, files);
         } else if path == BUILD
-            || [".rs", ".json", ".md", ".yaml"].iter().any(|ending| path.ends_with(ending))
+            || [".rs", ".json", ".md", ".py", ".yaml"].iter().any(|ending| path.ends_with(ending))
         {
             files.insert(path.clone(), read_text(root, &path));
         }

@@ -298,7 +298,7 @@ pub fn functions(sources: &Sources) -> Vec<String> {
             let wanted = [
                 ("Code", json!(format!("../target/lambda/{}.zip", kebab_case(task)))),
                 ("Runtime", json!("provided.al2023")),
-                ("Architectures", json!(["x86_64"])),
+                ("Architectures", json!([reference("Architecture")])),
                 ("Handler", json!("bootstrap")),
                 ("Timeout", json!(60)),
                 ("MemorySize", json!(128)),
@@ -336,7 +336,8 @@ pub fn functions(sources: &Sources) -> Vec<String> {
 /// names nothing of it.
 pub fn fleet(sources: &Sources) -> Vec<String> {
     let Ok(template) = sources.template("source") else { return vec![] };
-    let is_of_fleet = |thing: &Value| thing["Condition"] == "HasFleet";
+    let is_of_fleet =
+        |thing: &Value| ["HasFleet", "HasFleetDashboard"].iter().any(|of| thing["Condition"] == *of);
     let resources: BTreeMap<&str, &Value> = template.section("Resources").collect();
     let names: Vec<&str> =
         resources.iter().filter(|(_, one)| is_of_fleet(one)).map(|(name, _)| *name).collect();

@@ -28,6 +28,7 @@ type Story = (&'static str, fn(&Cloud));
 
 /// The longest first, so that the last one to end is not the one that began last.
 const STORIES: &[Story] = &[
+    ("rows_arrive_in_another_region", stories::regions::rows_arrive_in_another_region),
     ("an_operator_goes_back_and_forward", stories::returning::an_operator_goes_back_and_forward),
     ("several_databases_share_a_pair_of_stacks", stories::several::several_databases_share_a_pair_of_stacks),
     (
@@ -42,12 +43,12 @@ const STORIES: &[Story] = &[
         "a_run_deletes_what_it_has_planned_and_says_what_hinders_it",
         stories::pruning::a_run_deletes_what_it_has_planned_and_says_what_hinders_it,
     ),
-    ("rows_arrive_in_another_region", stories::regions::rows_arrive_in_another_region),
     ("a_full_quota_makes_room_for_the_next_run", stories::room::a_full_quota_makes_room_for_the_next_run),
     (
         "a_fleet_names_what_failed_and_goes_on_where_it_was_stopped",
         stories::fleet::a_fleet_names_what_failed_and_goes_on_where_it_was_stopped,
     ),
+    ("a_fleet_arrives_in_another_region", stories::regions::a_fleet_arrives_in_another_region),
     ("databases_are_replicated_side_by_side", stories::pairs::databases_are_replicated_side_by_side),
     (
         "a_secret_that_is_there_is_used_and_outlives_the_stack",

@@ -9,9 +9,10 @@ use replication::Error;
 use replication::lineage;
 use replication::naming::{InstanceIdentifier, ReplicationId};
 use replication::progress::Restored;
-use replication::retention::{self, InstanceRule, SnapshotRule, Verdict};
+use replication::retention::{self, InstanceRule, Sharing, SnapshotRule, Verdict};
 use replication::secret::Pointer;
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use crate::aws::Execution;
 use crate::calls::Machine;
@@ -214,8 +215,11 @@ impl Lane<'_> {
         {
             let stack = self.stack(machine);
             let found: Vec<Snapshot> = account.snapshots(&stack);
-            let plan =
-                retention::plan_snapshots(&found, &SnapshotRule::new(&stack, &database, SNAPSHOTS_KEPT));
+            // Two that were made in one second hold the same data, and only the destination looks at that.
+            let sharing = matches!(machine, Machine::Source)
+                .then(|| Sharing { now: OffsetDateTime::now_utc(), stays: time::Duration::ZERO });
+            let rule = SnapshotRule { sharing, ..SnapshotRule::new(&stack, &database, SNAPSHOTS_KEPT) };
+            let plan = retention::plan_snapshots(&found, &rule);
             // The source prunes only in its own runs, and a trial of the destination makes nothing there.
             no_deletion(&plan)?;
         }

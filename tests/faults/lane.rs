@@ -27,7 +27,7 @@ pub const UNTOLD: &str = "AlertNotSent";
 /// How long a run may take; a second is usual, and what tries everything again takes half a minute.
 const RUN_LIMIT: Duration = Duration::from_mins(3);
 /// How long what was begun in the background may take to end.
-pub const SETTLE_LIMIT: Duration = Duration::from_secs(30);
+pub const SETTLE_LIMIT: Duration = Duration::from_mins(1);
 /// Rows in the database.
 pub const ROWS: u32 = 10;
 /// Older versions that stay.
@@ -253,7 +253,7 @@ impl<'a> Lane<'a> {
                 Some(found) if found.status != ExecutionStatus::Running => {
                     // Who stops an execution does not stop the function that it waits for.
                     if found.status == ExecutionStatus::Aborted {
-                        self.wait_until_quiet();
+                        self.wait_until_quiet(arn);
                     }
                     return Ended::Failure(Box::new(found));
                 }
@@ -274,15 +274,19 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Waits until no function of the lane runs, and none is invoked by what the last one did.
-    fn wait_until_quiet(&self) {
+    /// Waits until no function of a stopped execution runs, nor the one that its message has started. The other
+    /// account's machine may work by then: it is waited for by itself.
+    fn wait_until_quiet(&self, execution: &str) {
+        let account = execution.split(':').nth(4).unwrap();
+        let own = format!(":{account}:function:{}-", self.name);
+        let launch = format!(":{}-LaunchFunction-", self.stack(Machine::Destination));
         let mut quiet_looks = 0;
         wait_for("no function runs any more", SETTLE_LIMIT, || {
             let calls = self.switches.calls();
             let runs = |call: &Call| {
                 call.action == "Invoke"
                     && call.outcome.is_none()
-                    && call.resource.contains(&format!(":{}-", self.name))
+                    && (call.resource.contains(&own) || call.resource.contains(&launch))
             };
             quiet_looks = if calls.iter().any(runs) { 0 } else { quiet_looks + 1 };
             (quiet_looks >= 3).then_some(())

@@ -12,6 +12,7 @@ use replication::destination::{Destination, Replicated};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, SnapshotIdentifier};
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS, history};
+use replication::place::Place;
 use replication::preflight::Wanted;
 use replication::quota;
 use replication::receiving::{self, Announced, Rules, Step};
@@ -22,7 +23,7 @@ use restore_options::Options;
 use secret_access::Making;
 use time::OffsetDateTime;
 
-use crate::convergence::{self, CopyRequest, Started};
+use crate::convergence::{self, CopyRequest, Distance, Started};
 use crate::regions::{Regional, Regions};
 use crate::{Settings, key, preflight};
 
@@ -83,12 +84,14 @@ struct Poll<'a> {
     name: SnapshotIdentifier,
     /// How many polls in a row have not seen what must be there.
     unseen: u32,
+    /// Where this stack is.
+    own: Place,
 }
 
 /// Finds this run's copy, or creates it if there is none.
 ///
 /// # Errors
-/// `InvalidConfiguration` (settings that RDS would refuse at the restore), `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
+/// `InvalidConfiguration` (settings that RDS would refuse at the restore), `InvalidInput` (AWS cannot copy from there), `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
 /// `SourceMismatch`, `TooManyVersionsAhead`, `VersionsExhausted`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
 /// `SecretInvalid`, `DeadlineExceeded`, or a fault of a service.
 pub async fn run(
@@ -111,7 +114,10 @@ pub async fn run(
         .of(named, &format!("copying shared snapshot {}", message.target_db_snapshot.arn))?;
     let name = naming::destination_copy(replicated.prefix.as_str(), id)?;
     let unseen = earlier.as_ref().map_or(0, |earlier| earlier.stage.unseen);
-    let poll = Poll { rds, source, config, replicated: &replicated, message: &message, stage, name, unseen };
+    // An execution is where its machine is, and a function where its machine is.
+    let own = Place::of_arn(&input.execution.id);
+    let poll =
+        Poll { rds, source, config, replicated: &replicated, message: &message, stage, name, unseen, own };
 
     if let Some(found) = rds_access::snapshot(rds, poll.name.as_str()).await? {
         let is_ours = found.is_of_replication(&config.settings.stack, id);
@@ -138,6 +144,12 @@ impl Poll<'_> {
     /// Copies what is announced, if it is to be copied and can be.
     async fn begin(&self, kms: &aws_sdk_kms::Client, secrets: &Secrets) -> Result<DbSnapshot, Error> {
         let Self { rds, config, replicated, message, name, .. } = self;
+        receiving::check_reach(
+            &message.target_db_snapshot.arn,
+            &self.own,
+            message.replication.shared_snapshot_hours,
+            config.settings.deadline_seconds,
+        )?;
         let (shared, refusal) = self.shared_snapshot().await?;
         let instances = rds_access::instances(rds).await?;
         let snapshots = rds_access::snapshots_of_stack(rds, &config.settings.stack).await?;
@@ -173,12 +185,13 @@ impl Poll<'_> {
             let superseded = pending(report, Expectation::not_copied());
             return Ok(DbSnapshot { superseded_by: Some(live), ..superseded });
         }
-        let key_arn = key::usable(kms, &config.settings.key, key::KeyUse::OwnAccount).await?;
+        let key_arn = key::usable(kms, &config.settings.key, key::KeyUse::OwnAccount, key::PARAMETER).await?;
         let copy = self.expectation(&snapshots, &key_arn);
         match (step, &shared) {
             (Step::Copy, Some(shared)) => {
                 if let Some(source_key) = &shared.key_arn {
-                    key::usable(&self.source.kms, source_key, key::KeyUse::OtherAccounts).await?;
+                    key::usable(&self.source.kms, source_key, key::KeyUse::OtherAccounts, key::PARAMETER)
+                        .await?;
                 }
                 secret.check_room()?;
                 self.copy(shared, &world, &key_arn, copy, stage).await
@@ -269,6 +282,11 @@ impl Poll<'_> {
                 .merged_under(config.options.extra_tags());
         let order = CopyRequest {
             from: &from,
+            source: &self.source.rds,
+            distance: Distance {
+                is_shared: true,
+                crosses_regions: message.target_db_snapshot.arn.region != self.own.region,
+            },
             to: name,
             key_arn,
             source_key_arn: shared.key_arn.as_deref(),

@@ -22,25 +22,31 @@ pub enum KeyUse {
     OtherAccounts,
 }
 
+/// The parameter of either stack that says which key snapshots are copied under.
+pub const PARAMETER: &str = "KMSKey";
+/// That of the source stack for copies in another Region, whose keys are other ones.
+pub const PARAMETER_ELSEWHERE: &str = "DestinationRegionKMSKey";
+
 /// Checks that a key exists and can encrypt a snapshot; returns its ARN, also if it was given by an alias or an id.
+/// `parameter` is the one of the stack that names the key.
 ///
 /// # Errors
 /// [`ErrorName::KeyUnusable`], [`ErrorName::KeyNotAccessible`] or a fault of KMS.
-pub async fn usable(kms: &Client, key: &str, key_use: KeyUse) -> Result<String, Error> {
+pub async fn usable(kms: &Client, key: &str, key_use: KeyUse, parameter: &str) -> Result<String, Error> {
     let doing = format!("checking KMS key {key}");
     let answer =
         kms.describe_key().key_id(key).send().await.map_err(|error| match error.as_service_error() {
             Some(e) if e.is_not_found_exception() || e.is_invalid_arn_exception() => {
                 Error::new(ErrorName::KeyUnusable, &doing)
                     .because(code_and_message(e))
-                    .advise("give the ARN of a key of this Region in the stack's KMSKey")
+                    .advise(format!("give the ARN of a key of the copy's Region in the stack's {parameter}"))
             }
             _ => not_accessible(&doing, key, fault(&doing, &error)),
         })?;
     let metadata = answer.key_metadata().ok_or_else(|| {
         Error::new(ErrorName::Rejected, &doing).because("the answer of KMS has no KeyMetadata")
     })?;
-    match problem(metadata, key_use) {
+    match problem(metadata, key_use, parameter) {
         None => Ok(metadata.arn().unwrap_or(key).to_owned()),
         Some((because, advice)) => {
             Err(Error::new(ErrorName::KeyUnusable, doing).because(because).advise(advice))
@@ -70,12 +76,12 @@ fn advice(key: &str) -> String {
     )
 }
 
-fn problem(key: &KeyMetadata, key_use: KeyUse) -> Option<(String, &'static str)> {
+fn problem(key: &KeyMetadata, key_use: KeyUse, parameter: &str) -> Option<(String, String)> {
     let state = key.key_state().unwrap_or(&KeyState::Enabled);
     if *state != KeyState::Enabled {
         return Some((
             format!("its state is {state}"),
-            "enable it, cancel its deletion, or give another key in the stack's KMSKey",
+            format!("enable it, cancel its deletion, or give another key in the stack's {parameter}"),
         ));
     }
     let (usage, spec) = (key.key_usage(), key.key_spec());
@@ -87,13 +93,15 @@ fn problem(key: &KeyMetadata, key_use: KeyUse) -> Option<(String, &'static str)>
                 said(usage.map(KeyUsageType::as_str)),
                 said(spec.map(KeySpec::as_str))
             ),
-            "give a symmetric encryption key in the stack's KMSKey",
+            format!("give a symmetric encryption key in the stack's {parameter}"),
         ));
     }
     if key_use == KeyUse::OtherAccounts && key.key_manager() == Some(&KeyManagerType::Aws) {
         return Some((
             "AWS manages it, so no other account can be allowed to use it".to_owned(),
-            "make a customer-managed key that the destination account may use and give it in the stack's KMSKey",
+            format!(
+                "make a customer-managed key that the destination account may use and give it in the stack's {parameter}"
+            ),
         ));
     }
     None
@@ -127,7 +135,7 @@ mod tests {
             (key().key_usage(KeyUsageType::SignVerify), KeyUse::OwnAccount, Some("it is for SIGN_VERIFY")),
             (key().key_spec(KeySpec::Rsa2048), KeyUse::OwnAccount, Some("with RSA_2048")),
         ] {
-            let found = problem(&key.build().unwrap(), key_use).map(|(because, _)| because);
+            let found = problem(&key.build().unwrap(), key_use, PARAMETER).map(|(because, _)| because);
             match expected {
                 None => assert_eq!(found, None),
                 Some(words) => assert!(found.as_ref().is_some_and(|f| f.contains(words)), "{found:?}"),

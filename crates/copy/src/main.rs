@@ -12,8 +12,12 @@ async fn main() -> Result<(), lambda_task::Stop> {
     let own = Regional::new(&aws);
     match AccountRole::read(&environment) {
         Ok(AccountRole::Source) => {
+            let target = match source::copies_into(&environment) {
+                Some(region) => Regional::new(&aws_client::in_region(&aws, &region)),
+                None => own.clone(),
+            };
             lambda_task::serve(source::Config::read(&environment), async |config, input, now| {
-                source::run(&own.rds, &own.kms, config, input, now).await
+                source::run(&own, &target, config, input, now).await
             })
             .await
         }

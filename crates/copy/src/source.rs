@@ -1,4 +1,5 @@
-//! The source account: the snapshot that leaves it is under the shared key.
+//! The source account: the snapshot that leaves it is under the shared key. Where the source account copies into the
+//! destination's Region by itself, that is a key of that Region, and the copy is made there.
 
 use aws_sdk_kms::Client as Kms;
 use aws_sdk_rds::Client as Rds;
@@ -14,7 +15,8 @@ use replication::quota;
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
-use crate::convergence::{self, CopyRequest, Started};
+use crate::convergence::{self, CopyRequest, Distance, Started};
+use crate::regions::Regional;
 use crate::{Settings, key};
 
 /// What the source stack says.
@@ -22,6 +24,8 @@ use crate::{Settings, key};
 pub struct Config {
     settings: Settings,
     extra_tags: Tags,
+    /// The other Region that copies are made in, if they are not made in this one.
+    copies_into: Option<String>,
 }
 
 impl Config {
@@ -31,22 +35,30 @@ impl Config {
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         let extra_tags = lambda_task::extra_tags(environment)?;
-        Ok(Self { settings: Settings::read(environment)?, extra_tags })
+        let copies_into = copies_into(environment);
+        Ok(Self { settings: Settings::read(environment)?, extra_tags, copies_into })
     }
 }
 
-/// Finds this run's copy, or creates it if there is none.
+/// The other Region that copies are made in, if there is one.
+#[must_use]
+pub fn copies_into(environment: &Environment) -> Option<String> {
+    environment.optional("COPY_INTO_REGION")
+}
+
+/// Finds this run's copy, or creates it if there is none. `own` is this Region, `target` the one that copies are made in.
 ///
 /// # Errors
-/// `InvalidInput`, `KeyUnusable`, `KeyNotAccessible`, `NotFound`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
+/// `InvalidConfiguration` (AWS cannot copy into that Region), `InvalidInput`, `KeyUnusable`, `KeyNotAccessible`, `NotFound`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
 /// `DeadlineExceeded`, or a fault of a service.
 pub async fn run(
-    rds: &Rds,
-    kms: &Kms,
+    own: &Regional,
+    target: &Regional,
     config: &Config,
     input: Envelope<SourceState>,
     now: OffsetDateTime,
 ) -> Result<TargetDbSnapshot, Error> {
+    let Regional { rds, kms } = target;
     let id = input.replication_id();
     let settings = &config.settings;
     let (source, source_arn) = source_snapshot(input.state.source_db_snapshot)?;
@@ -62,7 +74,15 @@ pub async fn run(
         stage,
         earlier: earlier.as_ref(),
     };
-    let poll = Poll { rds, config, run, source_arn };
+    let poll = Poll { rds, source: &own.rds, config, run, source_arn };
+    if let Some(because) = poll.cannot_copy() {
+        return Err(Error::new(
+            ErrorName::InvalidConfiguration,
+            format!("copying snapshot {}", source.identifier),
+        )
+        .because(because)
+        .advise("give the source stack another DestinationRegion"));
+    }
 
     let found = rds_access::snapshot(rds, name.as_str()).await?;
     let seen_before = earlier.as_ref().and_then(|earlier| earlier.arn.clone());
@@ -80,7 +100,10 @@ pub async fn run(
 
 /// One poll for the copy of a run.
 struct Poll<'a> {
+    /// RDS of the Region that the copy is made in.
     rds: &'a Rds,
+    /// RDS of the Region that the snapshot of the run is in.
+    source: &'a Rds,
     config: &'a Config,
     run: Run<'a>,
     source_arn: SnapshotArn,
@@ -90,7 +113,8 @@ impl Poll<'_> {
     /// Goes on where there is no copy yet.
     async fn begin(&self, kms: &Kms) -> Result<TargetDbSnapshot, Error> {
         let Self { run, config, .. } = self;
-        let key_arn = key::usable(kms, &config.settings.key, key::KeyUse::OtherAccounts).await?;
+        let parameter = if config.copies_into.is_some() { key::PARAMETER_ELSEWHERE } else { key::PARAMETER };
+        let key_arn = key::usable(kms, &config.settings.key, key::KeyUse::OtherAccounts, parameter).await?;
         let begin = run.begin(&key_arn);
         tracing::info!(decision = %begin, "decided");
         if let Begin::ShareSource(stage) = begin {
@@ -137,8 +161,13 @@ impl Poll<'_> {
             .with(lineage::SOURCE_SNAPSHOT, self.source_arn.to_string())
             .named(name.as_str())
             .merged_under(&self.config.extra_tags);
+        let crosses_regions = self.config.copies_into.is_some();
+        // In another Region only the ARN says which snapshot is meant.
+        let arn = crosses_regions.then(|| self.source_arn.to_string());
         let order = CopyRequest {
-            from: source.identifier.as_str(),
+            from: arn.as_deref().unwrap_or(source.identifier.as_str()),
+            source: self.source,
+            distance: Distance { is_shared: false, crosses_regions },
             to: name,
             key_arn,
             source_key_arn: source.kms_key_id.as_deref(),
@@ -146,6 +175,13 @@ impl Poll<'_> {
             tags: &tags,
         };
         convergence::start(self.rds, &order).await
+    }
+
+    /// Why AWS cannot copy into the Region that copies are made in; nothing if it can.
+    fn cannot_copy(&self) -> Option<String> {
+        let region = self.config.copies_into.as_deref()?;
+        let place = self.source_arn.place();
+        place.cannot_copy_into(&place.in_region(region))
     }
 
     /// What RDS is expected to move, judged by the newest earlier copy of the same database before the copy began.

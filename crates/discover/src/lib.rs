@@ -9,13 +9,13 @@
 
 mod executions;
 
-use aws_sdk_rds::Client as Rds;
 use aws_sdk_sfn::Client as States;
 use lambda_task::Environment;
+use rds_access::Regions;
 use replication::contract::Execution;
 use replication::fleet::children::History;
 use replication::fleet::choosing::{self, By};
-use replication::fleet::room::{self, Keeping};
+use replication::fleet::room::{self, Keeping, Kinds, Shelf};
 use replication::fleet::running::{self, Running};
 use replication::fleet::{FleetState, Plan, Rule};
 use replication::{Error, naming};
@@ -77,7 +77,7 @@ pub struct Machines {
 /// # Errors
 /// `AlreadyRunning`, `NotFound` (nothing is chosen, or there is no such run to continue), `InvalidInput` (too many for one run),
 /// `QuotaExceeded`, or a fault of RDS or Step Functions.
-pub async fn run(rds: &Rds, states: &States, config: &Config, input: Input) -> Result<Plan, Error> {
+pub async fn run(regions: &Regions, states: &States, config: &Config, input: Input) -> Result<Plan, Error> {
     let Input { execution, machines, state } = input;
     let own = Running { started_at: execution.started_at, name: execution.name.clone() };
     running::check(&own, &executions::running(states, &machines.fleet).await?)?;
@@ -96,12 +96,24 @@ pub async fn run(rds: &Rds, states: &States, config: &Config, input: Input) -> R
         read_replicas: config.read_replicas,
         continued: continued.runs,
     };
-    let candidates = rds_access::candidates(rds).await?;
+    let candidates = rds_access::candidates(regions.own()).await?;
     let chosen = choosing::choose(&candidates, &rule, &History::of(&past))?;
     tracing::info!(databases = chosen.databases.len(), left_out = ?chosen.left_out, by = %rule.by, "decided");
 
-    let ours = rds_access::snapshots_of_stack(rds, &config.stack).await?.len();
-    let quota = rds_access::snapshot_quota(rds).await?;
-    let room = room::check(chosen.databases.len() + chosen.done_before.len(), &config.keeping, ours, quota)?;
+    let room = room(regions, config, chosen.databases.len() + chosen.done_before.len()).await?;
     Ok(Plan::new(run, chosen, config.max_concurrency, room))
+}
+
+/// Whether each Region that the stack keeps snapshots in has room for them; what there is to say of it.
+async fn room(regions: &Regions, config: &Config, databases: usize) -> Result<Option<String>, Error> {
+    let own_kinds = if regions.other().is_some() { Kinds::Made } else { Kinds::All };
+    let own = std::iter::once((None, regions.own(), own_kinds));
+    let other = regions.other().map(|(region, rds)| (Some(region), rds, Kinds::Copies));
+    let mut said = Vec::new();
+    for (region, rds, kinds) in own.chain(other) {
+        let ours = rds_access::snapshots_of_stack(rds, &config.stack).await?.len();
+        let quota = rds_access::snapshot_quota(rds).await?;
+        said.extend(room::check(databases, &config.keeping, &Shelf { region, kinds, ours, quota })?);
+    }
+    Ok((!said.is_empty()).then(|| said.join("; ")))
 }

@@ -4,9 +4,10 @@
 async fn main() -> Result<(), lambda_task::Stop> {
     let environment = lambda_task::start();
     let aws = aws_client::config(environment.names_certificates()).await;
-    let (rds, states) = (aws_sdk_rds::Client::new(&aws), aws_sdk_sfn::Client::new(&aws));
+    let regions = rds_access::Regions::new(&aws, environment.optional("COPY_INTO_REGION"));
+    let states = aws_sdk_sfn::Client::new(&aws);
     lambda_task::serve(discover::Config::read(&environment), async |config, input, _now| {
-        discover::run(&rds, &states, config, input).await
+        discover::run(&regions, &states, config, input).await
     })
     .await
 }

@@ -3,8 +3,10 @@
 
 mod environment;
 mod serve;
+mod stages;
 mod tags;
 
 pub use environment::{AccountRole, Environment, destination, invalid};
 pub use serve::{Stop, parse, refuse, serve, start};
+pub use stages::log_stage_seconds;
 pub use tags::extra_tags;

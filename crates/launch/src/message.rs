@@ -2,7 +2,7 @@
 //!
 //! A message decides what data becomes this account's current version, so nothing in it is believed but what is checked
 //! here: it comes from the configured topic, names a manual snapshot of the account that owns the topic, in the topic's
-//! Region, and says which database it is of or leaves that to RDS. Fields that are not ours are dropped.
+//! Region or in this one, and says which database it is of or leaves that to RDS. Fields that are not ours are dropped.
 
 use replication::contract::{DestinationInput, Message, Replication};
 use replication::destination::SourceDatabases;
@@ -101,7 +101,8 @@ pub fn judge(config: &Config, notification: &Notification) -> Result<Verdict, Er
     Ok(Verdict::Start(Box::new(Start { name, input: json!({ "Input": input }).to_string() })))
 }
 
-/// Refuses a snapshot of another account or Region than the topic's, and one that RDS cannot copy from there.
+/// Refuses a snapshot of another account than the topic's, one of a Region that is neither the topic's nor this one, where the
+/// source account may have copied it to, and one that RDS cannot copy from there.
 fn check_place(config: &Config, arn: &SnapshotArn) -> Result<(), String> {
     let (place, source, own) = (arn.place(), config.source(), config.own());
     if place.account != source.account {
@@ -113,10 +114,18 @@ fn check_place(config: &Config, arn: &SnapshotArn) -> Result<(), String> {
     if place.partition != own.partition {
         return Err(format!("snapshot {arn} is not in partition {}", own.partition));
     }
-    if place.region != source.region {
-        return Err(format!("snapshot {arn} is not in Region {}, which the topic is in", source.region));
+    if ![&source.region, &own.region].contains(&&place.region) {
+        let elsewhere = if source.region == own.region {
+            String::new()
+        } else {
+            format!(", nor in Region {}, which this stack is in", own.region)
+        };
+        return Err(format!(
+            "snapshot {arn} is not in Region {}, which the topic is in{elsewhere}",
+            source.region
+        ));
     }
-    match source.cannot_copy_into(&own) {
+    match place.cannot_copy_into(&own) {
         Some(because) => Err(format!("snapshot {arn} cannot be copied: {because}")),
         None => Ok(()),
     }
@@ -150,6 +159,7 @@ fn of_original(notification: &Notification, snapshot_arn: &str) -> Replication {
         shared_snapshot_is_copy: None,
         snapshot_database_time: None,
         source_tags: Tags::default(),
+        shared_snapshot_hours: None,
     }
 }
 
@@ -252,6 +262,8 @@ mod tests {
     }
 
     /// > A message about a snapshot of the topic's Region starts a replication in another Region.
+    /// > A message about a snapshot that the source account has copied into this Region starts a replication; one about a third
+    /// > Region is refused.
     #[test]
     fn the_topic_says_in_which_region_the_source_is() {
         let judged = |own: &str, partition: &str, topic: &str, snapshot: &str| {
@@ -267,7 +279,14 @@ mod tests {
             judge(&config, &sent).map_err(|error| error.to_string())
         };
         assert!(matches!(judged("eu-west-1", "aws", "us-east-1", "us-east-1"), Ok(Verdict::Start(_))));
-        let error = judged("eu-west-1", "aws", "us-east-1", "eu-west-1").unwrap_err();
+        assert!(matches!(judged("eu-west-1", "aws", "us-east-1", "eu-west-1"), Ok(Verdict::Start(_))));
+        let error = judged("eu-west-1", "aws", "us-east-1", "eu-central-1").unwrap_err();
+        assert!(
+            error.contains("is not in Region us-east-1, which the topic is in, nor in Region eu-west-1"),
+            "{error}"
+        );
+        // What is copied into another Region is not for a destination in the source's own.
+        let error = judged("us-east-1", "aws", "us-east-1", "eu-west-1").unwrap_err();
         assert!(error.contains("is not in Region us-east-1, which the topic is in"), "{error}");
         let error = judged("us-gov-east-1", "aws-us-gov", "us-gov-west-1", "us-gov-west-1").unwrap_err();
         assert!(error.contains("between Regions of GovCloud (US)"), "{error}");

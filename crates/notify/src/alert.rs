@@ -114,6 +114,11 @@ impl Alert {
         }
     }
 
+    /// The execution that it is about.
+    pub fn execution_arn(&self) -> &str {
+        &self.execution_arn
+    }
+
     /// One line: what happened to which database.
     #[must_use]
     pub fn subject(&self) -> String {

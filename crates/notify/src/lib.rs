@@ -10,9 +10,12 @@
 //! Needs: `sns:Publish`, `states:DescribeExecution`.
 
 mod alert;
+mod chat;
 mod event;
 mod known;
 pub mod message;
+
+use std::str::FromStr;
 
 pub use alert::{Alert, Stack};
 use aws_client::fault;
@@ -40,7 +43,31 @@ pub struct Config {
     /// The topic that the destination account listens to; the destination's own function has none.
     topic: Option<String>,
     alert_topic: String,
+    alert_format: AlertFormat,
     stack: Stack,
+    /// How many hours a shared snapshot stays, if a destination may be in another Region.
+    shared_hours: Option<u32>,
+}
+
+/// In which form operators are alerted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AlertFormat {
+    /// Text for everybody.
+    Text,
+    /// Text, and for subscribers by HTTPS, of which AWS Chatbot is one, what chats show.
+    Chat,
+}
+
+impl FromStr for AlertFormat {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "text" => Ok(Self::Text),
+            "chat" => Ok(Self::Chat),
+            _ => Err(()),
+        }
+    }
 }
 
 impl Config {
@@ -52,10 +79,13 @@ impl Config {
         Ok(Self {
             topic: environment.optional("TOPIC_ARN"),
             alert_topic: environment.text("ALERT_TOPIC_ARN")?,
+            alert_format: environment.parsed("ALERT_FORMAT", "text or chat")?,
             stack: Stack {
                 name: environment.text("STACK_NAME")?,
                 database: environment.text("SOURCE_DB_IDENTIFIER")?,
             },
+            shared_hours: environment
+                .optional_parsed("SHARED_SNAPSHOT_HOURS", "a whole number of hours from 0")?,
         })
     }
 }
@@ -157,14 +187,17 @@ async fn with_own_words(states: &States, mut ended: Ended) -> Ended {
 /// Alerts operators.
 async fn alert(sns: &Sns, config: &Config, occasion: Occasion) -> Result<Published, Error> {
     let alert = Alert::of(&config.stack, occasion)?;
-    let request =
-        sns.publish().topic_arn(&config.alert_topic).subject(subject(&alert.subject())).message(alert.text());
+    let request = sns.publish().topic_arn(&config.alert_topic).subject(subject(&alert.subject()));
+    let request = match config.alert_format {
+        AlertFormat::Text => request.message(alert.text()),
+        AlertFormat::Chat => request.message_structure("json").message(chat::for_each_protocol(&alert)),
+    };
     publish(request, &config.alert_topic, None).await
 }
 
 /// Notifies the destination account.
 async fn notify(sns: &Sns, config: &Config, envelope: Envelope<SourceState>) -> Result<Published, Error> {
-    let message = message::of_run(envelope)?;
+    let message = message::of_run(envelope, config.shared_hours)?;
     let Some(topic) = &config.topic else {
         return Err(Error::new(ErrorName::InvalidConfiguration, "notifying the destination account")
             .because("the environment variable TOPIC_ARN is not set")

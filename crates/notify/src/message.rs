@@ -3,11 +3,12 @@
 use replication::contract::{Envelope, Message, MessageInput, Replication, SharedSnapshot, SourceState};
 use replication::{Error, ErrorName};
 
-/// The message that crosses accounts, from the source machine's document.
+/// The message that crosses accounts, from the source machine's document. `shared_hours` is how long the snapshot stays, where
+/// it is for a destination in another Region too.
 ///
 /// # Errors
 /// `InvalidInput` when the document has no shared snapshot yet.
-pub fn of_run(envelope: Envelope<SourceState>) -> Result<Message, Error> {
+pub fn of_run(envelope: Envelope<SourceState>, shared_hours: Option<u32>) -> Result<Message, Error> {
     let missing = |field: &str| {
         Error::new(ErrorName::InvalidInput, "notifying the destination account")
             .because(format!("field state.{field} is missing"))
@@ -22,6 +23,7 @@ pub fn of_run(envelope: Envelope<SourceState>) -> Result<Message, Error> {
         source_db_snapshot_arn: source.arn,
         snapshot_database_time: source.snapshot_database_time,
         source_tags: source.source_tags,
+        shared_snapshot_hours: shared_hours,
     };
     let target_db_snapshot = SharedSnapshot {
         identifier: target.identifier,
@@ -54,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_message_has_the_originals_three_fields_and_ours() {
-        let message = of_run(lambda_task::parse(event("nightly-copy-in")).unwrap()).unwrap();
+        let message = of_run(lambda_task::parse(event("nightly-copy-in")).unwrap(), None).unwrap();
         let text = serde_json::to_value(&message).unwrap();
         assert_eq!(
             text["Input"]["targetDBSnapshot"],
@@ -62,6 +64,7 @@ mod tests {
                    "targetDBSnapshotArn": "arn:aws:rds:eu-west-1:123456789012:snapshot:nightly-copy-in",
                    "status": "Available"})
         );
+        assert_eq!(text["Input"]["replication"]["sharedSnapshotHours"], Value::Null);
         let replication = message.input.replication.unwrap();
         assert_eq!(replication.source_db_identifier.unwrap().as_str(), "orders");
         assert_eq!(replication.shared_snapshot_is_copy, Some(true));
@@ -69,15 +72,19 @@ mod tests {
 
     #[test]
     fn a_snapshot_that_is_shared_as_it_is_is_not_a_copy() {
-        let message = of_run(lambda_task::parse(event("nightly")).unwrap()).unwrap();
-        assert_eq!(message.input.replication.unwrap().shared_snapshot_is_copy, Some(false));
+        let message = of_run(lambda_task::parse(event("nightly")).unwrap(), Some(12)).unwrap();
+        let replication = message.input.replication.unwrap();
+        assert_eq!(
+            (replication.shared_snapshot_is_copy, replication.shared_snapshot_hours),
+            (Some(false), Some(12))
+        );
     }
 
     #[test]
     fn a_document_without_a_shared_snapshot_is_refused() {
         let mut event = event("nightly");
         event["state"].as_object_mut().unwrap().remove("targetDBSnapshot");
-        let error = of_run(lambda_task::parse(event).unwrap()).unwrap_err();
+        let error = of_run(lambda_task::parse(event).unwrap(), None).unwrap_err();
         assert_eq!(
             error.to_string(),
             "notifying the destination account: field state.targetDBSnapshot is missing"

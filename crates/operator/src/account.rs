@@ -118,7 +118,13 @@ impl Account {
 
     /// A client of RDS.
     pub fn rds(&self) -> aws_sdk_rds::Client {
-        let mut builder = aws_sdk_rds::config::Builder::from(&self.config);
+        self.rds_in(&self.region)
+    }
+
+    /// A client of RDS in another Region.
+    pub fn rds_in(&self, region: &str) -> aws_sdk_rds::Client {
+        let builder = aws_sdk_rds::config::Builder::from(&self.config);
+        let mut builder = builder.region(Region::new(region.to_owned()));
         if let Some(endpoint) = &self.rds_endpoint {
             builder = builder.endpoint_url(endpoint);
         }

@@ -3,7 +3,7 @@
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
-use rds_access::Instance;
+use rds_access::{Instance, Regions};
 use replication::contract::{DestinationInput, Execution, Outcome, Status};
 use replication::destination::{Destination, Replicated};
 use replication::lineage::Tags;
@@ -119,7 +119,8 @@ pub async fn run(
     };
     let Input { execution, place, state, .. } = input;
     let call = Call { execution, place, results: state.results };
-    let mut report = crate::prune(&clients.rds, &config.settings, &call, &world, delete).await?;
+    let mut report =
+        crate::prune(&Regions::one(clients.rds.clone()), &config.settings, &call, &world, delete).await?;
     if place == Place::Room && report.status == Status::Available {
         let retention_in_days = config.log_retention_days;
         let groups = world.log_groups.iter().cloned();
@@ -127,7 +128,7 @@ pub async fn run(
             groups.map(|log_group_name| LogGroup { log_group_name, retention_in_days }).collect();
         marking::mark(clients, &replicated.secret, &world, &mut report).await;
     }
-    if place == Place::Prune && report.status == Status::Available && replicated.secret.is_made_by_run {
+    if place == Place::Prune && report.status == Status::Available {
         log_ages(&world.instances, &replicated.stack, now);
     }
     Ok(report)

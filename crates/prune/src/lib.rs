@@ -22,9 +22,8 @@ mod snapshots;
 pub mod source;
 mod world;
 
-use aws_sdk_rds::Client as Rds;
 use lambda_task::{Environment, invalid};
-use rds_access::Refusal;
+use rds_access::{Refusal, Regions};
 use replication::Error;
 use replication::lineage::{self, Tags};
 use replication::retention::{self, First, Planned};
@@ -64,7 +63,7 @@ impl Settings {
 /// Plans what is due, or deletes what an earlier call has planned. At the end of a run what may succeed when it is made
 /// again is an error, and operators are alerted about what stays.
 async fn prune(
-    rds: &Rds,
+    regions: &Regions,
     settings: &Settings,
     call: &Call,
     world: &World,
@@ -115,13 +114,13 @@ async fn prune(
         if let Some(retryable) = failed {
             return Err(retryable);
         }
-        report_undeleted(rds, call, world, &mut report).await;
+        report_undeleted(regions, call, world, &mut report).await;
     }
     Ok(report)
 }
 
 /// Counts on each thing that it could not be deleted in this run, and says which ones operators are alerted about.
-async fn report_undeleted(rds: &Rds, call: &Call, world: &World, report: &mut Pruned) {
+async fn report_undeleted(regions: &Regions, call: &Call, world: &World, report: &mut Pruned) {
     let run = call.execution.replication_id();
     let mut to_tell = Vec::new();
     for left in report.left.iter().filter(|left| left.is_undeleted) {
@@ -130,9 +129,10 @@ async fn report_undeleted(rds: &Rds, call: &Call, world: &World, report: &mut Pr
         let mut uncounted = None;
         if let Some(value) = &counted.tag {
             let tag = Tags::default().with(lineage::UNDELETED, value);
+            let rds = world.rds_of(regions, &left.identifier);
             if let Err(refused) = rds_access::add_tags(rds, &arn, &tag).await {
                 // Something that was deleted in the meantime has no tags, so IAM refuses the count.
-                if matches!(refused, Refusal::Gone(_)) || world.is_gone(rds, &left.identifier).await {
+                if matches!(refused, Refusal::Gone(_)) || world.is_gone(regions, &left.identifier).await {
                     continue;
                 }
                 tracing::warn!(?refused, identifier = left.identifier, "not counted");

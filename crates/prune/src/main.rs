@@ -7,15 +7,16 @@ use prune::{destination, source};
 async fn main() -> Result<(), lambda_task::Stop> {
     let environment = lambda_task::start();
     let aws = aws_client::config(environment.names_certificates()).await;
-    let rds = aws_sdk_rds::Client::new(&aws);
     match AccountRole::read(&environment) {
         Ok(AccountRole::Source) => {
+            let regions = rds_access::Regions::new(&aws, environment.optional("COPY_INTO_REGION"));
             lambda_task::serve(source::Config::read(&environment), async |config, input, now| {
-                source::run(&rds, config, input, now).await
+                source::run(&regions, config, input, now).await
             })
             .await
         }
         Ok(AccountRole::Destination) => {
+            let rds = aws_sdk_rds::Client::new(&aws);
             let secrets = aws_sdk_secretsmanager::Client::new(&aws);
             let clients = destination::Clients { rds, secrets, machines: aws_sdk_sfn::Client::new(&aws) };
             lambda_task::serve(destination::Config::read(&environment), async |config, input, now| {

@@ -1,7 +1,8 @@
-//! The source account: the snapshots of one database, which the other account may still be copying.
+//! The source account: the snapshots of one database, which the other account may still be copying. Where this account copies
+//! them into the destination's Region by itself, those copies too.
 
-use aws_sdk_rds::Client as Rds;
 use lambda_task::Environment;
+use rds_access::Regions;
 use replication::Error;
 use replication::contract::Execution;
 use replication::naming::InstanceIdentifier;
@@ -77,7 +78,12 @@ impl State {
 /// # Errors
 /// A fault of a service. A deletion that is refused is in the report; only one that may succeed when it is made again is an
 /// error too, and only at the end of a run.
-pub async fn run(rds: &Rds, config: &Config, input: Input, now: OffsetDateTime) -> Result<Pruned, Error> {
+pub async fn run(
+    regions: &Regions,
+    config: &Config,
+    input: Input,
+    now: OffsetDateTime,
+) -> Result<Pruned, Error> {
     let Config { settings, source_database, shared_snapshots_stay } = config;
     let Input { execution, place, state } = input;
     let database = state.database().unwrap_or(source_database);
@@ -86,19 +92,19 @@ pub async fn run(rds: &Rds, config: &Config, input: Input, now: OffsetDateTime) 
         in_use: InUse::default().with(execution.replication_id()),
         ..SnapshotRule::new(&settings.stack, database, settings.snapshots_to_keep)
     };
-    let snapshots = rds_access::snapshots_of_stack(rds, &settings.stack).await?;
+    let snapshots = regions.snapshots_of_stack(&settings.stack).await?;
     let about_snapshots = retention::plan_snapshots(&snapshots, &rule);
     let world =
         World { instances: vec![], snapshots, about_instances: vec![], about_snapshots, log_groups: vec![] };
     let delete = async |thing: &Planned| match thing {
         Planned::Snapshot(name) => match world.snapshot(name) {
-            Some(snapshot) => snapshots::delete(rds, snapshot).await,
+            Some(snapshot) => snapshots::delete(regions.of(&snapshot.arn), snapshot).await,
             None => Deletion::AlreadyGone,
         },
         Planned::Instance(_) => Deletion::NotNow("the source account has no versions".to_owned()),
     };
     let call = Call { execution, place, results: state.results };
-    crate::prune(rds, settings, &call, &world, delete).await
+    crate::prune(regions, settings, &call, &world, delete).await
 }
 
 #[cfg(test)]

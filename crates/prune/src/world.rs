@@ -1,7 +1,7 @@
 //! What is there, with what was decided about it.
 
 use aws_sdk_rds::Client as Rds;
-use rds_access::{Instance, Snapshot};
+use rds_access::{Instance, Regions, Snapshot};
 use replication::lineage::{self, Tags};
 use replication::retention::{Decision, Planned};
 
@@ -39,11 +39,17 @@ impl World {
     }
 
     /// Whether a thing that was there is certainly gone.
-    pub async fn is_gone(&self, rds: &Rds, identifier: &str) -> bool {
+    pub async fn is_gone(&self, regions: &Regions, identifier: &str) -> bool {
+        let rds = self.rds_of(regions, identifier);
         match self.instance(identifier) {
             Some(instance) => rds_access::instance_is_gone(rds, &instance.identifier).await,
             None => rds_access::snapshot_is_gone(rds, identifier).await,
         }
+    }
+
+    /// RDS of the Region that a thing is in.
+    pub fn rds_of<'a>(&self, regions: &'a Regions, identifier: &str) -> &'a Rds {
+        self.snapshot(identifier).map_or_else(|| regions.own(), |snapshot| regions.of(&snapshot.arn))
     }
 
     /// The ARN and the tags of a thing.

@@ -7,6 +7,7 @@ mod candidates;
 pub mod preflight;
 mod quota;
 mod refusal;
+mod regions;
 pub mod restoring;
 pub mod settings;
 mod writes;
@@ -26,6 +27,7 @@ use time::format_description::well_known::Rfc3339;
 pub use crate::candidates::candidates;
 pub use crate::quota::snapshot_quota;
 pub use crate::refusal::{Refusal, refusal};
+pub use crate::regions::Regions;
 pub use crate::writes::{
     CopyParameters, Deleted, add_tags, copy_snapshot, create_snapshot, delete_instance, delete_snapshot,
     remove_tag, set_master_password, share_snapshot,

@@ -13,7 +13,7 @@ use crate::{RESTORE, Snapshot, instance_is_gone, read_snapshot, snapshot_is_gone
 /// A copy of a snapshot that is to be made.
 #[derive(Debug, Clone, Copy)]
 pub struct CopyParameters<'a> {
-    /// The snapshot to copy: its identifier, or its ARN in another account.
+    /// The snapshot to copy: its identifier, or its ARN in another account or Region.
     pub from: &'a str,
     /// The name of the copy.
     pub to: &'a SnapshotIdentifier,
@@ -46,11 +46,16 @@ pub async fn create_snapshot(
     answer.db_snapshot().map(read_snapshot).transpose().map_err(Refusal::Other)
 }
 
-/// Copies a snapshot; of the answer holds what [`create_snapshot`] says.
+/// Copies a snapshot; of the answer holds what [`create_snapshot`] says. `source` is RDS of the Region of the snapshot that is
+/// copied, which alone knows whether that exists.
 ///
 /// # Errors
 /// A refusal; `NotNow` if the snapshot cannot be copied yet.
-pub async fn copy_snapshot(client: &Client, order: &CopyParameters<'_>) -> Result<Option<Snapshot>, Refusal> {
+pub async fn copy_snapshot(
+    client: &Client,
+    source: &Client,
+    order: &CopyParameters<'_>,
+) -> Result<Option<Snapshot>, Refusal> {
     let CopyParameters { from, to, key_arn, copy_option_group, tags } = order;
     let request = client
         .copy_db_snapshot()
@@ -64,7 +69,7 @@ pub async fn copy_snapshot(client: &Client, order: &CopyParameters<'_>) -> Resul
         Ok(answer) => answer.db_snapshot().map(read_snapshot).transpose().map_err(Refusal::Other),
         Err(error) => {
             let refused = refusal(format!("copying snapshot {from} to {to}"), &error);
-            if refused.is_denied() && snapshot_is_gone(client, from).await {
+            if refused.is_denied() && snapshot_is_gone(source, from).await {
                 return Err(Refusal::Gone(format!(
                     "snapshot {from} does not exist, or is not shared with this account"
                 )));

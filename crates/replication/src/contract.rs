@@ -261,6 +261,10 @@ pub struct Replication {
     /// The tags of the source database, where the source stack carries them over.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub source_tags: Tags,
+    /// How many hours the shared snapshot stays, where a destination in another Region copies it: a copy between Regions may
+    /// wait for hours before it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_snapshot_hours: Option<u32>,
 }
 
 /// The document of the destination machine, as far as `copy` reads it.

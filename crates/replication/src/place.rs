@@ -11,6 +11,17 @@ use crate::naming::arn_part;
 /// (API model, `CopyDBSnapshot`, `PreSignedUrl`).
 const SIGNS_EVERY_COPY: &str = "aws-us-gov";
 
+/// How the names of Regions begin that are not of the first partition (partition metadata of the SDKs).
+const PARTITIONS: &[(&str, &str)] = &[
+    ("cn-", "aws-cn"),
+    ("us-gov-", SIGNS_EVERY_COPY),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("us-isof-", "aws-iso-f"),
+    ("eusc-", "aws-eusc"),
+];
+
 /// One account in one Region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -30,7 +41,16 @@ impl Place {
         Self { partition: part(1), region: part(3), account: part(4) }
     }
 
-    /// Why RDS cannot copy a snapshot of this place into another one by one call; nothing if it can.
+    /// The same account in another Region; the name of a Region says its partition.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        let known = PARTITIONS.iter().find(|(beginning, _)| region.starts_with(beginning));
+        let partition = known.map_or("aws", |(_, partition)| partition).to_owned();
+        Self { partition, account: self.account.clone(), region: region.to_owned() }
+    }
+
+    /// Why RDS cannot copy a snapshot of this place into another one; nothing if it can. It is the same for one step between two
+    /// accounts and for copies that an account makes of its own.
     #[must_use]
     pub fn cannot_copy_into(&self, other: &Self) -> Option<String> {
         let (from, into) = (&self.region, &other.region);
@@ -42,8 +62,8 @@ impl Place {
         }
         (from != into && self.partition == SIGNS_EVERY_COPY).then(|| {
             format!(
-                "between Regions of GovCloud (US), such as {from} and {into}, RDS wants a request that is signed for both, which \
-                 this product does not make"
+                "between Regions of GovCloud (US), such as {from} and {into}, RDS wants a request that is signed for both \
+                 (PreSignedUrl), which this product does not make"
             )
         })
     }
@@ -68,6 +88,20 @@ mod tests {
         let place = place("aws", "us-east-1");
         assert_eq!((place.account.as_str(), place.region.as_str()), ("111122223333", "us-east-1"));
         assert_eq!(place.to_string(), "account 111122223333 in Region us-east-1");
+    }
+
+    #[test]
+    fn a_region_says_its_partition() {
+        for (partition, region, expected) in [
+            ("aws", "eu-west-1", "aws"),
+            ("aws", "us-gov-west-1", "aws-us-gov"),
+            ("aws", "cn-north-1", "aws-cn"),
+            ("aws-cn", "us-east-1", "aws"),
+            ("aws-cn", "cn-northwest-1", "aws-cn"),
+            ("aws", "us-isob-east-1", "aws-iso-b"),
+        ] {
+            assert_eq!(place(partition, "x").in_region(region).partition, expected, "{region}");
+        }
     }
 
     /// > A pair of Regions between which AWS cannot copy is refused with the reason.

@@ -13,9 +13,12 @@ use crate::contract::SupersededBy;
 use crate::naming::{ReplicationId, SnapshotArn};
 use crate::observed::Snapshot;
 use crate::pacing::UNSEEN_POLLS;
+use crate::place::Place;
 use crate::progress::{Progress, Restored};
 use crate::versions::{Age, Live, Scope, World};
 use crate::{Error, ErrorName, lineage};
+
+const SECONDS_OF_HOUR: u64 = 3600;
 
 /// What a poll has to do while there is no copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +69,39 @@ pub struct Announced<'a> {
     pub shared: Option<&'a Snapshot>,
     /// How many polls in a row have not seen it before this one.
     pub unseen: u32,
+}
+
+/// Checks that AWS can copy the announced snapshot into `own`, and that the source account keeps it as long as this account may
+/// wait for a copy from another Region, which RDS may leave waiting for hours before it begins.
+///
+/// # Errors
+/// [`ErrorName::InvalidInput`] where AWS cannot; [`ErrorName::InvalidConfiguration`] where the snapshot may be gone before.
+pub fn check_reach(
+    arn: &SnapshotArn,
+    own: &Place,
+    shared_hours: Option<u32>,
+    deadline_seconds: u32,
+) -> Result<(), Error> {
+    let doing = format!("copying shared snapshot {arn}");
+    if let Some(because) = arn.place().cannot_copy_into(own) {
+        return Err(Error::new(ErrorName::InvalidInput, doing)
+            .because(because)
+            .advise("replicate within one Region there, or between Regions that AWS copies between"));
+    }
+    let Some(hours) = shared_hours.filter(|_| arn.region != own.region) else { return Ok(()) };
+    if u64::from(deadline_seconds) <= u64::from(hours) * SECONDS_OF_HOUR {
+        return Ok(());
+    }
+    let least = u64::from(deadline_seconds).div_ceil(SECONDS_OF_HOUR);
+    Err(Error::new(ErrorName::InvalidConfiguration, doing)
+        .because(format!(
+            "this stack's CopyDeadlineSeconds is {deadline_seconds}, and the source account deletes the snapshot {hours} hours \
+             after it was shared, which ends a copy that RDS has left waiting"
+        ))
+        .advise(format!(
+            "deploy the source stack with SharedSnapshotHours={least} or more, or this one with CopyDeadlineSeconds={} or less",
+            u64::from(hours) * SECONDS_OF_HOUR
+        )))
 }
 
 /// Decides.

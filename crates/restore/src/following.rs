@@ -145,9 +145,11 @@ impl Poll<'_> {
     /// Writes the version on the snapshot that it was restored from, so that one can go back to the version when its
     /// instance is gone, and how long it took, which the next run goes by.
     async fn note_version(&self, snapshot: &SnapshotArn, restored: &DbInstance) -> Result<(), Error> {
+        let took = self.stage_seconds();
+        lambda_task::log_stage_seconds(took.as_deref());
         let tags = Tags::default()
             .with(lineage::VERSION, restored.version.to_string())
-            .with_some(lineage::STAGE_SECONDS, self.stage_seconds());
+            .with_some(lineage::STAGE_SECONDS, took);
         match rds_access::add_tags(self.rds, &snapshot.to_string(), &tags).await {
             Ok(()) => Ok(()),
             // Without the snapshot there is nothing to go back to.

@@ -7,9 +7,8 @@
 //! Needs: `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:DescribeDBSnapshotAttributes`,
 //! `rds:AddTagsToResource`, `rds:ModifyDBSnapshotAttribute`.
 
-use aws_sdk_rds::Client;
 use lambda_task::Environment;
-use rds_access::Refusal;
+use rds_access::{Refusal, Regions};
 use replication::contract::{Envelope, SourceState, TargetDbSnapshot};
 use replication::lineage::{SHARED_AT, STAGE_SECONDS, Tags};
 use replication::naming::SnapshotArn;
@@ -57,7 +56,7 @@ pub struct Shared {
 /// # Errors
 /// `InvalidInput`, `NotVisibleYet`, `NameTaken`, `NotShareable`, `QuotaExceeded`, or a fault of RDS.
 pub async fn run(
-    rds: &Client,
+    regions: &Regions,
     config: &Config,
     input: Envelope<SourceState>,
     now: OffsetDateTime,
@@ -69,6 +68,7 @@ pub async fn run(
             .because("field state.targetDBSnapshot.targetDBSnapshotArn is missing"));
     };
     let TargetDbSnapshot { identifier, .. } = &target;
+    let rds = regions.of(&snapshot_arn);
     let account = config.destination_account.clone();
     let doing = format!("sharing snapshot {identifier} with account {account}");
     let found = rds_access::snapshot(rds, identifier.as_str()).await?;
@@ -80,9 +80,9 @@ pub async fn run(
         // A time with a complete, constant description always has a text.
         let time = now.format(&Rfc3339).unwrap_or_default();
         let id = input.execution.replication_id();
-        let tags = Tags::default()
-            .with(SHARED_AT, time)
-            .with_some(STAGE_SECONDS, history::of_source(&id, source.as_ref(), &target, now));
+        let took = history::of_source(&id, source.as_ref(), &target, now);
+        lambda_task::log_stage_seconds(took.as_deref());
+        let tags = Tags::default().with(SHARED_AT, time).with_some(STAGE_SECONDS, took);
         rds_access::add_tags(rds, &snapshot_arn.to_string(), &tags).await.map_err(named)?;
         rds_access::share_snapshot(rds, identifier, &account).await.map_err(named)?;
     }

@@ -8,6 +8,12 @@ pub fn all() -> Vec<Breakage> {
         machine("source", "{", "", "source: "),
         machine(
             "source",
+            "\"Comment\": \"Shares the snapshot",
+            "\"Comment\": \"The snapshot",
+            "the comment does not begin with what is done",
+        ),
+        machine(
+            "source",
             r#""Type": "Wait""#,
             r#""Type": "Wait", "HeartbeatSeconds": 5"#,
             "unknown field `HeartbeatSeconds`",
@@ -193,7 +199,7 @@ pub fn all() -> Vec<Breakage> {
         ),
         machine(
             "source",
-            "Comes before the message, because the destination account has to see the snapshot that the message names.",
+            "Shares the snapshot with the destination account, before the message, because that account has to see the snapshot that the message names.",
             "Shares",
             "ShareStatusWithTargetAccount does not say in a sentence",
         ),

@@ -88,7 +88,7 @@ pub fn all() -> Vec<Breakage> {
         ),
         template(
             "source",
-            "                kms:ViaService: !Sub 'rds.${AWS::Region}.*'",
+            "                kms:ViaService: !If\n                  - SourceCopies\n                  - - !Sub 'rds.${AWS::Region}.*'\n                    - !Sub 'rds.${DestinationRegion}.*'\n                  - !Sub 'rds.${AWS::Region}.*'",
             "                kms:CallerAccount: !Ref AWS::AccountId",
             "outside RDS and for more than the secret",
         ),

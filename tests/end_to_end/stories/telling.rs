@@ -1,6 +1,6 @@
 //! What operators are alerted of, and in which words.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use harness::account::text;
 use harness::cloud::Cloud;
@@ -11,18 +11,26 @@ use harness::pair::{Pair, password};
 ///
 /// > A stale copy, a message that could not be handled, a run that was stopped and a failure that its function could
 /// > not tell each reach a person.
+/// > Alerts in the form of chats stay text for mail and queues, and where it is wanted a good end is reported too.
 /// > An alert says stack, account, Region, database and cause, and of which machine it is, is never guessed.
 pub fn what_no_run_can_report_is_alerted(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
-    let pair = Pair::deploy(cloud, "telling", &[], &[("MaxHoursWithoutReplication", "1")]);
+    let wanted = [("MaxHoursWithoutReplication", "1"), ("AlertOnSuccess", "true")];
+    let pair = Pair::deploy(cloud, "telling", &[("AlertFormat", "chat")], &wanted);
     let source_alerts = a.subscribe_queue("telling-source-alerts", &pair.source["AlertTopicArn"]);
     let alerts = b.subscribe_queue("telling-alerts", &pair.destination["AlertTopicArn"]);
+    let ends = b.subscribe_queue("telling-ends", &pair.destination["AlertTopicArn"]);
 
     // The alarm for a stale copy begins in alarm, because there is no copy yet, and ends with the first one.
     a.create_database(&pair.database(), &password(), &[]);
     pair.replicate();
     let fresh = alerts.message_with(&["StaleCopyAlarm", r#""NewStateValue": "OK""#]);
     assert!(fresh.contains(&pair.database()), "the alarm says which database: {fresh}");
+    ends.message_with(&[
+        "has ended well",
+        &pair.stack(b),
+        &pair.destination["StateMachineArn"].replace(":stateMachine:", ":execution:"),
+    ]);
 
     a.aws(&["sns", "publish", "--topic-arn", &pair.source["TopicArn"], "--message", "no JSON"]);
     alerts.message_with(&["DeadLetterAlarm", r#""NewStateValue": "ALARM""#]);
@@ -35,7 +43,7 @@ pub fn what_no_run_can_report_is_alerted(cloud: &Cloud) {
     let execution = a.start(machine, &json!({"SourceDBIdentifier": pair.database()}));
     a.aws(&["stepfunctions", "stop-execution", "--execution-arn", &execution, "--cause", "the wrong day"]);
     let stopped = source_alerts.message_with(&["replication was stopped", &pair.database(), &execution]);
-    assert!(stopped.contains("Cause: the wrong day"), "{stopped}");
+    assert!(stopped.contains("\nCause: the wrong day\n"), "a queue gets text: {stopped}");
 
     // Machines are known by their ARN: started with nothing a replication is not a rollback.
     for (machine, noun, stage) in [
@@ -66,7 +74,10 @@ pub fn what_no_run_can_report_is_alerted(cloud: &Cloud) {
     let role = a.resource(&pair.stack(a), "NotifyRole");
     a.aws(&["iam", "delete-role-policy", "--role-name", &role, "--policy-name", "notify"]);
     let execution = a.start(machine, &json!({"SourceDBIdentifier": "nowhere"}));
-    source_alerts.message_with(&["alerts operators failed too", &pair.stack(a), &execution]);
+    let untold = source_alerts.message_with(&["alerts operators failed too", &pair.stack(a), &execution]);
+    let chat: Value = serde_json::from_str(untold.trim()).unwrap();
+    assert_eq!((&chat["version"], &chat["source"]), (&json!("1.0"), &json!("custom")));
+    assert_eq!(chat["metadata"]["threadId"], json!(execution));
     let failed = a.execution(&execution);
     assert_eq!(failed["error"], "AlertNotSent");
     assert!(text(&failed["cause"]).contains("NotFound"), "the first error is in the cause: {failed}");

@@ -72,6 +72,12 @@ impl Stack {
         self.parameter("SourceDBIdentifier").unwrap_or_default().to_ascii_lowercase()
     }
 
+    /// The other Region that a source stack copies snapshots into itself, if it does.
+    pub fn copies_into(&self) -> Option<&str> {
+        self.parameter("DestinationRegion")
+            .filter(|_| self.parameter("CrossRegionCopy") == Some("source-copies"))
+    }
+
     /// How the names of its instances and snapshots begin.
     pub fn prefix(&self) -> &str {
         self.parameter("DatabaseName").unwrap_or_default()

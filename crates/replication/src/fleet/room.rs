@@ -14,20 +14,44 @@ pub struct Keeping {
     pub schedule: Option<String>,
 }
 
-/// What a run makes of a database before it deletes anything: a snapshot, and a copy of it under the shared key.
-const MADE_BY_A_RUN: u32 = 2;
+/// The kinds of snapshots that a stack keeps in one Region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kinds {
+    /// Those of the databases, and their copies under the shared key.
+    All,
+    /// Those of the databases: their copies are made in another Region.
+    Made,
+    /// The copies, in that other Region.
+    Copies,
+}
+
+impl Kinds {
+    /// What a run makes of a database in the Region before it deletes anything: a snapshot, and a copy of it.
+    const fn made_by_a_run(self) -> u32 {
+        match self {
+            Self::All => 2,
+            Self::Made | Self::Copies => 1,
+        }
+    }
+}
+
 const SECONDS_OF_HOUR: u64 = 3600;
 const MINUTES_OF_DAY: u64 = 24 * 60;
 
 impl Keeping {
-    /// The most snapshots that the stack holds of one database: those that are not shared, those that are still shared, and
-    /// those of the run that is under way.
+    /// The most snapshots that the stack holds of one database in one Region: those that are not shared, those that are still
+    /// shared, and those of the run that is under way.
     #[must_use]
-    pub fn of_a_database(&self) -> u32 {
+    pub fn of_a_database(&self, kinds: Kinds) -> u32 {
         let hours = u64::from(self.shared_hours);
         let runs = self.schedule.as_deref().map_or(0, |schedule| runs_within(schedule, hours));
         let shared = u32::try_from(runs + 1).unwrap_or(u32::MAX).max(self.snapshots);
-        self.snapshots.saturating_add(shared).saturating_add(MADE_BY_A_RUN)
+        let kept = match kinds {
+            Kinds::All => self.snapshots.saturating_add(shared),
+            Kinds::Made => self.snapshots,
+            Kinds::Copies => shared,
+        };
+        kept.saturating_add(kinds.made_by_a_run())
     }
 }
 
@@ -70,34 +94,45 @@ fn values(field: &str, all: u64) -> u64 {
     field.split(',').map(of_part).sum::<u64>().clamp(1, all)
 }
 
-/// Compares what a fleet needs with the quota. `ours` is how many manual snapshots the stack has already. What it answers is
-/// for operators: the quota is enough for this run, and will not be for those that follow.
+/// What is known of one Region.
+#[derive(Debug, Clone, Copy)]
+pub struct Shelf<'a> {
+    /// Its name; nothing for the Region of the stack.
+    pub region: Option<&'a str>,
+    /// What the stack keeps there.
+    pub kinds: Kinds,
+    /// How many manual snapshots the stack has there already.
+    pub ours: usize,
+    /// The quota of manual snapshots, if RDS says it.
+    pub quota: Option<SnapshotQuota>,
+}
+
+/// Compares what a fleet needs in one Region with the quota. What it answers is for operators: the quota is enough for this run,
+/// and will not be for those that follow.
 ///
 /// # Errors
 /// [`ErrorName::QuotaExceeded`] if not even the snapshots of one run have room.
-pub fn check(
-    databases: usize,
-    keeping: &Keeping,
-    ours: usize,
-    quota: Option<SnapshotQuota>,
-) -> Result<Option<String>, Error> {
+pub fn check(databases: usize, keeping: &Keeping, shelf: &Shelf<'_>) -> Result<Option<String>, Error> {
+    let &Shelf { region, kinds, ours, quota } = shelf;
+    let place = region.map_or_else(|| "this Region".to_owned(), |region| format!("Region {region}"));
     let Some(SnapshotQuota { used, max }) = quota else { return Ok(None) };
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     let others = used.saturating_sub(count(ours)).max(0);
-    let of_one = keeping.of_a_database();
+    let of_one = keeping.of_a_database(kinds);
     let wanted = others.saturating_add(count(databases).saturating_mul(i64::from(of_one)));
-    let least = others.saturating_add(count(databases).saturating_mul(i64::from(MADE_BY_A_RUN)));
+    let least = others.saturating_add(count(databases).saturating_mul(i64::from(kinds.made_by_a_run())));
     if wanted <= max {
         return Ok(None);
     }
     let said = format!(
-        "the account may have {max} manual snapshots in this Region; {databases} databases need up to {} ({of_one} each, with \
+        "the account may have {max} manual snapshots in {place}; {databases} databases need up to {} ({of_one} each, with \
          SnapshotsToKeep={} and SharedSnapshotHours={}) beside {others} that are not of this stack",
         wanted - others,
         keeping.snapshots,
         keeping.shared_hours,
     );
-    let ask = format!("ask AWS for a quota of {wanted} manual snapshots (Service Quotas, Amazon RDS)");
+    let there = region.map_or_else(String::new, |region| format!(" in Region {region}"));
+    let ask = format!("ask AWS for a quota of {wanted} manual snapshots{there} (Service Quotas, Amazon RDS)");
     if least > max {
         return Err(Error::new(
             ErrorName::QuotaExceeded,
@@ -140,7 +175,9 @@ mod tests {
             (keeping(2, 12, ""), 6),
             (keeping(5, 0, ""), 12),
         ] {
-            assert_eq!(keeping.of_a_database(), number, "{keeping:?}");
+            assert_eq!(keeping.of_a_database(Kinds::All), number, "{keeping:?}");
+            let apart = keeping.of_a_database(Kinds::Made) + keeping.of_a_database(Kinds::Copies);
+            assert_eq!(apart, number, "{keeping:?}");
         }
     }
 
@@ -148,8 +185,10 @@ mod tests {
     #[test]
     fn a_quota_that_is_too_small_is_said_with_the_number_to_ask_for() {
         let keeping = keeping(2, 12, "rate(1 day)");
-        let check =
-            |databases, ours, used, max| check(databases, &keeping, ours, Some(SnapshotQuota { used, max }));
+        let shelf = |ours, quota| Shelf { region: None, kinds: Kinds::All, ours, quota };
+        let check = |databases, ours, used, max| {
+            check(databases, &keeping, &shelf(ours, Some(SnapshotQuota { used, max })))
+        };
         assert_eq!(check(10, 0, 40, 100), Ok(None));
         assert_eq!(check(15, 80, 90, 100), Ok(None), "what the stack holds already is part of it");
         let said = check(20, 10, 40, 100).unwrap().unwrap();
@@ -164,6 +203,16 @@ mod tests {
         let error = check(40, 0, 21, 100).unwrap_err();
         assert_eq!(error.name(), ErrorName::QuotaExceeded);
         assert!(error.to_string().contains("ask AWS for a quota of 261 manual snapshots"), "{error}");
-        assert_eq!(super::check(500, &keeping, 0, None), Ok(None));
+        assert_eq!(super::check(500, &keeping, &shelf(0, None)), Ok(None));
+        let quota = Some(SnapshotQuota { used: 0, max: 100 });
+        let far = Shelf { region: Some("eu-west-1"), kinds: Kinds::Copies, ours: 0, quota };
+        let said = super::check(40, &keeping, &far).unwrap().unwrap();
+        for words in [
+            "manual snapshots in Region eu-west-1; 40",
+            "120 (3 each",
+            "120 manual snapshots in Region eu-west-1 (",
+        ] {
+            assert!(said.contains(words), "{words} in {said}");
+        }
     }
 }

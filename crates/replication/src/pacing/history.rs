@@ -53,15 +53,20 @@ fn written(id: &ReplicationId, stages: &[(StageName, Option<i64>)]) -> String {
         .fold(id.as_str().to_owned(), |all, one| all + &one)
 }
 
+/// The stages and seconds that the value of the tag names.
+pub fn stages(written: &str) -> impl Iterator<Item = (&str, u32)> {
+    let pairs = written.split(' ').skip(1).filter_map(|one| one.split_once('='));
+    pairs.filter_map(|(stage, seconds)| Some((stage, seconds.parse().ok()?)))
+}
+
 /// How long a stage took in the run that has made the snapshot, if it says so of itself.
 fn took(snapshot: &Snapshot, stage: StageName) -> Option<u32> {
-    let (id, stages) = snapshot.tags.get(STAGE_SECONDS)?.split_once(' ')?;
+    let written = snapshot.tags.get(STAGE_SECONDS)?;
+    let (id, _) = written.split_once(' ')?;
     if snapshot.tags.get(REPLICATION_ID) != Some(id) {
         return None;
     }
-    let (_, seconds) =
-        stages.split(' ').filter_map(|one| one.split_once('=')).find(|(name, _)| *name == stage.as_str())?;
-    seconds.parse().ok()
+    stages(written).find(|(name, _)| *name == stage.as_str()).map(|(_, seconds)| seconds)
 }
 
 /// How long a stage is expected to take, in seconds: as long as in the newest run of the database whose snapshot says so,

@@ -171,3 +171,34 @@ proptest! {
         }
     }
 }
+
+/// > A destination whose copy may outlive the shared snapshot in another Region is refused before it copies, with the number that
+/// > would be right.
+/// > A machine that is started by hand for a pair of Regions that AWS cannot copy between ends before it copies, with the reason.
+#[test]
+fn another_region_is_reached_only_where_aws_and_the_deadlines_allow_it() {
+    const TEN_HOURS: u32 = 36_000;
+    for (partition, from, into, hours, deadline, words) in [
+        ("aws", "us-east-1", "eu-west-1", Some(12), TEN_HOURS, None),
+        ("aws", "us-east-1", "eu-west-1", Some(10), TEN_HOURS, None),
+        ("aws", "us-east-1", "eu-west-1", None, TEN_HOURS, None),
+        ("aws", "us-east-1", "us-east-1", Some(0), TEN_HOURS, None),
+        ("aws", "us-east-1", "eu-west-1", Some(9), TEN_HOURS, Some("SharedSnapshotHours=10 or more")),
+        ("aws", "us-east-1", "eu-west-1", Some(9), TEN_HOURS, Some("CopyDeadlineSeconds=32400 or less")),
+        ("aws", "us-east-1", "eu-west-1", Some(12), 172_800, Some("SharedSnapshotHours=48 or more")),
+        ("aws-us-gov", "us-gov-west-1", "us-gov-east-1", None, TEN_HOURS, Some("signed for both")),
+        ("aws-us-gov", "us-gov-west-1", "us-gov-west-1", None, TEN_HOURS, None),
+        ("aws", "us-east-1", "cn-north-1", None, TEN_HOURS, Some("nothing between partitions")),
+    ] {
+        let arn = format!("arn:{partition}:rds:{from}:111122223333:snapshot:nightly").parse().unwrap();
+        let own = Place::of_arn("arn:aws:states:x:444455556666:execution:m:n").in_region(into);
+        let checked = check_reach(&arn, &own, hours, deadline);
+        match words {
+            None => assert_eq!(checked, Ok(()), "{from} {into} {hours:?}"),
+            Some(words) => {
+                let error = checked.unwrap_err().to_string();
+                assert!(error.contains(words), "{words} in {error}");
+            }
+        }
+    }
+}

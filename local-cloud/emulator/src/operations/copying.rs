@@ -208,7 +208,7 @@ async fn target_key(
             });
         }
     };
-    call.find_key(&source_key.arn, "source snapshot").await?;
+    let found = call.find_key(&source_key.arn, "source snapshot").await?;
     let crosses = source.scope.region != call.scope.region;
     let switches = call.emulator.switches();
     if crosses && source.scope.account != call.scope.account && !switches.shared_crosses_regions {
@@ -218,6 +218,8 @@ async fn target_key(
     }
     let via = match switches.via_region {
         _ if !crosses => vec![&call.scope.region],
+        // An account copies what is under its default key into other Regions, and the policy of that key names its own only.
+        _ if found.is_default => vec![&source.scope.region],
         ViaRegion::Source => vec![&source.scope.region],
         ViaRegion::Destination => vec![&call.scope.region],
         ViaRegion::Both => vec![&source.scope.region, &call.scope.region],

@@ -1,5 +1,7 @@
 //! Instances and snapshots.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::Tag;
 use replication::lineage::Tags;
@@ -33,21 +35,25 @@ pub async fn instances(account: &Account) -> Result<Vec<Instance>, Failure> {
     Ok(found)
 }
 
-/// Every manual DB snapshot of the account.
+/// Every manual DB snapshot of the account in its Region and in these others.
 ///
 /// # Errors
 /// A fault of RDS.
-pub async fn snapshots(account: &Account) -> Result<Vec<Snapshot>, Failure> {
-    let client = account.rds();
-    let mut pages = client.describe_db_snapshots().snapshot_type("manual").into_paginator().items().send();
+pub async fn snapshots(account: &Account, others: &BTreeSet<&str>) -> Result<Vec<Snapshot>, Failure> {
     let mut found = Vec::new();
-    while let Some(described) = pages.next().await {
-        let described = described.map_err(|error| fault("rds:DescribeDBSnapshots", &error))?;
-        let Ok(mut seen) = rds_access::read_snapshot(&described) else { continue };
-        if seen.tags.is_empty() && observed::has_snapshot_form(seen.identifier.as_str()) {
-            seen.tags = tags(&client, &seen.arn.to_string()).await;
+    let regions = others.iter().copied().filter(|region| *region != account.region);
+    for region in [account.region.as_str()].into_iter().chain(regions) {
+        let client = account.rds_in(region);
+        let mut pages =
+            client.describe_db_snapshots().snapshot_type("manual").into_paginator().items().send();
+        while let Some(described) = pages.next().await {
+            let described = described.map_err(|error| fault("rds:DescribeDBSnapshots", &error))?;
+            let Ok(mut seen) = rds_access::read_snapshot(&described) else { continue };
+            if seen.tags.is_empty() && observed::has_snapshot_form(seen.identifier.as_str()) {
+                seen.tags = tags(&client, &seen.arn.to_string()).await;
+            }
+            found.push(Snapshot { seen, shared_with: None });
         }
-        found.push(Snapshot { seen, shared_with: None });
     }
     Ok(found)
 }
@@ -63,8 +69,8 @@ async fn tags(client: &Client, arn: &str) -> Tags {
 
 /// These snapshots, the newest with the accounts that they are shared with.
 pub async fn with_sharing(account: &Account, mut snapshots: Vec<Snapshot>) -> Vec<Snapshot> {
-    let client = account.rds();
     for snapshot in snapshots.iter_mut().take(MOST_ASKED_FOR_SHARING) {
+        let client = account.rds_in(&snapshot.seen.arn.region);
         snapshot.shared_with =
             rds_access::shared_with(&client, &snapshot.seen.identifier).await.ok().flatten();
     }

@@ -19,6 +19,8 @@ pub mod stacks;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use replication::destination::SourceDatabases;
 use replication::lineage;
 use time::OffsetDateTime;
@@ -70,7 +72,7 @@ pub async fn facts(destination: &Account, source: Read<Account>, asked: &Asked) 
         found.iter().filter_map(|stack| stack.parameter("SourceTopicArn")).map(str::to_owned).collect();
     let account = destination.number().await?;
     let instances = databases::instances(destination).await.map_err(Unreadable::from);
-    let snapshots = databases::snapshots(destination).await.map_err(Unreadable::from);
+    let snapshots = databases::snapshots(destination, &BTreeSet::new()).await.map_err(Unreadable::from);
     let mut source = SourceAccount::open(source).await;
     let mut databases = Vec::new();
     for stack in &found {

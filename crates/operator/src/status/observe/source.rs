@@ -69,7 +69,9 @@ impl SourceAccount {
     async fn snapshots(&mut self, stack: &Stack, database: &str) -> Read<Vec<Snapshot>> {
         let account = self.account.as_ref().map_err(Clone::clone)?;
         if self.snapshots.is_none() {
-            self.snapshots = Some(databases::snapshots(account).await.map_err(Unreadable::from));
+            let stacks = self.stacks.as_deref().unwrap_or_default();
+            let regions = stacks.iter().filter_map(Stack::copies_into).collect();
+            self.snapshots = Some(databases::snapshots(account, &regions).await.map_err(Unreadable::from));
         }
         let all = self.snapshots.clone().unwrap_or_else(|| Ok(Vec::new()))?;
         let is_own = |one: &Snapshot| {

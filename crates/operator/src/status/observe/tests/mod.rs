@@ -145,6 +145,17 @@ async fn an_older_stack_without_a_rollback_machine_or_a_rule_name_is_read_too() 
 }
 
 #[tokio::test]
+async fn snapshots_are_read_in_the_region_that_the_source_copies_into() {
+    let here = World::new();
+    let parameters = [("DestinationRegion", "eu-central-1"), ("CrossRegionCopy", "source-copies")];
+    here.a.answer("DescribeStacks", json!({"Stacks": [stack("source-stack", &SOURCE_OUTPUTS, &parameters)]}));
+    let once = World::new();
+    once.read().await;
+    here.read().await;
+    assert_eq!(here.a.count("DescribeDBSnapshots"), 2 * once.a.count("DescribeDBSnapshots"));
+}
+
+#[tokio::test]
 async fn only_so_many_snapshots_are_asked_whom_they_are_shared_with() {
     let here = World::new();
     let many = (0..30).map(|number| {
