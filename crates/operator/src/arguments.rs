@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use replication::rollback::RequestedVersion;
+use serde_json::Value;
 
 use crate::account::Chosen;
 use crate::environment::Environment;
-use crate::hints::Hints;
+use crate::hints::{DESTINATION_STACK, Hints};
 
 /// Replicates Amazon RDS databases between AWS accounts: what runs them, as far as an operator has to.
 #[derive(Debug, Parser)]
@@ -25,6 +27,21 @@ pub enum Command {
     /// stack of the destination account.
     #[command(after_long_help = include_str!("status/help.txt"))]
     Status(Status),
+    /// Makes another version of the database live: moves the secret to it and follows that to its end.
+    ///
+    /// Nothing is deleted, and the next replication still makes the next free version.
+    ///
+    /// It goes in every direction: back to an older version, forward again to a newer one, and to a version that a stack with
+    /// Promote=manual holds back. A version whose instance is gone but whose snapshot is kept is restored as a new version
+    /// first. scripts/status lists the versions.
+    #[command(after_help = "\
+Examples:
+  scripts/rollback                                  to the version with the next older data
+  scripts/rollback 7                                to version 7; forward again is the same command
+  scripts/rollback 7 --destination-stack crm        of another stack
+
+Exits with 0 only if the secret names the version at the end.")]
+    Rollback(Rollback),
     /// Prints what a shell needs to complete the words of this command.
     #[command(
         after_help = "Example: rds-replication completions bash > ~/.local/share/bash-completion/completions/rds-replication"
@@ -53,6 +70,64 @@ pub struct Status {
     /// How many replications to report.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub last: u16,
+}
+
+/// The options of `rollback`.
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The version to make live; previous is the one whose data are next older than the live one's.
+    #[arg(value_name = "VERSION|previous", default_value = "previous", value_parser = requested, allow_hyphen_values = true)]
+    pub version: RequestedVersion,
+    #[command(flatten)]
+    pub account: DestinationAccount,
+    /// Stack in the destination account.
+    #[arg(long, value_name = "NAME", default_value = DESTINATION_STACK)]
+    pub destination_stack: String,
+    /// The database, where the stack holds versions of several; fail unless it holds versions of this one.
+    #[arg(long, value_name = "NAME")]
+    pub source_db: Option<String>,
+    /// How long all of it may take.
+    #[arg(long, value_name = "SECONDS", default_value = "86400", value_parser = seconds, allow_hyphen_values = true)]
+    pub timeout: f64,
+}
+
+fn requested(text: &str) -> Result<RequestedVersion, String> {
+    if text != "previous" && !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("it is neither previous nor a version number from 1".to_owned());
+    }
+    RequestedVersion::try_from(Value::from(text)).map_err(|error| error.to_string())
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0);
+    seconds.ok_or_else(|| "it is not a number of seconds above 0".to_owned())
+}
+
+/// The options by which a command is given the destination account alone.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DestinationAccount {
+    /// Use the local cloud, started with scripts/local-cloud up (there: --directory).
+    #[arg(long, value_name = "DIRECTORY", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "clap tells an option without a value from none by it")]
+    pub local: Option<Option<PathBuf>>,
+    /// AWS profile of the destination account [default: destination or, if there is none, the credentials of the environment].
+    #[arg(long, value_name = "NAME")]
+    pub destination_profile: Option<String>,
+    /// Region of the destination stack [default: AWS_REGION, else AWS_DEFAULT_REGION, else the profile's].
+    #[arg(long, value_name = "REGION")]
+    pub destination_region: Option<String>,
+}
+
+impl DestinationAccount {
+    /// The same, where nothing is said about the source account.
+    pub fn accounts(&self) -> Accounts {
+        Accounts {
+            local: self.local.clone(),
+            destination_profile: self.destination_profile.clone(),
+            destination_region: self.destination_region.clone(),
+            ..Accounts::default()
+        }
+    }
 }
 
 /// The options by which every command is given the accounts that it works with.
@@ -132,7 +207,7 @@ mod tests {
         let words = ["rds-replication", "status"].into_iter().chain(words.iter().copied());
         match Arguments::try_parse_from(words)?.command {
             Command::Status(status) => Ok(status),
-            Command::Completions { .. } => panic!("another command"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -158,6 +233,41 @@ mod tests {
         assert_eq!(local(&["--local=/tmp/one"]).unwrap(), Some("/tmp/one".into()));
         assert_eq!(local(&[]).unwrap(), None);
         assert_eq!(local(&["--local", "word"]).unwrap_err().kind(), ErrorKind::UnknownArgument);
+    }
+
+    fn rollback(words: &[&str]) -> Result<Rollback, clap::Error> {
+        let words = ["rds-replication", "rollback"].into_iter().chain(words.iter().copied());
+        match Arguments::try_parse_from(words)?.command {
+            Command::Rollback(rollback) => Ok(rollback),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_no_version_and_no_length_is_wrong_usage() {
+        for version in ["0", "-1", "1.5", "seven", "٣", "", "last", "+5"] {
+            assert_eq!(rollback(&[version]).unwrap_err().exit_code(), 2, "{version:?}");
+        }
+        for version in ["4294967296", &"9".repeat(5000)] {
+            let error = rollback(&[version]).unwrap_err();
+            assert!(error.to_string().contains("larger than 4294967295"), "{error}");
+        }
+        for timeout in ["0", "-1", "-0.5", "nan", "inf", "soon", ""] {
+            assert_eq!(rollback(&["--timeout", timeout]).unwrap_err().exit_code(), 2, "{timeout:?}");
+        }
+        assert_eq!(rollback(&[]).unwrap().version, RequestedVersion::Previous);
+        assert_eq!(rollback(&["7", "--local"]).unwrap().version, RequestedVersion::Version(7));
+        let help =
+            Arguments::command().find_subcommand("rollback").unwrap().clone().render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in [
+            "back to an older version",
+            "forward again to a newer one",
+            "Promote=manual holds back",
+            "previous",
+        ] {
+            assert!(help.contains(words), "{words}: {help}");
+        }
     }
 
     #[test]

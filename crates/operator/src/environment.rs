@@ -1,6 +1,7 @@
 //! The clock and the environment of the process; nothing else reads them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 
@@ -38,6 +39,15 @@ impl Environment {
 fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+/// Waits until something is polled again.
+pub async fn pause(length: Duration) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that waits: no function runs meanwhile"
+    )]
+    tokio::time::sleep(length).await;
 }
 
 /// The time.

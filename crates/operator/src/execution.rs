@@ -181,6 +181,19 @@ impl Execution {
     }
 }
 
+/// Lines for an operator: which of the machines an execution is of, where it ended, and why.
+pub fn how_it_failed(execution: &Execution, machine: &str) -> String {
+    let or_none = |text: &str| if text.is_empty() { "(none given)".to_owned() } else { text.to_owned() };
+    format!(
+        "the {machine} machine ended {} in {}\n  error      {}\n  cause      {}\n  execution  {}",
+        execution.status,
+        execution.stage().unwrap_or("its first state"),
+        or_none(&execution.error),
+        or_none(&execution.cause),
+        execution.arn
+    )
+}
+
 /// Seconds with one decimal.
 pub fn tenths(seconds: f64) -> f64 {
     format!("{seconds:.1}").parse().unwrap_or(seconds)

@@ -43,6 +43,14 @@ impl Hints {
         self.command("scripts/rollback", words)
     }
 
+    /// `scripts/status` of the given stack.
+    pub fn status(&self, stack: &str) -> String {
+        let mut words = of_stack(stack);
+        words.extend(self.account(Role::Source));
+        words.extend(self.account(Role::Destination));
+        self.command("scripts/status", words)
+    }
+
     /// `scripts/status` of one of many databases.
     pub fn status_of(&self, database: &str) -> String {
         let mut words = vec!["--source-db", database];
@@ -59,8 +67,8 @@ impl Hints {
         self.command("scripts/adopt", words)
     }
 
-    /// `scripts/deploy destination` with this parameter.
-    pub fn deploy_destination(&self, parameter: &str, stack: &str) -> String {
+    /// `scripts/deploy destination` with this parameter, or as the stack is.
+    pub fn deploy_destination(&self, parameter: Option<&str>, stack: &str) -> String {
         let mut words = vec!["scripts/deploy", "destination"];
         if stack != DESTINATION_STACK {
             words.extend(["--stack-name", stack]);
@@ -69,7 +77,7 @@ impl Hints {
             words.extend(option("--profile", self.destination_profile.as_deref()));
             words.extend(option("--region", self.destination_region.as_deref()));
         }
-        words.extend(["--parameter", parameter]);
+        words.extend(option("--parameter", parameter));
         shell_words(words)
     }
 
@@ -109,7 +117,7 @@ mod tests {
         let plain = Hints::default();
         assert_eq!(plain.rollback("7", DESTINATION_STACK), "scripts/rollback 7");
         assert_eq!(
-            plain.deploy_destination("SecretName=x", DESTINATION_STACK),
+            plain.deploy_destination(Some("SecretName=x"), DESTINATION_STACK),
             "scripts/deploy destination --parameter SecretName=x"
         );
         let given = Hints {
@@ -128,12 +136,12 @@ mod tests {
             "scripts/status --source-db NAME --source-profile a --destination-profile b --destination-region eu-west-2 --local"
         );
         assert_eq!(
-            given.deploy_destination("A=b", "crm"),
+            given.deploy_destination(Some("A=b"), "crm"),
             "scripts/deploy destination --stack-name crm --parameter A=b"
         );
         let elsewhere = Hints { local: None, ..given };
         assert_eq!(
-            elsewhere.deploy_destination("A=b", "s"),
+            elsewhere.deploy_destination(Some("A=b"), "s"),
             "scripts/deploy destination --stack-name s --profile b --region eu-west-2 --parameter A=b"
         );
     }

@@ -8,8 +8,10 @@ mod failure;
 mod hints;
 mod output;
 mod question;
+mod rollback;
 mod screen;
 mod status;
+mod terminal;
 #[cfg(test)]
 mod testing;
 mod times;
@@ -26,6 +28,7 @@ async fn main() -> ExitCode {
     let environment = Environment::of_process();
     match Arguments::parse().command {
         Command::Status(given) => status::run(&given, &environment).await.into(),
+        Command::Rollback(given) => rollback::run(&given, &environment).await.into(),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             let name = command.get_name().to_owned();

@@ -3,6 +3,17 @@
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
+/// A length of time as it is printed: `7.4s`, `3:05`, `1:02:03`.
+pub fn duration(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{seconds:.1}s");
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "no command runs longer than a year")]
+    let whole = seconds as i64;
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
 /// How long ago something was, or how long something took that takes hours: `42 s`, `12 min`, `3 h 05 min`, `2 d 4 h`.
 pub fn age(seconds: i64) -> String {
     let seconds = seconds.max(0);
@@ -104,6 +115,12 @@ mod tests {
         let ages = [-1, 59, 60, 3_599, 3_600, 11_100, 86_399, 187_200].map(age);
         let words = ["0 s", "59 s", "1 min", "59 min", "1 h 00 min", "3 h 05 min", "23 h 59 min", "2 d 4 h"];
         assert_eq!(ages, words);
+    }
+
+    #[test]
+    fn a_duration_is_short() {
+        let words = [0.04, 7.35, 59.9, 60.0, 185.9, 3_723.0].map(duration);
+        assert_eq!(words, ["0.0s", "7.3s", "59.9s", "1:00", "3:05", "1:02:03"]);
     }
 
     #[test]

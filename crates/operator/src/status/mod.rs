@@ -4,7 +4,7 @@ mod colour;
 pub mod facts;
 #[cfg(test)]
 pub mod golden;
-mod observe;
+pub mod observe;
 pub mod report;
 pub mod text;
 

@@ -5,6 +5,7 @@ use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::{ExecutionListItem, HistoryEvent};
 use replication::naming;
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use super::announced_ids;
 use crate::execution::{Entered, Execution, object, readable_cause};
@@ -20,6 +21,8 @@ pub const MOST_OPENED: usize = 100;
 const LISTED_PER_PAGE: i32 = 100;
 /// How many events a page of a history has (API of Step Functions, `GetExecutionHistory`).
 const EVENTS_PER_PAGE: i32 = 1000;
+/// The first poll reads everything, each later one only what a loop adds.
+const NEW_EVENTS_PER_PAGE: i32 = 100;
 
 /// The machine's executions, newest first, as a list that is read as far as it is needed.
 pub struct Listed {
@@ -138,6 +141,73 @@ pub async fn open(client: &Client, arn: &str) -> Result<Execution, Failure> {
     // The status first: an end that is seen here has all of its history behind it.
     let found = described(client, arn).await?.ok_or_else(missing)?;
     with_history(client, arn, found).await
+}
+
+/// An execution that is followed: as the last poll saw it.
+pub struct Followed {
+    client: Client,
+    /// What was seen.
+    pub execution: Execution,
+    seen: i64,
+}
+
+impl Followed {
+    /// One that was started just now.
+    pub fn started(client: &Client, arn: &str, at: OffsetDateTime) -> Self {
+        let execution = Execution {
+            arn: arn.to_owned(),
+            status: "RUNNING".to_owned(),
+            error: String::new(),
+            cause: String::new(),
+            started: at,
+            ended: None,
+            input: Value::Null,
+            document: Value::Null,
+            states: Vec::new(),
+        };
+        Self { client: client.clone(), execution, seen: 0 }
+    }
+
+    /// Reads what happened since the last poll; how many states were entered since.
+    ///
+    /// # Errors
+    /// A fault of Step Functions.
+    pub async fn poll(&mut self) -> Result<usize, Failure> {
+        let missing =
+            |arn: &str| Failure::named("ExecutionDoesNotExist", format!("there is no execution {arn}"));
+        // The status first: an end that is seen here has all of its history behind it.
+        let found = described(&self.client, &self.execution.arn).await?;
+        let found = found.ok_or_else(|| missing(&self.execution.arn))?;
+        let before = self.execution.states.len();
+        for event in self.new_events().await? {
+            take(&mut self.execution, &event);
+        }
+        self.execution.status = found.status.as_str().to_owned();
+        self.execution.error = found.error.unwrap_or_default();
+        self.execution.cause = readable_cause(&found.cause.unwrap_or_default());
+        self.execution.started = certain(&found.start_date);
+        self.execution.ended = found.stop_date.as_ref().and_then(moment);
+        read(&mut self.execution, found.output.as_deref());
+        Ok(self.execution.states.len() - before)
+    }
+
+    /// Events after the last one seen, oldest first. Newest first is how the service lets us stop early.
+    async fn new_events(&mut self) -> Result<Vec<HistoryEvent>, Failure> {
+        let page = if self.seen > 0 { NEW_EVENTS_PER_PAGE } else { EVENTS_PER_PAGE };
+        let request = self.client.get_execution_history().execution_arn(&self.execution.arn);
+        let mut pages = request.reverse_order(true).max_results(page).into_paginator().items().send();
+        let mut events = Vec::new();
+        while let Some(event) = pages.next().await {
+            let event = event.map_err(|error| fault("states:GetExecutionHistory", &error))?;
+            if event.id() <= self.seen {
+                break;
+            }
+            events.push(event);
+        }
+        events.reverse();
+        self.seen = events.last().map_or(self.seen, HistoryEvent::id);
+        Ok(events)
+    }
 }
 
 /// What DescribeExecution says, if there is such an execution.

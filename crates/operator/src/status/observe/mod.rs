@@ -17,7 +17,7 @@ pub mod single;
 pub mod source;
 pub mod stacks;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use std::collections::BTreeSet;
 

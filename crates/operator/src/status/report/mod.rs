@@ -7,7 +7,7 @@ mod headline;
 mod origins;
 mod replications;
 pub mod secret;
-mod versions;
+pub mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -161,7 +161,7 @@ fn complete(
 /// What the stack still holds of a database that it no longer serves.
 fn other_database(held: &Held<'_>, name: String, hints: &Hints) -> OtherDatabase {
     let versions = Versions::new(*held, &name);
-    let serve_it = hints.deploy_destination(&format!("SourceDBIdentifier={name}"), &held.stack.name);
+    let serve_it = hints.deploy_destination(Some(&format!("SourceDBIdentifier={name}")), &held.stack.name);
     OtherDatabase {
         versions: versions.rows(),
         restorable: versions.restorable(),

@@ -1,6 +1,6 @@
 //! What is read from the two accounts, with real clients and answers of our own: all pages.
 
-mod world;
+pub mod world;
 
 use serde_json::json;
 use time::Duration;
