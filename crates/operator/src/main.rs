@@ -13,7 +13,7 @@ mod screen;
 mod status;
 mod terminal;
 #[cfg(test)]
-mod testing;
+mod tests;
 mod times;
 
 use std::process::ExitCode;

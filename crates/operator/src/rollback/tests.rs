@@ -16,7 +16,7 @@ use crate::status::observe::tests::world::{
     B, CANARY, Machine, NOW, SECRET, ago, answers_of, entered, instance, stack, tags,
 };
 use crate::terminal::Terminal;
-use crate::testing::FakeAccount;
+use crate::tests::FakeAccount;
 
 const STACK: &str = "rds-replication-destination";
 const RESTORE: &str = "RestoreDBInstance";

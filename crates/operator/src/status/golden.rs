@@ -206,7 +206,7 @@ fn differences(wanted: &Value, found: &Value, place: &str, into: &mut Vec<String
 
 #[test]
 fn the_report_says_what_it_said_before() {
-    let mut cases: Vec<Case> = serde_json::from_str(include_str!("../../golden/status.json")).unwrap();
+    let mut cases: Vec<Case> = serde_json::from_str(include_str!("../../tests/golden/status.json")).unwrap();
     let (first_facts, first_document) = (cases[0].facts.clone(), cases[0].document.clone());
     for case in &mut cases[1..] {
         case.facts = changed(&first_facts, &case.facts);

@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn every_field_of_the_document_is_described() {
         let help = include_str!("help.txt");
-        let cases: Value = serde_json::from_str(include_str!("../../golden/status.json")).unwrap();
+        let cases: Value = serde_json::from_str(include_str!("../../tests/golden/status.json")).unwrap();
         let mut names = BTreeSet::new();
         fields(&cases[0]["document"], &mut names);
         let words: BTreeSet<&str> = help.split(|c: char| !c.is_ascii_alphanumeric()).collect();

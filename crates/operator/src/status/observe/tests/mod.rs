@@ -12,7 +12,7 @@ use self::world::{
 };
 use super::{Asked, facts};
 use crate::status::facts::{Read, Run, Source, Unreadable};
-use crate::testing::FakeAccount;
+use crate::tests::FakeAccount;
 
 fn ids(runs: &Read<Vec<Run>>) -> Vec<&str> {
     runs.as_ref().unwrap().iter().map(|run| run.replication.as_str()).collect()

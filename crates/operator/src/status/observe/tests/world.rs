@@ -11,7 +11,7 @@ use time::{Duration, OffsetDateTime};
 use super::super::{Asked, facts};
 use crate::account::Account;
 use crate::status::facts::{Facts, Read};
-use crate::testing::{FakeAccount, paged};
+use crate::tests::{FakeAccount, paged};
 
 pub const A: &str = "111111111111";
 pub const B: &str = "222222222222";
