@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 
-from ministack import app as ministack
+import yaml
 
-from local_cloud import faults, patches
+# Templates are read by libyaml where PyYAML has it: in Python that takes half a second for each change set.
+yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+from ministack import app as ministack  # noqa: E402
+
+from local_cloud import faults, patches  # noqa: E402
 
 if __name__ == "__main__":
     # The stock package is only ever started by the tests, which prove with it that each patch is needed.

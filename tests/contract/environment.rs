@@ -28,10 +28,10 @@ type Read = fn(&Environment) -> Result<(), Error>;
 const FUNCTIONS: [(&str, &str, Read); 13] = [
     ("source", "Snapshot", |given| snapshot::Config::read(given).map(drop)),
     ("source", "Copy", |given| in_role(given, copy::source::Config::read)),
-    ("source", "Share", |given| share::Config::read(given).map(drop)),
+    ("source", "Share", |given| in_regions(given, share::Config::read)),
     ("source", "Notify", |given| notify::Config::read(given).map(drop)),
-    ("source", "Prune", |given| in_role(given, prune::source::Config::read)),
-    ("source", "Discover", |given| discover::Config::read(given).map(drop)),
+    ("source", "Prune", |given| in_role(given, |given| in_regions(given, prune::source::Config::read))),
+    ("source", "Discover", |given| in_regions(given, discover::Config::read)),
     ("source", "Report", |given| report::Config::read(given).map(drop)),
     ("destination", "Copy", |given| in_role(given, copy::destination::Config::read)),
     ("destination", "Restore", |given| restore::Config::read(given).map(drop)),
@@ -44,6 +44,12 @@ const FUNCTIONS: [(&str, &str, Read); 13] = [
 /// Which of two tasks a function is, is read before the configuration of that task.
 fn in_role<T>(given: &Environment, read: fn(&Environment) -> Result<T, Error>) -> Result<(), Error> {
     AccountRole::read(given).and_then(|_| read(given)).map(drop)
+}
+
+/// Which Regions a function speaks to is read before its configuration.
+fn in_regions<T>(given: &Environment, read: fn(&Environment) -> Result<T, Error>) -> Result<(), Error> {
+    let _ = lambda_task::copies_into(given);
+    read(given).map(drop)
 }
 
 /// No function lacks a variable, none is given one that it does not read, and each can read what parameters may be.

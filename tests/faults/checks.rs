@@ -14,10 +14,10 @@ use replication::secret::Pointer;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::aws::Execution;
 use crate::calls::Machine;
 use crate::lane::{Lane, OLDER_KEPT, ROWS, Run, SETTLE_LIMIT, SNAPSHOTS_KEPT, Started, UNTOLD};
 use harness::account::{Database, text};
+use harness::aws::Execution;
 use harness::waiting::wait_for;
 
 /// The status of an instance that is given a master password. Who is connected stays so, and the database opens.
@@ -251,7 +251,7 @@ impl Lane<'_> {
             if Instant::now() > deadline {
                 return Err(format!("{name} is still {status}"));
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(150));
         }
     }
 }

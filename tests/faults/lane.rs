@@ -13,10 +13,10 @@ use replication::secret::Pointer;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::aws::{Aws, Execution};
 use crate::calls::Machine;
 use crate::rolling::Rollback;
 use crate::switches::{Call, Switches};
+use harness::aws::{Aws, Execution};
 use harness::cloud::Cloud;
 use harness::pair::{Pair, fill, password};
 use harness::waiting::wait_for;
@@ -26,6 +26,9 @@ pub const UNTOLD: &str = "AlertNotSent";
 
 /// How long a run may take; a second is usual, and what tries everything again takes half a minute.
 const RUN_LIMIT: Duration = Duration::from_mins(3);
+/// Between two polls of an execution: often enough for what is held for half a second. Each poll of each lane is a request to
+/// the one process that all machines run in.
+const POLL_INTERVAL: Duration = Duration::from_millis(160);
 /// How long what was begun in the background may take to end.
 pub const SETTLE_LIMIT: Duration = Duration::from_mins(1);
 /// Rows in the database.
@@ -263,14 +266,14 @@ impl<'a> Lane<'a> {
                 _ => {}
             }
             polls += 1;
-            if polls % 10 == 0 {
+            if polls % 5 == 0 {
                 self.check_secret()
                     .unwrap_or_else(|wrong| panic!("{}: while {arn} runs: {wrong}", self.name));
             }
             if Instant::now() > deadline {
                 return Ended::Hung(format!("{arn} at the deadline"));
             }
-            std::thread::sleep(Duration::from_millis(80));
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 

@@ -8,6 +8,7 @@
 //! `faults [--all] [WORD...]`  what contains one of the words in the machine, task, call or fault; with `--all` also
 //!                             what takes long and adds little: every way to be slow or to fail for ever, at every call
 //! `faults soak [--seed N] [--minutes M]`  a random mix over many replications
+//! `faults fleet [--databases N]`  what each of many databases costs
 
 #![expect(
     clippy::unwrap_used,
@@ -17,9 +18,9 @@
 )]
 
 mod announcing;
-mod aws;
 mod calls;
 mod checks;
+mod fleet;
 mod foreign;
 mod lane;
 mod messages;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let is_good = match arguments.split_first() {
         Some((word, options)) if word == "soak" => soak_lanes(options),
+        Some((word, options)) if word == "fleet" => fleet::run(options),
         _ => sweep_lanes(&arguments),
     };
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -48,7 +48,7 @@ pub fn all_functions_are_killed_again_and_again(lane: &Lane<'_>) -> Result<(), S
     let run = lane.finish(lane.start(Machine::Source), || {
         polls += 1;
         // A retry gives a killed task six more chances; this leaves it some.
-        if polls % 6 == 0 {
+        if polls % 3 == 0 {
             kills += lane.switches.kill_functions(&format!("{}-", lane.name));
         }
     });

@@ -139,6 +139,14 @@ impl Switches {
         calls
     }
 
+    /// Forgets every call that was made.
+    pub fn forget_calls(&self) {
+        for is_rds in [true, false] {
+            let (url, prefix) = self.place(is_rds);
+            ask(url, "DELETE", &format!("{prefix}/calls"), &Value::Null);
+        }
+    }
+
     /// Takes back every order that is about a lane, after a trial that could not do so itself.
     pub fn take_back_of(&self, lane: &str) {
         for is_rds in [true, false] {

@@ -1,7 +1,8 @@
-//! One account, used as an operator uses it: with the exports that `scripts/local-cloud env` prints, and nothing else.
+//! One account, used as an operator uses it: with the exports that `scripts/local-cloud env` prints.
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,22 +27,34 @@ pub struct Database {
     pub port: String,
 }
 
+/// Where the server of `aws` commands is (`local_cloud/aws_cli.py`).
+const AWS_SERVER: &str = "LOCAL_CLOUD_AWS";
+
 /// How long any one thing may take here; a tenth of it is usual.
 pub const LIMIT: Duration = Duration::from_mins(3);
 
 impl Account {
-    /// The account that these exports are for. A shell evaluates them, because that is what they are for.
-    pub fn new(role: &str, exports: &str) -> Self {
+    /// The account that these exports are for. A shell evaluates them, because that is what they are for. The `aws` commands
+    /// run in the server in this directory.
+    pub fn new(role: &str, exports: &str, aws_server: &Path) -> Self {
         let mut shell = Command::new("bash");
         shell.env_clear().env("PATH", std::env::var("PATH").unwrap());
         shell.args(["-c", &format!("{exports}\nenv --null")]);
         let environment = String::from_utf8(run(shell).stdout).unwrap();
-        let environment = environment
+        let mut environment: BTreeMap<String, String> = environment
             .split('\0')
             .filter_map(|line| line.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
+        environment.insert(AWS_SERVER.to_owned(), aws_server.display().to_string());
         Self { role: role.to_owned(), environment, deploying: Mutex::new(()) }
+    }
+
+    /// The account with nothing but the exports, as an operator has it: each `aws` command is started by itself.
+    pub fn as_exported(&self) -> Self {
+        let mut environment = self.environment.clone();
+        environment.remove(AWS_SERVER);
+        Self { role: self.role.clone(), environment, deploying: Mutex::new(()) }
     }
 
     /// The root of another account of the same cloud.
@@ -78,7 +91,7 @@ impl Account {
     /// A command in the account's environment.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        // Only these variables: what works here works for a user who pastes the exports.
+        // Only these variables, and the server's: what works here works for a user who pastes the exports.
         command.env_clear().envs(&self.environment);
         command
     }
@@ -362,7 +375,7 @@ impl Account {
     fn program(&self, name: &str) -> String {
         // A program is searched for on this process's path, not on the one of its own environment.
         let path = self.variable("PATH").split(':').map(|directory| format!("{directory}/{name}"));
-        path.into_iter().find(|path| std::path::Path::new(path).exists()).unwrap()
+        path.into_iter().find(|path| Path::new(path).exists()).unwrap()
     }
 }
 
@@ -391,6 +404,11 @@ impl Queue<'_> {
     pub fn next_message(&self) -> String {
         let (_, message) = wait_for("a message in the queue", LIMIT, || self.receive());
         message
+    }
+
+    /// Fails if there is a message that nobody has taken yet.
+    pub fn require_empty(&self) {
+        assert_eq!(self.receive(), None, "a message that nothing has asked for");
     }
 
     /// The subject, if there is one, and the text of a message, if one comes within two seconds.

@@ -1,9 +1,9 @@
 //! The local cloud of these stories, started and ended with the command that users have.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,6 +17,7 @@ pub struct Cloud {
     pub source: Account,
     /// The destination account.
     pub destination: Account,
+    aws_server: Child,
 }
 
 impl Cloud {
@@ -29,12 +30,13 @@ impl Cloud {
         // Nobody else gets the directory as long as these stories run.
         let owner = std::process::id().to_string();
         local_cloud(&["up", "--wait-scale", wait_scale, "--owner", &owner], &directory);
+        let aws_server = start_aws_server(&directory);
         let account = |role: &str| {
             let exports = local_cloud(&["env", role], &directory);
-            Account::new(role, &String::from_utf8(exports.stdout).unwrap())
+            Account::new(role, &String::from_utf8(exports.stdout).unwrap(), &directory)
         };
         let (source, destination) = (account("source"), account("destination"));
-        Self { directory, source, destination }
+        Self { directory, source, destination, aws_server }
     }
 
     /// Where the cloud keeps its state and its logs.
@@ -74,8 +76,26 @@ pub fn ask(url: &str, method: &str, path: &str, body: &Value) -> Value {
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 
+/// Starts what runs the `aws` commands of the tests, and waits until it can: each of them would load the CLI again, which is
+/// most of what it costs.
+fn start_aws_server(directory: &Path) -> Child {
+    let mut command = Command::new(root().join("target/tools/bin/python"));
+    command.args(["-m", "local_cloud.aws_server"]).arg(directory).stdout(Stdio::piped());
+    command.env("PYTHONPATH", root().join("local-cloud")).env("PYTHONDONTWRITEBYTECODE", "1");
+    // `local-cloud down` ends it, too, where these tests cannot.
+    command.env("LOCAL_CLOUD_DIRECTORY", directory);
+    let mut server = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n", "the server of aws commands did not start");
+    server
+}
+
 impl Drop for Cloud {
     fn drop(&mut self) {
+        // It may have been ended already, and is ended below in any case.
+        let _ = self.aws_server.kill();
+        let _ = self.aws_server.wait();
         let ended = script("local-cloud").arg("down").arg("--directory").arg(&self.directory).status();
         if !ended.is_ok_and(|status| status.success()) {
             eprintln!("the local cloud in {} did not end", self.directory.display());

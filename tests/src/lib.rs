@@ -11,6 +11,8 @@
 )]
 
 pub mod account;
+pub mod aws;
 pub mod cloud;
+pub mod fleet;
 pub mod pair;
 pub mod waiting;

@@ -1,5 +1,7 @@
 //! The destination account: its own copy of the shared snapshot, under its own key.
 
+use std::borrow::Cow;
+
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
@@ -10,7 +12,9 @@ use replication::copies;
 use replication::copying::{EarlierCopy, Expectation};
 use replication::destination::{Destination, Replicated};
 use replication::lineage::{self, Tags};
+use replication::looking::{Look, Seen};
 use replication::naming::{self, SnapshotIdentifier};
+use replication::overrides::Overrides;
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS, history};
 use replication::place::Place;
 use replication::preflight::Wanted;
@@ -45,6 +49,8 @@ pub struct Config {
     options: Options,
     /// What of it RDS may refuse.
     wanted: Wanted,
+    /// What all this was read from.
+    environment: Environment,
 }
 
 impl Config {
@@ -55,6 +61,7 @@ impl Config {
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         // What of it is judged without RDS is refused here.
         let options = Options::read(environment)?;
+        lambda_task::allowed(environment)?;
         Ok(Self {
             settings: Settings::read(environment)?,
             destination: lambda_task::destination(environment)?,
@@ -67,7 +74,21 @@ impl Config {
             secret_key: environment.optional("SECRET_KMS_KEY"),
             wanted: Wanted::of(&options.chosen),
             options,
+            environment: environment.of_asked(),
         })
+    }
+
+    /// The same with what the source database of a run chooses in place of what the stack says.
+    ///
+    /// # Errors
+    /// `OverrideRefused`.
+    fn of_run(&self, overrides: &Overrides) -> Result<Cow<'_, Self>, Error> {
+        match self.environment.overridden(overrides)? {
+            None => Ok(Cow::Borrowed(self)),
+            Some(environment) => {
+                Self::read(&environment).map(Cow::Owned).map_err(|error| overrides.blamed(error))
+            }
+        }
     }
 }
 
@@ -84,6 +105,12 @@ struct Poll<'a> {
     name: SnapshotIdentifier,
     /// How many polls in a row have not seen what must be there.
     unseen: u32,
+    /// The ARN of the execution.
+    execution: &'a str,
+    /// How many other runs were running when this one began.
+    others_running: Option<usize>,
+    /// Whether this poll has found that it is the turn of this run.
+    has_turn: bool,
     /// Where this stack is.
     own: Place,
 }
@@ -91,7 +118,8 @@ struct Poll<'a> {
 /// Finds this run's copy, or creates it if there is none.
 ///
 /// # Errors
-/// `InvalidConfiguration` (settings that RDS would refuse at the restore), `InvalidInput` (AWS cannot copy from there), `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
+/// `InvalidConfiguration` (settings that RDS would refuse at the restore), `InvalidInput` (AWS cannot copy from there),
+/// `OverrideRefused`, `KeyUnusable`, `KeyNotAccessible`, `NotFound`,
 /// `SourceMismatch`, `TooManyVersionsAhead`, `VersionsExhausted`, `CopyFailed`, `NameTaken`, `QuotaExceeded`,
 /// `SecretInvalid`, `DeadlineExceeded`, or a fault of a service.
 pub async fn run(
@@ -104,6 +132,7 @@ pub async fn run(
     let Regions { own: Regional { rds, kms }, source } = regions;
     let earlier = input.state.db_snapshot;
     let message = input.state.input;
+    let config = &*config.of_run(&message.replication.overrides)?;
     let report = earlier.as_ref().map(|earlier| &earlier.stage);
     let deadline_seconds = config.settings.deadline_seconds;
     let stage = Stage::resume(StageName::Copy, report, now, deadline_seconds, &input.execution.id);
@@ -114,10 +143,21 @@ pub async fn run(
         .of(named, &format!("copying shared snapshot {}", message.target_db_snapshot.arn))?;
     let name = naming::destination_copy(replicated.prefix.as_str(), id)?;
     let unseen = earlier.as_ref().map_or(0, |earlier| earlier.stage.unseen);
-    // An execution is where its machine is, and a function where its machine is.
-    let own = Place::of_arn(&input.execution.id);
-    let poll =
-        Poll { rds, source, config, replicated: &replicated, message: &message, stage, name, unseen, own };
+    let mut poll = Poll {
+        rds,
+        source,
+        config,
+        replicated: &replicated,
+        message: &message,
+        stage,
+        name,
+        unseen,
+        execution: &input.execution.id,
+        others_running: input.state.room.and_then(|room| room.others_running),
+        has_turn: false,
+        // An execution is where its machine is, and a function where its machine is.
+        own: Place::of_arn(&input.execution.id),
+    };
 
     if let Some(found) = rds_access::snapshot(rds, poll.name.as_str()).await? {
         let is_ours = found.is_of_replication(&config.settings.stack, id);
@@ -126,7 +166,7 @@ pub async fn run(
             Some(earlier) => (earlier.copy, earlier.not_checked),
             // The first answer was lost: work out again what was to be expected.
             None => {
-                let snapshots = rds_access::snapshots_of_stack(rds, &config.settings.stack).await?;
+                let snapshots = poll.snapshots(None).await?;
                 let key_arn = found.key_arn.as_deref().unwrap_or_default();
                 (poll.expectation(&snapshots, key_arn), vec![])
             }
@@ -134,8 +174,15 @@ pub async fn run(
         return Ok(DbSnapshot { not_checked, ..describe(found, report, copy) });
     }
     // RDS has accepted it and does not show it: it is not asked for a second one.
-    if let Some(earlier) = earlier.filter(|earlier| earlier.arn.is_some()) {
+    if let Some(earlier) = earlier.clone().filter(|earlier| earlier.arn.is_some()) {
         return poll.not_shown(earlier);
+    }
+    // What was judged before is judged again when its turn has come.
+    if let Some(waiting) = earlier.filter(|earlier| budget::is_waiting(&earlier.stage)) {
+        if let Some(stage) = poll.turn().await? {
+            return Ok(DbSnapshot { stage, ..waiting });
+        }
+        poll.has_turn = true;
     }
     poll.begin(kms, secrets).await
 }
@@ -151,13 +198,25 @@ impl Poll<'_> {
             config.settings.deadline_seconds,
         )?;
         let (shared, refusal) = self.shared_snapshot().await?;
-        let instances = rds_access::instances(rds).await?;
-        let snapshots = rds_access::snapshots_of_stack(rds, &config.settings.stack).await?;
+        let snapshots = self.snapshots(None).await?;
+        let made = self.made_secret(secrets).await?;
+        let Pointer { host, prefix } = made.as_ref().map(|secret| secret.pointer.clone()).unwrap_or_default();
+        let look = Look {
+            scope: replicated.scope(),
+            hosts: &[&host],
+            live_prefix: &prefix,
+            snapshots: &snapshots,
+            execution: self.execution,
+            needs_all: false,
+        };
+        let Seen { instances, .. } = rds_access::versions(rds, &look).await?;
         replicated.check_names(&instances, &format!("copying for database {}", replicated.database))?;
-        let secret = self.secret(secrets).await?;
-        let Pointer { host, prefix } = &secret.pointer;
+        let secret = match made {
+            Some(secret) => secret,
+            None => self.make_secret(secrets).await?,
+        };
         let world =
-            World { instances: &instances, snapshots: &snapshots, live_host: host, live_prefix: prefix };
+            World { instances: &instances, snapshots: &snapshots, live_host: &host, live_prefix: &prefix };
         let stage = &self.stage.expecting(history::expected_seconds(
             &snapshots,
             &config.settings.stack,
@@ -194,7 +253,7 @@ impl Poll<'_> {
                         .await?;
                 }
                 secret.check_room()?;
-                self.copy(shared, &world, &key_arn, copy, stage).await
+                self.copy(shared, &key_arn, copy, stage).await
             }
             (Step::Await { polls }, _) => {
                 Ok(pending(StageReport::unseen(stage, "not shared yet", polls), copy))
@@ -203,24 +262,48 @@ impl Poll<'_> {
         }
     }
 
-    /// What the secret says. The first run of a database of several makes it, before anything is copied.
-    async fn secret(&self, secrets: &Secrets) -> Result<Secret, Error> {
-        let Self { config, replicated, .. } = self;
-        if replicated.secret.is_made_by_run {
-            let making =
-                Making { key_arn: config.secret_key.as_deref(), extra_tags: config.options.extra_tags() };
-            if let Some(made) = secret_access::make_if_missing(secrets, replicated, &making).await? {
-                return Ok(made);
-            }
+    /// The snapshots of the database that the stack has made. `known` is one that must be among them.
+    async fn snapshots(&self, known: Option<&SnapshotIdentifier>) -> Result<Vec<Snapshot>, Error> {
+        let Replicated { stack, database, .. } = self.replicated;
+        rds_access::snapshots_of_database(self.rds, stack, database, known).await
+    }
+
+    /// What the secret says, unless the first run of a database of several is to make it.
+    async fn made_secret(&self, secrets: &Secrets) -> Result<Option<Secret>, Error> {
+        let Self { replicated, .. } = self;
+        if replicated.secret.is_made_by_run && !secret_access::is_made(secrets, replicated).await? {
+            return Ok(None);
         }
-        secret_access::read(secrets, &replicated.secret).await
+        secret_access::read(secrets, &replicated.secret).await.map(Some)
+    }
+
+    /// Makes the secret, before anything is copied.
+    async fn make_secret(&self, secrets: &Secrets) -> Result<Secret, Error> {
+        let Self { config, replicated, .. } = self;
+        let making =
+            Making { key_arn: config.secret_key.as_deref(), extra_tags: config.options.extra_tags() };
+        match secret_access::make_if_missing(secrets, replicated, &making).await? {
+            Some(made) => Ok(made),
+            None => secret_access::read(secrets, &replicated.secret).await,
+        }
+    }
+
+    /// The report of a run that has to wait for its turn; nothing if it is its turn.
+    async fn turn(&self) -> Result<Option<StageReport>, Error> {
+        let Self { rds, config, stage, .. } = self;
+        if self.has_turn || !budget::is_to_be_counted(self.others_running, config.most_at_once) {
+            return Ok(None);
+        }
+        let stack = &config.settings.stack;
+        let snapshots = rds_access::snapshots_of_stack(rds, stack).await?;
+        let on_the_way = budget::copies_on_the_way(&snapshots, stack);
+        budget::wait(on_the_way, config.most_at_once, "MaxCopiesAtOnce", stage)
     }
 
     /// Copies, unless RDS would refuse the restore that comes after it.
     async fn copy(
         &self,
         shared: &Snapshot,
-        world: &World<'_>,
         key_arn: &str,
         copy: Expectation,
         stage: &Stage,
@@ -228,7 +311,8 @@ impl Poll<'_> {
         let Self { rds, config, name, .. } = self;
         let stack = &config.settings.stack;
         let report = preflight::observe(rds, &config.wanted, shared).await?;
-        report.check(&format!("checking the stack's settings against the shared snapshot {}", shared.arn))?;
+        let doing = format!("checking the stack's settings against the shared snapshot {}", shared.arn);
+        report.check(&doing).map_err(|error| self.message.replication.overrides.blamed(error))?;
         let not_checked = report.not_checked;
         let pending = |report, copy| {
             let not_checked = not_checked.clone();
@@ -236,12 +320,11 @@ impl Poll<'_> {
         };
         // What was pruned just before still counts until RDS has deleted it.
         if let Some(full) = report.full {
-            let is_leaving = quota::is_instance_leaving(world.instances, stack);
+            let is_leaving = rds_access::is_instance_leaving(rds, stack).await?;
             let waiting_for = "room for the restored database";
             return Ok(pending(quota::no_room(full, waiting_for, stage, self.unseen, is_leaving)?, copy));
         }
-        let on_the_way = budget::copies_on_the_way(world.snapshots, stack);
-        if let Some(waiting) = budget::wait(on_the_way, config.most_at_once, "MaxCopiesAtOnce", stage)? {
+        if let Some(waiting) = self.turn().await? {
             return Ok(pending(waiting, copy));
         }
         match self.start(shared, key_arn).await? {
@@ -251,7 +334,7 @@ impl Poll<'_> {
             }
             Started::NotYet => Ok(pending(copies::not_started(name, stage)?, copy)),
             Started::Full(full) => {
-                let is_leaving = quota::is_snapshot_leaving(world.snapshots, stack);
+                let is_leaving = rds_access::is_snapshot_leaving(rds, stack).await?;
                 Ok(pending(copies::no_room(full, name, stage, self.unseen, is_leaving)?, copy))
             }
         }

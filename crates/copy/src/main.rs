@@ -12,7 +12,7 @@ async fn main() -> Result<(), lambda_task::Stop> {
     let own = Regional::new(&aws);
     match AccountRole::read(&environment) {
         Ok(AccountRole::Source) => {
-            let target = match source::copies_into(&environment) {
+            let target = match lambda_task::copies_into(&environment) {
                 Some(region) => Regional::new(&aws_client::in_region(&aws, &region)),
                 None => own.clone(),
             };

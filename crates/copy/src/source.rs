@@ -11,7 +11,6 @@ use replication::copying::{EarlierCopy, Expectation};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, SnapshotArn};
 use replication::pacing::{Stage, StageName, history};
-use replication::quota;
 use replication::{Error, ErrorName};
 use time::OffsetDateTime;
 
@@ -35,15 +34,9 @@ impl Config {
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         let extra_tags = lambda_task::extra_tags(environment)?;
-        let copies_into = copies_into(environment);
+        let copies_into = lambda_task::copies_into(environment);
         Ok(Self { settings: Settings::read(environment)?, extra_tags, copies_into })
     }
-}
-
-/// The other Region that copies are made in, if there is one.
-#[must_use]
-pub fn copies_into(environment: &Environment) -> Option<String> {
-    environment.optional("COPY_INTO_REGION")
 }
 
 /// Finds this run's copy, or creates it if there is none. `own` is this Region, `target` the one that copies are made in.
@@ -128,7 +121,7 @@ impl Poll<'_> {
         let (copy, began) = match run.earlier {
             Some(earlier) => (earlier.copy.clone(), run.stage),
             None => {
-                let snapshots = rds_access::snapshots_of_stack(self.rds, run.stack).await?;
+                let snapshots = self.snapshots_of_database().await?;
                 (self.expectation_of(&snapshots, &key_arn), self.expecting(&snapshots))
             }
         };
@@ -150,8 +143,7 @@ impl Poll<'_> {
     /// The report of a copy for which there is no room.
     async fn no_room(&self, full: Error) -> Result<StageReport, Error> {
         let Self { rds, run, .. } = self;
-        let snapshots = rds_access::snapshots_of_stack(rds, run.stack).await?;
-        let is_leaving = quota::is_snapshot_leaving(&snapshots, run.stack);
+        let is_leaving = rds_access::is_snapshot_leaving(rds, run.stack).await?;
         copies::no_room(full, run.name, &run.stage, run.unseen(), is_leaving)
     }
 
@@ -189,8 +181,12 @@ impl Poll<'_> {
         if let Some(earlier) = self.run.earlier {
             return Ok(earlier.copy.clone());
         }
-        let all = rds_access::snapshots_of_stack(self.rds, self.run.stack).await?;
-        Ok(self.expectation_of(&all, key_arn))
+        Ok(self.expectation_of(&self.snapshots_of_database().await?, key_arn))
+    }
+
+    async fn snapshots_of_database(&self) -> Result<Vec<Snapshot>, Error> {
+        let Run { stack, source, .. } = self.run;
+        rds_access::snapshots_of_database(self.rds, stack, &source.source_db_identifier, None).await
     }
 
     fn expectation_of(&self, snapshots: &[Snapshot], key_arn: &str) -> Expectation {

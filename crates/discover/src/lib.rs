@@ -9,16 +9,19 @@
 
 mod executions;
 
+use std::collections::BTreeSet;
+
 use aws_sdk_sfn::Client as States;
 use lambda_task::Environment;
 use rds_access::Regions;
+use replication::Error;
 use replication::contract::Execution;
 use replication::fleet::children::History;
 use replication::fleet::choosing::{self, By};
 use replication::fleet::room::{self, Keeping, Kinds, Shelf};
 use replication::fleet::running::{self, Running};
 use replication::fleet::{FleetState, Plan, Rule};
-use replication::{Error, naming};
+use replication::naming::{self, InstanceIdentifier};
 use serde::Deserialize;
 
 /// What the stack says.
@@ -97,23 +100,32 @@ pub async fn run(regions: &Regions, states: &States, config: &Config, input: Inp
         continued: continued.runs,
     };
     let candidates = rds_access::candidates(regions.own()).await?;
-    let chosen = choosing::choose(&candidates, &rule, &History::of(&past))?;
+    let mut chosen = choosing::choose(&candidates, &rule, &History::of(&past))?;
+    let (room, snapshotted) =
+        room(regions, config, chosen.databases.len() + chosen.done_before.len()).await?;
+    chosen.left_out.extend(choosing::abandoned(&candidates, &rule, &chosen, &snapshotted));
     tracing::info!(databases = chosen.databases.len(), left_out = ?chosen.left_out, by = %rule.by, "decided");
-
-    let room = room(regions, config, chosen.databases.len() + chosen.done_before.len()).await?;
     Ok(Plan::new(run, chosen, config.max_concurrency, room))
 }
 
-/// Whether each Region that the stack keeps snapshots in has room for them; what there is to say of it.
-async fn room(regions: &Regions, config: &Config, databases: usize) -> Result<Option<String>, Error> {
+/// Whether each Region that the stack keeps snapshots in has room for them: what there is to say of it, and which databases it
+/// has snapshots of.
+async fn room(
+    regions: &Regions,
+    config: &Config,
+    databases: usize,
+) -> Result<(Option<String>, BTreeSet<InstanceIdentifier>), Error> {
     let own_kinds = if regions.other().is_some() { Kinds::Made } else { Kinds::All };
     let own = std::iter::once((None, regions.own(), own_kinds));
     let other = regions.other().map(|(region, rds)| (Some(region), rds, Kinds::Copies));
-    let mut said = Vec::new();
+    let (mut said, mut snapshotted) = (Vec::new(), BTreeSet::new());
     for (region, rds, kinds) in own.chain(other) {
-        let ours = rds_access::snapshots_of_stack(rds, &config.stack).await?.len();
+        let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
+        let made = snapshots.iter().filter(|snapshot| snapshot.is_of_stack(&config.stack));
+        snapshotted.extend(made.map(|snapshot| snapshot.source_database.clone()));
+        let ours = snapshots.len();
         let quota = rds_access::snapshot_quota(rds).await?;
         said.extend(room::check(databases, &config.keeping, &Shelf { region, kinds, ours, quota })?);
     }
-    Ok((!said.is_empty()).then(|| said.join("; ")))
+    Ok(((!said.is_empty()).then(|| said.join("; ")), snapshotted))
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use replication::destination::{Destination, SourceDatabases};
+use replication::overrides::{Allowed, Overrides};
 use replication::{Error, ErrorName};
 
 /// The environment variables of the function, read once at its start. It records which of them are asked for, so that
@@ -27,6 +28,30 @@ impl Environment {
     #[must_use]
     pub fn asked(&self) -> BTreeSet<String> {
         self.asked.borrow().clone()
+    }
+
+    /// Only those variables that were asked for so far, to be read again with others in their place.
+    #[must_use]
+    pub fn of_asked(&self) -> Self {
+        let asked = self.asked.borrow();
+        let kept = self.variables.iter().filter(|(name, _)| asked.contains(*name));
+        kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// The same with what a source database chooses in place of what the stack says; nothing if it chooses nothing.
+    ///
+    /// # Errors
+    /// [`ErrorName::OverrideRefused`]; [`ErrorName::InvalidConfiguration`] if the stack allows what nobody may.
+    pub fn overridden(&self, overrides: &Overrides) -> Result<Option<Self>, Error> {
+        let allowed = allowed(self)?;
+        if overrides.is_empty() {
+            return Ok(None);
+        }
+        let mut variables = self.variables.clone();
+        for (name, value) in overrides.variables(&allowed)? {
+            variables.insert(name.to_owned(), value);
+        }
+        Ok(Some(variables.into_iter().collect()))
     }
 
     /// Whether it says by whose certificates AWS is known, as it does behind a proxy with an authority of its own. No
@@ -128,6 +153,23 @@ impl AccountRole {
             other => Err(invalid("ACCOUNT_ROLE", &format!("{other:?} is neither source nor destination"))),
         }
     }
+}
+
+/// Reads what a source database may choose.
+///
+/// # Errors
+/// [`ErrorName::InvalidConfiguration`].
+pub fn allowed(environment: &Environment) -> Result<Allowed, Error> {
+    let name = "ALLOWED_OVERRIDES";
+    let Some(names) = environment.optional(name) else { return Ok(Allowed::default()) };
+    names.parse().map_err(|error: Error| invalid(name, &error.to_string()))
+}
+
+/// The other Region that a source stack makes copies in, which it gives to every function that speaks to RDS there; nothing
+/// if there is none.
+#[must_use]
+pub fn copies_into(environment: &Environment) -> Option<String> {
+    environment.optional("COPY_INTO_REGION")
 }
 
 /// Reads which databases a destination stack replicates, and how it names what it makes of them.

@@ -6,7 +6,7 @@ mod serve;
 mod stages;
 mod tags;
 
-pub use environment::{AccountRole, Environment, destination, invalid};
+pub use environment::{AccountRole, Environment, allowed, copies_into, destination, invalid};
 pub use serve::{Stop, parse, refuse, serve, start};
 pub use stages::log_stage_seconds;
 pub use tags::extra_tags;

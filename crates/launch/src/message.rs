@@ -8,6 +8,7 @@ use replication::contract::{DestinationInput, Message, Replication};
 use replication::destination::SourceDatabases;
 use replication::lineage::Tags;
 use replication::naming::{ReplicationId, SnapshotArn};
+use replication::overrides::Overrides;
 use replication::{Error, ErrorName};
 use serde_json::json;
 use time::macros::datetime;
@@ -159,6 +160,7 @@ fn of_original(notification: &Notification, snapshot_arn: &str) -> Replication {
         shared_snapshot_is_copy: None,
         snapshot_database_time: None,
         source_tags: Tags::default(),
+        overrides: Overrides::default(),
         shared_snapshot_hours: None,
     }
 }

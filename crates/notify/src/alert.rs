@@ -115,6 +115,7 @@ impl Alert {
     }
 
     /// The execution that it is about.
+    #[must_use]
     pub fn execution_arn(&self) -> &str {
         &self.execution_arn
     }

@@ -76,16 +76,22 @@ impl Config {
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
+        let topic = environment.optional("TOPIC_ARN");
+        let hours = "a whole number of hours from 0";
+        // Only a source has snapshots that it shares.
+        let shared_hours = match topic {
+            Some(_) => environment.optional_parsed("SHARED_SNAPSHOT_HOURS", hours)?,
+            None => None,
+        };
         Ok(Self {
-            topic: environment.optional("TOPIC_ARN"),
+            topic,
             alert_topic: environment.text("ALERT_TOPIC_ARN")?,
             alert_format: environment.parsed("ALERT_FORMAT", "text or chat")?,
             stack: Stack {
                 name: environment.text("STACK_NAME")?,
                 database: environment.text("SOURCE_DB_IDENTIFIER")?,
             },
-            shared_hours: environment
-                .optional_parsed("SHARED_SNAPSHOT_HOURS", "a whole number of hours from 0")?,
+            shared_hours,
         })
     }
 }

@@ -23,6 +23,7 @@ pub fn of_run(envelope: Envelope<SourceState>, shared_hours: Option<u32>) -> Res
         source_db_snapshot_arn: source.arn,
         snapshot_database_time: source.snapshot_database_time,
         source_tags: source.source_tags,
+        overrides: source.overrides,
         shared_snapshot_hours: shared_hours,
     };
     let target_db_snapshot = SharedSnapshot {

@@ -1,5 +1,7 @@
 //! The destination account: the versions of one database, and the snapshot copies that they were restored from.
 
+use std::borrow::Cow;
+
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
@@ -7,9 +9,13 @@ use rds_access::{Instance, Regions};
 use replication::contract::{DestinationInput, Execution, Outcome, Status};
 use replication::destination::{Destination, Replicated};
 use replication::lineage::Tags;
+use replication::looking::{Look, Seen};
+use replication::naming::{SnapshotArn, SnapshotIdentifier};
+use replication::overrides::Overrides;
 use replication::retention::{self, InstanceRule, Planned, SnapshotRule};
 use replication::secret::Version;
-use replication::{Error, ErrorName, staleness};
+use replication::staleness::{self, Ages};
+use replication::{Error, ErrorName};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
@@ -31,6 +37,8 @@ pub struct Config {
     log_retention_days: u32,
     /// The tags that the stack gives to everything that is made.
     pub(crate) extra_tags: Tags,
+    /// What all this was read from.
+    environment: Environment,
 }
 
 impl Config {
@@ -39,6 +47,7 @@ impl Config {
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
+        lambda_task::allowed(environment)?;
         Ok(Self {
             settings: Settings::read(environment)?,
             destination: lambda_task::destination(environment)?,
@@ -46,7 +55,21 @@ impl Config {
             final_snapshot: environment.parsed("FINAL_SNAPSHOT", "true or false")?,
             log_retention_days: environment.parsed("LOG_RETENTION_DAYS", "a whole number of days")?,
             extra_tags: lambda_task::extra_tags(environment)?,
+            environment: environment.of_asked(),
         })
+    }
+
+    /// The same with what the source database of a run chooses in place of what the stack says.
+    ///
+    /// # Errors
+    /// `OverrideRefused`.
+    fn of_run(&self, overrides: &Overrides) -> Result<Cow<'_, Self>, Error> {
+        match self.environment.overridden(overrides)? {
+            None => Ok(Cow::Borrowed(self)),
+            Some(environment) => {
+                Self::read(&environment).map(Cow::Owned).map_err(|error| overrides.blamed(error))
+            }
+        }
     }
 }
 
@@ -63,14 +86,32 @@ pub struct Input {
     state: State,
 }
 
+impl Input {
+    /// The copy that this run has made, which is among the snapshots of the database.
+    fn copy(&self) -> Option<&SnapshotIdentifier> {
+        self.state.copy.as_ref().filter(|copy| copy.arn.is_some()).map(|copy| &copy.identifier)
+    }
+}
+
 /// The document of the destination machine, as far as `prune` reads it.
 #[derive(Debug, Clone, Default, Deserialize)]
 struct State {
     #[serde(rename = "Input")]
     input: Option<DestinationInput>,
     secret: Option<Moved>,
+    #[serde(rename = "DBSnapshot")]
+    copy: Option<Copy>,
     #[serde(flatten)]
     results: Results,
+}
+
+/// The copy of the run, once RDS has accepted it.
+#[derive(Debug, Clone, Deserialize)]
+struct Copy {
+    #[serde(rename = "TargetDBSnapshotIdentifier")]
+    identifier: SnapshotIdentifier,
+    #[serde(rename = "TargetDBSnapshotArn")]
+    arn: Option<SnapshotArn>,
 }
 
 /// Where the run has moved the secret.
@@ -106,6 +147,8 @@ pub async fn run(
     let announced =
         input.state.input.as_ref().and_then(|input| input.replication.source_db_identifier.as_ref());
     let replicated = config.destination.of(announced, "pruning")?;
+    let overrides = input.state.input.as_ref().map(|input| input.replication.overrides.clone());
+    let config = &*config.of_run(&overrides.unwrap_or_default())?;
     let world = observe(clients, config, &replicated, &input).await?;
     let delete = async |thing: &Planned| match thing {
         Planned::Instance(name) => match world.instance(name) {
@@ -128,20 +171,36 @@ pub async fn run(
             groups.map(|log_group_name| LogGroup { log_group_name, retention_in_days }).collect();
         marking::mark(clients, &replicated.secret, &world, &mut report).await;
     }
-    if place == Place::Prune && report.status == Status::Available {
-        log_ages(&world.instances, &replicated.stack, now);
+    match place {
+        Place::Room if replicated.secret.is_made_by_run => {
+            report.others_running = Some(world.others_running);
+        }
+        Place::Prune if report.status == Status::Available => log_ages(&world, &replicated, now),
+        Place::Room | Place::Prune => {}
     }
     Ok(report)
 }
 
-/// Logs how old the data of each database of the stack are, of which the stack makes metrics. Every run that ends well
-/// does it for all of them, because a database without runs has none that could.
-fn log_ages(instances: &[Instance], stack: &str, now: OffsetDateTime) {
-    let ages = staleness::data_ages_hours(instances, stack, now);
-    for (source_database, data_age_hours) in &ages {
-        tracing::info!(source_database, data_age_hours, "the newest data that were live");
+/// Logs how old the data of each database of the stack are, of which the stack makes metrics: of all of them where the run has
+/// seen all, because a database without runs has none that could.
+fn log_ages(world: &World, replicated: &Replicated, now: OffsetDateTime) {
+    let mut ages = staleness::ages(&world.instances, &replicated.stack, now);
+    if !world.has_all_instances {
+        ages.retain(|database, _| *database == replicated.database.as_str());
     }
-    if let Some((source_database, oldest_data_age_hours)) = ages.iter().max_by_key(|(_, hours)| **hours) {
+    for (source_database, Ages { data_hours, success_hours }) in &ages {
+        tracing::info!(
+            source_database,
+            data_age_hours = data_hours,
+            hours_since_success = success_hours,
+            "the newest data that were live"
+        );
+    }
+    if !world.has_all_instances {
+        return;
+    }
+    if let Some((source_database, oldest)) = ages.iter().max_by_key(|(_, ages)| ages.data_hours) {
+        let oldest_data_age_hours = oldest.data_hours;
         tracing::info!(of = source_database, oldest_data_age_hours, "the stalest database of the stack");
     }
 }
@@ -154,7 +213,8 @@ async fn observe(
     input: &Input,
 ) -> Result<World, Error> {
     let Replicated { stack, database, .. } = replicated;
-    let in_use = running::in_use(&clients.machines, &input.machines, &input.execution).await?;
+    let (in_use, others_running) =
+        running::in_use(&clients.machines, &input.machines, &input.execution).await?;
     // At the end of the run nothing is left that it still needs. Its execution has the name of its replication.
     let in_use = match input.execution.name.parse() {
         Ok(id) if input.place == Place::Room => in_use.with(id),
@@ -162,11 +222,23 @@ async fn observe(
     };
     // The secret is read before the instances: what has become live since is newer than what it names.
     let secret = secret_access::read_version_if_made(&clients.secrets, &replicated.secret).await?;
-    let instances = rds_access::instances(&clients.rds).await?;
+    let snapshots = rds_access::snapshots_of_database(&clients.rds, stack, database, input.copy()).await?;
+    let pointer = secret.as_ref().map(|version| version.secret.pointer.clone()).unwrap_or_default();
+    let moved_to = input.state.secret.as_ref().map(|moved| moved.host.as_str()).unwrap_or_default();
+    let look = Look {
+        scope: replicated.scope(),
+        hosts: &[&pointer.host, moved_to],
+        live_prefix: &pointer.prefix,
+        snapshots: &snapshots,
+        execution: &input.execution.id,
+        // The last one of several runs says how old the data of all databases are.
+        needs_all: replicated.secret.is_made_by_run && input.place == Place::Prune && others_running == 0,
+    };
+    let Seen { instances, is_all } = rds_access::versions(&clients.rds, &look).await?;
     if let Some(secret) = &secret {
         refuse_if_moved_back(replicated, input, &instances, secret)?;
     }
-    let live_host = secret.map(|version| version.secret.pointer.host).unwrap_or_default();
+    let live_host = pointer.host;
     let rule = InstanceRule {
         final_snapshot: config.final_snapshot,
         in_use: in_use.clone(),
@@ -174,11 +246,19 @@ async fn observe(
     };
     let about_instances = retention::plan_instances(&instances, &rule);
     let log_groups = retention::log_groups_left_behind(&instances, &rule);
-    let snapshots = rds_access::snapshots_of_stack(&clients.rds, stack).await?;
     let rule =
         SnapshotRule { in_use, ..SnapshotRule::new(stack, database, config.settings.snapshots_to_keep) };
     let about_snapshots = retention::plan_snapshots(&snapshots, &rule);
-    Ok(World { instances, snapshots, about_instances, about_snapshots, log_groups })
+    let has_all_instances = is_all;
+    Ok(World {
+        instances,
+        snapshots,
+        about_instances,
+        about_snapshots,
+        log_groups,
+        has_all_instances,
+        others_running,
+    })
 }
 
 /// Ends the run by name if somebody else has put the secret back after this run had moved it.

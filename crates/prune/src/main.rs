@@ -9,7 +9,7 @@ async fn main() -> Result<(), lambda_task::Stop> {
     let aws = aws_client::config(environment.names_certificates()).await;
     match AccountRole::read(&environment) {
         Ok(AccountRole::Source) => {
-            let regions = rds_access::Regions::new(&aws, environment.optional("COPY_INTO_REGION"));
+            let regions = rds_access::Regions::new(&aws, lambda_task::copies_into(&environment));
             lambda_task::serve(source::Config::read(&environment), async |config, input, now| {
                 source::run(&regions, config, input, now).await
             })

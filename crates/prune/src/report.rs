@@ -35,6 +35,9 @@ pub struct Pruned {
     /// What operators are alerted about, because several runs could not delete it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tell: Vec<String>,
+    /// How many other runs are running, for a stack that replicates several databases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub others_running: Option<usize>,
 }
 
 /// What CloudWatch Logs is asked for.
@@ -88,6 +91,7 @@ impl Pruned {
             left: Vec::new(),
             notes: Vec::new(),
             tell: Vec::new(),
+            others_running: None,
         }
     }
 

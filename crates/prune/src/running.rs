@@ -15,15 +15,21 @@ pub struct Machines {
     rollback: String,
 }
 
-/// What the running executions of the machines may still need.
-pub async fn in_use(client: &Client, machines: &Machines, asking: &Execution) -> Result<InUse, Error> {
+/// What the running executions of the machines may still need, and how many other replications are running.
+pub async fn in_use(
+    client: &Client,
+    machines: &Machines,
+    asking: &Execution,
+) -> Result<(InUse, usize), Error> {
     let replications = names(client, &machines.destination).await?;
     let rollbacks = names(client, &machines.rollback).await?;
-    Ok(InUse::of_executions(
+    let others = replications.iter().filter(|name| **name != asking.name).count();
+    let in_use = InUse::of_executions(
         &asking.name,
         replications.iter().map(String::as_str),
         rollbacks.iter().map(String::as_str),
-    ))
+    );
+    Ok((in_use, others))
 }
 
 async fn names(client: &Client, machine: &str) -> Result<Vec<String>, Error> {

@@ -92,10 +92,9 @@ pub async fn run(
         in_use: InUse::default().with(execution.replication_id()),
         ..SnapshotRule::new(&settings.stack, database, settings.snapshots_to_keep)
     };
-    let snapshots = regions.snapshots_of_stack(&settings.stack).await?;
+    let snapshots = regions.snapshots_of_database(&settings.stack, database).await?;
     let about_snapshots = retention::plan_snapshots(&snapshots, &rule);
-    let world =
-        World { instances: vec![], snapshots, about_instances: vec![], about_snapshots, log_groups: vec![] };
+    let world = World { snapshots, about_snapshots, ..World::default() };
     let delete = async |thing: &Planned| match thing {
         Planned::Snapshot(name) => match world.snapshot(name) {
             Some(snapshot) => snapshots::delete(regions.of(&snapshot.arn), snapshot).await,

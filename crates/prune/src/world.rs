@@ -6,6 +6,7 @@ use replication::lineage::{self, Tags};
 use replication::retention::{Decision, Planned};
 
 /// What is there, and what was decided about it.
+#[derive(Default)]
 pub struct World {
     pub instances: Vec<Instance>,
     pub snapshots: Vec<Snapshot>,
@@ -13,6 +14,10 @@ pub struct World {
     pub about_snapshots: Vec<Decision>,
     /// The log groups that outlive what this run or a later one deletes.
     pub log_groups: Vec<String>,
+    /// Whether the instances are all that the account has.
+    pub has_all_instances: bool,
+    /// How many other runs of the machine are running.
+    pub others_running: usize,
 }
 
 impl World {

@@ -5,29 +5,31 @@
 
 mod candidates;
 pub mod preflight;
-mod quota;
+mod quotas;
 mod refusal;
 mod regions;
 pub mod restoring;
 pub mod settings;
+mod versions;
 mod writes;
 
 use aws_client::fault;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::operation::describe_db_snapshots::builders::DescribeDBSnapshotsFluentBuilder;
-use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
+use aws_sdk_rds::types::{DbInstance, DbSnapshot, Filter, Tag};
 use replication::lineage::Tags;
 use replication::naming::{InstanceIdentifier, SnapshotArn, SnapshotIdentifier};
 use replication::observed;
 pub use replication::observed::{Instance, Snapshot};
-use replication::{Error, ErrorName};
+use replication::{Error, ErrorName, quota};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 pub use crate::candidates::candidates;
-pub use crate::quota::snapshot_quota;
+pub use crate::quotas::snapshot_quota;
 pub use crate::refusal::{Refusal, refusal};
 pub use crate::regions::Regions;
+pub use crate::versions::{instances_named, instances_of_ids, instances_of_stack, versions};
 pub use crate::writes::{
     CopyParameters, Deleted, add_tags, copy_snapshot, create_snapshot, delete_instance, delete_snapshot,
     remove_tag, set_master_password, share_snapshot,
@@ -87,7 +89,9 @@ async fn tagged_with_stack(
     Ok(snapshots)
 }
 
-/// Looks at the manual snapshots of one database with the tag of a stack, as [`snapshots_of_stack`] does.
+/// Reads the manual snapshots of one database with the tag of a stack: those made of it, and their copies, which RDS keeps
+/// under the same `DBInstanceIdentifier` in any account. `known` is one of them that must be among them: if it is not, RDS does
+/// not answer as it is expected to, and every snapshot of the stack is read.
 ///
 /// # Errors
 /// A fault of RDS.
@@ -95,9 +99,33 @@ pub async fn snapshots_of_database(
     client: &Client,
     stack: &str,
     database: &InstanceIdentifier,
+    known: Option<&SnapshotIdentifier>,
 ) -> Result<Vec<Snapshot>, Error> {
-    let request = client.describe_db_snapshots().db_instance_identifier(database.as_str());
-    tagged_with_stack(client, request, stack).await
+    // As a parameter the name has to be that of an existing instance (API model), which it is in the source account alone.
+    let filter = Filter::builder().name("db-instance-id").values(database.as_str()).build();
+    let found = tagged_with_stack(client, client.describe_db_snapshots().filters(filter), stack).await?;
+    match known {
+        Some(known) if found.iter().all(|snapshot| snapshot.identifier != *known) => {
+            snapshots_of_stack(client, stack).await
+        }
+        _ => Ok(found),
+    }
+}
+
+/// Whether RDS is deleting a snapshot of the stack, which makes room in a full quota.
+///
+/// # Errors
+/// A fault of RDS.
+pub async fn is_snapshot_leaving(client: &Client, stack: &str) -> Result<bool, Error> {
+    Ok(quota::is_snapshot_leaving(&snapshots_of_stack(client, stack).await?, stack))
+}
+
+/// Whether RDS is deleting an instance of the stack, which makes room in a full quota.
+///
+/// # Errors
+/// A fault of RDS.
+pub async fn is_instance_leaving(client: &Client, stack: &str) -> Result<bool, Error> {
+    Ok(quota::is_instance_leaving(&instances_of_stack(client, stack).await?, stack))
 }
 
 /// The accounts that may restore a snapshot of this account; nothing if it does not exist or is not visible.
@@ -147,20 +175,6 @@ pub async fn instance_is_gone(client: &Client, identifier: &InstanceIdentifier) 
 /// Whether a snapshot is certainly gone; see [`instance_is_gone`].
 pub async fn snapshot_is_gone(client: &Client, name: &str) -> bool {
     matches!(snapshot(client, name).await, Ok(None))
-}
-
-/// Reads every instance of the account, all pages.
-///
-/// # Errors
-/// A fault of RDS.
-pub async fn instances(client: &Client) -> Result<Vec<Instance>, Error> {
-    let mut pages = client.describe_db_instances().into_paginator().items().send();
-    let mut instances = Vec::new();
-    while let Some(instance) = pages.next().await {
-        let instance = instance.map_err(|error| fault("listing the databases", &error))?;
-        instances.extend(with_tags(client, read_instance(&instance)?).await?);
-    }
-    Ok(instances)
 }
 
 /// A thing of RDS whose tags say whose it is.

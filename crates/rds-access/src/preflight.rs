@@ -8,7 +8,7 @@ use aws_sdk_rds::types::OrderableDbInstanceOption;
 use replication::preflight::{Known, Offer, Offers, OptionGroup, Quota, Range, Release, SubnetGroup};
 use replication::{Error, ErrorName};
 
-use crate::quota;
+use crate::quotas;
 
 /// A refusal as something that is not known; what may pass stays an error, so that the machine tries again.
 fn known<T>(answer: Result<T, Error>) -> Result<Known<T>, Error> {
@@ -170,5 +170,5 @@ pub async fn subnet_group(client: &Client, name: &str) -> Result<Known<Option<Su
 /// # Errors
 /// A fault of RDS that may pass.
 pub async fn quotas(client: &Client) -> Result<Known<Vec<Quota>>, Error> {
-    known(quota::quotas(client).await)
+    known(quotas::quotas(client).await)
 }

@@ -4,9 +4,9 @@
 use aws_client::SdkConfig;
 use aws_sdk_rds::Client;
 use replication::Error;
-use replication::naming::SnapshotArn;
+use replication::naming::{InstanceIdentifier, SnapshotArn};
 
-use crate::{Snapshot, snapshots_of_stack};
+use crate::{Snapshot, snapshots_of_database};
 
 /// The clients, each of one Region, so that which one is meant is said wherever a call is made.
 #[derive(Debug, Clone)]
@@ -54,19 +54,24 @@ impl Regions {
         }
     }
 
-    /// Every manual snapshot with the tag of a stack, as [`snapshots_of_stack`] reads them: those of the other Region first.
+    /// The manual snapshots of a database with the tag of a stack, as [`snapshots_of_database`] reads them: those of the other
+    /// Region first.
     ///
     /// A run makes one copy. Where it is in both Regions, because the stack was changed during the run, that in this Region
     /// waits until the other is gone: what is decided about a snapshot names it by its identifier.
     ///
     /// # Errors
     /// A fault of RDS of either Region.
-    pub async fn snapshots_of_stack(&self, stack: &str) -> Result<Vec<Snapshot>, Error> {
+    pub async fn snapshots_of_database(
+        &self,
+        stack: &str,
+        database: &InstanceIdentifier,
+    ) -> Result<Vec<Snapshot>, Error> {
         let mut all = match &self.other {
-            Some((_, client)) => snapshots_of_stack(client, stack).await?,
+            Some((_, client)) => snapshots_of_database(client, stack, database, None).await?,
             None => Vec::new(),
         };
-        let mut own = snapshots_of_stack(&self.own, stack).await?;
+        let mut own = snapshots_of_database(&self.own, stack, database, None).await?;
         own.retain(|snapshot| all.iter().all(|other| other.identifier != snapshot.identifier));
         all.extend(own);
         Ok(all)

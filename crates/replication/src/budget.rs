@@ -9,6 +9,23 @@ use crate::{Error, ErrorName};
 
 /// What a stage says of itself while others are on their way.
 const WAITING: &str = "waiting for its turn";
+/// How many of the usual waits pass before the next poll of what waits for its turn: to count what is on its way takes
+/// the more calls the more there is.
+const WAITS: u32 = 4;
+
+/// Whether a stage waits for its turn.
+#[must_use]
+pub fn is_waiting(report: &StageReport) -> bool {
+    report.rds_status == WAITING
+}
+
+/// Whether what is on its way has to be counted before one more is begun. Each belongs to a run, so that there is no need
+/// where fewer other runs than may be were running when this one began: of runs that go on at once, the last one has seen
+/// all others.
+#[must_use]
+pub fn is_to_be_counted(others_running: Option<usize>, most: Option<usize>) -> bool {
+    most.is_some_and(|most| others_running.is_none_or(|others| others >= most))
+}
 
 /// The copies of the stack that RDS is making.
 #[must_use]
@@ -43,7 +60,10 @@ pub fn wait(
         )),
         _ => error,
     })?;
-    Ok(Some(StageReport::pending(stage, WAITING, None)))
+    let report = StageReport::pending(stage, WAITING, None);
+    let left = (stage.started_at - stage.now).whole_seconds() + i64::from(stage.deadline_seconds);
+    let longest = u32::try_from(left.max(1)).unwrap_or(u32::MAX);
+    Ok(Some(StageReport { wait_seconds: report.wait_seconds.saturating_mul(WAITS).min(longest), ..report }))
 }
 
 #[cfg(test)]
@@ -72,9 +92,27 @@ mod tests {
             |on_the_way, most| wait(on_the_way, most, "MaxCopiesAtOnce", &stage(1)).unwrap().is_some();
         assert!(waits(2, Some(2)) && waits(3, Some(2)));
         assert!(!waits(1, Some(2)) && !waits(9, None), "a stack for one database counts nothing");
+        let waiting = wait(2, Some(2), "MaxCopiesAtOnce", &stage(1)).unwrap().unwrap();
+        assert!(is_waiting(&waiting) && (40..=60).contains(&waiting.wait_seconds), "{waiting:?}");
+        assert!(!is_waiting(&StageReport::pending(&stage(1), "creating", None)));
         let error = wait(2, Some(2), "MaxCopiesAtOnce", &stage(61)).unwrap_err();
         assert_eq!(error.name(), ErrorName::DeadlineExceeded);
         assert!(error.to_string().contains("raise MaxCopiesAtOnce"), "{error}");
+    }
+
+    /// > A run counts what is on its way only if there may be too much of it.
+    #[test]
+    fn a_run_that_has_few_others_beside_it_does_not_count() {
+        for (others, most, counts) in [
+            (Some(0), Some(2), false),
+            (Some(1), Some(2), false),
+            (Some(2), Some(2), true),
+            (None, Some(2), true),
+            (Some(9), None, false),
+            (None, None, false),
+        ] {
+            assert_eq!(is_to_be_counted(others, most), counts, "{others:?} {most:?}");
+        }
     }
 
     #[test]

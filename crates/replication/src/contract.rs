@@ -4,6 +4,8 @@
 //! `DBInstance` and what is in them), so that either account can be moved to this project first.
 //! Unknown fields are ignored on the way in: a schedule's event, or a message of the original, carries more.
 
+mod version;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -11,9 +13,9 @@ use crate::copying::Expectation;
 use crate::lineage::Tags;
 pub use crate::moving::{Outcome, SecretMove};
 use crate::naming::{self, InstanceIdentifier, ReplicationId, SnapshotArn, SnapshotIdentifier, Version};
+use crate::overrides::Overrides;
 use crate::pacing::{CONFIRMATION_WAIT_SECONDS, Pace, Stage};
-use crate::rollback::RequestedVersion;
-use crate::{Error, ErrorName};
+pub use version::{Purpose, VersionState};
 
 /// What every task of a state machine receives.
 #[derive(Debug, Clone, Deserialize)]
@@ -185,6 +187,9 @@ pub struct SourceDbSnapshot {
     /// The tags of the source database that the snapshot does not get.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
+    /// What the tags of the source database choose for its versions.
+    #[serde(default, skip_serializing_if = "Overrides::is_empty")]
+    pub overrides: Overrides,
 }
 
 /// The encrypted snapshot that is shared: the source snapshot itself or a copy of it under the shared key.
@@ -261,6 +266,9 @@ pub struct Replication {
     /// The tags of the source database, where the source stack carries them over.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub source_tags: Tags,
+    /// What the tags of the source database choose for its versions.
+    #[serde(default, skip_serializing_if = "Overrides::is_empty")]
+    pub overrides: Overrides,
     /// How many hours the shared snapshot stays, where a destination in another Region copies it: a copy between Regions may
     /// wait for hours before it begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -276,85 +284,16 @@ pub struct DestinationState {
     /// The result of `copy` in the destination account.
     #[serde(rename = "DBSnapshot")]
     pub db_snapshot: Option<DbSnapshot>,
+    /// The result of `prune` at the beginning of the run.
+    pub room: Option<Room>,
 }
 
-/// The document of the two machines that bring up a version and move the secret to it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "VersionDocument")]
-pub struct VersionState {
-    /// What the machine is for.
-    pub purpose: Purpose,
-    /// The result of `restore`.
-    pub db_instance: Option<DbInstance>,
-    /// The result of `rotate-secret`.
-    pub secret: Option<SecretMove>,
-}
-
-/// What a machine brings up a version for.
-#[derive(Debug, Clone)]
-pub enum Purpose {
-    /// A replication: a new version, from its own snapshot copy.
-    Replicate {
-        /// The message.
-        input: Box<DestinationInput>,
-        /// The result of `copy` in the destination account.
-        db_snapshot: Option<Box<DbSnapshot>>,
-    },
-    /// A rollback: a version that exists.
-    RollBack {
-        /// Which one.
-        version: RequestedVersion,
-        /// The database that the operator means, compared with the stack's.
-        source_db_identifier: Option<InstanceIdentifier>,
-    },
-}
-
-impl Purpose {
-    /// The source database, if the document says which.
-    #[must_use]
-    pub fn database(&self) -> Option<&InstanceIdentifier> {
-        match self {
-            Self::Replicate { input, db_snapshot } => {
-                let copied = db_snapshot.as_ref().map(|copy| &copy.source_db_identifier);
-                copied.or(input.replication.source_db_identifier.as_ref())
-            }
-            Self::RollBack { source_db_identifier, .. } => source_db_identifier.as_ref(),
-        }
-    }
-}
-
-/// Both documents as they arrive.
-#[derive(Deserialize)]
-struct VersionDocument {
-    #[serde(rename = "Input")]
-    input: Option<Box<DestinationInput>>,
-    version: Option<RequestedVersion>,
-    #[serde(rename = "SourceDBIdentifier")]
-    source_db_identifier: Option<InstanceIdentifier>,
-    #[serde(rename = "DBSnapshot")]
-    db_snapshot: Option<Box<DbSnapshot>>,
-    #[serde(rename = "DBInstance")]
-    db_instance: Option<DbInstance>,
-    secret: Option<SecretMove>,
-}
-
-impl TryFrom<VersionDocument> for VersionState {
-    type Error = Error;
-
-    fn try_from(document: VersionDocument) -> Result<Self, Error> {
-        let VersionDocument { input, version, source_db_identifier, db_snapshot, db_instance, secret } =
-            document;
-        let purpose = match (input, version) {
-            (Some(input), _) => Purpose::Replicate { input, db_snapshot },
-            (None, Some(version)) => Purpose::RollBack { version, source_db_identifier },
-            (None, None) => {
-                return Err(Error::new(ErrorName::InvalidInput, "reading the machine's document").because(
-                    r"it has neither version, which a rollback needs, nor Input, the message of a replication",
-                ));
-            }
-        };
-        Ok(Self { purpose, db_instance, secret })
-    }
+/// What `prune` has seen at the beginning of a run, as far as the stages after it read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Room {
+    /// How many other runs of the machine were running, where the stack replicates several databases.
+    pub others_running: Option<usize>,
 }
 
 /// What `launch` starts the destination machine with.

@@ -54,6 +54,8 @@ pub enum ErrorName {
     VersionsExhausted,
     /// The snapshot, or what is asked for, belongs to another source database than the one this stack holds copies of.
     SourceMismatch,
+    /// The source database asks for a setting of its versions that the destination stack does not allow, or a wrong one.
+    OverrideRefused,
     /// A message on the topic that this account does not accept.
     MessageRefused,
     /// Some of the deletion tags could not be set or taken off; the rest were.

@@ -21,8 +21,10 @@
 //! | [`copying`] | will RDS copy everything or only what changed |
 //! | [`secret`] | how to change the secret without touching what is not ours |
 //! | [`settings`] | do these choices for an instance go together, and how does its engine take them |
+//! | [`overrides`] | what may the tags of a source database choose for its versions |
 //! | [`passwords`] | which version has a password of its own, and what opens the others |
 //! | [`moving`] | what is the next step of moving the secret to a version |
+//! | [`looking`] | which instances of the account does a poll read |
 //! | [`versions`] | which version is live, which are newer, which number is next |
 //! | [`receiving`] | is what a message announces copied |
 //! | [`restore`] | which instance does a run bring up, and when may readers come |
@@ -41,10 +43,12 @@ pub mod destination;
 pub mod error;
 pub mod fleet;
 pub mod lineage;
+pub mod looking;
 pub mod machines;
 pub mod moving;
 pub mod naming;
 pub mod observed;
+pub mod overrides;
 pub mod pacing;
 pub mod passwords;
 pub mod place;

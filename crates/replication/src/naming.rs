@@ -252,6 +252,12 @@ pub fn destination_copy(database_name: &str, id: &ReplicationId) -> Result<Snaps
     format!("{database_name}-{id}").parse()
 }
 
+/// How the name of a destination's copy begins: the `<prefix>` of `<prefix>-<id>`, which its versions have too.
+#[must_use]
+pub fn prefix_of_copy(name: &SnapshotIdentifier) -> Option<&str> {
+    name.as_str().strip_suffix(id_in(name)?.as_str())?.strip_suffix('-')
+}
+
 /// Whether a name is that of a destination's copy: `<prefix>-<id>`, with exactly this prefix.
 #[must_use]
 pub fn is_snapshot_of(prefix: &str, name: &str) -> bool {

@@ -8,7 +8,9 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-pub use self::rule::{Known, LONGEST_WAIT_SECONDS, MOST_EXTRA_POLLS, SHORTEST_WAIT_SECONDS, Wait, next_wait};
+pub use self::rule::{
+    Known, LONGEST_WAIT_SECONDS, MOST_EXTRA_POLLS, SHORTEST_WAIT_SECONDS, Wait, next_wait, seed,
+};
 use crate::contract::StageReport;
 use crate::{Error, ErrorName};
 
@@ -117,7 +119,7 @@ impl Stage {
             started_at: earlier.map_or(now, |earlier| earlier.started_at),
             now,
             deadline_seconds,
-            pace: Pace { seed: rule::seed(execution), ..pace },
+            pace: Pace { seed: seed(execution), ..pace },
         }
     }
 

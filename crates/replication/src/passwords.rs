@@ -103,6 +103,11 @@ impl Passwords {
         self.instances.get(instance.resource_id.as_deref()?)
     }
 
+    /// The resource ids of the instances that have their own.
+    pub fn owners(&self) -> impl Iterator<Item = &str> {
+        self.instances.keys().map(String::as_str)
+    }
+
     /// What readers use for the versions that have the source's password, as far as it was ever replaced.
     #[must_use]
     pub fn original(&self) -> Option<&Login> {

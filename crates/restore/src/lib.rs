@@ -14,13 +14,18 @@
 mod following;
 mod restoring;
 
+use std::borrow::Cow;
+
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
 use rds_access::{Instance, Snapshot};
+use replication::budget;
 use replication::contract::{self, DbInstance, DestinationInput, Envelope, StageReport, VersionState};
 use replication::destination::{Destination, Replicated};
 use replication::lineage::Tags;
+use replication::looking::Look;
+use replication::overrides::Overrides;
 use replication::pacing::{Stage, StageName};
 use replication::restore::{self, Purpose, Step};
 use replication::secret::{Pointer, Secret};
@@ -40,6 +45,8 @@ pub struct Config {
     /// Whether a new version waits until its storage is loaded.
     require_initialized: bool,
     deadline_seconds: u32,
+    /// What all this was read from.
+    environment: Environment,
 }
 
 impl Config {
@@ -48,6 +55,7 @@ impl Config {
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
+        lambda_task::allowed(environment)?;
         Ok(Self {
             destination: lambda_task::destination(environment)?,
             most_versions_ahead: environment.parsed("MAX_VERSIONS_AHEAD", "a whole number from 1")?,
@@ -55,7 +63,21 @@ impl Config {
             options: Options::read(environment)?,
             require_initialized: environment.parsed("REQUIRE_INITIALIZED", "true or false")?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
+            environment: environment.of_asked(),
         })
+    }
+
+    /// The same with what the source database of a run chooses in place of what the stack says.
+    ///
+    /// # Errors
+    /// `OverrideRefused`.
+    fn of_run(&self, overrides: &Overrides) -> Result<Cow<'_, Self>, Error> {
+        match self.environment.overridden(overrides)? {
+            None => Ok(Cow::Borrowed(self)),
+            Some(environment) => {
+                Self::read(&environment).map(Cow::Owned).map_err(|error| overrides.blamed(error))
+            }
+        }
     }
 }
 
@@ -69,6 +91,12 @@ struct Poll<'a> {
     /// The tags of the source database, for a replication.
     source_tags: &'a Tags,
     stage: Stage,
+    /// The ARN of the execution.
+    execution: &'a str,
+    /// How many other runs were running when this one began.
+    others_running: Option<usize>,
+    /// Whether this poll has found that it is the turn of this run.
+    has_turn: bool,
 }
 
 /// Finds this run's instance; if there is none, chooses its name in this poll and restores it in the next.
@@ -84,7 +112,8 @@ pub async fn run(
     input: Envelope<VersionState>,
     now: OffsetDateTime,
 ) -> Result<DbInstance, Error> {
-    let VersionState { purpose, db_instance: earlier, .. } = input.state;
+    let VersionState { purpose, db_instance: earlier, room, .. } = input.state;
+    let config = &*config.of_run(&purpose.overrides())?;
     let report = earlier.as_ref().map(|earlier| &earlier.stage);
     let stage = Stage::resume(StageName::Restore, report, now, config.deadline_seconds, &input.execution.id);
     let no_tags = Tags::default();
@@ -94,26 +123,28 @@ pub async fn run(
     };
     let replicated = config.destination.of(purpose.database(), "restoring an instance")?;
     let purpose = read_purpose(config, &purpose)?;
-    let poll =
-        Poll { rds, config, replicated: &replicated, purpose, earlier: earlier.as_ref(), source_tags, stage };
-
-    let mut instances = rds_access::instances(rds).await?;
-    let snapshots = rds_access::snapshots_of_stack(rds, &replicated.stack).await?;
-    let secret = secret_access::read(secrets, &replicated.secret).await?;
-    if let Some(report) = poll.take(&instances, &snapshots, &secret).await? {
+    let mut poll = Poll {
+        rds,
+        config,
+        replicated: &replicated,
+        purpose,
+        earlier: earlier.as_ref(),
+        source_tags,
+        stage,
+        execution: &input.execution.id,
+        others_running: room.and_then(|room| room.others_running),
+        has_turn: false,
+    };
+    if let Some(report) = poll.follow_known().await? {
         return Ok(report);
     }
-    // RDS says that the name of the document is taken, and the list has not shown by what: ask for it by its name.
-    let Some(earlier) = &earlier else { return Err(no_document()) };
-    match rds_access::instance(rds, &earlier.identifier).await? {
-        Some(found) => {
-            instances.retain(|instance| instance.identifier != found.identifier);
-            instances.push(found);
-            let report = poll.take(&instances, &snapshots, &secret).await?;
-            report.map_or_else(|| poll.unseen(earlier), Ok)
+    if let Some(waiting) = earlier.as_ref().filter(|earlier| budget::is_waiting(&earlier.stage)) {
+        if let Some(stage) = poll.turn().await? {
+            return Ok(DbInstance { stage, ..waiting.clone() });
         }
-        None => poll.unseen(earlier),
+        poll.has_turn = true;
     }
+    poll.look(secrets).await
 }
 
 fn source_tags(input: &DestinationInput) -> &Tags {
@@ -141,6 +172,88 @@ fn read_purpose<'a>(config: &Config, purpose: &'a contract::Purpose) -> Result<P
 }
 
 impl Poll<'_> {
+    /// Follows what an earlier poll has restored, which is found by its name alone. Nothing if there is none yet, or it is not
+    /// what the document says.
+    async fn follow_known(&self) -> Result<Option<DbInstance>, Error> {
+        let Some(earlier) = self.earlier.filter(|earlier| !earlier.chosen) else { return Ok(None) };
+        let Some(found) = rds_access::instance(self.rds, &earlier.identifier).await? else { return Ok(None) };
+        let instances = [found];
+        let world = World { instances: &instances, snapshots: &[], live_host: "", live_prefix: "" };
+        match restore::decide(&self.replicated.scope(), &self.purpose, self.earlier, &world) {
+            Ok(step @ Step::Follow { .. }) => {
+                tracing::info!(decision = %step, "decided");
+                let Step::Follow { instance, restored_by } = step else { return Ok(None) };
+                self.follow(instance, restored_by.as_ref()).await.map(Some)
+            }
+            // What else there is to say of it takes more than its name.
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads what the database has, decides and does one thing.
+    async fn look(&self, secrets: &Secrets) -> Result<DbInstance, Error> {
+        let Self { rds, replicated, earlier, .. } = self;
+        let snapshots = self.snapshots().await?;
+        let secret = secret_access::read(secrets, &replicated.secret).await?;
+        let chosen = earlier.map(|earlier| earlier.identifier.as_str()).unwrap_or_default();
+        let look = Look {
+            scope: replicated.scope(),
+            hosts: &[&secret.pointer.host, chosen],
+            live_prefix: &secret.pointer.prefix,
+            snapshots: &snapshots,
+            execution: self.execution,
+            needs_all: false,
+        };
+        let mut instances = rds_access::versions(rds, &look).await?.instances;
+        if let Some(report) = self.take(&instances, &snapshots, &secret).await? {
+            return Ok(report);
+        }
+        // RDS says that the name of the document is taken, and the list has not shown by what: ask for it by its name.
+        let Some(earlier) = earlier else { return Err(no_document()) };
+        match rds_access::instance(rds, &earlier.identifier).await? {
+            Some(found) => {
+                instances.retain(|instance| instance.identifier != found.identifier);
+                instances.push(found);
+                let report = self.take(&instances, &snapshots, &secret).await?;
+                report.map_or_else(|| self.unseen(earlier), Ok)
+            }
+            None => self.unseen(earlier),
+        }
+    }
+
+    /// The snapshots of the database. A stack for one database may have replicated another one before under the same names: the
+    /// first version goes on from the numbers of that, and an operator who asks for a version of it is told.
+    async fn snapshots(&self) -> Result<Vec<Snapshot>, Error> {
+        let Replicated { stack, database, secret, .. } = self.replicated;
+        let copy = match &self.purpose {
+            Purpose::Replicate { copy, .. } => Some(copy),
+            Purpose::RollBack { .. } => None,
+        };
+        if copy.is_some() || secret.is_made_by_run {
+            let known = copy.filter(|copy| copy.arn.is_some()).map(|copy| &copy.identifier);
+            let snapshots = rds_access::snapshots_of_database(self.rds, stack, database, known).await?;
+            let has_versions = snapshots.iter().any(|snapshot| snapshot.tags.version().is_some());
+            if has_versions || secret.is_made_by_run {
+                return Ok(snapshots);
+            }
+        }
+        rds_access::snapshots_of_stack(self.rds, stack).await
+    }
+
+    /// The report of a run that has to wait for its turn; nothing if it is its turn. An operator who rolls back is not kept
+    /// waiting.
+    async fn turn(&self) -> Result<Option<StageReport>, Error> {
+        let Self { rds, config, stage, .. } = self;
+        let is_counted = budget::is_to_be_counted(self.others_running, config.most_at_once);
+        if self.has_turn || !is_counted || matches!(self.purpose, Purpose::RollBack { .. }) {
+            return Ok(None);
+        }
+        let stack = &self.replicated.stack;
+        let instances = rds_access::instances_of_stack(rds, stack).await?;
+        let on_the_way = budget::restores_on_the_way(&instances, stack);
+        budget::wait(on_the_way, config.most_at_once, "MaxRestoresAtOnce", stage)
+    }
+
     /// Decides and does one thing. Nothing if RDS says that the name is taken, by what it does not show here.
     async fn take(
         &self,
@@ -163,7 +276,7 @@ impl Poll<'_> {
             }
             Step::Restore(choice) => {
                 secret.check_room()?;
-                self.restore(&choice, &world).await
+                self.restore(&choice, snapshots).await
             }
             Step::Await { polls } => match self.earlier {
                 Some(earlier) => {

@@ -3,12 +3,11 @@
 use rds_access::Snapshot;
 use rds_access::restoring::{self, Restoring};
 use replication::Error;
-use replication::budget;
 use replication::contract::{DbInstance, StageReport};
 use replication::pacing::{INTENT_WAIT_SECONDS, StageName, history};
 use replication::quota;
-use replication::restore::{Choice, Purpose};
-use replication::versions::{Scope, World};
+use replication::restore::Choice;
+use replication::versions::Scope;
 
 use crate::Poll;
 
@@ -28,18 +27,12 @@ impl Poll<'_> {
     pub(crate) async fn restore(
         &self,
         choice: &Choice,
-        world: &World<'_>,
+        snapshots: &[Snapshot],
     ) -> Result<Option<DbInstance>, Error> {
-        let World { instances, snapshots, .. } = *world;
         self.check_growth(choice, snapshots)?;
         let Poll { rds, config, stage, .. } = self;
-        // An operator who rolls back is not kept waiting.
-        if matches!(self.purpose, Purpose::Replicate { .. }) {
-            let on_the_way = budget::restores_on_the_way(instances, &self.replicated.stack);
-            let waiting = budget::wait(on_the_way, config.most_at_once, "MaxRestoresAtOnce", stage)?;
-            if let Some(waiting) = waiting {
-                return Ok(Some(report(choice, true, waiting)));
-            }
+        if let Some(waiting) = self.turn().await? {
+            return Ok(Some(report(choice, true, waiting)));
         }
         let tags = config.options.tags(choice.tags(), self.source_tags);
         let request =
@@ -57,7 +50,7 @@ impl Poll<'_> {
             Restoring::Full(full) => {
                 let polls = self.earlier.map_or(0, |earlier| earlier.stage.unseen);
                 let waiting_for = format!("room for database {}", choice.identifier);
-                let is_leaving = quota::is_instance_leaving(instances, &self.replicated.stack);
+                let is_leaving = rds_access::is_instance_leaving(rds, &self.replicated.stack).await?;
                 let stage = quota::no_room(full, &waiting_for, stage, polls, is_leaving)?;
                 Ok(Some(report(choice, true, stage)))
             }

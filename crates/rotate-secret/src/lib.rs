@@ -17,14 +17,19 @@ mod password;
 mod secret;
 mod tags;
 
+use std::borrow::Cow;
+
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
 use rds_access::Instance;
 use replication::Error;
 use replication::contract::{Envelope, VersionState};
-use replication::destination::{Destination, LiveSecret};
-use replication::moving::{self, Decision, Effect, Observed, Rules, SecretMove, Step};
+use replication::destination::{Destination, LiveSecret, Replicated};
+use replication::looking::Look;
+use replication::moving::{self, Decision, Effect, Needs, Observed, Rules, SecretMove, Step};
+use replication::naming::{self, InstanceIdentifier};
+use replication::overrides::Overrides;
 use replication::pacing::{Stage, StageName};
 use replication::passwords::StoredPasswords;
 use secret_access::Version;
@@ -42,6 +47,8 @@ pub struct Config {
     /// Whether the standard fields that the secret does not have are added to it.
     adds_standard_fields: bool,
     deadline_seconds: u32,
+    /// What all this was read from.
+    environment: Environment,
 }
 
 impl Config {
@@ -50,6 +57,7 @@ impl Config {
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
+        lambda_task::allowed(environment)?;
         Ok(Self {
             destination: lambda_task::destination(environment)?,
             older_to_keep: environment.parsed("NO_OF_OLDER_INSTANCES", "a whole number from 0")?,
@@ -57,7 +65,21 @@ impl Config {
             rotates_passwords: environment.choice("MASTER_PASSWORD", ["keep", "rotate"])?,
             adds_standard_fields: environment.choice("SECRET_FIELDS", ["original", "standard"])?,
             deadline_seconds: environment.parsed("STAGE_DEADLINE_SECONDS", "a number of seconds")?,
+            environment: environment.of_asked(),
         })
+    }
+
+    /// The same with what the source database of a run chooses in place of what the stack says.
+    ///
+    /// # Errors
+    /// `OverrideRefused`.
+    fn of_run(&self, overrides: &Overrides) -> Result<Cow<'_, Self>, Error> {
+        match self.environment.overridden(overrides)? {
+            None => Ok(Cow::Borrowed(self)),
+            Some(environment) => {
+                Self::read(&environment).map(Cow::Owned).map_err(|error| overrides.blamed(error))
+            }
+        }
     }
 
     fn rules(&self) -> Rules<'_> {
@@ -84,12 +106,15 @@ pub async fn run(
     now: OffsetDateTime,
 ) -> Result<SecretMove, Error> {
     let state = &input.state;
+    let config = &*config.of_run(&state.purpose.overrides())?;
     let earlier = state.secret.as_ref();
     let report = earlier.map(|earlier| &earlier.stage);
     let stage = Stage::resume(StageName::Secret, report, now, config.deadline_seconds, &input.execution.id);
 
     let replicated = config.destination.of(state.purpose.database(), "moving the secret")?;
-    let world = World::observe(rds, secrets, &replicated.secret, state).await?;
+    let mut world = World::observe(rds, secrets, &replicated.secret, state).await?;
+    let needs = moving::decide(config.rules(), state, world.observed())?.needs(earlier);
+    world.see(rds, &replicated, &input, needs).await?;
     let decision = moving::decide(config.rules(), state, world.observed())?;
     tracing::info!(%decision, "decided");
     let effect = carry_out(rds, secrets, &replicated.secret, &decision).await?;
@@ -105,28 +130,77 @@ struct World {
 }
 
 impl World {
+    /// Reads the secret, and the two instances that it is about.
     async fn observe(
         rds: &Rds,
         secrets: &Secrets,
         secret: &LiveSecret,
         state: &VersionState,
     ) -> Result<Self, Error> {
-        let mut instances = rds_access::instances(rds).await?;
-        if let Some(wanted) = &state.db_instance
-            && !instances.iter().any(|instance| instance.identifier == wanted.identifier)
-        {
-            instances.extend(rds_access::instance(rds, &wanted.identifier).await?);
-        }
         let passwords = secret_access::read_passwords(secrets, secret).await?;
-        // Last, so that as little as possible happens between reading it and changing it.
         let current = secret_access::read_version(secrets, secret).await?;
-        let before = if moving::is_lost(state, &current, &instances) {
+        let wanted = state.db_instance.as_ref().map(|wanted| wanted.identifier.clone());
+        let mut names: Vec<InstanceIdentifier> = wanted.iter().cloned().chain(named_by(&current)).collect();
+        names.dedup();
+        let mut instances = rds_access::instances_named(rds, &names).await?;
+        if let Some(wanted) = &wanted
+            && !instances.iter().any(|instance| instance.identifier == *wanted)
+        {
+            instances.extend(rds_access::instance(rds, wanted).await?);
+        }
+        let mut world = Self { secret: current, passwords, instances, before: None };
+        if moving::is_lost(state, &world.secret, &world.instances) {
             let replaced = state.secret.as_ref().and_then(|earlier| earlier.replaced.as_deref());
-            secret_access::read_before(secrets, secret, replaced).await?
-        } else {
-            None
-        };
-        Ok(Self { secret: current, passwords, instances, before })
+            world.before = secret_access::read_before(secrets, secret, replaced).await?;
+            let name = world.before.as_ref().and_then(named_by);
+            world.add(rds_access::instances_named(rds, name.as_slice()).await?);
+        }
+        Ok(world)
+    }
+
+    /// Reads what else the decision needs.
+    async fn see(
+        &mut self,
+        rds: &Rds,
+        replicated: &Replicated,
+        input: &Envelope<VersionState>,
+        needs: Needs,
+    ) -> Result<(), Error> {
+        match needs {
+            Needs::Nothing => {}
+            Needs::Versions => {
+                let wanted = input.state.db_instance.as_ref().map(|wanted| wanted.identifier.as_str());
+                let pointer = &self.secret.secret.pointer;
+                let look = Look {
+                    scope: replicated.scope(),
+                    hosts: &[&pointer.host, wanted.unwrap_or_default()],
+                    live_prefix: &pointer.prefix,
+                    snapshots: &[],
+                    execution: &input.execution.id,
+                    needs_all: false,
+                };
+                let seen = rds_access::versions(rds, &look).await?;
+                self.add(seen.instances);
+            }
+            Needs::PasswordOwners => {
+                let owners: Vec<String> = self
+                    .passwords
+                    .iter()
+                    .flat_map(|stored| stored.passwords.owners())
+                    .map(str::to_owned)
+                    .collect();
+                self.add(rds_access::instances_of_ids(rds, owners).await?);
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, more: Vec<Instance>) {
+        for instance in more {
+            if self.instances.iter().all(|known| known.identifier != instance.identifier) {
+                self.instances.push(instance);
+            }
+        }
     }
 
     fn observed(&self) -> Observed<'_> {
@@ -137,6 +211,11 @@ impl World {
             before: self.before.as_ref(),
         }
     }
+}
+
+/// The name of the instance that a version of the secret names, if it is one.
+fn named_by(version: &Version) -> Option<InstanceIdentifier> {
+    naming::instance_of_endpoint(&version.secret.pointer.host).parse().ok()
 }
 
 /// Does the one step of a poll.

@@ -13,7 +13,7 @@ use replication::secret::Secret;
 pub use replication::secret::Version;
 use replication::{Error, ErrorName};
 
-pub use making::{Making, make_if_missing};
+pub use making::{Making, is_made, make_if_missing};
 pub use swapping::{PENDING, Swap, swap};
 
 /// Reads what the secret says now.

@@ -25,6 +25,23 @@ pub struct Making<'a> {
     pub extra_tags: &'a Tags,
 }
 
+/// Whether the secret of the database is there, and this stack's.
+///
+/// # Errors
+/// [`ErrorName::NameTaken`] if a secret of the name is there without the tag of the stack, or is scheduled for deletion; a
+/// fault of Secrets Manager.
+pub async fn is_made(client: &Client, replicated: &Replicated) -> Result<bool, Error> {
+    let name = &replicated.secret.id;
+    let doing = format!("making secret {name} for database {}", replicated.database);
+    match client.describe_secret().secret_id(name).send().await {
+        Ok(found) => judge(replicated, &found, &doing).map(|()| true),
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
+            Ok(false)
+        }
+        Err(error) => Err(fault(doing, &error)),
+    }
+}
+
 /// Makes the secret of the database if there is none, and refuses one that is not this stack's. What a new one says,
 /// because reading it may come too early.
 ///
@@ -39,10 +56,8 @@ pub async fn make_if_missing(
 ) -> Result<Option<Secret>, Error> {
     let name = &replicated.secret.id;
     let doing = format!("making secret {name} for database {}", replicated.database);
-    match client.describe_secret().secret_id(name).send().await {
-        Ok(found) => return judge(replicated, &found, &doing).map(|()| None),
-        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {}
-        Err(error) => return Err(fault(doing, &error)),
+    if is_made(client, replicated).await? {
+        return Ok(None);
     }
     let tags = Tags::default()
         .with(lineage::STACK, &replicated.stack)

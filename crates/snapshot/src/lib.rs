@@ -15,6 +15,7 @@ use replication::Error;
 use replication::contract::{Envelope, LeftOut, SourceDbSnapshot, SourceState, StageReport};
 use replication::lineage::Tags;
 use replication::naming::{self, InstanceIdentifier};
+use replication::overrides::Overrides;
 use replication::pacing::{Stage, StageName, history};
 use replication::preflight::{self, Known};
 use replication::progress::CREATING;
@@ -83,10 +84,17 @@ pub async fn run(
         was_there: earlier.as_ref().is_some_and(|earlier| earlier.arn.is_some()),
     };
     let left_out = earlier.as_ref().map_or_else(Vec::new, |earlier| earlier.left_out.clone());
+    let asked = earlier.as_ref().map(|earlier| earlier.overrides.clone());
     if let Some(found) = rds_access::snapshot(rds, name.as_str()).await? {
         let stage = wanted.found(&found)?;
         let known = (stage.unseen == 0).then_some(found);
-        return Ok(describe(config, &wanted, stage, known, left_out));
+        let described = describe(config, &wanted, stage, known, left_out);
+        let overrides = match asked {
+            Some(overrides) => overrides,
+            // The answer of the poll that has made the snapshot was lost.
+            None => overrides(rds_access::instance(rds, &database).await?.as_ref()),
+        };
+        return Ok(SourceDbSnapshot { overrides, ..described });
     }
     let instance = match rds_access::instance(rds, &database).await? {
         Some(found) if config.carry_source_tags => rds_access::with_own_tags(rds, found).await?,
@@ -94,25 +102,32 @@ pub async fn run(
     };
     let absent = wanted.absent(instance.as_ref())?;
     tracing::info!(decision = %absent, "decided");
-    match absent {
+    let overrides = overrides(instance.as_ref());
+    let described = match absent {
         // What an earlier poll has seen stays known while RDS does not show it.
-        Absent::Wait(stage) => Ok(SourceDbSnapshot {
+        Absent::Wait(stage) => SourceDbSnapshot {
             arn: earlier.and_then(|earlier| earlier.arn),
             ..describe(config, &wanted, stage, None, left_out)
-        }),
+        },
         Absent::Create(tags, left_out) => {
             if let Some(instance) = &instance {
                 check(rds, &wanted, instance).await?;
             }
             let stage = stage.expecting(last_seconds(rds, config, &database).await);
-            create(rds, config, &SnapshotRequest { stage, ..wanted }, &tags, left_out).await
+            create(rds, config, &SnapshotRequest { stage, ..wanted }, &tags, left_out).await?
         }
-    }
+    };
+    Ok(SourceDbSnapshot { overrides, ..described })
+}
+
+/// What the tags of the database choose for its versions.
+fn overrides(database: Option<&Instance>) -> Overrides {
+    database.map(|database| Overrides::of_tags(&database.tags)).unwrap_or_default()
 }
 
 /// How long the snapshot of the last run took. A run does not fail for want of it.
 async fn last_seconds(rds: &Client, config: &Config, database: &InstanceIdentifier) -> Option<u32> {
-    match rds_access::snapshots_of_database(rds, &config.stack, database).await {
+    match rds_access::snapshots_of_database(rds, &config.stack, database, None).await {
         Ok(snapshots) => {
             history::expected_seconds(&snapshots, &config.stack, database, StageName::Snapshot, None)
         }
@@ -159,8 +174,8 @@ async fn create(
         // The quota is full, or was when the call was made: what was pruned just before still counts for a while.
         Err(Refusal::Quota(said)) => {
             let full = quota::full(&doing, &said, rds_access::snapshot_quota(rds).await?);
-            let snapshots = rds_access::snapshots_of_stack(rds, &config.stack).await?;
-            (wanted.no_room(full, quota::is_snapshot_leaving(&snapshots, &config.stack))?, None)
+            let is_leaving = rds_access::is_snapshot_leaving(rds, &config.stack).await?;
+            (wanted.no_room(full, is_leaving)?, None)
         }
         Err(refused) => return Err(refused.into_error(doing)),
     };
@@ -188,6 +203,7 @@ fn describe(
         snapshot_database_time: None,
         source_tags: Tags::default(),
         left_out,
+        overrides: Overrides::default(),
     };
     if let Some(found) = found {
         described.arn = Some(found.arn);

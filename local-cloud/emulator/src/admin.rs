@@ -39,6 +39,13 @@ struct ResourceTags {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Crowd {
+    arn: String,
+    count: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Protection {
     arn: String,
     protected: bool,
@@ -99,6 +106,7 @@ fn carry_out(emulator: &Emulator, request: &Received) -> Result<Option<Value>, S
         ("POST", "resources/aws-backup") => {
             Ok(protect(emulator, &read::<Protection>(request)?).then(|| json!({})))
         }
+        ("POST", "resources/crowd") => Ok(crowd(emulator, &read(request)?).then(|| json!({}))),
         ("POST", "resources/engine") => {
             Ok(set_engine(emulator, &read::<ResourceEngine>(request)?)?.then(|| json!({})))
         }
@@ -194,6 +202,31 @@ fn protect(emulator: &Emulator, wanted: &Protection) -> bool {
     let Some(arn) = Arn::parse(&wanted.arn) else { return false };
     let mut world = locked(&emulator.world);
     world.instance(&arn).map(|instance| instance.has_aws_backup = wanted.protected).is_some()
+}
+
+/// Puts many others beside an instance or a snapshot that are described as it is, without its tags. Nothing answers at them and
+/// nothing is in them: they are only there to be listed.
+fn crowd(emulator: &Emulator, wanted: &Crowd) -> bool {
+    let Some(arn) = Arn::parse(&wanted.arn) else { return false };
+    let mut world = locked(&emulator.world);
+    let (instance, snapshot) = (world.instance(&arn).cloned(), world.snapshot(&arn).cloned());
+    let region = world.region(&arn.scope);
+    for number in 0..wanted.count {
+        let name = format!("crowd-{number}");
+        if let Some(mut one) = instance.clone() {
+            one.resource_id = format!("{}-{number}", one.resource_id);
+            (one.identifier, one.job, one.port) = (name.clone(), None, None);
+            one.tags.clear();
+            region.instances.insert(name.clone(), one);
+        }
+        if let Some(mut one) = snapshot.clone() {
+            one.origin.identifier.clone_from(&name);
+            (one.identifier, one.job, one.archive) = (name.clone(), None, None);
+            one.tags.clear();
+            region.snapshots.insert(name, one);
+        }
+    }
+    instance.is_some() || snapshot.is_some()
 }
 
 /// Gives a resource tags of any kind, such as those with `aws:` that services of AWS give and no client can.

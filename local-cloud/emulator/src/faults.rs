@@ -18,8 +18,10 @@ pub struct Fault {
     pub resource: Option<String>,
     /// The first matching call that is hit, counted from 1.
     pub nth: u32,
-    /// How many matching calls in a row are hit.
+    /// How many matching calls are hit.
     pub times: u32,
+    /// From the first one on every so many matching calls one is hit: 1 hits them in a row, 5 a fifth of them.
+    pub every: u32,
     /// How long a call that is hit is held before anything happens, in seconds.
     pub seconds: f64,
     #[serde(flatten)]
@@ -92,6 +94,7 @@ struct Order {
     resource: Option<String>,
     nth: Option<u32>,
     times: Option<u32>,
+    every: Option<u32>,
     effect: String,
     code: Option<String>,
     message: Option<String>,
@@ -127,8 +130,9 @@ impl TryFrom<Order> for Fault {
             }
         };
         let nth = order.nth.unwrap_or(1);
-        if nth == 0 {
-            return Err("nth counts from 1".to_owned());
+        let every = order.every.unwrap_or(1);
+        if nth == 0 || every == 0 {
+            return Err("nth and every count from 1".to_owned());
         }
         Ok(Self {
             id: 0,
@@ -138,6 +142,7 @@ impl TryFrom<Order> for Fault {
             resource: order.resource,
             nth,
             times: order.times.unwrap_or(1),
+            every,
             seconds: order.seconds.unwrap_or(0.0),
             effect,
             matched: 0,
@@ -166,6 +171,13 @@ impl Fault {
             && self.account.as_deref().is_none_or(|wanted| wanted == call.account)
             && has(&self.principal, call.principal_arn)
             && has(&self.resource, call.resource)
+    }
+
+    /// Whether the call that has matched last is hit.
+    fn hits(&self) -> bool {
+        self.matched
+            .checked_sub(self.nth)
+            .is_some_and(|since| since.is_multiple_of(self.every) && since / self.every < self.times)
     }
 }
 
@@ -209,8 +221,7 @@ impl Faults {
         for fault in &mut self.standing {
             if fault.matches(call) {
                 fault.matched += 1;
-                let hits = fault.nth..fault.nth.saturating_add(fault.times);
-                if hits.contains(&fault.matched) && !hit.veil.add(&fault.effect) && hit.effect.is_none() {
+                if fault.hits() && !hit.veil.add(&fault.effect) && hit.effect.is_none() {
                     hit.effect = Some((fault.effect.clone(), fault.seconds));
                 }
             }
@@ -245,6 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn one_of_so_many_matching_calls_is_hit() {
+        let mut faults = Faults::default();
+        let text = r#"{"action": "*", "effect": "dropAfter", "nth": 2, "every": 3, "times": 2}"#;
+        faults.add(order(text));
+        let seen = Seen { action: "DescribeDBInstances", account: "1", principal_arn: "", resource: "" };
+        let hits: Vec<bool> = (1..=9).map(|_| faults.hit(seen).effect.is_some()).collect();
+        let hit = [2, 5];
+        assert_eq!(hits, (1..=9).map(|call| hit.contains(&call)).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn what_is_hidden_adds_up_and_leaves_other_effects() {
         let mut faults = Faults::default();
         for text in [
@@ -274,6 +296,7 @@ mod tests {
             r#"{"action": "*", "effect": "dropAfter", "status": "failed"}"#,
             r#"{"action": "*", "effect": "dropAfter", "nht": 2}"#,
             r#"{"action": "*", "effect": "dropAfter", "nth": 0}"#,
+            r#"{"action": "*", "effect": "dropAfter", "every": 0}"#,
             r#"{"action": "*", "effect": "stale"}"#,
             r#"{"action": "*", "effect": "late", "age": -1}"#,
             r#"{"action": "*", "effect": "hideTags", "seconds": 1}"#,

@@ -15,11 +15,11 @@ FAR = "eu-west-1"
 
 
 class Far:
-    """Account B in another Region, with a key of its own there."""
+    """An account in another Region, with a key of its own there."""
 
-    def __init__(self, cloud: Cloud, b: Account) -> None:
-        self.rds = b.client("rds", region_name=FAR)
-        self.key = cloud.client("kms", B, region_name=FAR).create_key()["KeyMetadata"]["Arn"]
+    def __init__(self, cloud: Cloud, account: Account) -> None:
+        self.rds = account.client("rds", region_name=FAR)
+        self.key = cloud.client("kms", account.number, region_name=FAR).create_key()["KeyMetadata"]["Arn"]
 
     def copy(self, source: str, name: str) -> dict[str, Any]:
         return self.rds.copy_db_snapshot(
@@ -56,6 +56,22 @@ def test_a_shared_snapshot_is_copied_into_another_region_in_one_step(far: Far, s
     assert far.available("one-step")["KmsKeyId"] == far.key
     assert moved(admin) > before
     far.forget("one-step")
+
+
+def test_an_account_copies_what_is_under_its_default_key_into_another_region(
+    cloud: Cloud, a: Account, plain_snapshot: str, admin: Admin
+) -> None:
+    # The policy of a default key names its own Region only, and the older sentence is about shared snapshots.
+    admin.switches(viaRegion="both", sharedCrossesRegions=False)
+    a.rds.copy_db_snapshot(
+        SourceDBSnapshotIdentifier=plain_snapshot, TargetDBSnapshotIdentifier="by-default", KmsKeyId="alias/aws/rds"
+    )
+    arn = a.until_snapshot("by-default")["DBSnapshotArn"]
+    far = Far(cloud, a)
+    far.copy(arn, "own-step")
+    assert far.available("own-step")["KmsKeyId"] == far.key
+    far.forget("own-step")
+    a.rds.delete_db_snapshot(DBSnapshotIdentifier="by-default")
 
 
 def test_the_older_sentence_of_the_guide_is_a_switch(far: Far, shared: str, admin: Admin) -> None:

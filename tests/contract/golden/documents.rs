@@ -11,6 +11,7 @@ use replication::copying::{Expectation, Kind};
 use replication::lineage::{self, Tags};
 use replication::naming::{self, ReplicationId, SnapshotArn};
 use replication::observed::{Instance, testing};
+use replication::overrides::Overrides;
 use replication::pacing::Pace;
 use replication::retention::{Decision, Planned, Verdict};
 use replication::secret::{self, Pointer, Secret, Standard};
@@ -111,6 +112,7 @@ fn source_snapshot() -> SourceDbSnapshot {
         snapshot_database_time: Some("2026-11-22T10:34:10Z".to_owned()),
         source_tags: Tags::default().with("team", "data"),
         left_out: vec![LeftOut { what: "tag".to_owned(), because: "why".to_owned() }],
+        overrides: Overrides::of_tags(&Tags::default().with("rds-replication:config:MultiAZ", "true")),
     }
 }
 
@@ -194,6 +196,7 @@ fn pruned() -> prune::Pruned {
         }],
         notes: vec!["note".to_owned()],
         tell: vec!["nightly: why".to_owned()],
+        others_running: Some(3),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use harness::account::{Account, tags};
 use harness::cloud::Cloud;
 use harness::pair::{Pair, contents, fill, password};
 
@@ -10,6 +11,8 @@ use harness::pair::{Pair, contents, fill, password};
 ///
 /// > No value of the secret but our two fields reaches a state document, a history or a log.
 /// > The rows of the copy are the rows of the source at the time of its snapshot.
+///
+/// How long the stages took is left on the snapshots of the run, in both accounts.
 pub fn rows_arrive_twice_and_secrets_stay_secret(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let pair = Pair::deploy(cloud, "arriving", &[], &[]);
@@ -48,6 +51,12 @@ pub fn rows_arrive_twice_and_secrets_stay_secret(cloud: &Cloud) {
     assert_eq!(pair.secret(), secret(&second_copy.host, "arriving-copy"));
     assert_eq!(pair.destination_document(&second)["DBInstance"]["db_version"], 2);
 
+    for run in [&first, &second] {
+        let (_, id) = run.destination.as_ref().unwrap().rsplit_once(':').unwrap();
+        assert_eq!(stages_on_snapshots(a, id), [["snapshot", "copy"]], "in the source account, of {id}");
+        assert_eq!(stages_on_snapshots(b, id), [["copy", "restore"]], "in the destination account, of {id}");
+    }
+
     for (account, execution) in [
         (a, &first.source),
         (a, &second.source),
@@ -65,4 +74,20 @@ pub fn rows_arrive_twice_and_secrets_stay_secret(cloud: &Cloud) {
         assert!(logs.len() > 1000, "the functions of {} logged next to nothing", account.role());
         assert!(!logs.contains(&password), "the password is in the logs of {}", account.role());
     }
+}
+
+/// The stages whose seconds stand on each snapshot of a run that has them: the next run goes by them.
+fn stages_on_snapshots(account: &Account, id: &str) -> Vec<Vec<String>> {
+    let answer = account.aws(&["rds", "describe-db-snapshots", "--snapshot-type", "manual"]);
+    let of_run = answer["DBSnapshots"].as_array().unwrap().iter().map(tags);
+    let of_run =
+        of_run.filter(|tags| tags.get("rds-replication:replication-id").is_some_and(|found| found == id));
+    let written = of_run.filter_map(|mut tags| tags.remove("rds-replication:stage-seconds"));
+    let stage = |one: &str| {
+        let (name, seconds) = one.split_once('=').unwrap();
+        // A stage of these stories takes a few seconds.
+        assert!(seconds.parse::<u32>().unwrap() < 600, "{one}");
+        name.to_owned()
+    };
+    written.map(|text| text.strip_prefix(id).unwrap().split_whitespace().map(stage).collect()).collect()
 }

@@ -7,7 +7,7 @@ use harness::waiting::wait_for;
 
 /// A snapshot made in one account is shared, seen, copied and restored in the other, and holds the rows.
 pub fn plain_commands_work_with_the_printed_exports(cloud: &Cloud) {
-    let (a, b) = (&cloud.source, &cloud.destination);
+    let (a, b) = (&cloud.source.as_exported(), &cloud.destination.as_exported());
     let password = password();
     let source = a.create_database("plain-db", &password, &[]);
     fill(a, &source, &password, 250);

@@ -108,6 +108,7 @@ fn continue_a_stopped_run(a: &Account, machine: &str, of_one: &str) {
     a.aws(&["stepfunctions", "stop-execution", "--execution-arn", &stopped, "--cause", "for the story"]);
     wait_for("its execution is stopped", LIMIT, || (running("ABORTED").len() == 1).then_some(()));
     let done = running("SUCCEEDED");
+    let (made, executions) = (a.snapshots("fleet-snapshot-"), a.executions(of_one).len());
     set_status(a, "two", "available");
 
     let (_, name) = stopped.rsplit_once(':').unwrap();
@@ -118,6 +119,19 @@ fn continue_a_stopped_run(a: &Account, machine: &str, of_one: &str) {
     assert_eq!(before.len(), 1, "{plan}");
     assert!(done[0].ends_with(&text(&before[0])), "{done:?} {plan}");
     assert_eq!(plan["databases"].as_array().unwrap().len(), 1, "{plan}");
+    assert_eq!(
+        a.executions(of_one).len(),
+        executions + 1,
+        "one more execution, for the one that was not done"
+    );
+    let now = a.aws(&["rds", "describe-db-snapshots", "--snapshot-type", "manual"]);
+    let snapshots = now["DBSnapshots"].as_array().unwrap().iter();
+    let new = snapshots.filter(|one| !made.contains(&text(&one["DBSnapshotIdentifier"])));
+    let of: Vec<&Value> = new
+        .filter(|one| text(&one["DBSnapshotIdentifier"]).starts_with("fleet-snapshot-"))
+        .map(|one| &one["DBInstanceIdentifier"])
+        .collect();
+    assert!(!of.is_empty() && of.iter().all(|name| **name == database("two")), "new snapshots of {of:?}");
 }
 
 /// Gives a database another status, until it gets the next one.

@@ -3,6 +3,8 @@
 pub mod adopting;
 pub mod arriving;
 pub mod commands;
+pub mod crowd;
+pub mod dozen;
 pub mod fleet;
 pub mod keeping;
 pub mod key;
@@ -18,7 +20,6 @@ pub mod returning;
 pub mod room;
 pub mod rotating;
 pub mod settings;
-pub mod several;
 pub mod sharing;
 pub mod statuses;
 pub mod telling;

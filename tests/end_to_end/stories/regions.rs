@@ -46,6 +46,7 @@ pub fn rows_arrive_in_another_region(cloud: &Cloud) {
 /// copies, whatever RDS does with one step at the moment.
 ///
 /// > A fleet replicates into another Region as into its own.
+/// > A destination whose messages SNS would drop, in a Region to opt in to, is refused with the name that SNS has there.
 pub fn a_fleet_arrives_in_another_region(cloud: &Cloud) {
     let (a, b) = (&cloud.source, cloud.destination.in_region(FAR));
     let account = b.number();
@@ -67,6 +68,13 @@ pub fn a_fleet_arrives_in_another_region(cloud: &Cloud) {
         ("DatabaseName", "abroad-copy"),
         ("SecretName", "abroad/read"),
     ];
+    // SNS would drop every message for this Region without a word under the name of SNS that is the default.
+    let opted_in = cloud.destination.in_region("me-south-1").try_deploy("abroad-opted-in", &of_destination);
+    let said = String::from_utf8_lossy(&opted_in.stderr).into_owned();
+    assert!(
+        !opted_in.status.success() && said.contains("SnsPrincipal=sns.me-south-1.amazonaws.com"),
+        "{said}"
+    );
     b.deploy("abroad-destination", &of_destination);
     let password = password();
     let names = ["abroad-one", "abroad-two"];

@@ -3,6 +3,7 @@ use time::macros::datetime;
 
 use super::*;
 use crate::pacing::{Pace, Stage, StageName};
+use crate::rollback::RequestedVersion;
 
 const ARN: &str = "arn:aws:rds:eu-west-1:123456789012:snapshot:nightly-copy-in";
 

@@ -31,6 +31,7 @@ fn source(key: Option<&str>) -> SourceDbSnapshot {
         allocated_storage: None,
         snapshot_database_time: None,
         source_tags: Tags::default(),
+        overrides: crate::overrides::Overrides::default(),
         left_out: vec![],
     }
 }

@@ -126,6 +126,26 @@ proptest! {
         prop_assert_ne!(one.secret.id, other.secret.id);
     }
 
+    /// > Two stacks with patterns that overlap never both make versions of one name: the second one is refused by name.
+    #[test]
+    fn patterns_that_overlap_are_refused(
+        database in "[ab]{1,3}(-[ab]{1,2}){0,1}", one in "[ab]{0,2}\\*[ab]{0,1}", other in "[ab]{0,2}\\*[ab]{0,1}",
+        version in 1_u32..30,
+    ) {
+        let stack = |name: &str, pattern: &str| {
+            Destination { stack: name.to_owned(), ..destination(pattern, "secret") }
+        };
+        let database: InstanceIdentifier = database.parse().unwrap();
+        let of = |name: &str, pattern: &str| stack(name, pattern).of(Some(&database), "copying").ok();
+        if let (Some(first), Some(second)) = (of("first", &one), of("second", &other)) {
+            let name = instance(&first.prefix, version).unwrap();
+            let made = [testing::instance(name.as_str(), Tags::default().with(lineage::STACK, "first"))];
+            prop_assert!(first.check_names(&made, "copying").is_ok());
+            let refused = second.check_names(&made, "copying").unwrap_err();
+            prop_assert_eq!(refused.name(), ErrorName::NameTaken);
+        }
+    }
+
     /// > For any fleet the plan of one database names only its own things, and its versions are counted by themselves.
     #[test]
     fn the_plan_of_one_database_names_only_its_own_things(

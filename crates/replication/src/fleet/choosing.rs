@@ -133,6 +133,37 @@ pub fn choose(candidates: &[Candidate], rule: &Rule, history: &History<'_>) -> R
     Ok(chosen)
 }
 
+/// The databases that this stack holds snapshots of and this run does not replicate: nobody may notice that they have no
+/// replications any more. An input that names databases leaves the others out on purpose.
+#[must_use]
+pub fn abandoned(
+    candidates: &[Candidate],
+    rule: &Rule,
+    chosen: &Chosen,
+    snapshotted: &BTreeSet<InstanceIdentifier>,
+) -> Vec<LeftOut> {
+    if matches!(rule.by, By::List(_)) {
+        return vec![];
+    }
+    let left_out = chosen.left_out.iter().map(|one| &one.database);
+    let known: BTreeSet<_> = chosen.databases.iter().chain(&chosen.done_before).chain(left_out).collect();
+    let exists = |database: &InstanceIdentifier| candidates.iter().any(|one| one.database == *database);
+    let missed = snapshotted.iter().filter(|database| !known.contains(database));
+    missed
+        .map(|database| {
+            let why = if exists(database) {
+                format!("{} no longer chooses it, and nothing replicates it", rule.by)
+            } else {
+                "it is gone, and its last versions stay".to_owned()
+            };
+            LeftOut::new(
+                database,
+                format!("{why}; if that is meant, delete the snapshots that this stack has of it"),
+            )
+        })
+        .collect()
+}
+
 /// The candidates that a list names, each once.
 fn listed<'a>(
     candidates: &'a [Candidate],

@@ -9,6 +9,7 @@
 
 mod change;
 mod marks;
+mod needs;
 mod report;
 mod target;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::fmt;
 
 pub use change::{Change, NewPassword};
 pub use marks::TagChange;
+pub use needs::Needs;
 pub use report::{Effect, Outcome, SecretMove};
 
 use crate::contract::{Purpose, VersionState};
@@ -56,7 +58,7 @@ pub struct Observed<'a> {
     pub secret: &'a Version,
     /// The version of the secret that holds the passwords of versions, if there is one.
     pub passwords: Option<&'a StoredPasswords>,
-    /// Every instance of the account; that of the run was asked for by its name too, if it was not among them.
+    /// The instance of the run, the one that the secret names, and what [`Decision::needs`].
     pub instances: &'a [Instance],
     /// What the secret said before it named the instance of the run. It is read only where [`is_lost`] says so.
     pub before: Option<&'a Version>,

@@ -264,6 +264,7 @@ fn what_a_run_writes_is_what_the_next_one_reads() {
         allocated_storage: None,
         snapshot_database_time: None,
         source_tags: Tags::default(),
+        overrides: crate::overrides::Overrides::default(),
         left_out: Vec::new(),
     };
     let target = TargetDbSnapshot {

@@ -1,4 +1,4 @@
-"""CloudWatch: alarms, on a metric or on metric math (metric_math.py).
+"""CloudWatch: alarms, on a metric or on metric math (metric_math.py), and metrics from logs (log_metrics.py).
 
 AWS: an alarm evaluates by itself, about once a minute, the data with exactly its dimensions. It is in ALARM when
 DatapointsToAlarm of its last EvaluationPeriods breach. Where data are missing it evaluates older ones too: as many
@@ -19,7 +19,7 @@ from ministack.core import responses
 from ministack.services import cloudwatch, sqs
 from ministack.services.cloudformation import provisioners
 
-from local_cloud.patches.cloudwatch import metric_math
+from local_cloud.patches.cloudwatch import log_metrics, metric_math
 
 logger = logging.getLogger("cloudwatch")
 
@@ -38,6 +38,7 @@ COMPARISONS = {
 
 
 def apply() -> None:
+    log_metrics.apply()
     cloudwatch._evaluate_alarm = evaluate
     cloudwatch._put_metric_alarm = _put(cloudwatch._put_metric_alarm)
     provisioners._cw_metric_alarm_record = _record(provisioners._cw_metric_alarm_record)

@@ -156,3 +156,22 @@ proptest! {
         }
     }
 }
+
+/// > A database that a fleet has replicated and does not any more is named, whether it is gone or only no longer chosen.
+#[test]
+fn a_database_that_nobody_replicates_any_more_is_named() {
+    let untagged = Candidate { tags: Tags::default(), ..candidate("former") };
+    let stopped = Candidate { status: "stopped".into(), ..candidate("idle") };
+    let all = [candidate("orders"), untagged, stopped];
+    let snapshotted = ["orders", "former", "gone", "idle"].map(|name| name.parse().unwrap()).into();
+    let named = |rule: &Rule| -> Vec<(String, String)> {
+        let chosen = choose_anew(&all, rule).unwrap();
+        let abandoned = abandoned(&all, rule, &chosen, &snapshotted);
+        assert!(abandoned.iter().all(|one| one.error.is_none()), "it is no failure of this run");
+        abandoned.into_iter().map(|one| (one.database.to_string(), one.reason)).collect()
+    };
+    let found = named(&by_tag());
+    assert_eq!(found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["former", "gone"]);
+    assert!(found[0].1.contains("no longer chooses it") && found[1].1.contains("it is gone"), "{found:?}");
+    assert!(named(&by_list(&["orders"])).is_empty());
+}

@@ -11,7 +11,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
-use harness::account::Account;
+use crate::account::{Account, Database};
 
 /// The clients of one account, for one thread.
 pub struct Aws {
@@ -98,6 +98,29 @@ impl Aws {
         found.executions.into_iter().map(|execution| execution.name).collect()
     }
 
+    /// How every execution of a machine stands, newest first: its name and its status.
+    pub fn statuses(&self, machine: &str) -> Vec<(String, ExecutionStatus)> {
+        let pages =
+            self.machines.list_executions().state_machine_arn(machine).into_paginator().items().send();
+        let found = self.runtime.block_on(pages.collect::<Result<Vec<_>, _>>()).unwrap();
+        found.into_iter().map(|execution| (execution.name, execution.status)).collect()
+    }
+
+    /// How many states an execution has entered, which is what Step Functions bills.
+    pub fn transitions(&self, execution: &str) -> usize {
+        let pages = self.machines.get_execution_history().execution_arn(execution).into_paginator().items();
+        let events = self.runtime.block_on(pages.send().collect::<Result<Vec<_>, _>>()).unwrap();
+        events.iter().filter(|event| event.state_entered_event_details().is_some()).count()
+    }
+
+    /// The newest document of an execution that was left by a state.
+    pub fn document(&self, execution: &str) -> Value {
+        let request = self.machines.get_execution_history().execution_arn(execution).reverse_order(true);
+        let history = self.runtime.block_on(request.send()).unwrap();
+        let left = history.events.iter().find_map(|event| event.state_exited_event_details()?.output());
+        serde_json::from_str(left.unwrap_or("null")).unwrap()
+    }
+
     /// Whether the task of this state has succeeded in an execution.
     pub fn has_done(&self, execution: &str, state: &str) -> bool {
         let request = self.machines.get_execution_history().execution_arn(execution).reverse_order(true);
@@ -120,7 +143,14 @@ impl Aws {
 
     /// The instances of the account.
     pub fn instances(&self) -> Vec<Instance> {
-        self.runtime.block_on(rds_access::instances(&self.rds)).unwrap()
+        self.runtime.block_on(async {
+            let mut pages = self.rds.describe_db_instances().into_paginator().items().send();
+            let mut instances = Vec::new();
+            while let Some(found) = pages.next().await {
+                instances.push(rds_access::read_instance(&found.unwrap()).unwrap());
+            }
+            instances
+        })
     }
 
     /// The port of an instance's endpoint.
@@ -128,6 +158,16 @@ impl Aws {
         let request = self.rds.describe_db_instances().db_instance_identifier(identifier);
         let found = self.runtime.block_on(request.send()).unwrap();
         found.db_instances().first()?.endpoint()?.port()
+    }
+
+    /// An instance, once it can be used.
+    pub fn available(&self, identifier: &str) -> Option<Database> {
+        let request = self.rds.describe_db_instances().db_instance_identifier(identifier);
+        let found = self.runtime.block_on(request.send()).unwrap();
+        let instance =
+            found.db_instances().first().filter(|one| one.db_instance_status() == Some("available"))?;
+        let endpoint = instance.endpoint()?;
+        Some(Database { host: endpoint.address()?.to_owned(), port: endpoint.port()?.to_string() })
     }
 
     /// Sets the deletion tag on an instance, as nobody should do by hand.
@@ -147,6 +187,15 @@ impl Aws {
     /// A manual snapshot of the account, if it is there.
     pub fn snapshot(&self, identifier: &str) -> Option<Snapshot> {
         self.runtime.block_on(rds_access::snapshot(&self.rds, identifier)).unwrap()
+    }
+
+    /// Begins to make the smallest database, encrypted under a key and with an option group if they are named.
+    pub fn create_instance(&self, identifier: &str, password: &str, key: Option<&str>, group: Option<&str>) {
+        let request = self.rds.create_db_instance().db_instance_identifier(identifier).engine("postgres");
+        let request = request.db_instance_class("db.t3.micro").allocated_storage(20).db_name("shop");
+        let request = request.master_username("shop_owner").master_user_password(password);
+        let request = request.set_kms_key_id(key.map(str::to_owned)).set_storage_encrypted(key.map(|_| true));
+        self.runtime.block_on(request.set_option_group_name(group.map(str::to_owned)).send()).unwrap();
     }
 
     /// Begins to make a snapshot of an instance.
