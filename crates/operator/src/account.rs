@@ -11,6 +11,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::environment::Environment;
@@ -54,7 +55,7 @@ impl Account {
     /// If there is no such profile, no Region, or no local cloud.
     pub async fn open(chosen: &Chosen, environment: &Environment) -> Result<Self, Failure> {
         if let Some(directory) = &chosen.local {
-            return local::account(directory, chosen, environment).await;
+            return local::account(directory, chosen, environment);
         }
         let profile = profile(chosen).await?;
         let whose = match (&profile, &chosen.profile) {
@@ -155,7 +156,7 @@ async fn profile(chosen: &Chosen) -> Result<Option<String>, Failure> {
     let unusable = |code: &str, why: String| {
         Failure::named(code, format!("the {} account cannot be used (profile {name}): {why}", chosen.role))
     };
-    let found = aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), None).await;
+    let found = aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await;
     let found = found.map_err(|error| unusable("ConfigParseError", error.to_string()))?;
     match (found.get_profile(name), &chosen.profile) {
         (Some(_), _) => Ok(Some(name.to_owned())),

@@ -32,11 +32,7 @@ struct Process {
 }
 
 /// An account of the cloud that lives in a directory.
-pub async fn account(
-    directory: &Path,
-    chosen: &Chosen,
-    environment: &Environment,
-) -> Result<Account, Failure> {
+pub fn account(directory: &Path, chosen: &Chosen, environment: &Environment) -> Result<Account, Failure> {
     let Some(state) = state(directory) else {
         let directory_text = directory.display().to_string();
         let mut words = vec!["scripts/local-cloud", "up"];

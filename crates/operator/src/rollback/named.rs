@@ -95,11 +95,9 @@ pub async fn previous_of_gone(
     now: OffsetDateTime,
 ) -> Option<Version> {
     let secret = before.secret.as_ref()?;
-    let prefixes =
+    let mut prefixes =
         [stack.prefix(), secret.pointer.prefix.as_str()].into_iter().filter(|prefix| !prefix.is_empty());
-    let gone = prefixes
-        .filter_map(|prefix| naming::version_of(prefix, instance_of_endpoint(&before.host)))
-        .next()?;
+    let gone = prefixes.find_map(|prefix| naming::version_of(prefix, instance_of_endpoint(&before.host)))?;
     let instances = databases::instances(account).await.ok();
     let snapshots = databases::snapshots(account, &BTreeSet::new()).await.ok();
     let held = Held {

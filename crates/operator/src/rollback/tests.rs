@@ -79,7 +79,7 @@ impl World {
             "SnapshotDatabaseTime": ago(12).format(&Rfc3339).unwrap(),
         });
         account.page("DescribeDBSnapshots", "DBSnapshots", "Marker", vec![copy]);
-        answers_of(&account, &[machine.clone()]);
+        answers_of(&account, std::slice::from_ref(&machine));
         let world = Self { account, machine, started: Arc::default(), end: Arc::default() };
         world.names(4);
         world.machine_runs();

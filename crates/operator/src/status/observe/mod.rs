@@ -23,6 +23,7 @@ use std::collections::BTreeSet;
 
 use replication::destination::SourceDatabases;
 use replication::lineage;
+use replication::secret::Pointer;
 use time::OffsetDateTime;
 
 use self::source::SourceAccount;
@@ -202,7 +203,7 @@ fn about<T: Clone>(
 async fn named(destination: &Account, stack: &Stack) -> Read<Named> {
     if matches!(stack.database().parse(), Ok(SourceDatabases::Matching(_))) {
         // Of several databases each has a secret, which its first run makes; there is none yet.
-        return Ok(Named { pointer: Default::default(), version_id: String::new() });
+        return Ok(Named { pointer: Pointer::default(), version_id: String::new() });
     }
     secret::read(&destination.secrets(), stack.output("SecretArn"), stack.output("SecretName")).await
 }

@@ -1,6 +1,6 @@
 //! The source account, each thing of it read at most once however many destination stacks ask.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_sfn::types::ExecutionListItem;
 use replication::fleet::children;
@@ -97,12 +97,10 @@ impl SourceAccount {
             let machines = (stack.output(FLEET_OUTPUT), stack.output("StateMachineArn"));
             found.push(match fleet::read(&client, machines.0, machines.1).await {
                 Ok(Some((run, failures))) => Fleet { stack: stack.clone(), run: Some(Ok(run)), failures },
-                Ok(None) => Fleet { stack: stack.clone(), run: None, failures: Default::default() },
-                Err(failure) => Fleet {
-                    stack: stack.clone(),
-                    run: Some(Err(failure.into())),
-                    failures: Default::default(),
-                },
+                Ok(None) => Fleet { stack: stack.clone(), run: None, failures: HashMap::new() },
+                Err(failure) => {
+                    Fleet { stack: stack.clone(), run: Some(Err(failure.into())), failures: HashMap::new() }
+                }
             });
         }
         found

@@ -110,18 +110,14 @@ fn database(facts: &Facts, database: &facts::Database, last: usize, hints: &Hint
         versions: rows,
         restorable: versions.restorable(),
         restore_command: hints.rollback("VERSION", &stack.name),
-        other_databases: unserved_databases(&of_others)
-            .into_iter()
-            .map(|name| other_database(&of_others, name, hints))
-            .collect(),
+        other_databases: other_databases(&of_others, hints),
         not_managed: not_managed(stack, instances.unwrap_or_default()),
         replications: found.map(|found| found.into_iter().take(last).collect()),
         rollbacks: rollbacks
             .map(|all| all.iter().take(last).map(|one| replications::rollback(facts.now, one)).collect()),
         source_snapshots: versions.source_snapshots(),
         destination_snapshots: versions.destination_snapshots(),
-        schedule: schedule
-            .map(|one| Schedule { expression: one.expression.clone(), state: one.state.clone() }),
+        schedule: schedule.map(schedule_row),
         alarms: alarms.map(|all| all.iter().map(alarm).collect()),
         dead_letter_messages: dead_letters.copied(),
         max_hours_without_replication: stack.number("MaxHoursWithoutReplication"),
@@ -158,6 +154,10 @@ fn complete(
     document.warnings = warnings;
 }
 
+fn other_databases(held: &Held<'_>, hints: &Hints) -> Vec<OtherDatabase> {
+    unserved_databases(held).into_iter().map(|name| other_database(held, name, hints)).collect()
+}
+
 /// What the stack still holds of a database that it no longer serves.
 fn other_database(held: &Held<'_>, name: String, hints: &Hints) -> OtherDatabase {
     let versions = Versions::new(*held, &name);
@@ -189,6 +189,10 @@ fn of_secret(stack: &Stack, named: &Named) -> Secret {
 
 fn alarm(alarm: &facts::Alarm) -> Alarm {
     Alarm { name: alarm.name.clone(), state: alarm.state.clone(), since: alarm.since.map(timestamp) }
+}
+
+fn schedule_row(schedule: &facts::Schedule) -> Schedule {
+    Schedule { expression: schedule.expression.clone(), state: schedule.state.clone() }
 }
 
 fn some(text: &str) -> Option<String> {

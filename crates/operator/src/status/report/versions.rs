@@ -253,7 +253,7 @@ impl<'f> Versions<'f> {
         match (is_ready, is_older) {
             (false, true) => (Standing::Busy, "older, busy at the moment"),
             (false, false) => (Standing::InProgress, "being made"),
-            _ if !self.live.is_some_and(|live| live.tags().version().is_some()) => {
+            _ if self.live.is_none_or(|live| live.tags().version().is_none()) => {
                 (Standing::Kept, "kept; nothing of this stack is live")
             }
             (true, true) => (Standing::Older, "older, to roll back to"),

@@ -201,7 +201,7 @@ fn summary(database: &Database) -> Vec<String> {
 }
 
 /// An indented table without the columns that say nothing; what is too wide gets lines of its own. The first row has the heads.
-fn indented(rows: Vec<Vec<String>>, right: &[usize], keep_empty: bool) -> Vec<String> {
+fn indented(rows: &[Vec<String>], right: &[usize], keep_empty: bool) -> Vec<String> {
     if rows.len() < 2 {
         return Vec::new();
     }

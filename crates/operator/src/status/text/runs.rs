@@ -26,7 +26,7 @@ pub fn replications(database: &Database) -> Vec<String> {
         ]);
         failures.extend(failure(&title(one), one.error.as_deref(), one.cause.as_deref()));
     }
-    let mut lines = indented(rows, &[2, 5], false);
+    let mut lines = indented(&rows, &[2, 5], false);
     lines.extend(failures);
     lines
 }
@@ -89,7 +89,7 @@ pub fn stages(database: &Database) -> Vec<String> {
         row
     }));
     let right: Vec<usize> = (1..first.len()).collect();
-    indented(rows, &right, true)
+    indented(&rows, &right, true)
 }
 
 fn words(machine: Machine) -> impl Iterator<Item = &'static str> {
@@ -128,7 +128,7 @@ pub fn rollbacks(database: &Database) -> Vec<String> {
         ]);
         failures.extend(failure(&one.run.started_at, one.run.error.as_deref(), one.cause.as_deref()));
     }
-    let mut lines = indented(rows, &[1, 2, 4, 8, 9], false);
+    let mut lines = indented(&rows, &[1, 2, 4, 8, 9], false);
     lines.extend(failures);
     lines
 }

@@ -29,7 +29,7 @@ pub fn versions(versions: Option<&[Version]>) -> Vec<String> {
             gib(one.size_gib),
         ]
     }));
-    indented(rows, &[0, 7, 8], false)
+    indented(&rows, &[0, 7, 8], false)
 }
 
 /// Where the versions came from.
@@ -49,7 +49,7 @@ pub fn origins(versions: Option<&[Version]>) -> Vec<String> {
             format!("{place}{gone}"),
         ]
     }));
-    indented(rows, &[0], false)
+    indented(&rows, &[0], false)
 }
 
 /// The versions that exist only as a snapshot.
@@ -67,7 +67,7 @@ pub fn restorable(restorable: Option<&[Restorable]>) -> Vec<String> {
             restored_as.join(", "),
         ]
     }));
-    indented(rows, &[0, 3, 4], false)
+    indented(&rows, &[0, 3, 4], false)
 }
 
 /// The snapshots of an account.
@@ -106,7 +106,7 @@ pub fn snapshots(snapshots: Option<&[Snapshot]>) -> Vec<String> {
             if is_asked { shared } else { String::new() },
         ]
     }));
-    indented(rows, &[3, 6, 7], false)
+    indented(&rows, &[3, 6, 7], false)
 }
 
 fn kind(kind: Kind) -> &'static str {

@@ -33,11 +33,14 @@ pub fn tags(values: &[(&str, &str)]) -> Value {
         .collect()
 }
 
+/// An execution: when it started, its description, and its events.
+type Described = (OffsetDateTime, Value, Vec<Value>);
+
 /// The executions of one machine, newest first.
 #[derive(Clone)]
 pub struct Machine {
     pub arn: String,
-    executions: Arc<Mutex<Vec<(OffsetDateTime, Value, Vec<Value>)>>>,
+    executions: Arc<Mutex<Vec<Described>>>,
 }
 
 impl Machine {
@@ -245,7 +248,7 @@ impl World {
         self.a.answer("DescribeDBSnapshotAttributes", attributes);
         let rule = json!({"Name": "rule", "ScheduleExpression": "rate(1 day)", "State": "ENABLED"});
         self.a.answer("DescribeRule", rule);
-        answers_of(&self.a, &[self.source.clone()]);
+        answers_of(&self.a, std::slice::from_ref(&self.source));
     }
 
     fn fill_b(&self) {
