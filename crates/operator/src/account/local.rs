@@ -33,7 +33,8 @@ struct Process {
 
 /// An account of the cloud that lives in a directory.
 pub fn account(directory: &Path, chosen: &Chosen, environment: &Environment) -> Result<Account, Failure> {
-    let Some(state) = state(directory) else {
+    let profiles = std::fs::read_to_string(directory.join("aws-config")).ok();
+    let Some((state, profiles)) = state(directory).zip(profiles) else {
         let directory_text = directory.display().to_string();
         let mut words = vec!["scripts/local-cloud", "up"];
         if directory != environment.local_cloud {
@@ -44,7 +45,6 @@ pub fn account(directory: &Path, chosen: &Chosen, environment: &Environment) -> 
             shell_words(words)
         )));
     };
-    let profiles = std::fs::read_to_string(directory.join("aws-config")).unwrap_or_default();
     let key = |name: &str| setting(&profiles, chosen.role, name).unwrap_or_default();
     let credentials =
         Credentials::new(key("aws_access_key_id"), key("aws_secret_access_key"), None, None, "local-cloud");
