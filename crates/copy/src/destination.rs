@@ -191,12 +191,7 @@ impl Poll<'_> {
     /// Copies what is announced, if it is to be copied and can be.
     async fn begin(&self, kms: &aws_sdk_kms::Client, secrets: &Secrets) -> Result<DbSnapshot, Error> {
         let Self { rds, config, replicated, message, name, .. } = self;
-        receiving::check_reach(
-            &message.target_db_snapshot.arn,
-            &self.own,
-            message.replication.shared_snapshot_hours,
-            config.settings.deadline_seconds,
-        )?;
+        self.check_reach()?;
         let (shared, refusal) = self.shared_snapshot().await?;
         let snapshots = self.snapshots(None).await?;
         let made = self.made_secret(secrets).await?;
@@ -217,13 +212,9 @@ impl Poll<'_> {
         };
         let world =
             World { instances: &instances, snapshots: &snapshots, live_host: &host, live_prefix: &prefix };
-        let stage = &self.stage.expecting(history::expected_seconds(
-            &snapshots,
-            &config.settings.stack,
-            &replicated.database,
-            StageName::Copy,
-            shared.as_ref(),
-        ));
+        let (of, database) = (&config.settings.stack, &replicated.database);
+        let expected = history::expected_seconds(&snapshots, of, database, StageName::Copy, shared.as_ref());
+        let stage = &self.stage.expecting(expected);
         let announced = Announced {
             id: &message.replication.id,
             arn: &message.target_db_snapshot.arn,
@@ -260,6 +251,16 @@ impl Poll<'_> {
             }
             _ => Ok(pending(copies::not_started(name, stage)?, copy)),
         }
+    }
+
+    /// Whether what the source account says of the snapshot lets this account copy it, and long enough.
+    fn check_reach(&self) -> Result<(), Error> {
+        receiving::check_reach(
+            &self.message.target_db_snapshot.arn,
+            &self.own,
+            self.message.replication.shared_snapshot_hours,
+            self.config.settings.deadline_seconds,
+        )
     }
 
     /// The snapshots of the database that the stack has made. `known` is one that must be among them.

@@ -64,7 +64,8 @@ pub fn a_run_costs_the_same_in_a_crowded_account(cloud: &Cloud) {
     let among = of_run();
     println!("calls of a run alone {alone:?}, among {OTHERS} others {among:?}");
     let sum = |calls: &BTreeMap<String, usize>| calls.values().sum::<usize>();
-    assert!(sum(&among) * 10 <= sum(&alone) * 12, "{alone:?}, then {among:?}");
+    // A fifth more, and what the number of polls that wait differs by from run to run.
+    assert!(sum(&among) <= sum(&alone) * 12 / 10 + 4, "{alone:?}, then {among:?}");
     pair.wait_for_versions(&[live() - 1, live()]);
     assert_eq!(b.instances("crowd-").len(), OTHERS + 2);
 
