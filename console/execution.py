@@ -122,11 +122,6 @@ class Execution:
             if isinstance(one, dict) and "identifier" in one
         }
 
-    def planned(self) -> set[str]:
-        """The identifiers of what it deletes or has deleted."""
-        things = (one for result in self.pruned() for one in _list(result.get("planned")))
-        return {str(one.get("identifier", "")) if isinstance(one, dict) else str(one) for one in things}
-
     def alerted(self) -> list[str]:
         """What stays undeleted for so long that operators were alerted about it."""
         return [str(text) for result in self.pruned() for text in _list(result.get("tell"))]

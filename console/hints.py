@@ -50,10 +50,6 @@ class Hints:
         """`scripts/status` of the given stack or of the one that this command is about."""
         return self._command("status", *self._stack(stack), *self._profile("source"), *self._profile("destination"))
 
-    def status_of(self, database: str) -> str:
-        """`scripts/status` of one of many databases."""
-        return self._command("status", "--source-db", database, *self._profile("source"), *self._profile("destination"))
-
     def adopt(self, *, stack: str | None = None) -> str:
         """`scripts/adopt` for the given stack or for the one that this command is about."""
         return self._command("adopt", *self._stack(stack), *self._profile("source"), *self._profile("destination"))

@@ -17,8 +17,6 @@ TAGS: dict[str, str] = _WORDS["tags"]
 DELETION_TAG: tuple[str, str] = tuple(_WORDS["deletionTag"])
 #: On a version that the secret has named.
 PROMOTED: tuple[str, str] = tuple(_WORDS["promotedTag"])
-#: How the ids of the secret's versions begin that the functions have written.
-WRITTEN_BY_US: str = _WORDS["secretVersions"]
 
 
 def _instances(*meanings: str) -> frozenset[str]:

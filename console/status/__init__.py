@@ -1,1 +1,1 @@
-"""What is live, what is kept, what the last runs did: from what AWS reports to what the operator reads."""
+"""What the commands that change something want to know of both accounts; what `scripts/status` reports is made in Rust."""

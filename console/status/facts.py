@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, TypeGuard, TypeVar, overload
+from datetime import datetime, timedelta
+from typing import TypeGuard, TypeVar, overload
 
-from console.execution import Execution
-from console.vocabulary import DELETION_TAG, TAGS, WRITTEN_BY_US
-
-if TYPE_CHECKING:
-    from console.status.fleets import Fleet
+from console.vocabulary import DELETION_TAG, TAGS
 
 STACK = TAGS["STACK"]
 NAME = TAGS["NAME"]
@@ -22,12 +18,10 @@ SOURCE_SNAPSHOT = TAGS["SOURCE_SNAPSHOT"]
 VERSION = TAGS["VERSION"]
 RESTORED_VERSION = TAGS["RESTORED_VERSION"]
 DATA_TIME = TAGS["DATA_TIME"]
-UNDELETED = TAGS["UNDELETED"]
 
 T = TypeVar("T")
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:?\d\d)$")
-_ID_TIME = re.compile(r"(\d{8}t\d{6}z)-(?:[0-9a-f]{10}|[0-9a-f]{6})$")
 
 
 @dataclass(frozen=True)
@@ -47,11 +41,6 @@ class Pointer:
     version_id: str = ""
     """The id of the secret's version that says so; empty if it is not known."""
 
-    @property
-    def is_written_by_another(self) -> bool:
-        """Whether something else than our functions wrote the version that is current."""
-        return bool(self.version_id) and not self.version_id.startswith(WRITTEN_BY_US)
-
 
 @dataclass(frozen=True)
 class Stack:
@@ -64,8 +53,6 @@ class Stack:
     created: datetime | None = None
     is_protected: bool = False
     """Whether CloudFormation refuses to delete it."""
-    pattern: str = ""
-    """The SourceDBIdentifier of a stack for several databases, where this is what the stack is for one of them."""
 
     @property
     def database(self) -> str:
@@ -125,12 +112,6 @@ class Tagged:
     def source_database(self) -> str | None:
         """The source database whose data it holds, or None."""
         return self.tags.get(SOURCE_DATABASE)
-
-    @property
-    def times_undeleted(self) -> int:
-        """How many replications in a row could not delete it."""
-        count = self.tags.get(UNDELETED, "").split(":")[0]
-        return int(count) if count.isascii() and count.isdecimal() else 0
 
     @property
     def is_made_under_its_name(self) -> bool:
@@ -208,77 +189,6 @@ class Snapshot(Tagged):
         return bool(self.replication) and self.is_made_under_its_name and self.identifier.endswith(names)
 
 
-@dataclass(frozen=True)
-class Run:
-    """An execution of the source or destination machine, and the replication that it is part of."""
-
-    replication: str
-    """Its id; empty if the execution was started with something else than a message."""
-    execution: Execution
-    """As its last poll saw it."""
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """A CloudWatch alarm, by its logical name in the stack."""
-
-    name: str
-    state: str
-    since: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """The EventBridge rule that starts replications."""
-
-    expression: str
-    state: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """What belongs to one database in the source account."""
-
-    account: str
-    stack: Stack
-    snapshots: list[Snapshot] | Unreadable
-    runs: list[Run] | Unreadable
-    """Those for this database, newest first."""
-    schedule: Schedule | Unreadable
-
-
-@dataclass(frozen=True)
-class Database:
-    """What belongs to one destination stack, apart from instances and snapshots, which are known by their tags."""
-
-    stack: Stack
-    pointer: Pointer | Unreadable
-    runs: list[Run] | Unreadable
-    """Those of the destination machine, newest first."""
-    rollbacks: list[Execution] | Unreadable | None
-    """Those of the rollback machine, newest first; None if the stack has no such machine."""
-    alarms: list[Alarm] | Unreadable
-    dead_letters: int | Unreadable | None
-    """How many messages are in the dead-letter queue; None if the stack has none."""
-    source: Source | Unreadable
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Everything that was found, at one moment."""
-
-    now: datetime
-    account: str
-    region: str
-    instances: list[Instance] | Unreadable
-    """Those of the destination account."""
-    snapshots: list[Snapshot] | Unreadable
-    """Those of the destination account."""
-    databases: list[Database]
-    fleets: list[Fleet] = field(default_factory=list)
-    """The stacks of the source account with a machine for many databases."""
-
-
 def is_readable(fact: T | Unreadable | None) -> TypeGuard[T]:
     """Whether the fact was read and the thing is there."""
     return fact is not None and not isinstance(fact, Unreadable)
@@ -292,15 +202,6 @@ def parse_time(text: str | None) -> datetime | None:
     offset = "+0000" if found[3] in "Zz" else found[3].replace(":", "")
     try:
         return datetime.strptime(f"{found[1]} {found[2]} {offset}", "%Y-%m-%d %H:%M:%S %z")
-    except ValueError:
-        return None
-
-
-def id_time(replication: str | None) -> datetime | None:
-    """When the replication of this id started, or None."""
-    found = _ID_TIME.match(replication or "")
-    try:
-        return datetime.strptime(found[1], "%Y%m%dt%H%M%Sz").replace(tzinfo=timezone.utc) if found else None
     except ValueError:
         return None
 

@@ -180,3 +180,17 @@ def entered(number: int, state: str, kind: str, at: datetime, input: str = "{}")
         "timestamp": at,
         "stateEnteredEventDetails": {"name": state, "input": input},
     }
+
+
+def snapshot(account: str, name: str, own: dict) -> dict:
+    """A manual snapshot with these tags of ours."""
+    return {
+        "DBSnapshotIdentifier": name,
+        "DBSnapshotArn": f"arn:aws:rds:{REGION}:{account}:snapshot:{name}",
+        "DBInstanceIdentifier": "orders",
+        "Status": "available",
+        "PercentProgress": 100,
+        "AllocatedStorage": 20,
+        "Encrypted": True,
+        "TagList": tags(**({"name": name} | own if own else {})),
+    }

@@ -1,6 +1,6 @@
-"""`scripts/status` and `scripts/rollback`: what they make of facts, and what they read and start.
+"""The commands: what they make of what they have read, and what they start.
 
-world.py makes facts, as if they had been read; aws.py answers real clients without a network. No cloud is needed.
+aws.py answers real clients without a network. No cloud is needed.
 """
 
 from __future__ import annotations

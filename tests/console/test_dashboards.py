@@ -32,6 +32,7 @@ OF_AWS: dict[tuple[str, str], tuple[str, str, str]] = {
 LOGGED = {
     "$.stage_seconds": dict.fromkeys(("ShareLogGroup", "RestoreLogGroup"), "crates/lambda-task/src/stages.rs"),
     "$.data_age_hours": {"PruneLogGroup": "crates/prune/src/destination.rs"},
+    "$.hours_since_success": {"PruneLogGroup": "crates/prune/src/destination.rs"},
     "$.oldest_data_age_hours": {"PruneLogGroup": "crates/prune/src/destination.rs"},
 }
 
@@ -138,10 +139,12 @@ def test_the_widgets_fit_the_grid_and_do_not_overlap(account: Account) -> None:
 def test_what_a_filter_looks_for_is_logged(account: Account) -> None:
     for resource, metric in filters(account):
         value, group = metric["MetricValue"], resource["Properties"]["LogGroupName"]["Ref"]
-        field = value.removeprefix("$.")
-        assert resource["Properties"]["FilterPattern"] == f"{{ {value} >= 0 }}"
+        dimensions = [one["Value"] for one in metric.get("Dimensions", [])]
+        pattern = resource["Properties"]["FilterPattern"]
+        # A field that is taken has to be in the pattern.
+        assert f"{value} >= 0" in pattern and all(f'{one} = "*"' in pattern for one in dimensions)
         source = (ROOT / LOGGED[value][group]).read_text()
-        for name in (field, *(one["Value"].removeprefix("$.") for one in metric.get("Dimensions", []))):
+        for name in (one.removeprefix("$.") for one in (value, *dimensions)):
             assert re.search(rf"tracing::info!\([^;]*\b{name}\b", source), (name, group)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from console import replicate, rollback
-from console.status import __main__ as status
+from console import replicate
 from demo import __main__ as demo
 
 NO_SECONDS = ("0", "-1", "-0.5", "nan", "inf", "soon", "")
@@ -17,13 +16,7 @@ NO_NUMBERS = ("0", "-1", "2.5", "nan", "1e1", "9" * 5000, "many", "")
 @pytest.mark.parametrize(
     ("main", "option", "value"),
     [(replicate.main, option, value) for option in ("--timeout", "--arrival") for value in NO_SECONDS]
-    + [(rollback.main, "--timeout", value) for value in NO_SECONDS]
-    + [
-        (main, option, value)
-        for main, option in ((status.main, "--last"), (demo.main, "--rows"))
-        for value in NO_NUMBERS
-    ]
-    + [(status.main, "--last", "101")],
+    + [(demo.main, "--rows", value) for value in NO_NUMBERS],
 )
 def test_a_number_that_makes_no_sense_is_wrong_usage(
     main: Callable, option: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
@@ -31,8 +24,7 @@ def test_a_number_that_makes_no_sense_is_wrong_usage(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("the command has begun")
 
-    for module in (replicate, rollback, status):
-        monkeypatch.setattr(module, "Account", never)
+    monkeypatch.setattr(replicate, "Account", never)
     monkeypatch.setattr(demo, "Demonstration", never)
     with pytest.raises(SystemExit) as ended:
         main([f"{option}={value}"])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aws import FakeAccount
-from both_accounts import snapshot
+from aws import FakeAccount, snapshot
 from console.destruction import Commands, Found, what_stays
 from console.regions import wrong_destination_region, wrong_regions
 from console.status.facts import Stack

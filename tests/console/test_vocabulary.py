@@ -9,7 +9,6 @@ import pytest
 
 import console
 from console import vocabulary
-from console.status import text
 
 MODULES = sorted(Path(console.__path__[0]).rglob("*.py"))
 #: What is asked for its status: an attribute, a variable or a field of one of these names.
@@ -59,7 +58,3 @@ def test_no_tag_and_no_stage_is_written_again(path: Path) -> None:
 def test_a_state_has_the_same_result_and_words_in_every_machine() -> None:
     for stages in vocabulary.STAGES.values():
         assert all(vocabulary.STAGE_OF[stage.state] == stage for stage in stages)
-
-
-def test_every_outcome_has_words() -> None:
-    assert tuple(text._SECRET_OUTCOMES) == vocabulary.OUTCOMES

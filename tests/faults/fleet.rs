@@ -179,12 +179,21 @@ fn print_needs(directory: &Path) {
         let environment = std::fs::read(process.join("environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
     };
-    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
+    let all: Vec<_> =
+        std::fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let marked: Vec<_> = all.iter().filter(|process| is_ours(process)).collect();
+    // PostgreSQL writes what its children do over their environment.
+    let is_child = |process: &Path| {
+        let stat = std::fs::read_to_string(process.join("stat")).unwrap_or_default();
+        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
+        parent.is_some_and(|parent| marked.iter().any(|one| one.ends_with(parent)))
+    };
     let kilobytes = |process: &Path| -> Option<u64> {
         let rollup = std::fs::read_to_string(process.join("smaps_rollup")).ok()?;
         rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.split_whitespace().next()?.parse().ok())
     };
-    let parts: Vec<u64> = processes.filter(|one| is_ours(one)).filter_map(|one| kilobytes(&one)).collect();
+    let ours = all.iter().filter(|process| is_ours(process) || is_child(process));
+    let parts: Vec<u64> = ours.filter_map(|one| kilobytes(one)).collect();
     let disk = Command::new("du").args(["--summarize", "--block-size=1M"]).arg(directory).output().unwrap();
     let disk = String::from_utf8_lossy(&disk.stdout);
     println!(

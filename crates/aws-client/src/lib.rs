@@ -8,3 +8,4 @@ mod trust;
 pub use aws_config::SdkConfig;
 pub use config::{config, in_region};
 pub use fault::{code_and_message, fault};
+pub use trust::http_client;

@@ -26,7 +26,8 @@ use aws_smithy_types::config_bag::ConfigBag;
 const AMAZON: &[u8] = include_bytes!("trust/amazon.pem");
 
 /// The client of every call. Where the environment names the certificates that count, nothing else does.
-pub(crate) fn http_client(environment_names_certificates: bool) -> SharedHttpClient {
+#[must_use]
+pub fn http_client(environment_names_certificates: bool) -> SharedHttpClient {
     if environment_names_certificates {
         return https(TrustStore::default());
     }

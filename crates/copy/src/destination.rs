@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
-use rds_access::{Instance, Snapshot};
+use rds_access::Snapshot;
 use replication::budget;
 use replication::contract::{DbSnapshot, DestinationInput, DestinationState, Envelope, StageReport, Status};
 use replication::copies;
 use replication::copying::{EarlierCopy, Expectation};
 use replication::destination::{Destination, Replicated};
 use replication::lineage::{self, Tags};
-use replication::looking::Look;
+use replication::looking::{Look, Seen};
 use replication::naming::{self, SnapshotIdentifier};
 use replication::overrides::Overrides;
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS, history};
@@ -190,18 +190,21 @@ pub async fn run(
 impl Poll<'_> {
     /// Copies what is announced, if it is to be copied and can be.
     async fn begin(&self, kms: &aws_sdk_kms::Client, secrets: &Secrets) -> Result<DbSnapshot, Error> {
-        let Self { config, replicated, message, name, .. } = self;
-        receiving::check_reach(
-            &message.target_db_snapshot.arn,
-            &self.own,
-            message.replication.shared_snapshot_hours,
-            config.settings.deadline_seconds,
-        )?;
+        let Self { rds, config, replicated, message, name, .. } = self;
+        self.check_reach()?;
         let (shared, refusal) = self.shared_snapshot().await?;
         let snapshots = self.snapshots(None).await?;
         let made = self.made_secret(secrets).await?;
         let Pointer { host, prefix } = made.as_ref().map(|secret| secret.pointer.clone()).unwrap_or_default();
-        let instances = self.versions(&host, &prefix, &snapshots).await?;
+        let look = Look {
+            scope: replicated.scope(),
+            hosts: &[&host],
+            live_prefix: &prefix,
+            snapshots: &snapshots,
+            execution: self.execution,
+            needs_all: false,
+        };
+        let Seen { instances, .. } = rds_access::versions(rds, &look).await?;
         replicated.check_names(&instances, &format!("copying for database {}", replicated.database))?;
         let secret = match made {
             Some(secret) => secret,
@@ -209,13 +212,9 @@ impl Poll<'_> {
         };
         let world =
             World { instances: &instances, snapshots: &snapshots, live_host: &host, live_prefix: &prefix };
-        let stage = &self.stage.expecting(history::expected_seconds(
-            &snapshots,
-            &config.settings.stack,
-            &replicated.database,
-            StageName::Copy,
-            shared.as_ref(),
-        ));
+        let (of, database) = (&config.settings.stack, &replicated.database);
+        let expected = history::expected_seconds(&snapshots, of, database, StageName::Copy, shared.as_ref());
+        let stage = &self.stage.expecting(expected);
         let announced = Announced {
             id: &message.replication.id,
             arn: &message.target_db_snapshot.arn,
@@ -254,16 +253,14 @@ impl Poll<'_> {
         }
     }
 
-    /// The instances of the database.
-    async fn versions(
-        &self,
-        host: &str,
-        live_prefix: &str,
-        snapshots: &[Snapshot],
-    ) -> Result<Vec<Instance>, Error> {
-        let (scope, execution) = (self.replicated.scope(), self.execution);
-        let look = Look { scope, hosts: &[host], live_prefix, snapshots, execution, needs_all: false };
-        Ok(rds_access::versions(self.rds, &look).await?.instances)
+    /// Whether what the source account says of the snapshot lets this account copy it, and long enough.
+    fn check_reach(&self) -> Result<(), Error> {
+        receiving::check_reach(
+            &self.message.target_db_snapshot.arn,
+            &self.own,
+            self.message.replication.shared_snapshot_hours,
+            self.config.settings.deadline_seconds,
+        )
     }
 
     /// The snapshots of the database that the stack has made. `known` is one that must be among them.

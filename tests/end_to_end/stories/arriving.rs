@@ -80,8 +80,7 @@ pub fn rows_arrive_twice_and_secrets_stay_secret(cloud: &Cloud) {
 fn stages_on_snapshots(account: &Account, id: &str) -> Vec<Vec<String>> {
     let answer = account.aws(&["rds", "describe-db-snapshots", "--snapshot-type", "manual"]);
     let of_run = answer["DBSnapshots"].as_array().unwrap().iter().map(tags);
-    let of_run =
-        of_run.filter(|tags| tags.get("rds-replication:replication-id").is_some_and(|found| found == id));
+    let of_run = of_run.filter(|tags| tags.get("rds-replication:id").is_some_and(|found| found == id));
     let written = of_run.filter_map(|mut tags| tags.remove("rds-replication:stage-seconds"));
     let stage = |one: &str| {
         let (name, seconds) = one.split_once('=').unwrap();

@@ -84,6 +84,8 @@ def _sdk_action(integration: str, document: dict[str, Any]) -> tuple[str, str, s
         # With this ending an ARN of a log group is meant in policies, but for tagging (CloudWatch Logs User Guide).
         scope = f"{responses.get_region()}:{responses.get_account_id()}"
         arn = f"arn:aws:logs:{scope}:log-group:{document.get('LogGroupName', '')}:*"
+    if action == "s3:PutObject":
+        arn = f"arn:aws:s3:::{document.get('Bucket', '')}/{document.get('Key', '')}"
     return action, arn, name
 
 

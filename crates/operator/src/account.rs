@@ -1,0 +1,168 @@
+//! One of the two AWS accounts: its credentials, its Region, and the clients that speak to it.
+
+mod local;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_client::http_client;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_types::os_shim_internal::{Env, Fs};
+
+use crate::environment::Environment;
+use crate::failure::{Failure, fault};
+
+/// Following a run takes hours in a real account; one lost answer must not end it.
+const ATTEMPTS: u32 = 8;
+/// The longest that connecting may take, in seconds.
+const CONNECT_SECONDS: u64 = 10;
+/// The longest that one attempt of a call may take, in seconds.
+const ATTEMPT_SECONDS: u64 = 60;
+
+/// What the options say about one account.
+#[derive(Debug, Clone, Default)]
+pub struct Chosen {
+    /// The role of the account, which is also the name of the profile that is tried: `source` or `destination`.
+    pub role: &'static str,
+    /// An AWS profile; an empty one stands for the credentials of the environment.
+    pub profile: Option<String>,
+    /// A Region.
+    pub region: Option<String>,
+    /// The directory of the local cloud, if it is that.
+    pub local: Option<PathBuf>,
+}
+
+/// The account in which one of the two stacks lives.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// What every client has in common.
+    pub config: SdkConfig,
+    /// Where RDS answers, if not where AWS has it.
+    pub rds_endpoint: Option<String>,
+    /// The Region that the clients speak to.
+    pub region: String,
+}
+
+impl Account {
+    /// Finds the credentials and the Region of an account; nothing is asked of AWS.
+    ///
+    /// # Errors
+    /// If there is no such profile, no Region, or no local cloud.
+    pub async fn open(chosen: &Chosen, environment: &Environment) -> Result<Self, Failure> {
+        if let Some(directory) = &chosen.local {
+            return local::account(directory, chosen, environment);
+        }
+        let profile = profile(chosen).await?;
+        let whose = match (&profile, &chosen.profile) {
+            (Some(profile), _) => format!("profile {profile}"),
+            (None, Some(_)) => "credentials of the environment".to_owned(),
+            (None, None) => {
+                format!("credentials of the environment, as there is no profile {}", chosen.role)
+            }
+        };
+        let http = http_client(environment.names_certificates);
+        let mut loader = settings(&http);
+        if let Some(region) = chosen.region.as_ref().or(environment.region.as_ref()) {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &profile {
+            // Credentials of the environment do not take the place of those of a profile.
+            let provider = ProfileFileCredentialsProvider::builder()
+                .configure(&ProviderConfig::default().with_http_client(http))
+                .profile_name(profile);
+            loader = loader.profile_name(profile).credentials_provider(provider.build());
+        }
+        let config = loader.load().await;
+        let Some(region) = config.region().map(ToString::to_string) else {
+            return Err(Failure::named(
+                "NoRegionError",
+                format!(
+                    "the {} account cannot be used ({whose}): no Region is named; to fix this: set AWS_REGION, or give the \
+                     profile a region",
+                    chosen.role
+                ),
+            ));
+        };
+        Ok(Self { config, rds_endpoint: None, region })
+    }
+
+    /// The account's twelve digits.
+    ///
+    /// # Errors
+    /// A fault of STS.
+    pub async fn number(&self) -> Result<String, Failure> {
+        let client = aws_sdk_sts::Client::new(&self.config);
+        let found = client.get_caller_identity().send().await;
+        let found = found.map_err(|error| fault("sts:GetCallerIdentity", &error))?;
+        Ok(found.account.unwrap_or_default())
+    }
+
+    /// A client of CloudFormation.
+    pub fn stacks(&self) -> aws_sdk_cloudformation::Client {
+        aws_sdk_cloudformation::Client::new(&self.config)
+    }
+
+    /// A client of Step Functions.
+    pub fn machines(&self) -> aws_sdk_sfn::Client {
+        aws_sdk_sfn::Client::new(&self.config)
+    }
+
+    /// A client of Secrets Manager.
+    pub fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.config)
+    }
+
+    /// A client of RDS.
+    pub fn rds(&self) -> aws_sdk_rds::Client {
+        self.rds_in(&self.region)
+    }
+
+    /// A client of RDS in another Region.
+    pub fn rds_in(&self, region: &str) -> aws_sdk_rds::Client {
+        let builder = aws_sdk_rds::config::Builder::from(&self.config);
+        let mut builder = builder.region(Region::new(region.to_owned()));
+        if let Some(endpoint) = &self.rds_endpoint {
+            builder = builder.endpoint_url(endpoint);
+        }
+        aws_sdk_rds::Client::from_conf(builder.build())
+    }
+}
+
+/// What is the same whatever the credentials are.
+fn settings(
+    http: &(impl aws_smithy_runtime_api::client::http::HttpClient + Clone + 'static),
+) -> aws_config::ConfigLoader {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(CONNECT_SECONDS))
+        .operation_attempt_timeout(Duration::from_secs(ATTEMPT_SECONDS))
+        .build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http.clone())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+}
+
+/// The profile whose credentials are used: the one that is named, else the one that is called like the role, if there is one.
+async fn profile(chosen: &Chosen) -> Result<Option<String>, Failure> {
+    if chosen.profile.as_deref() == Some("") {
+        return Ok(None);
+    }
+    let name = chosen.profile.as_deref().unwrap_or(chosen.role);
+    let unusable = |code: &str, why: String| {
+        Failure::named(code, format!("the {} account cannot be used (profile {name}): {why}", chosen.role))
+    };
+    let found = aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await;
+    let found = found.map_err(|error| unusable("ConfigParseError", error.to_string()))?;
+    match (found.get_profile(name), &chosen.profile) {
+        (Some(_), _) => Ok(Some(name.to_owned())),
+        (None, None) => Ok(None),
+        (None, Some(_)) => {
+            Err(unusable("ProfileNotFound", format!("The config profile ({name}) could not be found")))
+        }
+    }
+}

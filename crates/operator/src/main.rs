@@ -1,0 +1,39 @@
+//! `rds-replication`: what an operator does with replications from a shell.
+
+mod account;
+mod arguments;
+mod environment;
+mod execution;
+mod failure;
+mod hints;
+mod output;
+mod question;
+mod rollback;
+mod screen;
+mod status;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod times;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::arguments::{Arguments, Command};
+use crate::environment::Environment;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let environment = Environment::of_process();
+    match Arguments::parse().command {
+        Command::Status(given) => status::run(&given, &environment).await.into(),
+        Command::Rollback(given) => rollback::run(&given, &environment).await.into(),
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            let name = command.get_name().to_owned();
+            clap_complete::generate(shell, &mut command, name, &mut std::io::stdout());
+            ExitCode::SUCCESS
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Makes another version of the database live: starts the rollback machine and follows it to its end.
+
+mod following;
+mod named;
+#[cfg(test)]
+mod tests;
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use replication::contract::Outcome;
+use replication::rollback::RequestedVersion;
+use serde_json::{Value, json};
+
+use self::following::Follower;
+use self::named::{Named, named, of_host, previous_of_gone};
+use crate::account::Account;
+use crate::arguments::Rollback;
+use crate::environment::{self, Environment, pause};
+use crate::execution::{Execution, how_it_failed, plain};
+use crate::failure::{Failure, fault};
+use crate::hints::Hints;
+use crate::screen::duration;
+use crate::status::facts::{Stack, includes};
+use crate::status::observe::machines::Followed;
+use crate::status::observe::stacks;
+use crate::status::report::secret::unusable;
+use crate::terminal::Terminal;
+
+/// The exit code of a command that an operator has interrupted.
+const INTERRUPTED: u8 = 130;
+
+/// What there is to know beside the account.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The options.
+    pub given: &'a Rollback,
+    /// What commands to run next have to be given.
+    pub hints: &'a Hints,
+    /// The time between two polls.
+    pub poll: Duration,
+}
+
+/// The command. Answers with its exit code.
+pub async fn run(given: &Rollback, environment: &Environment) -> u8 {
+    let mut output = std::io::stdout();
+    let is_terminal = output.is_terminal();
+    let mut terminal = Terminal::new(&mut output, is_terminal, environment::now);
+    let accounts = given.account.accounts();
+    let (chosen, hints) = (accounts.destination(environment), accounts.hints(environment));
+    let poll = Duration::from_millis(if chosen.local.is_some() { 300 } else { 3_000 });
+    let asked = Asked { given, hints: &hints, poll };
+    match Account::open(&chosen, environment).await {
+        Ok(account) => roll_back(&account, &asked, &mut terminal, interruption()).await,
+        Err(failure) => failed(&mut terminal, &failure),
+    }
+}
+
+/// Ends when the operator interrupts the command.
+async fn interruption() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn failed(terminal: &mut Terminal<'_>, failure: &Failure) -> u8 {
+    terminal.plain(&format!("\nfailed: {failure}"));
+    1
+}
+
+/// The whole of it in an account, until it has ended or is interrupted.
+async fn roll_back(
+    account: &Account,
+    asked: &Asked<'_>,
+    terminal: &mut Terminal<'_>,
+    interruption: impl Future<Output = ()>,
+) -> u8 {
+    let mut started = None;
+    let ended = tokio::select! {
+        biased;
+        ended = to_the_end(account, asked, terminal, &mut started) => Some(ended),
+        () = interruption => None,
+    };
+    match (ended, started) {
+        (Some(Ok(())), _) => return 0,
+        (Some(Err(failure)), _) => return failed(terminal, &failure),
+        (None, Some(arn)) => terminal.plain(&format!(
+            "\nno longer following; the execution continues by itself: {arn}\n{} shows how it ends",
+            asked.hints.status(&asked.given.destination_stack)
+        )),
+        (None, None) => terminal.plain("\nstopped"),
+    }
+    INTERRUPTED
+}
+
+async fn to_the_end(
+    account: &Account,
+    asked: &Asked<'_>,
+    terminal: &mut Terminal<'_>,
+    started: &mut Option<String>,
+) -> Result<(), Failure> {
+    let name = &asked.given.destination_stack;
+    let stack = stacks::named(account, name).await?;
+    let machine = stack.output("RollbackStateMachineArn").to_owned();
+    if machine.is_empty() {
+        return Err(Failure::new(format!(
+            "the stack {name} of the destination account has no output RollbackStateMachineArn: it is older than the rollback \
+             machine; deploy it again with {}",
+            asked.hints.deploy_destination(None, name)
+        )));
+    }
+    let stack = of_database(&stack, asked.given.source_db.as_deref())?;
+    let before = named(account, &stack).await;
+    let (secret, name) = (stack.output("SecretArn"), stack.output("SecretName"));
+    if let Some(advice) = unusable(&before.hidden_by, secret, name) {
+        return Err(Failure::new(format!("{advice}; nothing was started")));
+    }
+    terminal.line(&format!("the secret names {}", before.words(terminal.now())));
+    let version = version(account, asked, &stack, &before, terminal).await;
+    let mut input = json!({"version": version});
+    if let Some(database) = &asked.given.source_db {
+        input["SourceDBIdentifier"] = json!(database);
+    }
+    let client = account.machines();
+    let answer = client.start_execution().state_machine_arn(&machine).input(input.to_string()).send().await;
+    let answer = answer.map_err(|error| fault("states:StartExecution", &error))?;
+    let arn = answer.execution_arn();
+    *started = Some(arn.to_owned());
+    terminal.line(&format!("destination  started {arn}"));
+    let followed = Followed::started(&client, arn, terminal.now());
+    let execution = follow(followed, asked, terminal).await?;
+    let moved = execution.of_destination("rotate-secret");
+    let mut after = named(account, &stack).await;
+    if after.host.is_empty() {
+        // What the machine has read back counts, should these credentials not show the secret.
+        after = of_host(account, moved["db_host"].as_str().unwrap_or_default()).await;
+    }
+    conclude(moved, &before, &after, terminal);
+    Ok(())
+}
+
+/// The stack as it is for the database, which has to be named where there are several.
+fn of_database(stack: &Stack, database: Option<&str>) -> Result<Stack, Failure> {
+    let wrong = match database {
+        _ if !stack.is_for_several() => return Ok(stack.clone()),
+        Some(database) if includes(&stack.database(), database) => return stack.for_database(database),
+        Some(database) => format!("{database} is none of them"),
+        None => "none of them is named".to_owned(),
+    };
+    Err(Failure::new(format!(
+        "the stack {} replicates the databases {}, and {wrong}; nothing was started\nto fix this: name the database with --source-db",
+        stack.name,
+        stack.parameter("SourceDBIdentifier").unwrap_or_default()
+    )))
+}
+
+/// What the machine is asked for.
+async fn version(
+    account: &Account,
+    asked: &Asked<'_>,
+    stack: &Stack,
+    before: &Named,
+    terminal: &mut Terminal<'_>,
+) -> Value {
+    if let RequestedVersion::Version(version) = asked.given.version {
+        return json!(version);
+    }
+    // The machine goes by the instance that the secret names, so it knows no previous version without one.
+    let found =
+        if before.is_gone { previous_of_gone(account, stack, before, terminal.now()).await } else { None };
+    let Some(version) = found else { return json!("previous") };
+    terminal.line(&format!(
+        "there is no instance of this address; the next lower version that exists is {version}"
+    ));
+    json!(version)
+}
+
+/// Prints what the execution does until it has succeeded.
+async fn follow(
+    followed: Followed,
+    asked: &Asked<'_>,
+    terminal: &mut Terminal<'_>,
+) -> Result<Execution, Failure> {
+    let mut follower = Follower::new("destination", followed);
+    let begun = terminal.elapsed();
+    loop {
+        follower.poll(terminal).await?;
+        if !follower.execution().is_running() {
+            break;
+        }
+        let waiting = follower.waiting_for(terminal.now());
+        if terminal.elapsed() - begun > asked.given.timeout {
+            return Err(Failure::new(format!(
+                "the rollback has not ended within {}; it continues by itself: {waiting}\n  execution  {}",
+                duration(asked.given.timeout),
+                follower.execution().arn
+            )));
+        }
+        terminal.waiting(&waiting);
+        pause(asked.poll).await;
+    }
+    let execution = follower.into_execution();
+    if !execution.has_succeeded() {
+        return Err(Failure::new(how_it_failed(&execution, "rollback")));
+    }
+    let outcome = &execution.of_destination("rotate-secret")["outcome"];
+    if !serde_json::from_value::<Outcome>(outcome.clone()).is_ok_and(Outcome::has_moved) {
+        return Err(Failure::new(format!(
+            "the rollback machine has ended well, but what it did to the secret is: {}\n  execution  {}",
+            plain(outcome),
+            execution.arn
+        )));
+    }
+    Ok(execution)
+}
+
+/// Says what has become of the secret.
+fn conclude(moved: &Value, before: &Named, after: &Named, terminal: &mut Terminal<'_>) {
+    let now = terminal.now();
+    terminal.line(&format!("the secret now names {}", after.words(now)));
+    if before.host == after.host {
+        terminal.line("it did so before");
+    } else {
+        terminal.line(&format!("before it named {}", before.words(now)));
+    }
+    for (words, names) in
+        [("marked to-be-deleted", &moved["marked"]), ("no longer marked", &moved["unmarked"])]
+    {
+        let names: Vec<String> = names.as_array().into_iter().flatten().map(plain).collect();
+        if !names.is_empty() {
+            terminal.line(&format!("{words}: {}", names.join(", ")));
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The executions of state machines.
+
+use aws_sdk_sfn::Client;
+use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
+use aws_sdk_sfn::types::{ExecutionListItem, HistoryEvent};
+use replication::naming;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::announced_ids;
+use crate::execution::{Entered, Execution, object, readable_cause};
+use crate::failure::{Failure, fault};
+use crate::status::facts::{Run, Source};
+use crate::times::{certain, moment};
+
+/// How far back executions are searched for the few that are reported.
+pub const MOST_LISTED: usize = 1000;
+/// How many of them are opened to see which database they are about.
+pub const MOST_OPENED: usize = 100;
+/// How many executions a page of a search has.
+const LISTED_PER_PAGE: i32 = 100;
+/// How many events a page of a history has (API of Step Functions, `GetExecutionHistory`).
+const EVENTS_PER_PAGE: i32 = 1000;
+/// The first poll reads everything, each later one only what a loop adds.
+const NEW_EVENTS_PER_PAGE: i32 = 100;
+
+/// The machine's executions, newest first, as a list that is read as far as it is needed.
+pub struct Listed {
+    client: Client,
+    machine: String,
+    page: std::vec::IntoIter<ExecutionListItem>,
+    next: Option<String>,
+    is_begun: bool,
+    left: usize,
+}
+
+impl Listed {
+    /// Those of a machine.
+    pub fn of(client: &Client, machine: &str) -> Self {
+        Self {
+            client: client.clone(),
+            machine: machine.to_owned(),
+            page: Vec::new().into_iter(),
+            next: None,
+            is_begun: false,
+            left: MOST_LISTED,
+        }
+    }
+
+    /// The next one.
+    ///
+    /// # Errors
+    /// A fault of Step Functions.
+    pub async fn next(&mut self) -> Result<Option<ExecutionListItem>, Failure> {
+        loop {
+            if self.left == 0 {
+                return Ok(None);
+            }
+            if let Some(found) = self.page.next() {
+                self.left -= 1;
+                return Ok(Some(found));
+            }
+            if self.is_begun && self.next.is_none() {
+                return Ok(None);
+            }
+            let request = self.client.list_executions().state_machine_arn(&self.machine);
+            let request = request.max_results(LISTED_PER_PAGE).set_next_token(self.next.take());
+            let answer = request.send().await.map_err(|error| fault("states:ListExecutions", &error))?;
+            self.is_begun = true;
+            self.next = answer.next_token;
+            self.page = answer.executions.into_iter();
+        }
+    }
+}
+
+/// The newest executions of a machine.
+///
+/// # Errors
+/// A fault of Step Functions.
+pub async fn newest(client: &Client, machine: &str, last: usize) -> Result<Vec<Execution>, Failure> {
+    let mut listed = Listed::of(client, machine);
+    let mut found = Vec::new();
+    while found.len() < last
+        && let Some(one) = listed.next().await?
+    {
+        found.push(open(client, one.execution_arn()).await?);
+    }
+    Ok(found)
+}
+
+/// The newest executions of the destination machine, with the replications that they are of.
+///
+/// # Errors
+/// A fault of Step Functions.
+pub async fn destination_runs(client: &Client, machine: &str, last: usize) -> Result<Vec<Run>, Failure> {
+    Ok(newest(client, machine, last).await?.into_iter().map(destination_run).collect())
+}
+
+fn destination_run(execution: Execution) -> Run {
+    let replication = announced(&execution)["id"].as_str().unwrap_or_default().to_owned();
+    Run { replication, execution }
+}
+
+/// What the message of a destination run says of its replication.
+fn announced(execution: &Execution) -> &Value {
+    &execution.input["Input"]["replication"]
+}
+
+/// The database of a destination run, as its message says.
+pub fn announced_database(execution: &Execution) -> Option<String> {
+    announced(execution)["sourceDBIdentifier"].as_str().map(str::to_owned)
+}
+
+/// The runs of the destination account, and older ones that runs of the source account announced.
+///
+/// # Errors
+/// A fault of Step Functions.
+pub async fn with_announced(
+    client: &Client,
+    machine: &str,
+    mut runs: Vec<Run>,
+    source: &Source,
+) -> Result<Vec<Run>, Failure> {
+    let Ok(source_runs) = &source.runs else { return Ok(runs) };
+    let known: Vec<String> = announced_ids(&runs).map(str::to_owned).collect();
+    for id in announced_ids(source_runs).filter(|id| !known.iter().any(|known| known == id)) {
+        let arn = naming::execution_arn(machine, id);
+        if let Some(found) = described(client, &arn).await? {
+            runs.push(destination_run(with_history(client, &arn, found).await?));
+        }
+    }
+    Ok(runs)
+}
+
+/// An execution with its history.
+///
+/// # Errors
+/// A fault of Step Functions.
+pub async fn open(client: &Client, arn: &str) -> Result<Execution, Failure> {
+    let missing = || Failure::named("ExecutionDoesNotExist", format!("there is no execution {arn}"));
+    // The status first: an end that is seen here has all of its history behind it.
+    let found = described(client, arn).await?.ok_or_else(missing)?;
+    with_history(client, arn, found).await
+}
+
+/// An execution that is followed: as the last poll saw it.
+pub struct Followed {
+    client: Client,
+    /// What was seen.
+    pub execution: Execution,
+    seen: i64,
+}
+
+impl Followed {
+    /// One that was started just now.
+    pub fn started(client: &Client, arn: &str, at: OffsetDateTime) -> Self {
+        let execution = Execution {
+            arn: arn.to_owned(),
+            status: "RUNNING".to_owned(),
+            error: String::new(),
+            cause: String::new(),
+            started: at,
+            ended: None,
+            input: Value::Null,
+            document: Value::Null,
+            states: Vec::new(),
+        };
+        Self { client: client.clone(), execution, seen: 0 }
+    }
+
+    /// Reads what happened since the last poll; how many states were entered since.
+    ///
+    /// # Errors
+    /// A fault of Step Functions.
+    pub async fn poll(&mut self) -> Result<usize, Failure> {
+        let missing =
+            |arn: &str| Failure::named("ExecutionDoesNotExist", format!("there is no execution {arn}"));
+        // The status first: an end that is seen here has all of its history behind it.
+        let found = described(&self.client, &self.execution.arn).await?;
+        let found = found.ok_or_else(|| missing(&self.execution.arn))?;
+        let before = self.execution.states.len();
+        for event in self.new_events().await? {
+            take(&mut self.execution, &event);
+        }
+        self.execution.status = found.status.as_str().to_owned();
+        self.execution.error = found.error.unwrap_or_default();
+        self.execution.cause = readable_cause(&found.cause.unwrap_or_default());
+        self.execution.started = certain(&found.start_date);
+        self.execution.ended = found.stop_date.as_ref().and_then(moment);
+        read(&mut self.execution, found.output.as_deref());
+        Ok(self.execution.states.len() - before)
+    }
+
+    /// Events after the last one seen, oldest first. Newest first is how the service lets us stop early.
+    async fn new_events(&mut self) -> Result<Vec<HistoryEvent>, Failure> {
+        let page = if self.seen > 0 { NEW_EVENTS_PER_PAGE } else { EVENTS_PER_PAGE };
+        let request = self.client.get_execution_history().execution_arn(&self.execution.arn);
+        let mut pages = request.reverse_order(true).max_results(page).into_paginator().items().send();
+        let mut events = Vec::new();
+        while let Some(event) = pages.next().await {
+            let event = event.map_err(|error| fault("states:GetExecutionHistory", &error))?;
+            if event.id() <= self.seen {
+                break;
+            }
+            events.push(event);
+        }
+        events.reverse();
+        self.seen = events.last().map_or(self.seen, HistoryEvent::id);
+        Ok(events)
+    }
+}
+
+/// What DescribeExecution says, if there is such an execution.
+///
+/// # Errors
+/// A fault of Step Functions.
+pub async fn described(client: &Client, arn: &str) -> Result<Option<DescribeExecutionOutput>, Failure> {
+    match client.describe_execution().execution_arn(arn).send().await {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) => Ok(None),
+        Err(error) => Err(fault("states:DescribeExecution", &error)),
+    }
+}
+
+async fn with_history(
+    client: &Client,
+    arn: &str,
+    found: DescribeExecutionOutput,
+) -> Result<Execution, Failure> {
+    let request = client.get_execution_history().execution_arn(arn).max_results(EVENTS_PER_PAGE);
+    let mut pages = request.into_paginator().items().send();
+    let mut execution = Execution {
+        arn: arn.to_owned(),
+        status: found.status.as_str().to_owned(),
+        error: found.error.unwrap_or_default(),
+        cause: readable_cause(&found.cause.unwrap_or_default()),
+        started: certain(&found.start_date),
+        ended: found.stop_date.as_ref().and_then(moment),
+        input: found.input.as_deref().and_then(object).unwrap_or_default(),
+        document: Value::Null,
+        states: Vec::new(),
+    };
+    while let Some(event) = pages.next().await {
+        take(&mut execution, &event.map_err(|error| fault("states:GetExecutionHistory", &error))?);
+    }
+    read(&mut execution, found.output.as_deref());
+    Ok(execution)
+}
+
+fn take(execution: &mut Execution, event: &HistoryEvent) {
+    if let Some(entered) = event.state_entered_event_details() {
+        read(execution, entered.input());
+        let kind = event.r#type().as_str();
+        execution.states.push(Entered {
+            name: entered.name().to_owned(),
+            kind: kind.strip_suffix("StateEntered").unwrap_or(kind).to_owned(),
+            at: certain(event.timestamp()),
+        });
+    }
+    if let Some(left) = event.state_exited_event_details() {
+        read(execution, left.output());
+    }
+}
+
+/// Takes a text for the newest document, if it is one.
+fn read(execution: &mut Execution, text: Option<&str>) {
+    if let Some(document) = text.and_then(object) {
+        execution.document = document;
+    }
+}
+
+/// The ARN of the newest execution of a machine.
+///
+/// # Errors
+/// A fault of Step Functions.
+pub async fn newest_arn(client: &Client, machine: &str) -> Result<Option<String>, Failure> {
+    let answer = client.list_executions().state_machine_arn(machine).max_results(1).send().await;
+    let answer = answer.map_err(|error| fault("states:ListExecutions", &error))?;
+    Ok(answer.executions().first().map(|one| one.execution_arn().to_owned()))
+}
