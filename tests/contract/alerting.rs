@@ -1,8 +1,9 @@
 //! The way from the end of a run to an operator: exactly one alert, sent by the machine or by a rule.
 
-use replication::machines::{ALERT, ALERT_TOLERATED, ALERT_UNDELETED};
+use replication::machines::{ALERT, ALERT_UNDELETED};
 use serde_json::{Value, json};
 
+use crate::fleet;
 use crate::machine::{Fail, Machine, PRESENT, State};
 use crate::sources::{FLEET, MACHINES, Sources};
 use crate::templates::{attribute, each, reference};
@@ -62,7 +63,7 @@ pub fn reaching_operators(machine: &Machine) -> Vec<String> {
         }
     }
     problems.extend(reporting_undeleted(machine));
-    problems.extend(reporting_a_fleet(machine));
+    problems.extend(fleet::reporting(machine));
     problems
 }
 
@@ -104,30 +105,6 @@ fn reporting_undeleted(machine: &Machine) -> Vec<String> {
         vec![]
     } else {
         vec![format!("what {name} could not delete is not reported: {rules:?}")]
-    }
-}
-
-/// Operators are alerted of the databases of a fleet that have failed, once, whether the run fails with them or not.
-fn reporting_a_fleet(machine: &Machine) -> Vec<String> {
-    let Some(State::Task(told)) = machine.states.get(ALERT_TOLERATED) else {
-        return Vec::new();
-    };
-    let reported = machine.tasks().find(|(_, task)| task.result_path == Some(Some("$.report".to_owned())));
-    let next = reported.and_then(|(_, task)| task.next.as_ref()).and_then(|next| machine.states.get(next));
-    let Some(State::Choice(choice)) = next else {
-        return vec!["the report is not followed by the choice whether something failed".to_owned()];
-    };
-    let rules: Vec<_> = choice.choices.iter().map(|rule| rule.comparison()).collect();
-    let leads_to = |at: usize| choice.choices.get(at).and_then(|rule| machine.states.get(&rule.next));
-    let is_reported = rules == [("$.report.failure", PRESENT), ("$.report.tell", PRESENT)]
-        && matches!(leads_to(0), Some(State::Pass(pass)) if pass.input_path.is_some())
-        && choice.choices.get(1).is_some_and(|rule| rule.next == ALERT_TOLERATED)
-        && matches!(machine.states.get(&choice.default), Some(State::Succeed(_)))
-        && told.next.as_ref() == Some(&choice.default);
-    if is_reported {
-        vec![]
-    } else {
-        vec![format!("what the fleet could not replicate is not reported: {rules:?}")]
     }
 }
 

@@ -47,7 +47,7 @@ pub fn of_machines(sources: &Sources) -> Vec<String> {
             ));
         }
         let calls_a_function = |block: &&str| {
-            !["\"StepFunctions.", "\"CloudWatchLogs."].iter().any(|service| block.contains(service))
+            !["\"StepFunctions.", "\"CloudWatchLogs.", "\"S3."].iter().any(|service| block.contains(service))
         };
         for block in blocks.into_iter().filter(calls_a_function) {
             retries.entry(block).or_default().push(name);

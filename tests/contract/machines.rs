@@ -7,6 +7,7 @@ use replication::machines::{self, ALERT, ALERT_TOLERATED, ALERT_UNDELETED, ROOM,
 use serde_json::{Value, json};
 
 use crate::alerting;
+use crate::fleet;
 use crate::machine::{Catch, Choice, Machine, PRESENT, Rule, State, Task};
 use crate::permissions::kebab_case;
 use crate::sources::{FLEET, MACHINES, Sources, machine_path};
@@ -111,12 +112,16 @@ pub fn nets(sources: &Sources) -> Vec<String> {
             }
         }
         for (name, task) in machine.tasks() {
-            let of_task = task_net(machine, name, task).into_iter().chain(parameters(of, name, task));
-            problems.extend(of_task.map(|problem| format!("{name} {problem}")));
+            let of_task = if task.resource == fleet::PUT_OBJECT {
+                fleet::keeping(machine, task)
+            } else {
+                task_net(machine, name, task).into_iter().chain(parameters(of, name, task)).collect()
+            };
+            problems.extend(of_task.into_iter().map(|problem| format!("{name} {problem}")));
         }
         problems.extend(alerting::reaching_operators(machine));
         if of == FLEET {
-            problems.extend(of_each(sources, machine));
+            problems.extend(fleet::of_each(sources, machine));
             return problems;
         }
         problems.extend(beside(machine));
@@ -131,68 +136,6 @@ pub fn nets(sources: &Sources) -> Vec<String> {
         }
         problems
     })
-}
-
-/// The databases of a fleet: each has an execution of the source machine that ends by itself before the task that follows it
-/// does, nothing that happens to one stops another, and what comes out has the place of what went in.
-fn of_each(sources: &Sources, machine: &Machine) -> Vec<String> {
-    let mut problems = Vec::new();
-    let (maps, tasks): (Vec<_>, Vec<_>) = (machine.maps().collect(), machine.tasks_of_items().collect());
-    let (&[(name, map)], &[(task_name, task)]) = (maps.as_slice(), tasks.as_slice()) else {
-        return vec![format!("it has {} maps and {} tasks in them", maps.len(), tasks.len())];
-    };
-    if map.max_concurrency_path.as_deref() != Some("$.plan.maxConcurrency")
-        || map.items_path != map.result_path
-        || map.item_processor.processor_config != [("Mode".to_owned(), "INLINE".to_owned())].into()
-    {
-        problems.push(format!(
-            "{name} answers beside its items, or in executions that nobody finds by their names"
-        ));
-    }
-    if map
-        .catch
-        .iter()
-        .map(|catch| (catch.error_equals.as_slice(), catch.next.as_str()))
-        .ne([(["States.ALL".to_owned()].as_slice(), ALERT)])
-    {
-        problems.push(format!("{name} does not catch every error"));
-    }
-    let child = sources.machine("source").as_ref().map_or(u64::MAX, |machine| machine.timeout_seconds);
-    if task.timeout_seconds <= child || machine.timeout_seconds <= task.timeout_seconds {
-        problems.push(format!("{task_name} is over after {} seconds", task.timeout_seconds));
-    }
-    let input = json!({
-        "SourceDBIdentifier.$": "$.SourceDBIdentifier",
-        "fleetRun.$": "$$.Execution.Id",
-        "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$": "$$.Execution.Id",
-    });
-    if task.parameters
-        != json!({"StateMachineArn": "${StateMachineArn}", "Name.$": "$.child", "Input": input})
-        || task.resource != "${StartExecutionArn}"
-        || task.result_selector != Some(json!({"status.$": "$.Status"}))
-    {
-        problems.push(format!("{task_name} does not start the source machine for its database"));
-    }
-    // A child that has failed is not started again: its own machine has tried.
-    let retried = task.retry.iter().flat_map(|retry| &retry.error_equals);
-    problems.extend(
-        retried
-            .filter(|error| !error.starts_with("StepFunctions."))
-            .map(|error| format!("{task_name} is tried again after {error}")),
-    );
-    let kept = task.catch.first().and_then(|catch| map.item_processor.states.get(&catch.next));
-    let wanted = ["SourceDBIdentifier", "child"].map(|name| (format!("{name}.$"), format!("$.{name}")));
-    let wanted = wanted.into_iter().chain([("error.$".to_owned(), "$.failure.Error".to_owned())]).collect();
-    let is_kept = matches!(kept, Some(State::Pass(pass)) if pass.parameters.as_ref() == Some(&wanted));
-    if !is_kept
-        || task
-            .catch
-            .iter()
-            .any(|catch| catch.error_equals != ["States.ALL"] || catch.result_path != "$.failure")
-    {
-        problems.push(format!("{task_name} does not keep the name of every error, and nothing else of it"));
-    }
-    problems
 }
 
 /// What a run does for each of several things beside its own task never ends it: every error is in the result, of one thing

@@ -11,6 +11,7 @@ mod alerting;
 mod breakage;
 mod code;
 mod environment;
+mod fleet;
 mod golden;
 mod languages;
 mod layout;

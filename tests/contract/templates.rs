@@ -159,6 +159,9 @@ fn substituted(name: &str, machine: &Machine, template: &Template, resource: &st
                 *value
                     == json!({"Fn::Sub": "arn:${AWS::Partition}:states:::aws-sdk:cloudwatchlogs:putRetentionPolicy"})
             }
+            None if named == "PutObject" => {
+                *value == json!({"Fn::Sub": "arn:${AWS::Partition}:states:::aws-sdk:s3:putObject"})
+            }
             None if named == "StartExecution" => {
                 *value == json!({"Fn::Sub": "arn:${AWS::Partition}:states:::states:startExecution.sync:2"})
             }
@@ -336,8 +339,9 @@ pub fn functions(sources: &Sources) -> Vec<String> {
 /// names nothing of it.
 pub fn fleet(sources: &Sources) -> Vec<String> {
     let Ok(template) = sources.template("source") else { return vec![] };
-    let is_of_fleet =
-        |thing: &Value| ["HasFleet", "HasFleetDashboard"].iter().any(|of| thing["Condition"] == *of);
+    let is_of_fleet = |thing: &Value| {
+        ["HasFleet", "HasFleetDashboard", "HasFleetReportBucket"].iter().any(|of| thing["Condition"] == *of)
+    };
     let resources: BTreeMap<&str, &Value> = template.section("Resources").collect();
     let names: Vec<&str> =
         resources.iter().filter(|(_, one)| is_of_fleet(one)).map(|(name, _)| *name).collect();

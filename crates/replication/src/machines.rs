@@ -23,14 +23,14 @@ pub enum Machine {
     Fleet,
 }
 
-/// A stage of a machine: a state that invokes a function.
+/// A stage of a machine: a state that invokes a function, or calls another service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Stage {
     /// The name of the state.
     pub state: &'static str,
     /// The field of the machine's document that holds its result.
     pub result: &'static str,
-    /// The function.
+    /// The function, or the call of another service.
     pub task: &'static str,
     /// What operators call it.
     pub words: &'static str,
@@ -70,6 +70,8 @@ const TELL: Stage = stage(ALERT_UNDELETED, "undeletedTold", "notify", "alert", N
 const RESTORE: Stage = stage("RestoreDBInstance", "DBInstance", "restore", "restore", Some(Restore));
 /// Chooses the databases of a fleet.
 pub const DISCOVER: Stage = stage("DiscoverDatabases", "plan", "discover", "discover", None);
+/// Writes the report of a fleet to a bucket, if the stack has one for it.
+const KEEP: Stage = stage("KeepReport", "kept", "put-object", "keep the report", None);
 /// Moves the secret to a version.
 pub const SECRET: Stage = stage("UpdateSecretWithDBValue", "secret", "rotate-secret", "secret", Some(Secret));
 
@@ -101,6 +103,7 @@ const OF_ROLLBACK: &[Stage] = &[RESTORE, SECRET];
 const OF_FLEET: &[Stage] = &[
     DISCOVER,
     stage("ReportFleet", "report", "report", "report", None),
+    KEEP,
     stage(ALERT_TOLERATED, "toleratedTold", "notify", "alert", None),
 ];
 
@@ -136,6 +139,7 @@ impl Machine {
         let is_done = |stage: &Stage| match document.get(stage.result) {
             // The machine continues when there was no room to be made.
             _ if *stage == ROOM && document.get(ROOM_FAILURE).is_some() => true,
+            _ if *stage == KEEP && document.pointer("/report/object").is_none() => true,
             // The report of a fleet, which ends its run.
             Some(result) if result.get("failure").is_some() => false,
             Some(result) => result.get("status").is_none_or(|status| status == "Available"),
@@ -198,6 +202,12 @@ mod tests {
             (Fleet, json!({}), Some("DiscoverDatabases")),
             (Fleet, json!({"plan": {}, "report": {"failure": {}}}), Some("ReportFleet")),
             (Fleet, json!({"plan": {}, "report": {"tell": []}}), Some("NotifyToleratedFailures")),
+            (Fleet, json!({"plan": {}, "report": {"tell": [], "object": {}}}), Some("KeepReport")),
+            (
+                Fleet,
+                json!({"plan": {}, "report": {"object": {}}, "kept": {}}),
+                Some("NotifyToleratedFailures"),
+            ),
         ] {
             let found = machine.failed_stage(&document).map(|stage| stage.state);
             assert_eq!(found, name, "{machine:?} {document}");

@@ -15,13 +15,16 @@ use replication::contract::Execution;
 use replication::fleet::summary::{self, Child, Ended, Summary};
 use replication::fleet::{FleetState, Plan};
 use replication::{Error, ErrorName, naming};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What the stack says.
 #[derive(Debug, Clone)]
 pub struct Config {
+    stack: String,
     tolerated: usize,
+    /// The bucket that the machine writes the report to.
+    bucket: Option<String>,
 }
 
 impl Config {
@@ -30,7 +33,11 @@ impl Config {
     /// # Errors
     /// `InvalidConfiguration`, naming the variable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
-        Ok(Self { tolerated: environment.parsed("TOLERATED_FAILURES", "a whole number")? })
+        Ok(Self {
+            stack: environment.text("STACK_NAME")?,
+            tolerated: environment.parsed("TOLERATED_FAILURES", "a whole number")?,
+            bucket: environment.optional("REPORT_BUCKET"),
+        })
     }
 }
 
@@ -48,11 +55,33 @@ pub struct Machines {
     source: String,
 }
 
+/// The result.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// As much of the report as the document of an execution has room for.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// What the machine writes to the bucket, if the stack has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<Object>,
+}
+
+/// An object of a bucket.
+#[derive(Debug, Clone, Serialize)]
+pub struct Object {
+    /// The bucket.
+    pub bucket: String,
+    /// The name of the object: `<stack>/<run>.json`.
+    pub key: String,
+    /// What is in it.
+    pub body: Summary,
+}
+
 /// Puts together what became of a run.
 ///
 /// # Errors
 /// `InvalidInput`, or a fault of Step Functions.
-pub async fn run(client: &Client, config: &Config, input: Input) -> Result<Summary, Error> {
+pub async fn run(client: &Client, config: &Config, input: Input) -> Result<Report, Error> {
     let Input { execution, machines, state } = input;
     let plan = state.plan.ok_or_else(|| {
         Error::new(ErrorName::InvalidInput, "reporting on a fleet run").because("field state.plan is missing")
@@ -65,10 +94,20 @@ pub async fn run(client: &Client, config: &Config, input: Input) -> Result<Summa
     }
     let seconds = seconds(client, &machines.source, &plan, &execution).await?;
     let summary = summary::summarize(&plan, &execution.name, &children, &seconds, config.tolerated);
-    let text = serde_json::to_string(&summary)
-        .map_err(|error| Error::new(ErrorName::Rejected, "writing the report").because(error.to_string()))?;
+    let unwritable = |error: serde_json::Error| {
+        Error::new(ErrorName::Rejected, "writing the report").because(error.to_string())
+    };
+    let text = serde_json::to_string(&summary).map_err(unwritable)?;
     tracing::info!(fleet_run = execution.name, left_out = ?plan.left_out, report = text, "fleet report");
-    Ok(summary.for_document())
+    let object = match &config.bucket {
+        Some(bucket) => Some(Object {
+            bucket: bucket.clone(),
+            key: format!("{}/{}.json", config.stack, plan.run),
+            body: summary.for_bucket(&plan).map_err(unwritable)?,
+        }),
+        None => None,
+    };
+    Ok(Report { summary: summary.for_document(), object })
 }
 
 /// How a child has ended; nothing if it was never started.

@@ -300,5 +300,23 @@ pub fn all() -> Vec<Breakage> {
             r#""Next": "Keep""#,
             "goes to Keep, which does not exist",
         ),
+        machine(
+            "fleet",
+            r#""$.report.object.body""#,
+            r#""$.report""#,
+            "KeepReport does not write what report says",
+        ),
+        machine(
+            "fleet",
+            r#""Next": "IsReportLost""#,
+            r#""Next": "HasAnythingFailed""#,
+            "KeepReport does not catch every error, or operators are not alerted of it",
+        ),
+        machine(
+            "fleet",
+            r#""Next": "IsReportKept""#,
+            r#""Next": "HasAnythingFailed""#,
+            "the report is not kept, and then followed by the choice",
+        ),
     ]
 }

@@ -9,6 +9,8 @@ use harness::waiting::wait_for;
 
 /// The stack, and how the names of everything in this story begin.
 const NAME: &str = "fleet";
+/// The bucket for the reports.
+const BUCKET: &str = "fleet-reports";
 
 /// Four databases in one source stack: two that are well, one whose key is disabled, one that is stopped; and a fifth
 /// without the tag. Then a run that is stopped in the middle, and one that continues it.
@@ -17,6 +19,7 @@ const NAME: &str = "fleet";
 /// > and one that continues it repeats nothing.
 pub fn a_fleet_names_what_failed_and_goes_on_where_it_was_stopped(cloud: &Cloud) {
     let a = &cloud.source;
+    a.aws(&["s3api", "create-bucket", "--bucket", BUCKET]);
     deploy(cloud);
     let outputs = a.outputs(NAME);
     let (machine, of_one) = (&outputs["FleetStateMachineArn"], &outputs["StateMachineArn"]);
@@ -75,6 +78,9 @@ pub fn a_fleet_names_what_failed_and_goes_on_where_it_was_stopped(cloud: &Cloud)
     assert_eq!(of("foreign"), 0);
     let logs = a.logs(NAME);
     assert!(logs.contains("fleet report"), "the whole report is a line of the log");
+    let kept = kept(a, &text(&report["run"]));
+    assert_eq!((&kept["sent"], &kept["failed"]), (&json!(2), &json!(2)), "{kept}");
+    assert_eq!(kept["databases"], report["databases"]);
 
     continue_a_stopped_run(a, machine, of_one);
     let refused = alerts.next_message();
@@ -134,6 +140,16 @@ fn continue_a_stopped_run(a: &Account, machine: &str, of_one: &str) {
     assert!(!of.is_empty() && of.iter().all(|name| **name == database("two")), "new snapshots of {of:?}");
 }
 
+/// The report of a run in the bucket.
+fn kept(a: &Account, run: &str) -> Value {
+    let file = std::env::temp_dir().join(format!("{BUCKET}-{run}.json"));
+    let key = format!("{NAME}/{run}.json");
+    a.aws(&["s3api", "get-object", "--bucket", BUCKET, "--key", &key, file.to_str().unwrap()]);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(file).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
 /// Gives a database another status, until it gets the next one.
 fn set_status(a: &Account, name: &str, status: &str) {
     let arn = text(&a.instance(&database(name))["DBInstanceArn"]);
@@ -152,6 +168,7 @@ fn deploy(cloud: &Cloud) {
             ("FleetTagKey", "fleet-of"),
             ("FleetTagValue", "story"),
             ("MaxReplicationsAtOnce", "2"),
+            ("FleetReportBucket", BUCKET),
         ],
     );
 }

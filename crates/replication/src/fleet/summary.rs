@@ -9,6 +9,10 @@ use super::{Item, LeftOut, MOST_BYTES, MOST_LISTED, Plan, beginning};
 use crate::naming::{InstanceIdentifier, ReplicationId};
 use crate::{Error, ErrorName};
 
+/// The most bytes of an execution's document (Step Functions guide, "Quotas": 256 KiB).
+const MOST_DOCUMENT_BYTES: usize = 256 * 1024;
+/// What of these is left for the list that a run is started with, and for the name of an object.
+const INPUT_BYTES: usize = 40 * 1024;
 /// The most databases that a text for operators names.
 const MOST_TOLD: usize = 20;
 
@@ -166,6 +170,29 @@ pub fn summarize(
 }
 
 impl Summary {
+    /// The same without what only the machine reads, with as many databases as its document can take to a bucket beside the
+    /// plan. The log has them all.
+    ///
+    /// # Errors
+    /// Never, as JSON can say everything that is here.
+    pub fn for_bucket(&self, plan: &Plan) -> Result<Self, serde_json::Error> {
+        // The document has the failure twice.
+        let listed = serde_json::to_string(&self.clone().for_document())?.len();
+        let taken = serde_json::to_string(plan)?.len() + 2 * listed + INPUT_BYTES;
+        let mut room = MOST_DOCUMENT_BYTES.saturating_sub(taken);
+        let mut kept = Self { failure: None, tell: Vec::new(), databases: Vec::new(), ..self.clone() };
+        for row in &self.databases {
+            let bytes = serde_json::to_string(row)?.len() + 1;
+            if bytes > room {
+                break;
+            }
+            room -= bytes;
+            kept.databases.push(row.clone());
+        }
+        kept.databases_beside += self.databases.len() - kept.databases.len();
+        Ok(kept)
+    }
+
     /// The same with at most [`MOST_LISTED`] databases, which is what fits into the document of an execution.
     #[must_use]
     pub fn for_document(mut self) -> Self {

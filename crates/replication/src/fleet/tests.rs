@@ -167,13 +167,29 @@ fn the_largest_run_fits_into_its_document() {
     assert_eq!((summary.failed, summary.left_out), (1500, 1000));
     let logged = json!(summary).to_string().len();
     assert!(logged < DOCUMENT, "a line of the log takes as much: {logged}");
+    let kept = summary.for_bucket(&plan).unwrap();
+    assert!(!kept.databases.is_empty());
+    assert_eq!(kept.databases.len() + kept.databases_beside, MOST_DATABASES + MOST_LISTED);
     let summary = summary.for_document();
     assert_eq!(summary.databases.len() + summary.databases_beside, MOST_DATABASES + MOST_LISTED);
     let failure = summary.failure.clone();
     let input: Vec<&String> = names.iter().collect();
-    let document = json!({"SourceDBIdentifiers": input, "plan": plan, "report": summary, "failure": failure})
-        .to_string();
+    let mut report = json!(summary);
+    report["object"] = json!({"bucket": "b".repeat(63), "key": "k".repeat(160), "body": kept});
+    let document =
+        json!({"SourceDBIdentifiers": input, "plan": plan, "report": report, "failure": failure}).to_string();
     assert!(document.len() < DOCUMENT, "{} bytes", document.len());
+}
+
+/// > The report of five hundred databases is kept in a bucket as a whole.
+#[test]
+fn a_usual_report_is_kept_as_a_whole() {
+    let names: Vec<String> = (0..MOST_DATABASES).map(|at| format!("orders-of-region-{at}")).collect();
+    let plan = plan(&names.iter().map(String::as_str).collect::<Vec<_>>(), vec![]);
+    let seconds = plan.databases.iter().map(|item| (item.child.clone(), 12_345)).collect();
+    let summary = summarize(&plan, "execution", &BTreeMap::new(), &seconds, 0);
+    let kept = summary.for_bucket(&plan).unwrap();
+    assert_eq!((kept.databases.len(), kept.databases_beside), (MOST_DATABASES, 0));
 }
 
 #[test]
