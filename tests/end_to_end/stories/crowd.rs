@@ -9,6 +9,8 @@ use harness::cloud::{Cloud, ask};
 use harness::pair::{Pair, fill, password};
 use replication::looking;
 
+use super::regions::make_key;
+
 /// The Region of the destination, which no other story uses.
 const REGION: &str = "eu-north-1";
 /// How many others there are.
@@ -23,7 +25,14 @@ const OTHERS: usize = 300;
 pub fn a_run_costs_the_same_in_a_crowded_account(cloud: &Cloud) {
     let (a, b) = (&cloud.source, cloud.destination.in_region(REGION));
     let options = [("NoOfOlderInstances", "1"), ("DBInstanceClass", "db.t3.micro")];
-    let pair = Pair::deploy_to(cloud, &b, "crowd", &[("DestinationRegion", REGION)], &options);
+    // In one step only where another story does not let RDS refuse that.
+    let key = make_key(&a.in_region(REGION), &b.number());
+    let of_source = [
+        ("DestinationRegion", REGION),
+        ("CrossRegionCopy", "source-copies"),
+        ("DestinationRegionKMSKey", key.as_str()),
+    ];
+    let pair = Pair::deploy_to(cloud, &b, "crowd", &of_source, &options);
     let password = password();
     let source = a.create_database(&pair.database(), &password, &[]);
     fill(a, &source, &password, 10);

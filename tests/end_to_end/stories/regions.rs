@@ -185,7 +185,7 @@ fn make_source(cloud: &Cloud, pair: &Pair<'_>, options: &[&str]) -> (Database, S
 }
 
 /// A key of the source account in the other Region, with the policy of docs/regions.md.
-fn make_key(far: &Account, destination: &str) -> String {
+pub(super) fn make_key(far: &Account, destination: &str) -> String {
     let root = |account: &str| json!({"AWS": format!("arn:aws:iam::{account}:root")});
     let uses =
         ["kms:DescribeKey", "kms:Decrypt", "kms:GenerateDataKey*", "kms:ReEncryptFrom", "kms:CreateGrant"];

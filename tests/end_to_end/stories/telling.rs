@@ -75,7 +75,8 @@ pub fn what_no_run_can_report_is_alerted(cloud: &Cloud) {
     a.aws(&["iam", "delete-role-policy", "--role-name", &role, "--policy-name", "notify"]);
     let execution = a.start(machine, &json!({"SourceDBIdentifier": "nowhere"}));
     let untold = source_alerts.message_with(&["alerts operators failed too", &pair.stack(a), &execution]);
-    let chat: Value = serde_json::from_str(untold.trim()).unwrap();
+    let (_, message) = untold.split_once("\n\n").unwrap();
+    let chat: Value = serde_json::from_str(message).unwrap();
     assert_eq!((&chat["version"], &chat["source"]), (&json!("1.0"), &json!("custom")));
     assert_eq!(chat["metadata"]["threadId"], json!(execution));
     let failed = a.execution(&execution);
