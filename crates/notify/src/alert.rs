@@ -39,6 +39,12 @@ enum News {
 /// What a fleet is of; which databases, its report says.
 const MANY: &str = "many databases";
 
+/// The cause with the failures that a fleet tolerates, of which nobody else tells when the run ends for another reason.
+fn with_tolerated(cause: String, state: &Value) -> String {
+    let tolerated = state.pointer("/report/tell").and_then(Value::as_array).into_iter().flatten();
+    tolerated.filter_map(Value::as_str).fold(cause, |text, line| format!("{text}\n- {line}"))
+}
+
 /// The form of a Lambda function's error inside a Cause.
 #[derive(Debug, Deserialize)]
 struct LambdaCause {
@@ -58,7 +64,7 @@ impl Alert {
                 let news = News::Ended {
                     what: "failed",
                     stage,
-                    cause: cause(&failure),
+                    cause: with_tolerated(cause(&failure), &state),
                     known: known(machine, stage, &failure.error, &state),
                     error: failure.error,
                 };
@@ -346,6 +352,10 @@ mod tests {
             json!({"execution": execution, "machine": "fleet", "state": {}, "tolerated": ["b: KeyUnusable"]});
         let refused = failed("fleet", &json!({}), &json!({"Error": "AlreadyRunning", "Cause": "x"})).unwrap();
         has(&refused, &["Stage: DiscoverDatabases\n", "No database was tried"]);
+        let document = json!({"plan": {}, "report": {"tell": ["b: KeyUnusable"], "object": {}}});
+        let unkept =
+            failed("fleet", &document, &json!({"Error": "S3.NoSuchBucketException", "Cause": "x"})).unwrap();
+        has(&unkept, &["Stage: KeepReport\n", "Cause: x\n- b: KeyUnusable\n"]);
         let tolerated = alert(event).unwrap();
         assert_eq!(
             tolerated.subject(),

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_client::http_client;
-use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::meta::region::ProvideRegion;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -66,14 +67,22 @@ impl Account {
             }
         };
         let http = http_client(environment.names_certificates);
+        let region = match (chosen.region.as_ref().or(environment.region.as_ref()), &profile) {
+            (Some(region), _) => Some(Region::new(region.clone())),
+            (None, Some(profile)) => {
+                ProfileFileRegionProvider::builder().profile_name(profile).build().region().await
+            }
+            (None, None) => None,
+        };
         let mut loader = settings(&http);
-        if let Some(region) = chosen.region.as_ref().or(environment.region.as_ref()) {
-            loader = loader.region(Region::new(region.clone()));
+        if let Some(region) = &region {
+            loader = loader.region(region.clone());
         }
         if let Some(profile) = &profile {
+            // A profile that assumes a role asks STS for it, in this Region.
             // Credentials of the environment do not take the place of those of a profile.
             let provider = ProfileFileCredentialsProvider::builder()
-                .configure(&ProviderConfig::default().with_http_client(http))
+                .configure(&ProviderConfig::default().with_region(region).with_http_client(http))
                 .profile_name(profile);
             loader = loader.profile_name(profile).credentials_provider(provider.build());
         }

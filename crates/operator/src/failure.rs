@@ -5,7 +5,6 @@ use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// What went wrong and, where that is known, what to do about it.
@@ -53,7 +52,18 @@ where
         (None, SdkError::DispatchFailure(_)) => "EndpointConnectionError",
         (None, _) => "ClientError",
     };
-    Failure::named(code, format!("{doing}: {}", DisplayErrorContext(error)))
+    Failure::named(code, format!("{doing}: {}", chain(error)))
+}
+
+/// An error with its causes, each in its own words; what they hold, such as an answer with credentials in it, is left out.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut words = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        words.push_str(&format!(": {cause}"));
+        next = cause.source();
+    }
+    words
 }
 
 /// The error of the credentials among the causes, if it is one.

@@ -174,6 +174,9 @@ pub async fn run(
     match place {
         Place::Room if replicated.secret.is_made_by_run => {
             report.others_running = Some(world.others_running);
+            if world.has_all_instances && report.status == Status::Available {
+                log_ages(&world, &replicated, now);
+            }
         }
         Place::Prune if report.status == Status::Available => log_ages(&world, &replicated, now),
         Place::Room | Place::Prune => {}
@@ -231,8 +234,8 @@ async fn observe(
         live_prefix: &pointer.prefix,
         snapshots: &snapshots,
         execution: &input.execution.id,
-        // The last one of several runs says how old the data of all databases are.
-        needs_all: replicated.secret.is_made_by_run && input.place == Place::Prune && others_running == 0,
+        // The first and the last one of several runs say how old the data of all databases are.
+        needs_all: replicated.secret.is_made_by_run && others_running == 0,
     };
     let Seen { instances, is_all } = rds_access::versions(&clients.rds, &look).await?;
     if let Some(secret) = &secret {

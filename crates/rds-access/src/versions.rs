@@ -125,6 +125,9 @@ async fn add(
         instances.retain(|known| known.identifier != one.identifier);
         if look.could_be_version(one.identifier.as_str()) {
             instances.extend(listed_tags(client, one).await?);
+        } else if look.needs_all {
+            // The versions of the stack's other databases are looked at too.
+            instances.extend(crate::with_tags(client, one).await?);
         } else {
             instances.push(one);
         }

@@ -92,14 +92,11 @@ pub async fn run(
         let overrides = match asked {
             Some(overrides) => overrides,
             // The answer of the poll that has made the snapshot was lost.
-            None => overrides(rds_access::instance(rds, &database).await?.as_ref()),
+            None => overrides(tagged(rds, &database).await?.as_ref()),
         };
         return Ok(SourceDbSnapshot { overrides, ..described });
     }
-    let instance = match rds_access::instance(rds, &database).await? {
-        Some(found) if config.carry_source_tags => rds_access::with_own_tags(rds, found).await?,
-        found => found,
-    };
+    let instance = tagged(rds, &database).await?;
     let absent = wanted.absent(instance.as_ref())?;
     tracing::info!(decision = %absent, "decided");
     let overrides = overrides(instance.as_ref());
@@ -118,6 +115,15 @@ pub async fn run(
         }
     };
     Ok(SourceDbSnapshot { overrides, ..described })
+}
+
+/// The database with its tags: a tag that a description leaves out would be a choice that nobody hears of, such as how many
+/// versions stay.
+async fn tagged(rds: &Client, database: &InstanceIdentifier) -> Result<Option<Instance>, Error> {
+    match rds_access::instance(rds, database).await? {
+        Some(found) => rds_access::with_own_tags(rds, found).await,
+        None => Ok(None),
+    }
 }
 
 /// What the tags of the database choose for its versions.

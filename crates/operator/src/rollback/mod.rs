@@ -8,12 +8,14 @@ mod tests;
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use aws_sdk_sfn::operation::start_execution::StartExecutionError;
 use replication::contract::Outcome;
+use replication::naming::execution_arn;
 use replication::rollback::RequestedVersion;
 use serde_json::{Value, json};
 
 use self::following::Follower;
-use self::named::{Named, named, of_host, previous_of_gone};
+use self::named::{Named, named, of_host};
 use crate::account::Account;
 use crate::arguments::Rollback;
 use crate::environment::{self, Environment, pause};
@@ -116,18 +118,29 @@ async fn to_the_end(
         return Err(Failure::new(format!("{advice}; nothing was started")));
     }
     terminal.line(&format!("the secret names {}", before.words(terminal.now())));
-    let version = version(account, asked, &stack, &before, terminal).await;
+    // Which one is the previous one, the machine decides, by the data.
+    let version = match asked.given.version {
+        RequestedVersion::Version(version) => json!(version),
+        RequestedVersion::Previous => json!("previous"),
+    };
     let mut input = json!({"version": version});
     if let Some(database) = &asked.given.source_db {
         input["SourceDBIdentifier"] = json!(database);
     }
     let client = account.machines();
-    let answer = client.start_execution().state_machine_arn(&machine).input(input.to_string()).send().await;
-    let answer = answer.map_err(|error| fault("states:StartExecution", &error))?;
-    let arn = answer.execution_arn();
-    *started = Some(arn.to_owned());
+    // A name of its own: a request that is sent again, because its answer was lost, must not go back one version more.
+    let name = format!("rollback-{:x}-{:x}", terminal.now().unix_timestamp_nanos(), std::process::id());
+    let arn = execution_arn(&machine, &name);
+    *started = Some(arn.clone());
+    let request = client.start_execution().state_machine_arn(&machine).name(name).input(input.to_string());
+    if let Err(error) = request.send().await
+        && !error.as_service_error().is_some_and(StartExecutionError::is_execution_already_exists)
+    {
+        *started = None;
+        return Err(fault("states:StartExecution", &error));
+    }
     terminal.line(&format!("destination  started {arn}"));
-    let followed = Followed::started(&client, arn, terminal.now());
+    let followed = Followed::started(&client, &arn, terminal.now());
     let execution = follow(followed, asked, terminal).await?;
     let moved = execution.of_destination("rotate-secret");
     let mut after = named(account, &stack).await;
@@ -152,27 +165,6 @@ fn of_database(stack: &Stack, database: Option<&str>) -> Result<Stack, Failure> 
         stack.name,
         stack.parameter("SourceDBIdentifier").unwrap_or_default()
     )))
-}
-
-/// What the machine is asked for.
-async fn version(
-    account: &Account,
-    asked: &Asked<'_>,
-    stack: &Stack,
-    before: &Named,
-    terminal: &mut Terminal<'_>,
-) -> Value {
-    if let RequestedVersion::Version(version) = asked.given.version {
-        return json!(version);
-    }
-    // The machine goes by the instance that the secret names, so it knows no previous version without one.
-    let found =
-        if before.is_gone { previous_of_gone(account, stack, before, terminal.now()).await } else { None };
-    let Some(version) = found else { return json!("previous") };
-    terminal.line(&format!(
-        "there is no instance of this address; the next lower version that exists is {version}"
-    ));
-    json!(version)
 }
 
 /// Prints what the execution does until it has succeeded.

@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 
 use replication::lineage;
-use replication::naming::{self, Version, instance_of_endpoint};
 use time::OffsetDateTime;
 
 use crate::account::Account;
 use crate::screen::{age, timestamp};
-use crate::status::facts::{self, Instance, Stack, Unreadable, seconds_between};
+use crate::status::facts::{Instance, Stack, Unreadable, seconds_between};
 use crate::status::observe::{databases, secret};
-use crate::status::report::versions::{Held, Versions};
 
 /// That.
 #[derive(Debug, Clone, Default)]
@@ -23,10 +21,6 @@ pub struct Named {
     pub data_time: Option<OffsetDateTime>,
     /// The code of the error for which the secret could not be read, or empty.
     pub hidden_by: String,
-    /// What the secret says; nothing if it could not be read.
-    pub secret: Option<facts::Named>,
-    /// Whether the instances were read and none of them has this address.
-    pub is_gone: bool,
 }
 
 impl Named {
@@ -57,7 +51,7 @@ pub async fn named(account: &Account, stack: &Stack) -> Named {
     let (arn, name) = (stack.output("SecretArn"), stack.output("SecretName"));
     match secret::read(&account.secrets(), arn, name).await {
         Err(Unreadable(code)) => Named { hidden_by: code, ..Named::default() },
-        Ok(found) => Named { secret: Some(found.clone()), ..of_host(account, &found.pointer.host).await },
+        Ok(found) => of_host(account, &found.pointer.host).await,
     }
 }
 
@@ -73,7 +67,7 @@ pub async fn of_host(account: &Account, host: &str) -> Named {
         Some(instance) => data_time(account, instance).await,
         None => None,
     };
-    Named { is_gone: found.is_none(), instance: found, data_time, ..nothing }
+    Named { instance: found, data_time, ..nothing }
 }
 
 /// From the instance's tag or, before there was one, from the snapshot that it came from.
@@ -85,35 +79,4 @@ async fn data_time(account: &Account, instance: &Instance) -> Option<OffsetDateT
     let arn = instance.tags().get(lineage::SOURCE_SNAPSHOT)?;
     let snapshots = databases::snapshots(account, &BTreeSet::new()).await.ok()?;
     snapshots.iter().find(|one| one.arn() == arn)?.data_time()
-}
-
-/// The next lower version than the one in the secret's host, whose instance is gone.
-pub async fn previous_of_gone(
-    account: &Account,
-    stack: &Stack,
-    before: &Named,
-    now: OffsetDateTime,
-) -> Option<Version> {
-    let secret = before.secret.as_ref()?;
-    let mut prefixes =
-        [stack.prefix(), secret.pointer.prefix.as_str()].into_iter().filter(|prefix| !prefix.is_empty());
-    let gone = prefixes.find_map(|prefix| naming::version_of(prefix, instance_of_endpoint(&before.host)))?;
-    let instances = databases::instances(account).await.ok();
-    let snapshots = databases::snapshots(account, &BTreeSet::new()).await.ok();
-    let held = Held {
-        now,
-        account: "",
-        stack,
-        secret: Some(secret),
-        instances: instances.as_deref(),
-        snapshots: snapshots.as_deref(),
-        source_snapshots: None,
-        runs: &[],
-        rollbacks: &[],
-    };
-    let versions = Versions::new(held, &stack.database());
-    let rows = versions.rows().unwrap_or_default();
-    let usable = rows.iter().filter(|one| one.can_roll_back).filter_map(|one| one.version);
-    let restorable = versions.restorable().unwrap_or_default();
-    usable.chain(restorable.iter().map(|one| one.version)).filter(|version| *version < gone).max()
 }

@@ -28,18 +28,16 @@ pub async fn run(given: &Status, environment: &Environment) -> u8 {
         }
     };
     let document = report::report(&facts, given.last.into(), &given.accounts.hints(environment));
-    if given.json {
-        match serde_json::to_string_pretty(&document) {
-            Ok(json) => print(&(json + "\n")),
-            Err(error) => {
-                eprintln!("failed: the report cannot be written: {error}");
-                return 1;
-            }
-        }
+    let written = if given.json {
+        serde_json::to_string_pretty(&document).map_err(Into::into).and_then(|json| print(&(json + "\n")))
     } else {
         let text = text::render(&document, &given.source_db.to_ascii_lowercase());
         let is_coloured = std::io::stdout().is_terminal() && !environment.is_without_colour;
-        print(&if is_coloured { colour::painted(&text) } else { text });
+        print(&if is_coloured { colour::painted(&text) } else { text })
+    };
+    if let Err(error) = written {
+        eprintln!("failed: the report cannot be written: {error}");
+        return 1;
     }
     u8::from(!report::is_complete(&document))
 }
