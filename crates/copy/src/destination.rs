@@ -1,7 +1,5 @@
 //! The destination account: its own copy of the shared snapshot, under its own key.
 
-use std::borrow::Cow;
-
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
@@ -14,7 +12,6 @@ use replication::destination::{Destination, Replicated};
 use replication::lineage::{self, Tags};
 use replication::looking::{Look, Seen};
 use replication::naming::{self, SnapshotIdentifier};
-use replication::overrides::Overrides;
 use replication::pacing::{Stage, StageName, UNSEEN_POLLS, history};
 use replication::place::Place;
 use replication::preflight::Wanted;
@@ -77,19 +74,6 @@ impl Config {
             environment: environment.of_asked(),
         })
     }
-
-    /// The same with what the source database of a run chooses in place of what the stack says.
-    ///
-    /// # Errors
-    /// `OverrideRefused`.
-    fn of_run(&self, overrides: &Overrides) -> Result<Cow<'_, Self>, Error> {
-        match self.environment.overridden(overrides)? {
-            None => Ok(Cow::Borrowed(self)),
-            Some(environment) => {
-                Self::read(&environment).map(Cow::Owned).map_err(|error| overrides.blamed(error))
-            }
-        }
-    }
 }
 
 /// What a poll knows.
@@ -132,7 +116,7 @@ pub async fn run(
     let Regions { own: Regional { rds, kms }, source } = regions;
     let earlier = input.state.db_snapshot;
     let message = input.state.input;
-    let config = &*config.of_run(&message.replication.overrides)?;
+    let config = &*config.environment.of_run(config, &message.replication.overrides, Config::read)?;
     let report = earlier.as_ref().map(|earlier| &earlier.stage);
     let deadline_seconds = config.settings.deadline_seconds;
     let stage = Stage::resume(StageName::Copy, report, now, deadline_seconds, &input.execution.id);

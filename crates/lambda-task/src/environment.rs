@@ -1,5 +1,6 @@
 //! The configuration of a function: its environment variables, which the stack sets from its parameters.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -38,20 +39,26 @@ impl Environment {
         kept.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
-    /// The same with what a source database chooses in place of what the stack says; nothing if it chooses nothing.
+    /// A configuration that was read from this with what the source database of a run chooses in place of what the stack says;
+    /// the same one if it chooses nothing.
     ///
     /// # Errors
     /// [`ErrorName::OverrideRefused`]; [`ErrorName::InvalidConfiguration`] if the stack allows what nobody may.
-    pub fn overridden(&self, overrides: &Overrides) -> Result<Option<Self>, Error> {
+    pub fn of_run<'c, C: Clone>(
+        &self,
+        config: &'c C,
+        overrides: &Overrides,
+        read: impl FnOnce(&Self) -> Result<C, Error>,
+    ) -> Result<Cow<'c, C>, Error> {
         let allowed = allowed(self)?;
         if overrides.is_empty() {
-            return Ok(None);
+            return Ok(Cow::Borrowed(config));
         }
         let mut variables = self.variables.clone();
         for (name, value) in overrides.variables(&allowed)? {
             variables.insert(name.to_owned(), value);
         }
-        Ok(Some(variables.into_iter().collect()))
+        read(&variables.into_iter().collect()).map(Cow::Owned).map_err(|error| overrides.blamed(error))
     }
 
     /// Whether it says by whose certificates AWS is known, as it does behind a proxy with an authority of its own. No

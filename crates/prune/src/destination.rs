@@ -1,7 +1,5 @@
 //! The destination account: the versions of one database, and the snapshot copies that they were restored from.
 
-use std::borrow::Cow;
-
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
@@ -11,7 +9,6 @@ use replication::destination::{Destination, Replicated};
 use replication::lineage::Tags;
 use replication::looking::{Look, Seen};
 use replication::naming::{SnapshotArn, SnapshotIdentifier};
-use replication::overrides::Overrides;
 use replication::retention::{self, InstanceRule, Planned, SnapshotRule};
 use replication::secret::Version;
 use replication::staleness::{self, Ages};
@@ -57,19 +54,6 @@ impl Config {
             extra_tags: lambda_task::extra_tags(environment)?,
             environment: environment.of_asked(),
         })
-    }
-
-    /// The same with what the source database of a run chooses in place of what the stack says.
-    ///
-    /// # Errors
-    /// `OverrideRefused`.
-    fn of_run(&self, overrides: &Overrides) -> Result<Cow<'_, Self>, Error> {
-        match self.environment.overridden(overrides)? {
-            None => Ok(Cow::Borrowed(self)),
-            Some(environment) => {
-                Self::read(&environment).map(Cow::Owned).map_err(|error| overrides.blamed(error))
-            }
-        }
     }
 }
 
@@ -148,7 +132,7 @@ pub async fn run(
         input.state.input.as_ref().and_then(|input| input.replication.source_db_identifier.as_ref());
     let replicated = config.destination.of(announced, "pruning")?;
     let overrides = input.state.input.as_ref().map(|input| input.replication.overrides.clone());
-    let config = &*config.of_run(&overrides.unwrap_or_default())?;
+    let config = &*config.environment.of_run(config, &overrides.unwrap_or_default(), Config::read)?;
     let world = observe(clients, config, &replicated, &input).await?;
     let delete = async |thing: &Planned| match thing {
         Planned::Instance(name) => match world.instance(name) {

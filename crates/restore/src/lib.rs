@@ -14,8 +14,6 @@
 mod following;
 mod restoring;
 
-use std::borrow::Cow;
-
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
@@ -25,7 +23,6 @@ use replication::contract::{self, DbInstance, DestinationInput, Envelope, StageR
 use replication::destination::{Destination, Replicated};
 use replication::lineage::Tags;
 use replication::looking::Look;
-use replication::overrides::Overrides;
 use replication::pacing::{Stage, StageName};
 use replication::restore::{self, Purpose, Step};
 use replication::secret::{Pointer, Secret};
@@ -66,19 +63,6 @@ impl Config {
             environment: environment.of_asked(),
         })
     }
-
-    /// The same with what the source database of a run chooses in place of what the stack says.
-    ///
-    /// # Errors
-    /// `OverrideRefused`.
-    fn of_run(&self, overrides: &Overrides) -> Result<Cow<'_, Self>, Error> {
-        match self.environment.overridden(overrides)? {
-            None => Ok(Cow::Borrowed(self)),
-            Some(environment) => {
-                Self::read(&environment).map(Cow::Owned).map_err(|error| overrides.blamed(error))
-            }
-        }
-    }
 }
 
 /// What a poll knows: the document of the execution, and what it has observed.
@@ -113,7 +97,7 @@ pub async fn run(
     now: OffsetDateTime,
 ) -> Result<DbInstance, Error> {
     let VersionState { purpose, db_instance: earlier, room, .. } = input.state;
-    let config = &*config.of_run(&purpose.overrides())?;
+    let config = &*config.environment.of_run(config, &purpose.overrides(), Config::read)?;
     let report = earlier.as_ref().map(|earlier| &earlier.stage);
     let stage = Stage::resume(StageName::Restore, report, now, config.deadline_seconds, &input.execution.id);
     let no_tags = Tags::default();

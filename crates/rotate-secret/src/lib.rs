@@ -17,8 +17,6 @@ mod password;
 mod secret;
 mod tags;
 
-use std::borrow::Cow;
-
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_task::Environment;
@@ -29,7 +27,6 @@ use replication::destination::{Destination, LiveSecret, Replicated};
 use replication::looking::Look;
 use replication::moving::{self, Decision, Effect, Needs, Observed, Rules, SecretMove, Step};
 use replication::naming::{self, InstanceIdentifier};
-use replication::overrides::Overrides;
 use replication::pacing::{Stage, StageName};
 use replication::passwords::StoredPasswords;
 use secret_access::Version;
@@ -69,19 +66,6 @@ impl Config {
         })
     }
 
-    /// The same with what the source database of a run chooses in place of what the stack says.
-    ///
-    /// # Errors
-    /// `OverrideRefused`.
-    fn of_run(&self, overrides: &Overrides) -> Result<Cow<'_, Self>, Error> {
-        match self.environment.overridden(overrides)? {
-            None => Ok(Cow::Borrowed(self)),
-            Some(environment) => {
-                Self::read(&environment).map(Cow::Owned).map_err(|error| overrides.blamed(error))
-            }
-        }
-    }
-
     fn rules(&self) -> Rules<'_> {
         Rules {
             stack: &self.destination.stack,
@@ -106,7 +90,7 @@ pub async fn run(
     now: OffsetDateTime,
 ) -> Result<SecretMove, Error> {
     let state = &input.state;
-    let config = &*config.of_run(&state.purpose.overrides())?;
+    let config = &*config.environment.of_run(config, &state.purpose.overrides(), Config::read)?;
     let earlier = state.secret.as_ref();
     let report = earlier.map(|earlier| &earlier.stage);
     let stage = Stage::resume(StageName::Secret, report, now, config.deadline_seconds, &input.execution.id);
