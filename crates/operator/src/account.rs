@@ -41,6 +41,12 @@ pub struct Chosen {
 /// The account in which one of the two stacks lives.
 #[derive(Debug, Clone)]
 pub struct Account {
+    /// `source` or `destination`.
+    pub role: &'static str,
+    /// The profile whose credentials are used; empty for those of the environment.
+    pub profile: String,
+    /// Whose credentials are used, as it is printed.
+    pub whose: String,
     /// What every client has in common.
     pub config: SdkConfig,
     /// Where RDS answers, if not where AWS has it.
@@ -97,7 +103,8 @@ impl Account {
                 ),
             ));
         };
-        Ok(Self { config, rds_endpoint: None, region })
+        let (role, profile) = (chosen.role, profile.unwrap_or_default());
+        Ok(Self { role, profile, whose, config, rds_endpoint: None, region })
     }
 
     /// The account's twelve digits.

@@ -91,7 +91,14 @@ impl FakeAccount {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(SharedHttpClient::new(self.clone()))
             .build();
-        Account { config, rds_endpoint: None, region: REGION.to_owned() }
+        Account {
+            role: "destination",
+            profile: String::new(),
+            whose: "credentials of the environment".to_owned(),
+            config,
+            rds_endpoint: None,
+            region: REGION.to_owned(),
+        }
     }
 
     fn reply(&self, request: &HttpRequest) -> HttpResponse {
@@ -176,6 +183,7 @@ fn items(list: &str, value: &Value) -> String {
         "DBInstances" => "DBInstance",
         "DBSnapshots" => "DBSnapshot",
         "TagList" => "Tag",
+        "AccountQuotas" => "AccountQuota",
         "DBSnapshotAttributes" => "DBSnapshotAttribute",
         "AttributeValues" => "AttributeValue",
         _ => "member",
