@@ -13,9 +13,7 @@ from console import vocabulary
 MODULES = sorted(Path(console.__path__[0]).rglob("*.py"))
 #: What is asked for its status: an attribute, a variable or a field of one of these names.
 STATUS = {"status", "rdsStatus", "DBInstanceStatus", "Status"}
-WORDS = (
-    vocabulary.READY | vocabulary.FAILED | vocabulary.READY_SNAPSHOT | {"creating", "copying", "pending", "modifying"}
-)
+WORDS = vocabulary.READY | vocabulary.FAILED | {"creating", "copying", "pending", "modifying"}
 
 
 def _texts(tree: ast.AST) -> list[str]:

@@ -1,5 +1,7 @@
 //! AWS as a table of answers: the SDKs' own clients, which check what they are asked and page by themselves, without a network.
 
+mod docs;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
