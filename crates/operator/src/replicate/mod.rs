@@ -1,13 +1,21 @@
 //! Starts one replication, or those of many databases, and follows it through both accounts to its end.
+//!
+//! Needs in the source account: `cloudformation:DescribeStacks`, `states:StartExecution`, `states:DescribeExecution`,
+//! `states:GetExecutionHistory`, with `--fleet` also `states:ListExecutions`; in the destination account
+//! `cloudformation:DescribeStacks`, `states:DescribeExecution`, `states:GetExecutionHistory`. What follows is said if it may be
+//! read: `secretsmanager:GetSecretValue` and `secretsmanager:DescribeSecret`, whether the secret can be used;
+//! `cloudformation:DescribeStackResource` and `sqs:GetQueueAttributes`, where a message may have gone; with `--fleet`
+//! `rds:DescribeAccountAttributes`, `rds:DescribeDBInstances`, `rds:DescribeDBSnapshots` and `rds:ListTagsForResource`, whether
+//! its quotas are enough.
 
 pub mod arguments;
 mod conclusion;
 mod fleet;
-#[cfg(test)]
-mod golden;
 mod one;
 mod refusals;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;

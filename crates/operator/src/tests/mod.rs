@@ -34,6 +34,7 @@ pub struct FakeAccount(Arc<Mutex<Table>>);
 struct Table {
     answers: HashMap<String, Handler>,
     calls: Vec<String>,
+    scopes: Vec<String>,
 }
 
 impl fmt::Debug for FakeAccount {
@@ -84,6 +85,11 @@ impl FakeAccount {
         self.0.lock().unwrap().calls.clone()
     }
 
+    /// With what every call was signed, in order: whose key, the Region and the service.
+    pub fn scopes(&self) -> Vec<String> {
+        self.0.lock().unwrap().scopes.clone()
+    }
+
     /// As the commands have it.
     pub fn account(&self) -> Account {
         let credentials = Credentials::new("key", "secret", None, None, "test");
@@ -112,6 +118,7 @@ impl FakeAccount {
         };
         let mut table = self.0.lock().unwrap();
         table.calls.push(operation.clone());
+        table.scopes.extend(request.headers().get("authorization").map(str::to_owned));
         let denied = || Err("AccessDenied".to_owned());
         let answer = table.answers.get(&operation).map_or_else(denied, |handler| handler(&asked));
         let status: u16 = if answer.is_ok() { 200 } else { 400 };

@@ -31,7 +31,7 @@ pub struct Database {
     sent_at: f64,
     /// When its execution in the destination account was last asked for.
     asked_at: f64,
-    /// What the newest poll of its execution saw.
+    /// What the newest poll of its execution saw; empty before it is in a stage.
     doing: String,
 }
 
@@ -46,7 +46,7 @@ impl Database {
             cause: String::new(),
             sent_at: 0.0,
             asked_at: 0.0,
-            doing: "starting".to_owned(),
+            doing: String::new(),
         }
     }
 
@@ -220,7 +220,7 @@ impl Following {
         let percent = execution.newest_result().get("percentProgress").filter(|percent| !percent.is_null());
         let percent = percent.map(|percent| format!(" {}%", plain(percent))).unwrap_or_default();
         if let Some(one) = self.get_mut(name) {
-            one.doing = format!("{}{percent}", execution.stage().unwrap_or("starting"));
+            one.doing = format!("{}{percent}", execution.stage().unwrap_or_default());
         }
     }
 
@@ -253,7 +253,8 @@ impl Following {
         running.sort_by(|one, other| one.name.cmp(&other.name));
         let lines = running.into_iter().map(|one| {
             let since = duration(one.seconds(now).unwrap_or_default());
-            format!("{:<width$}  {:<11}  {}, since {since}", one.name, one.runs_in(), one.doing)
+            let begun = if one.doing.is_empty() { "starting, " } else { ", " };
+            format!("{:<width$}  {:<11}  {}{begun}since {since}", one.name, one.runs_in(), one.doing)
         });
         (words, lines.collect())
     }

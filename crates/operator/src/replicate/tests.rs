@@ -17,7 +17,7 @@ use super::{Accounts, Asked, End, replicate};
 use crate::account::Account;
 use crate::arguments::{Arguments, Command};
 use crate::environment::{Environment, Pause};
-use crate::status::observe::tests::world::CANARY;
+use crate::status::observe::tests::world::{A, B, CANARY};
 use crate::terminal::Terminal;
 use crate::tests::{FakeAccount, paged};
 use replication::naming::execution_arn;
@@ -110,7 +110,7 @@ struct World {
 
 impl World {
     fn new(case: &Case) -> Self {
-        let number = |role: &str| if role == "source" { "111111111111" } else { "222222222222" };
+        let number = |role: &str| if role == "source" { A } else { B };
         let account = |role: &str| (role.to_owned(), (FakeAccount::new(number(role)), Executions::default()));
         let accounts: HashMap<_, _> = ["source", "destination"].map(account).into();
         let world = Self { accounts, inputs: Arc::default(), polls: case.polls.clone() };
