@@ -64,8 +64,6 @@ STAGES: dict[str, tuple[Stage, ...]] = {
     machine: tuple(Stage(**row) for row in rows if row["state"] not in REPORTING_STATES)
     for machine, rows in _WORDS["machines"].items()
 }
-#: The stage of a state, which has the same words and the same result in every machine.
-STAGE_OF: dict[str, Stage] = {stage.state: stage for stages in STAGES.values() for stage in stages}
 
 
 def _state(machine: str, task: str) -> str:
