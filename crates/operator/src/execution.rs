@@ -277,3 +277,16 @@ pub fn plain(value: &Value) -> String {
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_has_the_same_result_and_words_in_every_machine() {
+        let stages = Machine::ALL.iter().flat_map(|machine| machine.stages());
+        for stage in stages.filter(|stage| !is_reporting(stage.state)) {
+            assert_eq!(stage_of(stage.state), Some(stage));
+        }
+    }
+}
