@@ -124,6 +124,20 @@ impl Account {
         run(command);
     }
 
+    /// A stack like one that `scripts/deploy` has made here, of the packages that it has uploaded, with one command in
+    /// place of its ten.
+    pub fn deploy_like(&self, made: &str, stack: &str, parameters: &[(&str, &str)]) {
+        let packaged = format!("{}-{}-{made}.yaml", self.number(), self.variable("AWS_REGION"));
+        let packaged = root().join("target/deploy").join(packaged).display().to_string();
+        let bucket = format!("rds-replication-artifacts-{}-{}", self.number(), self.variable("AWS_REGION"));
+        let given: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut command = vec!["cloudformation", "deploy", "--stack-name", stack];
+        command.extend(["--template-file", &packaged, "--s3-bucket", &bucket]);
+        command.extend(["--capabilities", "CAPABILITY_IAM", "--parameter-overrides"]);
+        command.extend(given.iter().map(String::as_str));
+        self.aws(&command);
+    }
+
     /// `scripts/deploy` in this account, without judging how it ends.
     pub fn try_deploy(&self, stack: &str, parameters: &[(&str, &str)]) -> Output {
         let mut command = self.deployment(stack, parameters);
