@@ -113,6 +113,18 @@ impl Aws {
         events.iter().filter(|event| event.state_entered_event_details().is_some()).count()
     }
 
+    /// The states that an execution has entered, and when, oldest first.
+    pub fn entered(&self, execution: &str) -> Vec<(String, OffsetDateTime)> {
+        let pages = self.machines.get_execution_history().execution_arn(execution).into_paginator().items();
+        let events = self.runtime.block_on(pages.send().collect::<Result<Vec<_>, _>>()).unwrap();
+        let entered = events.iter().filter_map(|event| {
+            let nanoseconds = event.timestamp.as_nanos();
+            let name = event.state_entered_event_details()?.name.clone();
+            Some((name, OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap()))
+        });
+        entered.collect()
+    }
+
     /// The newest document of an execution that was left by a state.
     pub fn document(&self, execution: &str) -> Value {
         let request = self.machines.get_execution_history().execution_arn(execution).reverse_order(true);
