@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::account::{Account, Database, LIMIT, tags, text};
+use crate::aws::Aws;
 use crate::cloud::{Cloud, run, script};
 use crate::waiting::wait_for;
 
@@ -200,12 +201,13 @@ impl<'a> Pair<'a> {
 
     /// Waits until only the copies of these versions are left.
     pub fn wait_for_versions(&self, expected: &[u32]) {
-        let mut found = Vec::new();
-        wait_for(&format!("only {expected:?} of {}", self.copies()), LIMIT, || {
-            found = self.versions();
-            (found.len() <= expected.len()).then_some(())
+        let (asked, prefix) = (Aws::new(self.destination_account), self.copies());
+        wait_for(&format!("only {expected:?} of {prefix}"), LIMIT, || {
+            let all = asked.instances().into_iter();
+            let found = all.filter(|instance| instance.identifier.as_str().starts_with(&prefix));
+            (found.count() <= expected.len()).then_some(())
         });
-        assert_eq!(found, expected);
+        assert_eq!(self.versions(), expected);
     }
 
     /// The versions that carry the deletion tag.
