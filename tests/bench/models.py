@@ -60,9 +60,10 @@ def fleet(figures: dict[str, Any]) -> str:
         [
             *lines,
             "",
-            f"One run of {MODELLED}: at most {events:,} of {EVENTS:,} events, {size // 1024} of {DOCUMENT_BYTES // 1024} KiB of "
-            f"document, and quotas for {needed:,} snapshots in each account instead of the default {SNAPSHOT_QUOTA}. The history "
-            f"would hold {EVENTS // EVENTS_OF_A_DATABASE:,} databases, the document {DOCUMENT_BYTES // DATABASE_BYTES:,}.",
+            f"One run of {MODELLED}, the most that a run takes, has at most {events:,} of the {EVENTS:,} events of an "
+            f"execution and {size // 1024} of the {DOCUMENT_BYTES // 1024} KiB of a document, and needs quotas for {needed:,} "
+            f"snapshots in each account instead of the default {SNAPSHOT_QUOTA}. The history would hold "
+            f"{EVENTS // EVENTS_OF_A_DATABASE:,} databases, the document {DOCUMENT_BYTES // DATABASE_BYTES:,}.",
             "",
         ]
     )
