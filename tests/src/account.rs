@@ -142,6 +142,8 @@ impl Account {
         command.extend(["--template-file", &packaged, "--s3-bucket", &bucket]);
         command.extend(["--capabilities", "CAPABILITY_IAM", "--parameter-overrides"]);
         command.extend(given.iter().map(String::as_str));
+        // One at a time leaves the cloud's one process to those who have their stacks already.
+        let _alone = self.deploying.lock().unwrap_or_else(PoisonError::into_inner);
         self.aws(&command);
     }
 
