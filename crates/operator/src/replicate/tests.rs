@@ -334,6 +334,26 @@ async fn only_a_few_executions_are_asked_for_in_one_poll() {
     assert_eq!((end.code, asked), (0, 10), "one that has ended is not asked for again");
 }
 
+/// The request may be sent again where its answer was lost.
+#[tokio::test]
+async fn an_execution_that_was_started_already_is_followed() {
+    let name = "whoever stops following is told how to see the end";
+    let mut case = cases().into_iter().find(|case| case.name == name).unwrap();
+    let refused = ("StartExecution".to_owned(), "ExecutionAlreadyExists".to_owned());
+    case.refused.get_mut("source").unwrap().extend([refused]);
+    let started = json!({"startDate": NOW.unix_timestamp()});
+    case.executions.push(Change {
+        role: "source".to_owned(),
+        machine: format!("arn:aws:states:eu-west-1:{A}:stateMachine:source"),
+        name: "uuid".to_owned(),
+        described: started.as_object().unwrap().clone(),
+        events: Vec::new(),
+    });
+    let (end, shown, inputs) = run(&case).await;
+    assert_eq!((end.code, inputs), (case.code, Vec::new()));
+    assert_eq!(shown, case.printed.join("\n"));
+}
+
 /// Every field of the documents is described.
 #[tokio::test]
 async fn the_help_describes_every_field() {
