@@ -5,8 +5,8 @@
 
 use aws_client::{code_and_message, fault};
 use aws_sdk_kms::Client;
-pub use replication::keys::{KeyUse, NEEDED_ACTIONS, PARAMETER, PARAMETER_ELSEWHERE};
 use replication::keys::{self, Key};
+pub use replication::keys::{KeyUse, NEEDED_ACTIONS, PARAMETER, PARAMETER_ELSEWHERE};
 use replication::{Error, ErrorName};
 
 /// Checks that a key exists and can encrypt a snapshot; returns its ARN, also if it was given by an alias or an id.

@@ -7,6 +7,7 @@ mod execution;
 mod failure;
 mod hints;
 mod output;
+mod plan;
 mod question;
 mod rollback;
 mod screen;
@@ -28,6 +29,7 @@ async fn main() -> ExitCode {
     let environment = Environment::of_process();
     match Arguments::parse().command {
         Command::Status(given) => status::run(&given, &environment).await.into(),
+        Command::Plan(given) => plan::run(&given, &environment).await.into(),
         Command::Rollback(given) => rollback::run(&given, &environment).await.into(),
         Command::Completions { shell } => {
             let mut command = Arguments::command();

@@ -52,9 +52,7 @@ impl Key<'_> {
         if let Some(state) = self.state.filter(|state| *state != "Enabled") {
             return Some((
                 format!("its state is {state}"),
-                format!(
-                    "enable it, cancel its deletion, or give another key in the stack's {parameter}"
-                ),
+                format!("enable it, cancel its deletion, or give another key in the stack's {parameter}"),
             ));
         }
         if (self.usage, self.spec) != (Some("ENCRYPT_DECRYPT"), Some("SYMMETRIC_DEFAULT")) {

@@ -107,7 +107,8 @@ mod tests {
             let (planned, later) = plan_deletions(all.clone(), at_most, before);
             assert_eq!((planned.len(), later.len()), (taken, 3 - taken), "{at_most} {before}");
         }
-        let late = due_but_for(First::Instances, &instances, &snapshots, &["s2"], |one| one.identifier() == "db-2");
+        let late =
+            due_but_for(First::Instances, &instances, &snapshots, &["s2"], |one| one.identifier() == "db-2");
         assert_eq!(names(&late), ["db-3", "db-2"]);
         let text = serde_json::to_string(&all).unwrap();
         assert_eq!(text, r#"[{"instance":"db-2"},{"instance":"db-3"},{"snapshot":"s2"}]"#);
