@@ -57,6 +57,21 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Of a run of which nothing is known yet.
+    pub fn new(source_database: String, replication_id: String) -> Self {
+        Self {
+            source_database,
+            replication_id,
+            outcome: None,
+            ends: None,
+            unreadable: None,
+            states: Vec::new(),
+            duration: Duration::of(&[]),
+            costs: None,
+            quotas: Vec::new(),
+        }
+    }
+
     /// Whether it could be read, and the run would end well.
     pub fn is_good(&self) -> bool {
         self.outcome.is_some()

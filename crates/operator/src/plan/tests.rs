@@ -121,6 +121,9 @@ fn what_is_under_the_shared_key_is_shared_as_it_is() {
     assert!(!actions(&journal).contains(&"CopyDBSnapshot"));
 }
 
+/// Something that ends a run.
+type Break = fn(&mut source::Facts);
+
 /// What ends a run is said with its own error, in the state that would end with it.
 #[test]
 fn what_ends_a_run_has_its_error_and_its_state() {
@@ -130,7 +133,6 @@ fn what_ends_a_run_has_its_error_and_its_state() {
     let disabled = |facts: &mut source::Facts| {
         facts.key = Err(Error::new(ErrorName::KeyUnusable, "checking KMS key shared"));
     };
-    type Break = fn(&mut source::Facts);
     for (break_it, error, task, made) in [
         (stopped as Break, ErrorName::InstanceNotReady, "snapshot", 0),
         (gone, ErrorName::NotFound, "snapshot", 0),
