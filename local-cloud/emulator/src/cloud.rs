@@ -1,16 +1,18 @@
 //! What this server asks the local cloud beside KMS: may this principal do this, and what is there in its account?
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
+use crate::emulator::locked;
 use crate::network::{self, Surroundings};
 use crate::query::Tags;
 use crate::refusal::Refusal;
@@ -91,13 +93,18 @@ pub struct LogGroups<'a> {
 pub struct Cloud {
     /// `host:port`
     authority: String,
+    /// Connections that were of use and may be so again: to make one is a third of what a question costs the other side.
+    idle: Mutex<Vec<Connection>>,
 }
+
+type Connection = SendRequest<Full<Bytes>>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl Cloud {
     /// The cloud at `http://host:port`.
     pub fn new(url: &str) -> Option<Self> {
         let authority = url.strip_prefix("http://")?.trim_end_matches('/').to_owned();
-        Some(Self { authority })
+        Some(Self { authority, idle: Mutex::default() })
     }
 
     /// Verifies the signature of `request` and every one of `checks`, in order.
@@ -132,25 +139,35 @@ impl Cloud {
         })
     }
 
-    async fn post<T: DeserializeOwned>(
-        &self,
-        what: &str,
-        question: Vec<u8>,
-    ) -> Result<T, Box<dyn std::error::Error + Send + Sync>> {
+    async fn post<T: DeserializeOwned>(&self, what: &str, question: Vec<u8>) -> Result<T, Failure> {
+        let question = Bytes::from(question);
+        let idle = locked(&self.idle).pop();
+        if let Some(connection) = idle {
+            // The other side may have closed it meanwhile. Every question may be asked twice.
+            if let Ok(answer) = self.post_by(connection, what, question.clone()).await {
+                return Ok(serde_json::from_slice(&answer)?);
+            }
+        }
         let stream = TcpStream::connect(&self.authority).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(connection);
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(serde_json::from_slice(&self.post_by(sender, what, question).await?)?)
+    }
+
+    async fn post_by(&self, mut by: Connection, what: &str, question: Bytes) -> Result<Bytes, Failure> {
+        by.ready().await?;
         let request = Request::post(format!("/_local-cloud/{what}"))
             .header("host", &self.authority)
             .header("content-type", "application/json")
-            .body(Full::new(Bytes::from(question)))?;
-        let response = sender.send_request(request).await?;
+            .body(Full::new(question))?;
+        let response = by.send_request(request).await?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();
-        connection.abort();
         if !status.is_success() {
             return Err(format!("it answered {status}").into());
         }
-        Ok(serde_json::from_slice(&body)?)
+        locked(&self.idle).push(by);
+        Ok(body)
     }
 }
