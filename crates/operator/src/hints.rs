@@ -8,9 +8,6 @@ pub const DESTINATION_STACK: &str = "rds-replication-destination";
 /// What a source stack is called unless somebody chooses another name.
 pub const SOURCE_STACK: &str = "rds-replication-source";
 
-/// What a source stack is called unless somebody chooses another name.
-pub const SOURCE_STACK: &str = "rds-replication-source";
-
 /// What the command was given that the next one has to be given too.
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(test, derive(serde::Deserialize), serde(default))]
