@@ -136,8 +136,8 @@ impl<'a> Pair<'a> {
     pub fn plan(&self) -> (Value, bool) {
         let region = self.destination_account.variable("AWS_REGION");
         let stack = |account: &Account| self.stack(account);
-        let stacks = [&stack(&self.cloud.source), &stack(self.destination_account)];
-        let output = plan(self.cloud, stacks, &["--json", "--destination-region", region]);
+        let (source, destination) = (stack(&self.cloud.source), stack(self.destination_account));
+        let output = plan(self.cloud, [&source, &destination], &["--json", "--destination-region", region]);
         let plan = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
         (plan, output.status.success())

@@ -64,8 +64,6 @@ fn fleet(cloud: &Cloud) {
     assert_eq!(made, ["planfleet/read/planfleet-one"], "the first run of a database makes its secret");
     let text = String::from_utf8(plan(cloud, stacks, &["--fleet"]).stdout).unwrap();
     assert!(text.contains("1 database, chosen by the name pattern planfleet-*"), "{text}");
-    println!("{text}");
-    println!("{}", String::from_utf8(plan(cloud, ["planned-source", "planned-destination"], &[]).stdout).unwrap());
 }
 
 /// The plan names everything by the id of its moment, and the run by its own.
