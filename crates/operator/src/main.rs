@@ -31,8 +31,8 @@ async fn main() -> ExitCode {
     let environment = Environment::of_process();
     match Arguments::parse().command {
         Command::Status(given) => status::run(&given, &environment).await.into(),
-        Command::Plan(given) => plan::run(&given, &environment).await.into(),
         Command::Replicate(given) => replicate::run(&given, &environment).await.into(),
+        Command::Plan(given) => plan::run(&given, &environment).await.into(),
         Command::Rollback(given) => rollback::run(&given, &environment).await.into(),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
