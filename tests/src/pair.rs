@@ -1,6 +1,7 @@
 //! A pair of stacks, source and destination, and the replications between them.
 
 use std::collections::BTreeMap;
+use std::process::Output;
 
 use serde_json::Value;
 
@@ -133,12 +134,10 @@ impl<'a> Pair<'a> {
 
     /// What `scripts/plan` says of the next run, and whether it exits with 0.
     pub fn plan(&self) -> (Value, bool) {
-        let mut command = script("plan");
-        command.arg("--json").arg(format!("--local={}", self.cloud.directory().display()));
-        command.args(["--source-stack", &self.stack(&self.cloud.source)]);
-        command.args(["--destination-stack", &self.stack(self.destination_account)]);
-        command.args(["--destination-region", self.destination_account.variable("AWS_REGION")]);
-        let output = command.output().unwrap();
+        let region = self.destination_account.variable("AWS_REGION");
+        let stack = |account: &Account| self.stack(account);
+        let (source, destination) = (stack(&self.cloud.source), stack(self.destination_account));
+        let output = plan(self.cloud, [&source, &destination], &["--json", "--destination-region", region]);
         let plan = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
         (plan, output.status.success())
@@ -265,6 +264,14 @@ impl<'a> Pair<'a> {
         assert_eq!(copy.host, host, "the secret names the endpoint as RDS describes it");
         copy
     }
+}
+
+/// `scripts/plan` for a source and a destination stack, however it ends.
+pub fn plan(cloud: &Cloud, [source, destination]: [&str; 2], options: &[&str]) -> Output {
+    let mut command = script("plan");
+    command.arg(format!("--local={}", cloud.directory().display())).args(options);
+    command.args(["--source-stack", source, "--destination-stack", destination]);
+    command.output().unwrap()
 }
 
 fn document(account: &Account, execution: &str) -> Value {

@@ -117,6 +117,9 @@ pub struct Plan {
     /// The database to replicate [default: the source stack's parameter].
     #[arg(long, value_name = "NAME")]
     pub source_db: Option<String>,
+    /// What a run of the source stack's fleet would do: which databases it chooses, and a line for each.
+    #[arg(long, conflicts_with = "source_db")]
+    pub fleet: bool,
     /// How many runs a month has, for the costs [default: as many as the schedule starts, if it is on].
     #[arg(long, value_name = "N")]
     pub runs_per_month: Option<u64>,

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use harness::account::{Account, text};
 use harness::cloud::{Cloud, ask};
-use harness::pair::{Pair, Replication, password};
+use harness::fleet::Fleet;
+use harness::pair::{Pair, Replication, password, plan};
 
 /// What changes nothing.
 const READS: [&str; 5] = ["Describe", "List", "Get", "Decrypt", "AssumeRole"];
@@ -30,11 +31,13 @@ pub fn a_plan_is_what_its_run_does(cloud: &Cloud) {
     let (document, is_good) = pair.plan();
     assert!(is_good, "{document}");
     assert_eq!(changes(cloud, &pair).len(), before, "a plan changes nothing");
-    let plan = &document["databases"][0];
-    assert_eq!(plan["outcome"], "live", "{plan}");
+    let planned = &document["databases"][0];
+    assert_eq!(planned["outcome"], "live", "{planned}");
     let run = pair.replicate();
     let made = changes(cloud, &pair).split_off(before);
-    compare(&pair, plan, &run, &made);
+    compare(&pair, planned, &run, &made);
+
+    fleet(cloud);
 
     let stopped = json!({"arn": a.instance(&pair.database())["DBInstanceArn"], "status": "stopped"});
     ask(rds(a), "POST", "/_emulator/resources/status", &stopped);
@@ -46,11 +49,28 @@ pub fn a_plan_is_what_its_run_does(cloud: &Cloud) {
     assert_eq!(b.instances(&pair.copies()).len(), 1);
 }
 
+/// A fleet says which databases it would choose, and a line for each.
+fn fleet(cloud: &Cloud) {
+    Fleet::deploy(cloud, "planfleet", &[], &[]);
+    cloud.source.create_database("planfleet-one", &password(), &[]);
+    let stacks = ["planfleet-source", "planfleet-destination"];
+    let output = plan(cloud, stacks, &["--fleet", "--json"]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success(), "{document}");
+    let one = &document["databases"][0];
+    assert_eq!((&one["sourceDatabase"], &one["outcome"]), (&json!("planfleet-one"), &json!("live")));
+    let states = one["states"].as_array().unwrap();
+    let made: Vec<String> = states.iter().flat_map(|state| calls(state, "secretsmanager:Create")).collect();
+    assert_eq!(made, ["planfleet/read/planfleet-one"], "the first run of a database makes its secret");
+    let text = String::from_utf8(plan(cloud, stacks, &["--fleet"]).stdout).unwrap();
+    assert!(text.contains("1 database, chosen by the name pattern planfleet-*"), "{text}");
+}
+
 /// The plan names everything by the id of its moment, and the run by its own.
-fn compare(pair: &Pair<'_>, plan: &Value, run: &Replication, made: &[(String, String)]) {
+fn compare(pair: &Pair<'_>, planned: &Value, run: &Replication, made: &[(String, String)]) {
     let (source, destination) = (pair.source_document(run), pair.destination_document(run));
     let id = text(&destination["Input"]["replication"]["id"]);
-    let renamed = plan.to_string().replace(plan["replicationId"].as_str().unwrap(), &id);
+    let renamed = planned.to_string().replace(planned["replicationId"].as_str().unwrap(), &id);
     let plan: Value = serde_json::from_str(&renamed).unwrap();
     let states = plan["states"].as_array().unwrap();
     let state = |machine: &str, name: &str| {

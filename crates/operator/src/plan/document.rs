@@ -29,6 +29,15 @@ pub struct Document {
     pub prices: &'static str,
 }
 
+impl Document {
+    /// Whether all of it could be read, and every run would end well.
+    pub fn is_good(&self) -> bool {
+        let is_whole =
+            |fleet: &Fleet| fleet.ends.is_none() && fleet.left_out.iter().all(|one| one.error.is_none());
+        self.databases.iter().all(Plan::is_good) && self.fleet.as_ref().is_none_or(is_whole)
+    }
+}
+
 /// One of the two stacks.
 #[derive(Debug, Clone, Serialize)]
 pub struct Place {

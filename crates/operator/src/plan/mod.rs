@@ -6,6 +6,7 @@
 mod costs;
 mod destination;
 mod document;
+mod fleet;
 mod functions;
 mod journal;
 mod moving;
@@ -24,7 +25,7 @@ use replication::environment::Environment as OfFunction;
 use replication::fleet::room;
 use time::OffsetDateTime;
 
-use self::document::{Document, FORMAT, Place, Plan, Totals};
+use self::document::{Document, FORMAT, Place, Totals};
 use self::functions::Functions;
 use self::settings::{Source, SourceEnvironments};
 use crate::account::Account;
@@ -42,6 +43,9 @@ const OF_SOURCE: [&str; 5] =
 /// Those of the destination stack.
 const OF_DESTINATION: [&str; 4] =
     ["CopyFunction", "RestoreFunction", "RotateSecretFunction", "PruneFunction"];
+
+/// What an execution is called that nobody has started.
+const NOT_STARTED: &str = "plan";
 
 /// One of the two stacks, and the account that it is in.
 struct Side {
@@ -105,23 +109,30 @@ pub async fn run(given: &Given, environment: &Environment) -> u8 {
         eprintln!("failed: the plan cannot be written: {error}");
         return 1;
     }
-    u8::from(!document.databases.iter().all(Plan::is_good))
+    u8::from(!document.is_good())
 }
 
 async fn document(given: &Given, environment: &Environment) -> Result<Document, Failure> {
     let now = environment::now();
     let source = Account::open(&given.accounts.source(environment), environment).await?;
     let destination = Account::open(&given.accounts.destination(environment), environment).await?;
-    let source = Side::open(source, &given.source_stack, &OF_SOURCE).await?;
+    let wanted = [&OF_SOURCE[..], &[fleet::DISCOVER_FUNCTION]].concat();
+    let source = Side::open(source, &given.source_stack, &wanted).await?;
     let destination = Side::open(destination, &given.destination_stack, &OF_DESTINATION).await?;
     let settings = settings(&source)?;
-    let database = match &given.source_db {
-        Some(name) => name.parse().map_err(|error: Error| Failure::new(error.to_string()))?,
-        None => settings.database.clone(),
-    };
     let sides = Sides { source: &source, settings: &settings, destination: &destination };
-    let asked = Asked { now, runs: given.runs_per_month.or_else(|| scheduled(&source.stack)) };
-    let databases = vec![Box::pin(single::plan(sides, &database, asked)).await?];
+    let asked = Asked { now, runs: given.runs_per_month };
+    let (fleet, databases) = if given.fleet {
+        let (fleet, databases) = Box::pin(fleet::plan(sides, asked)).await?;
+        (Some(fleet), databases)
+    } else {
+        let database = match &given.source_db {
+            Some(name) => name.parse().map_err(|error: Error| Failure::new(error.to_string()))?,
+            None => settings.database.clone(),
+        };
+        let asked = Asked { runs: asked.runs.or_else(|| scheduled(&source.stack)), ..asked };
+        (None, vec![Box::pin(single::plan(sides, &database, NOT_STARTED, asked)).await?])
+    };
     Ok(Document {
         format: FORMAT,
         at: timestamp(now),
@@ -129,7 +140,7 @@ async fn document(given: &Given, environment: &Environment) -> Result<Document, 
         destination: destination.place(),
         totals: Totals::of(&databases),
         databases,
-        fleet: None,
+        fleet,
         prices: prices::WHOSE,
     })
 }

@@ -14,22 +14,24 @@ use super::source::Announced;
 use super::{Asked, OF_DESTINATION, Side, Sides, costs, destination, observe, source};
 use crate::failure::Failure;
 
-/// What an execution is called that nobody has started.
-const NOT_STARTED: &str = "plan";
 /// How RDS calls its quota of manual snapshots.
 const MANUAL_SNAPSHOTS: &str = "ManualSnapshots";
 /// How it calls that of instances.
 const INSTANCES: &str = "DBInstances";
 
-/// What one database's run would do.
+/// What one database's run would do; `name` is that of an execution that nobody has started.
 ///
 /// # Errors
 /// If something cannot be read.
-pub async fn plan(sides: Sides<'_>, database: &InstanceIdentifier, asked: Asked) -> Result<Plan, Failure> {
+pub async fn plan(
+    sides: Sides<'_>,
+    database: &InstanceIdentifier,
+    name: &str,
+    asked: Asked,
+) -> Result<Plan, Failure> {
     let Sides { source, settings, destination } = sides;
     let machine = source.stack.output("StateMachineArn");
-    let name = format!("{NOT_STARTED}-{database}");
-    let mut journal = Journal::new(asked.now, naming::execution_arn(machine, &name));
+    let mut journal = Journal::new(asked.now, naming::execution_arn(machine, name));
     let mut plan = Plan::new(database.to_string(), journal.id.to_string());
     let facts = observe::source(&source.account, settings, database).await?;
     plan.quotas = quotas(source, Machine::Source, facts.quota, &[]);

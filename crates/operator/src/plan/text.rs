@@ -5,7 +5,7 @@ use replication::retention::Verdict;
 
 use super::costs::Costs;
 use super::destination::Outcome;
-use super::document::{Document, Duration, Place, Plan, Quota};
+use super::document::{Document, Duration, Fleet, Place, Plan, Quota};
 use super::journal::Entered;
 use crate::screen::{age, count, printable, table, wrapped};
 
@@ -18,9 +18,10 @@ pub fn render(document: &Document) -> String {
     let place = |place: &Place| format!("{} in account {}, {}", place.stack, place.account, place.region);
     lines.push(format!("source       {}", place(&document.source)));
     lines.push(format!("destination  {}", place(&document.destination)));
-    for plan in &document.databases {
-        lines.push(String::new());
-        lines.extend(of_plan(plan));
+    lines.push(String::new());
+    match &document.fleet {
+        Some(fleet) => lines.extend(of_fleet(fleet, document)),
+        None => lines.extend(document.databases.iter().flat_map(of_plan)),
     }
     lines.push(String::new());
     lines.extend(wrapped(&format!("Prices: {}.", document.prices), WIDTH, "", ""));
@@ -43,6 +44,67 @@ fn of_plan(plan: &Plan) -> Vec<String> {
     }
     lines.extend(plan.quotas.iter().map(of_quota));
     lines
+}
+
+/// A line for each database; one of them in full is what `--source-db` is for.
+fn of_fleet(fleet: &Fleet, document: &Document) -> Vec<String> {
+    if let Some(ends) = &fleet.ends {
+        let text =
+            format!("the run of the fleet would end with {} in {}: {}", ends.error, ends.state, ends.cause);
+        return wrapped(&text, WIDTH, "", "  ");
+    }
+    let heads = ["database", "the run", "copies", "deletes", "takes", "a run", "a month"];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    rows.extend(document.databases.iter().map(row));
+    let (by, at_once) = (&fleet.by, fleet.at_once);
+    let mut lines = vec![format!("{}, chosen by {by}, {at_once} at once", count(rows.len() - 1, "database"))];
+    lines.push(String::new());
+    lines.extend(table(&rows, &[3, 4, 5, 6]));
+    lines.push(String::new());
+    for one in &fleet.left_out {
+        lines.extend(wrapped(&format!("left out: {}: {}", one.database, one.reason), WIDTH, "", "  "));
+    }
+    lines.extend(fleet.room.iter().flat_map(|room| wrapped(room, WIDTH, "", "  ")));
+    let totals = &document.totals;
+    let at_least = if totals.is_complete { "" } else { "at least " };
+    lines.push(format!(
+        "together  {} that change something, {}; {at_least}${:.4} a run, ${:.2} a month",
+        count(totals.calls, "call"),
+        count(totals.deletions, "deletion"),
+        totals.dollars_of_run,
+        totals.dollars_of_month
+    ));
+    lines.push("One database in full: scripts/plan --source-db NAME".to_owned());
+    lines
+}
+
+fn row(plan: &Plan) -> Vec<String> {
+    let outcome = match (&plan.ends, plan.outcome) {
+        (Some(ends), _) => format!("ends with {} in {}", ends.error, ends.state),
+        (None, Some(Outcome::Live)) => "a new version goes live".to_owned(),
+        (None, Some(Outcome::HeldBack)) => "a new version is held back".to_owned(),
+        (None, Some(Outcome::NewerIsLive)) => "newer data stay live".to_owned(),
+        (None, Some(Outcome::Superseded)) => "nothing is copied".to_owned(),
+        (None, None) => "cannot be read".to_owned(),
+    };
+    let copies = plan.states.iter().filter_map(|state| state.copy.as_ref()).map(|copy| match copy.expected {
+        Kind::None => "none",
+        Kind::Incremental => "incremental",
+        Kind::Full => "full",
+    });
+    let calls = plan.states.iter().flat_map(|state| &state.calls);
+    let deletions = calls.filter(|call| call.action.starts_with("rds:Delete")).count();
+    let takes = if plan.duration.is_complete { age(plan.duration.seconds.into()) } else { "?".to_owned() };
+    let dollars = |of: fn(&Costs) -> String| plan.costs.as_ref().map_or_else(|| "?".to_owned(), of);
+    vec![
+        plan.source_database.clone(),
+        outcome,
+        copies.collect::<Vec<_>>().join(", "),
+        deletions.to_string(),
+        takes,
+        dollars(|costs| format!("${:.4}", costs.run.dollars)),
+        dollars(|costs| format!("${:.2}", costs.month.dollars)),
+    ]
 }
 
 fn headline(plan: &Plan) -> String {
