@@ -2,6 +2,7 @@
 
 mod account;
 mod arguments;
+mod doctor;
 mod environment;
 mod execution;
 mod failure;
@@ -29,6 +30,7 @@ async fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Status(given) => status::run(&given, &environment).await.into(),
         Command::Rollback(given) => rollback::run(&given, &environment).await.into(),
+        Command::Doctor(given) => Box::pin(doctor::run(&given, &environment)).await.into(),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             let name = command.get_name().to_owned();

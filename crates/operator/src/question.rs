@@ -1,5 +1,8 @@
 //! Single questions to services of which no more is wanted than one answer: a whole SDK for each would take a user longer to
-//! compile than all the rest. They are asked in the JSON protocol of AWS, by the client and the credentials of the SDKs.
+//! compile than all the rest. They are asked in the protocols of AWS (JSON, Query, and JSON at paths), by the client and the
+//! credentials of the SDKs.
+
+pub mod xml;
 
 use std::fmt;
 
@@ -17,10 +20,11 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use serde_json::Value;
 
+use self::xml::Element;
 use crate::account::Account;
 use crate::failure::{Failure, fault};
 
-/// What is asked.
+/// What is asked in the JSON protocol.
 #[derive(Debug, Clone, Copy)]
 pub struct Question {
     /// The service, as its hosts and signatures name it.
@@ -32,6 +36,9 @@ pub struct Question {
     /// The version of the protocol.
     pub version: &'static str,
 }
+
+/// The service that has one endpoint for all Regions.
+const GLOBAL: &str = "iam";
 
 /// What the service has refused.
 #[derive(Debug)]
@@ -51,17 +58,104 @@ impl ProvideErrorMetadata for Refused {
     }
 }
 
+/// What is asked in the Query protocol.
+#[derive(Debug, Clone, Copy)]
+pub struct Query {
+    /// The service, as its hosts and signatures name it.
+    pub service: &'static str,
+    /// The operation, as it is refused.
+    pub operation: &'static str,
+    /// The version of the API.
+    pub version: &'static str,
+}
+
 /// Asks, with the fields of the request, for the fields of the answer.
 ///
 /// # Errors
 /// A fault of the service or of the way to it.
 pub async fn ask(account: &Account, question: Question, fields: &Value) -> Result<Value, Failure> {
-    let url = endpoint(account, question.service).await?;
-    let request = request(account, question, &url, &fields.to_string()).await?;
+    let target = Some(question.target);
+    let asked = Asked {
+        service: question.service,
+        operation: question.operation,
+        method: "POST",
+        path: "",
+        content: Some((format!("application/x-amz-json-{}", question.version), fields.to_string())),
+        target,
+    };
+    send(account, asked, json_answer).await
+}
+
+/// Asks in the Query protocol, with the fields of the request; answers with the root of what comes back.
+///
+/// # Errors
+/// A fault of the service or of the way to it.
+pub async fn ask_query(
+    account: &Account,
+    question: Query,
+    fields: &[(String, String)],
+) -> Result<Element, Failure> {
+    let action = question.operation.rsplit(':').next().unwrap_or_default();
+    let usual = [("Action", action), ("Version", question.version)];
+    let given = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let pairs =
+        usual.into_iter().chain(given).map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+    let body = pairs.collect::<Vec<_>>().join("&");
+    let asked = Asked {
+        service: question.service,
+        operation: question.operation,
+        method: "POST",
+        path: "",
+        content: Some(("application/x-www-form-urlencoded; charset=utf-8".to_owned(), body)),
+        target: None,
+    };
+    send(account, asked, xml_answer).await
+}
+
+/// Asks for what is at a path of a service.
+///
+/// # Errors
+/// A fault of the service or of the way to it.
+pub async fn ask_path(
+    account: &Account,
+    service: &'static str,
+    operation: &'static str,
+    path: &str,
+) -> Result<Value, Failure> {
+    let asked = Asked { service, operation, method: "GET", path, content: None, target: None };
+    send(account, asked, json_answer).await
+}
+
+/// A text as a form has it.
+fn encoded(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    text.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// A request, whatever its protocol is.
+struct Asked<'a> {
+    service: &'static str,
+    operation: &'static str,
+    method: &'static str,
+    path: &'a str,
+    /// The type of the body, and the body.
+    content: Option<(String, String)>,
+    target: Option<&'static str>,
+}
+
+async fn send<T: fmt::Debug + Send + Sync + 'static>(
+    account: &Account,
+    asked: Asked<'_>,
+    answer: fn(&HttpResponse) -> Result<T, OrchestratorError<Refused>>,
+) -> Result<T, Failure> {
+    let url = endpoint(account, asked.service).await?;
+    let request = request(account, &asked, &format!("{url}{}", asked.path)).await?;
     let config = &account.config;
     let mut builder = Operation::builder()
-        .service_name(question.service)
-        .operation_name(question.operation)
+        .service_name(asked.service)
+        .operation_name(asked.operation)
         .endpoint_url(&url)
         .no_auth()
         .time_source(SystemTimeSource::new())
@@ -87,12 +181,13 @@ pub async fn ask(account: &Account, question: Question, fields: &Value) -> Resul
     operation
         .invoke(request)
         .await
-        .map_err(|error: SdkError<Refused, HttpResponse>| fault(question.operation, &error))
+        .map_err(|error: SdkError<Refused, HttpResponse>| fault(asked.operation, &error))
 }
 
 /// Everything that is sent.
 #[derive(Debug)]
 struct Request {
+    method: &'static str,
     url: String,
     headers: Vec<(String, String)>,
     body: String,
@@ -114,44 +209,65 @@ async fn endpoint(account: &Account, service: &str) -> Result<String, Failure> {
     let found = DefaultResolver::new();
     let found = ResolveEndpoint::resolve_endpoint(&found, &parameters).await;
     let found = found.map_err(|error| unknown(error.to_string()))?;
-    Ok(found.url().replacen("cloudformation", service, 1) + "/")
+    if service != GLOBAL {
+        return Ok(found.url().replacen("cloudformation", service, 1) + "/");
+    }
+    // It has one endpoint for all Regions of a partition.
+    let region = signing_region(account, service);
+    Ok(match region {
+        "us-east-1" => "https://iam.amazonaws.com/".to_owned(),
+        "us-gov-west-1" => "https://iam.us-gov.amazonaws.com/".to_owned(),
+        region => format!("https://iam.{region}.amazonaws.com.cn/"),
+    })
 }
 
-async fn request(account: &Account, question: Question, url: &str, body: &str) -> Result<Request, Failure> {
-    let unsigned =
-        |why: String| Failure::named("NoCredentialsError", format!("{}: {why}", question.operation));
+/// The Region that a request is signed for.
+fn signing_region<'a>(account: &'a Account, service: &str) -> &'a str {
+    match &account.region {
+        region if service != GLOBAL => region,
+        region if region.starts_with("cn-") => "cn-north-1",
+        region if region.starts_with("us-gov-") => "us-gov-west-1",
+        _ => "us-east-1",
+    }
+}
+
+async fn request(account: &Account, asked: &Asked<'_>, url: &str) -> Result<Request, Failure> {
+    let unsigned = |why: String| Failure::named("NoCredentialsError", format!("{}: {why}", asked.operation));
     let provider =
         account.config.credentials_provider().ok_or_else(|| unsigned("no credentials".to_owned()))?;
     let credentials = provider.provide_credentials().await.map_err(|error| unsigned(error.to_string()))?;
     let identity = credentials.into();
     let failed =
-        |error: &dyn fmt::Display| Failure::named("SigningError", format!("{}: {error}", question.operation));
+        |error: &dyn fmt::Display| Failure::named("SigningError", format!("{}: {error}", asked.operation));
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
-        .region(&account.region)
-        .name(question.service)
+        .region(signing_region(account, asked.service))
+        .name(asked.service)
         .time(SystemTimeSource::new().now())
         .settings(SigningSettings::default())
         .build()
         .map_err(|error| failed(&error))?
         .into();
-    let mut headers = vec![
-        ("content-type".to_owned(), format!("application/x-amz-json-{}", question.version)),
-        ("x-amz-target".to_owned(), question.target.to_owned()),
-    ];
+    let mut headers = Vec::new();
+    let mut body = String::new();
+    if let Some((kind, text)) = &asked.content {
+        headers.push(("content-type".to_owned(), kind.clone()));
+        body.clone_from(text);
+    }
+    headers.extend(asked.target.map(|target| ("x-amz-target".to_owned(), target.to_owned())));
     let signable = {
         let of_request = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        SignableRequest::new("POST", url, of_request, SignableBody::Bytes(body.as_bytes()))
+        SignableRequest::new(asked.method, url, of_request, SignableBody::Bytes(body.as_bytes()))
     };
     let signable = signable.map_err(|error| failed(&error))?;
     let (instructions, _) = sign(signable, &parameters).map_err(|error| failed(&error))?.into_parts();
     headers.extend(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())));
-    Ok(Request { url: url.to_owned(), headers, body: body.to_owned() })
+    Ok(Request { method: asked.method, url: url.to_owned(), headers, body })
 }
 
 fn signed(request: Request) -> Result<HttpRequest, BoxError> {
     let mut http = HttpRequest::new(SdkBody::from(request.body));
-    http.set_method("POST")?;
+    http.set_method(request.method)?;
     http.set_uri(request.url)?;
     for (name, value) in request.headers {
         http.headers_mut().try_insert(name, value)?;
@@ -159,20 +275,39 @@ fn signed(request: Request) -> Result<HttpRequest, BoxError> {
     Ok(http)
 }
 
-fn answer(response: &HttpResponse) -> Result<Value, OrchestratorError<Refused>> {
+fn json_answer(response: &HttpResponse) -> Result<Value, OrchestratorError<Refused>> {
     let fields: Value =
         serde_json::from_slice(response.body().bytes().unwrap_or_default()).unwrap_or_default();
     if response.status().is_success() {
         return Ok(fields);
     }
     let text = |names: [&str; 3]| names.iter().find_map(|name| fields[*name].as_str()).map(str::to_owned);
-    let code = text(["__type", "code", "Code"]).unwrap_or_else(|| response.status().to_string());
+    // What is asked at a path says it in a header, before what explains it.
+    let of_header = response.headers().get("x-amzn-errortype").and_then(|code| code.split(':').next());
+    let code = text(["__type", "code", "Code"]).or_else(|| of_header.map(str::to_owned));
+    let code = code.unwrap_or_else(|| response.status().to_string());
     // A shape is named with its name space.
     let code = code.rsplit('#').next().unwrap_or_default().to_owned();
+    Err(refused(code, text(["message", "Message", "errorMessage"])))
+}
+
+fn xml_answer(response: &HttpResponse) -> Result<Element, OrchestratorError<Refused>> {
+    let text = std::str::from_utf8(response.body().bytes().unwrap_or_default()).unwrap_or_default();
+    let root = xml::read(text).unwrap_or_default();
+    if response.status().is_success() {
+        return Ok(root);
+    }
+    let status = response.status().to_string();
+    let Some(error) = root.find("Error") else { return Err(refused(status, None)) };
+    let said = |name: &str| Some(error.text_of(name).to_owned()).filter(|text| !text.is_empty());
+    Err(refused(said("Code").unwrap_or(status), said("Message")))
+}
+
+fn refused(code: String, message: Option<String>) -> OrchestratorError<Refused> {
     let metadata = ErrorMetadata::builder().code(code);
-    let metadata = match text(["message", "Message", "errorMessage"]) {
+    let metadata = match message {
         Some(message) => metadata.message(message),
         None => metadata,
     };
-    Err(OrchestratorError::operation(Refused(metadata.build())))
+    OrchestratorError::operation(Refused(metadata.build()))
 }

@@ -5,10 +5,38 @@
 use aws_client::fault;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::OrderableDbInstanceOption;
-use replication::preflight::{Known, Offer, Offers, OptionGroup, Quota, Range, Release, SubnetGroup};
+use replication::observed::Snapshot;
+use replication::preflight::{
+    self, Facts, Known, Offer, Offers, OptionGroup, Quota, Range, Release, Report, SubnetGroup, Wanted,
+};
 use replication::{Error, ErrorName};
 
 use crate::quotas;
+
+/// Asks RDS what the settings of a restore depend on, and judges them.
+///
+/// # Errors
+/// A fault of RDS that may pass; what RDS refuses to say is in the report.
+pub async fn judged(client: &Client, wanted: &Wanted, shared: &Snapshot) -> Result<Report, Error> {
+    let mut facts = Facts::default();
+    if let (Some(engine), Some(version)) = (preflight::engine(wanted, shared), &shared.engine_version) {
+        if let Some(class) = &wanted.class {
+            facts.offers = Some(offers(client, engine, version, class).await?);
+        }
+        if preflight::asks_for_release(wanted) {
+            facts.release = Some(release(client, engine, version).await?);
+        }
+    }
+    if let Some(name) = preflight::asks_for_parameter_group(wanted) {
+        facts.parameter_group = Some(parameter_group(client, name).await?);
+    }
+    if let Some(name) = &wanted.option_group {
+        facts.option_group = Some(option_group(client, name).await?);
+    }
+    facts.subnet_group = Some(subnet_group(client, preflight::subnet_group(wanted)).await?);
+    facts.quotas = Some(quotas(client).await?);
+    Ok(preflight::judge(wanted, shared, &facts))
+}
 
 /// A refusal as something that is not known; what may pass stays an error, so that the machine tries again.
 fn known<T>(answer: Result<T, Error>) -> Result<Known<T>, Error> {

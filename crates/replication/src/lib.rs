@@ -12,6 +12,7 @@
 //! | [`progress`] | does this status word mean ready, wait, or never |
 //! | [`pacing`] | how long to wait before the next poll, and when to give up |
 //! | [`machines`] | which stages does a machine have, and in which did a run fail |
+//! | [`keys`] | can a KMS key do what a copy needs of it |
 //! | [`lineage`] | is it ours, and which replication made it |
 //! | [`snapshotting`] | is the snapshot of a run to be made, and how far is it |
 //! | [`sharing`] | may a snapshot be shared, and is it already |
@@ -42,6 +43,7 @@ pub mod copying;
 pub mod destination;
 pub mod error;
 pub mod fleet;
+pub mod keys;
 pub mod lineage;
 pub mod looking;
 pub mod machines;
