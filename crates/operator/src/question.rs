@@ -311,3 +311,52 @@ fn refused(code: String, message: Option<String>) -> OrchestratorError<Refused> 
     };
     OrchestratorError::operation(Refused(metadata.build()))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::tests::FakeAccount;
+
+    const TOPICS: Query = Query { service: "sns", operation: "sns:ListTopics", version: "2010-03-31" };
+
+    #[tokio::test]
+    async fn each_protocol_has_answers_and_refusals() {
+        let fake = FakeAccount::new("111111111111");
+        let account = fake.account();
+        fake.handle("ListTopics", |asked| {
+            assert_eq!((&asked["Version"], &asked["NextToken"]), (&json!("2010-03-31"), &json!("a%20b%26c")));
+            Ok(json!({"Topics": [{"TopicArn": "arn:a&b"}]}))
+        });
+        let fields = [("NextToken".to_owned(), "a b&c".to_owned())];
+        let root = ask_query(&account, TOPICS, &fields).await.unwrap();
+        assert_eq!(root.members("Topics")[0].text_of("TopicArn"), "arn:a&b");
+        fake.refuse("ListTopics", "AuthorizationError");
+        let refused = ask_query(&account, TOPICS, &[]).await.unwrap_err();
+        assert_eq!(refused.code, "AuthorizationError");
+        assert_eq!(refused.text, "sns:ListTopics was refused with AuthorizationError: not you");
+        fake.answer("policy", json!({"Policy": "{}"}));
+        let answer = ask_path(&account, "lambda", "lambda:GetPolicy", "2015-03-31/functions/f/policy").await;
+        assert_eq!(answer.unwrap()["Policy"], "{}");
+        fake.refuse("policy", "AccessDeniedException");
+        let refused = ask_path(&account, "lambda", "lambda:GetPolicy", "2015-03-31/functions/f/policy").await;
+        assert_eq!(refused.unwrap_err().code, "AccessDeniedException");
+    }
+
+    #[tokio::test]
+    async fn iam_has_one_endpoint_for_all_regions() {
+        let mut account = FakeAccount::new("111111111111").account();
+        for (region, url, signed_for) in [
+            ("eu-west-1", "https://iam.amazonaws.com/", "us-east-1"),
+            ("cn-northwest-1", "https://iam.cn-north-1.amazonaws.com.cn/", "cn-north-1"),
+            ("us-gov-east-1", "https://iam.us-gov.amazonaws.com/", "us-gov-west-1"),
+        ] {
+            account.region = region.to_owned();
+            assert_eq!(endpoint(&account, "iam").await.unwrap(), url);
+            assert_eq!(signing_region(&account, "iam"), signed_for);
+            assert_eq!(signing_region(&account, "sns"), region);
+        }
+        assert_eq!(endpoint(&account, "sns").await.unwrap(), "https://sns.us-gov-east-1.amazonaws.com/");
+    }
+}

@@ -7,6 +7,8 @@ mod observe;
 mod policy;
 mod print;
 
+use std::io::IsTerminal;
+
 use self::observe::Asked;
 use crate::account::Account;
 use crate::arguments::{Doctor, Examined};
@@ -35,7 +37,9 @@ pub async fn run(given: &Doctor, environment: &Environment) -> u8 {
             .map_err(Into::into)
             .and_then(|json| crate::output::print(&(json + "\n")))
     } else {
-        crate::output::print(&print::text(&findings))
+        let text = print::text(&findings);
+        let is_coloured = std::io::stdout().is_terminal() && !environment.is_without_colour;
+        crate::output::print(&if is_coloured { print::painted(&text) } else { text })
     };
     if let Err(error) = written {
         eprintln!("failed: the report cannot be written: {error}");
