@@ -56,6 +56,13 @@ impl Ward<'_> {
         let findings = findings.filter(|one| one["check"] != "leftovers").cloned().collect();
         Said { code: output.status.code().unwrap(), findings }
     }
+
+    fn becomes_ok(&self) {
+        wait_for("all is ok", LIMIT, || {
+            let said = self.examine("both");
+            (said.code == 0 && said.wrong().is_empty()).then_some(())
+        });
+    }
 }
 
 /// Somebody breaks one thing after the other, reads what to do about it, and does it.
@@ -75,9 +82,10 @@ pub fn the_doctor_names_what_is_broken_and_its_remedy(cloud: &Cloud) {
     the_source_breaks(&ward);
     what_starts_a_run_breaks(&ward);
     what_a_run_needs_breaks(&ward);
-    ward.examine("both").is_all_ok();
+    // Functions that were updated take a moment, and so does the end of an alarm.
+    ward.becomes_ok();
     a_run_fails(&ward);
-    ward.examine("both").is_all_ok();
+    ward.becomes_ok();
     ward.examine("source").is_all_ok();
     ward.examine("destination").is_all_ok();
 }

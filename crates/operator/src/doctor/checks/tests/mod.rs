@@ -30,6 +30,19 @@ fn nothing_is_said_against_what_is_as_it_should_be() {
     assert!(all.iter().all(|one| one.remedy.is_none()));
 }
 
+/// > The alarm about a stale copy is no warning before the first run, because it begins in alarm.
+#[test]
+fn the_alarm_of_a_fresh_stack_is_no_warning() {
+    let mut facts = whole();
+    let destination = world::of_destination(&mut facts);
+    let alarm = &mut destination.alarms.as_mut().unwrap()[0].alarm;
+    alarm.name = "StaleCopyAlarm".to_owned();
+    alarm.state = "ALARM".to_owned();
+    assert!(of(&facts).iter().any(|one| one.severity != Severity::Ok));
+    world::of_destination(&mut facts).common.runs.insert("destination", Ok(None));
+    assert!(of(&facts).iter().all(|one| one.severity == Severity::Ok));
+}
+
 fn try_all(cases: &[Case]) -> BTreeSet<Check> {
     let usual = of(&whole()).len();
     for (place, (breaking, check, severity, where_, what, remedy)) in cases.iter().enumerate() {
