@@ -8,6 +8,7 @@ use std::fmt;
 
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_cloudformation::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use aws_sdk_sts::config::endpoint as sts;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use aws_smithy_async::time::{SystemTimeSource, TimeSource};
@@ -16,8 +17,10 @@ use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier,
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::Document;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
+use replication::place::Place;
 use serde_json::Value;
 
 use self::xml::Element;
@@ -39,6 +42,10 @@ pub struct Question {
 
 /// The service that has one endpoint for all Regions.
 const GLOBAL: &str = "iam";
+/// What stands for all Regions of the first partition (partition metadata of the SDKs).
+const ALL_REGIONS: &str = "aws-global";
+/// That partition.
+const FIRST_PARTITION: &str = "aws";
 
 /// What the service has refused.
 #[derive(Debug)]
@@ -150,8 +157,11 @@ async fn send<T: fmt::Debug + Send + Sync + 'static>(
     asked: Asked<'_>,
     answer: fn(&HttpResponse) -> Result<T, OrchestratorError<Refused>>,
 ) -> Result<T, Failure> {
-    let url = endpoint(account, asked.service).await?;
-    let request = request(account, &asked, &format!("{url}{}", asked.path)).await?;
+    let (url, region) = match account.config.endpoint_url() {
+        None if asked.service == GLOBAL => global_endpoint(account, asked.service).await?,
+        _ => (endpoint(account, asked.service).await?, account.region.clone()),
+    };
+    let request = request(account, &asked, &format!("{url}{}", asked.path), &region).await?;
     let config = &account.config;
     let mut builder = Operation::builder()
         .service_name(asked.service)
@@ -209,29 +219,33 @@ async fn endpoint(account: &Account, service: &str) -> Result<String, Failure> {
     let found = DefaultResolver::new();
     let found = ResolveEndpoint::resolve_endpoint(&found, &parameters).await;
     let found = found.map_err(|error| unknown(error.to_string()))?;
-    if service != GLOBAL {
-        return Ok(found.url().replacen("cloudformation", service, 1) + "/");
-    }
-    // It has one endpoint for all Regions of a partition.
-    let region = signing_region(account, service);
-    Ok(match region {
-        "us-east-1" => "https://iam.amazonaws.com/".to_owned(),
-        "us-gov-west-1" => "https://iam.us-gov.amazonaws.com/".to_owned(),
-        region => format!("https://iam.{region}.amazonaws.com.cn/"),
-    })
+    Ok(found.url().replacen("cloudformation", service, 1) + "/")
 }
 
-/// The Region that a request is signed for.
-fn signing_region<'a>(account: &'a Account, service: &str) -> &'a str {
-    match &account.region {
-        region if service != GLOBAL => region,
-        region if region.starts_with("cn-") => "cn-north-1",
-        region if region.starts_with("us-gov-") => "us-gov-west-1",
-        _ => "us-east-1",
+/// Where a service answers that has one endpoint for all Regions, and the Region that its requests are signed for: as STS has it,
+/// whose SDK knows it.
+async fn global_endpoint(account: &Account, service: &str) -> Result<(String, String), Failure> {
+    let unknown = |why: &str| {
+        Failure::named("UnknownEndpointError", format!("finding the endpoint of {service}: {why}"))
+    };
+    // Of other partitions STS has no such endpoint.
+    let own = Place { partition: String::new(), account: String::new(), region: String::new() };
+    if own.in_region(&account.region).partition != FIRST_PARTITION {
+        return Err(unknown("it is not known in this partition"));
     }
+    let parameters = sts::Params::builder().region(ALL_REGIONS).use_global_endpoint(true).build();
+    let parameters = parameters.map_err(|error| unknown(&error.to_string()))?;
+    let found = sts::DefaultResolver::new();
+    let found = sts::ResolveEndpoint::resolve_endpoint(&found, &parameters).await;
+    let found = found.map_err(|error| unknown(&error.to_string()))?;
+    let schemes = found.properties().get("authSchemes").and_then(Document::as_array);
+    let scheme = schemes.and_then(|schemes| schemes.first()?.as_object());
+    let region = scheme.and_then(|scheme| scheme.get("signingRegion")?.as_string());
+    let region = region.ok_or_else(|| unknown("the Region of its signatures is not said"))?;
+    Ok((found.url().replacen("sts", service, 1) + "/", region.to_owned()))
 }
 
-async fn request(account: &Account, asked: &Asked<'_>, url: &str) -> Result<Request, Failure> {
+async fn request(account: &Account, asked: &Asked<'_>, url: &str, region: &str) -> Result<Request, Failure> {
     let unsigned = |why: String| Failure::named("NoCredentialsError", format!("{}: {why}", asked.operation));
     let provider =
         account.config.credentials_provider().ok_or_else(|| unsigned("no credentials".to_owned()))?;
@@ -241,7 +255,7 @@ async fn request(account: &Account, asked: &Asked<'_>, url: &str) -> Result<Requ
         |error: &dyn fmt::Display| Failure::named("SigningError", format!("{}: {error}", asked.operation));
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
-        .region(signing_region(account, asked.service))
+        .region(region)
         .name(asked.service)
         .time(SystemTimeSource::new().now())
         .settings(SigningSettings::default())
@@ -347,16 +361,13 @@ mod tests {
     #[tokio::test]
     async fn iam_has_one_endpoint_for_all_regions() {
         let mut account = FakeAccount::new("111111111111").account();
-        for (region, url, signed_for) in [
-            ("eu-west-1", "https://iam.amazonaws.com/", "us-east-1"),
-            ("cn-northwest-1", "https://iam.cn-north-1.amazonaws.com.cn/", "cn-north-1"),
-            ("us-gov-east-1", "https://iam.us-gov.amazonaws.com/", "us-gov-west-1"),
-        ] {
+        for region in ["eu-west-1", "eu-south-2"] {
             account.region = region.to_owned();
-            assert_eq!(endpoint(&account, "iam").await.unwrap(), url);
-            assert_eq!(signing_region(&account, "iam"), signed_for);
-            assert_eq!(signing_region(&account, "sns"), region);
+            let (url, signed_for) = global_endpoint(&account, "iam").await.unwrap();
+            assert_eq!((url.as_str(), signed_for.as_str()), ("https://iam.amazonaws.com/", "us-east-1"));
         }
+        account.region = "us-gov-east-1".to_owned();
+        assert_eq!(global_endpoint(&account, "iam").await.unwrap_err().code, "UnknownEndpointError");
         assert_eq!(endpoint(&account, "sns").await.unwrap(), "https://sns.us-gov-east-1.amazonaws.com/");
     }
 }

@@ -40,6 +40,14 @@ pub enum Verdict {
     Unclear,
 }
 
+/// How RDS names itself.
+const RDS: &str = "rds.amazonaws.com";
+
+/// What `kms:ViaService` is in a call that RDS of this Region makes.
+pub fn through_rds(region: &str) -> String {
+    RDS.replacen('.', &format!(".{region}."), 1)
+}
+
 /// What a policy says to a request.
 pub fn judge(policy: &Value, request: &Request<'_>) -> Verdict {
     let applying = |effect: &str| -> Vec<Option<bool>> {
@@ -192,7 +200,7 @@ mod tests {
                 principal: Principal::Account("222222222222"),
                 action: "kms:ReEncryptFrom",
                 resource: "arn:aws:kms:eu-west-1:111111111111:key/k",
-                context: &[("kms:ViaService", "rds.eu-west-1.amazonaws.com")],
+                context: &[("kms:ViaService", &through_rds("eu-west-1"))],
             },
         )
     }

@@ -1,6 +1,6 @@
 //! What is checked of either stack.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use replication::keys::{Key, KeyUse};
 use replication::lineage;
@@ -244,12 +244,22 @@ pub fn key(
 
 fn leftovers(role: &str, common: &Common, findings: &mut Findings) {
     let before = findings.len();
+    of_no_use(role, common, findings);
+    of_stacks_that_are_gone(common, findings);
+    let hidden =
+        [common.snapshots.as_ref().err(), common.instances.as_ref().err(), common.stacks.as_ref().err()];
+    for unread in hidden.into_iter().flatten() {
+        findings.unread(Check::Leftovers, &common.stack.name, unread);
+    }
+    if findings.len() == before {
+        findings.ok(Check::Leftovers, &common.stack.name, "nothing that no run will use or delete");
+    }
+}
+
+/// What the stack has made and has not become what it was to be.
+fn of_no_use(role: &str, common: &Common, findings: &mut Findings) {
     let own = common.stack.name.as_str();
-    let mut of_gone: BTreeMap<&str, usize> = BTreeMap::new();
-    let stacks: Option<BTreeSet<&str>> =
-        common.stacks.as_ref().ok().map(|all| all.iter().map(String::as_str).collect());
-    let snapshots = common.snapshots.as_deref().unwrap_or_default();
-    for snapshot in snapshots {
+    for snapshot in common.snapshots.as_deref().unwrap_or_default() {
         let name = snapshot.identifier();
         if snapshot.tags().get(lineage::STACK) == Some(own)
             && snapshot.seen.status.progress() == Progress::Failed
@@ -262,36 +272,29 @@ fn leftovers(role: &str, common: &Common, findings: &mut Findings) {
             );
         }
     }
-    let instances = common.instances.as_deref().unwrap_or_default();
-    for instance in instances.iter().filter(|one| one.is_of(own)) {
+    for instance in common.instances.as_deref().unwrap_or_default().iter().filter(|one| one.is_of(own)) {
         if matches!(instance.seen.status.restored(), Restored::Broken | Restored::FailedRestore) {
+            let name = instance.identifier();
+            let delete =
+                ["rds", "delete-db-instance", "--db-instance-identifier", name, "--skip-final-snapshot"];
+            let status = instance.seen.status.as_str();
             findings.warning(
                 Check::Leftovers,
-                instance.identifier(),
-                format!(
-                    "it is {}; a later run deletes it, if its rules let it",
-                    instance.seen.status.as_str()
-                ),
-                format!(
-                    "see its events; {}",
-                    remedies::aws(
-                        role,
-                        &[
-                            "rds",
-                            "delete-db-instance",
-                            "--db-instance-identifier",
-                            instance.identifier(),
-                            "--skip-final-snapshot"
-                        ],
-                    )
-                ),
+                name,
+                format!("it is {status}; a later run deletes it, if its rules let it"),
+                format!("see its events; {}", remedies::aws(role, &delete)),
             );
         }
     }
-    let of_snapshots = snapshots.iter().filter_map(|one| one.tags().get(lineage::STACK));
-    let of_instances = instances.iter().filter_map(|one| one.tags().get(lineage::STACK));
+}
+
+fn of_stacks_that_are_gone(common: &Common, findings: &mut Findings) {
+    let Ok(stacks) = &common.stacks else { return };
+    let of_snapshots = common.snapshots.iter().flatten().filter_map(|one| one.tags().get(lineage::STACK));
+    let of_instances = common.instances.iter().flatten().filter_map(|one| one.tags().get(lineage::STACK));
+    let mut of_gone: BTreeMap<&str, usize> = BTreeMap::new();
     for stack in of_snapshots.chain(of_instances) {
-        if stacks.as_ref().is_some_and(|stacks| !stacks.contains(stack)) {
+        if !stacks.iter().any(|known| known == stack) {
             *of_gone.entry(stack).or_default() += 1;
         }
     }
@@ -302,15 +305,5 @@ fn leftovers(role: &str, common: &Common, findings: &mut Findings) {
             format!("the stack is gone and has left {} in this account", count(number, "thing")),
             format!("deploy the stack {stack} again, or delete what has the tag {}={stack}", lineage::STACK),
         );
-    }
-    for unread in
-        [common.snapshots.as_ref().err(), common.instances.as_ref().err(), common.stacks.as_ref().err()]
-            .into_iter()
-            .flatten()
-    {
-        findings.unread(Check::Leftovers, own, unread);
-    }
-    if findings.len() == before {
-        findings.ok(Check::Leftovers, own, "nothing that no run will use or delete");
     }
 }

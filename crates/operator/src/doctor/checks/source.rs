@@ -7,13 +7,14 @@ use replication::lineage::Tags;
 use replication::naming::{self, ReplicationId};
 use replication::pacing::{Pace, Stage, StageName};
 use replication::preflight::check_source;
+use replication::progress::Restored;
 use replication::snapshotting::{Absent, SnapshotRequest};
 use time::OffsetDateTime;
 
 use super::{common, remedies};
 use crate::doctor::facts::{Database, Read, Source};
 use crate::doctor::finding::{Check, Findings};
-use crate::doctor::policy::{Principal, Request, Verdict, judge};
+use crate::doctor::policy::{Principal, Request, Verdict, judge, through_rds};
 use crate::hints::Hints;
 use crate::status::facts::{Schedule, Stack};
 
@@ -119,6 +120,7 @@ fn state(source: &Source, found: Option<&Database>, findings: &mut Findings) {
         was_there: false,
     };
     let status = found.map_or("", |found| found.seen.status.as_str());
+    let is_stopped = found.is_some_and(|found| found.seen.status.restored() == Restored::Stopped);
     match asked.absent(found.map(|found| &found.seen)) {
         Ok(Absent::Create(..)) => findings.ok(Check::Database, name, status),
         Ok(Absent::Wait(_)) => findings.warning(
@@ -127,7 +129,7 @@ fn state(source: &Source, found: Option<&Database>, findings: &mut Findings) {
             format!("it is {status}; a run waits until it is available"),
             "wait, or see its events in the RDS console",
         ),
-        Err(error) if status == "stopped" => {
+        Err(error) if is_stopped => {
             let what = format!("{}: {}", error.name().as_str(), error.said().unwrap_or_default());
             let start = ["rds", "start-db-instance", "--db-instance-identifier", name.as_str()];
             findings.error(Check::Database, name, what, remedies::aws("source", &start));
@@ -169,7 +171,7 @@ fn key_policy(source: &Source, findings: &mut Findings) {
     let (mut missing, mut unclear) = (Vec::new(), Vec::new());
     for action in NEEDED_ACTIONS {
         let said = regions.iter().map(|region| {
-            let through = format!("rds.{region}.amazonaws.com");
+            let through = through_rds(region);
             let context = [
                 ("kms:ViaService", through.as_str()),
                 ("kms:GrantIsForAWSResource", "true"),
@@ -195,9 +197,10 @@ fn key_policy(source: &Source, findings: &mut Findings) {
             format!("it does not let account {account} do {} through RDS of {regions}", missing.join(", ")),
             format!(
                 "in the source account: put a statement into the policy of the key that allows {} to \
-                 arn:aws:iam::{account}:root (aws kms put-key-policy --key-id {arn} --policy-name default --policy file://...); \
+                 arn:{}:iam::{account}:root (aws kms put-key-policy --key-id {arn} --policy-name default --policy file://...); \
                  the statements Destination... of SnapshotKey in cloudformation/source-account.yaml are it",
-                missing.join(", ")
+                missing.join(", "),
+                naming::arn_part(arn, 1)
             ),
         );
     } else if unclear.is_empty() {

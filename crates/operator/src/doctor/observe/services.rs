@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::in_region;
 use crate::account::Account;
 use crate::doctor::facts::{Function, Read, Subscription, Watching};
+use crate::doctor::policy::through_rds;
 use crate::failure::Failure;
 use crate::question::{Query, Question, ask, ask_path, ask_query};
 use crate::status::facts::Stack;
@@ -152,7 +153,7 @@ pub async fn refused(
     let mut refused = BTreeSet::new();
     for region in regions {
         let context = [
-            ("kms:ViaService", "string", format!("rds.{region}.amazonaws.com")),
+            ("kms:ViaService", "string", through_rds(region)),
             ("kms:GrantIsForAWSResource", "boolean", "true".to_owned()),
         ];
         let mut fields = vec![pair("PolicySourceArn", role), pair("ResourceArns.member.1", key)];

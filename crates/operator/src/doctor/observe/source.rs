@@ -74,7 +74,8 @@ async fn database(
     let snapshot = arn.map(|arn| Snapshot {
         identifier: arn.identifier.clone(),
         arn,
-        status: "available".into(),
+        // Nothing is judged by it.
+        status: described.db_instance_status().unwrap_or_default().into(),
         percent_progress: None,
         source_database: seen.identifier.clone(),
         // What is shared is always encrypted.
