@@ -17,7 +17,6 @@ use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier,
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::Document;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use replication::place::Place;
@@ -238,9 +237,7 @@ async fn global_endpoint(account: &Account, service: &str) -> Result<(String, St
     let found = sts::DefaultResolver::new();
     let found = sts::ResolveEndpoint::resolve_endpoint(&found, &parameters).await;
     let found = found.map_err(|error| unknown(&error.to_string()))?;
-    let schemes = found.properties().get("authSchemes").and_then(Document::as_array);
-    let scheme = schemes.and_then(|schemes| schemes.first()?.as_object());
-    let region = scheme.and_then(|scheme| scheme.get("signingRegion")?.as_string());
+    let region = found.auth_schemes().first().and_then(|scheme| scheme.get("signingRegion")?.as_string());
     let region = region.ok_or_else(|| unknown("the Region of its signatures is not said"))?;
     Ok((found.url().replacen("sts", service, 1) + "/", region.to_owned()))
 }
