@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::account::Chosen;
 use crate::environment::Environment;
 use crate::hints::{DESTINATION_STACK, Hints, SOURCE_STACK};
+use crate::replicate::Replicate;
 
 /// Replicates Amazon RDS databases between AWS accounts: what runs them, as far as an operator has to.
 #[derive(Debug, Parser)]
@@ -27,6 +28,9 @@ pub enum Command {
     /// stack of the destination account.
     #[command(after_long_help = include_str!("status/help.txt"))]
     Status(Status),
+    /// Starts one replication, or with --fleet those of many databases, and follows it through both accounts.
+    #[command(after_long_help = include_str!("replicate/help.txt"))]
+    Replicate(Replicate),
     /// Makes another version of the database live: moves the secret to it and follows that to its end.
     ///
     /// Nothing is deleted, and the next replication still makes the next free version.
@@ -144,7 +148,8 @@ fn requested(text: &str) -> Result<RequestedVersion, String> {
     RequestedVersion::try_from(Value::from(text)).map_err(|error| error.to_string())
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+/// A length of time that a command may take.
+pub fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0);
     seconds.ok_or_else(|| "it is not a number of seconds above 0".to_owned())
 }

@@ -6,9 +6,11 @@ mod doctor;
 mod environment;
 mod execution;
 mod failure;
+mod following;
 mod hints;
 mod output;
 mod question;
+mod replicate;
 mod rollback;
 mod screen;
 mod status;
@@ -29,6 +31,7 @@ async fn main() -> ExitCode {
     let environment = Environment::of_process();
     match Arguments::parse().command {
         Command::Status(given) => status::run(&given, &environment).await.into(),
+        Command::Replicate(given) => replicate::run(&given, &environment).await.into(),
         Command::Rollback(given) => rollback::run(&given, &environment).await.into(),
         Command::Doctor(given) => Box::pin(doctor::run(&given, &environment)).await.into(),
         Command::Completions { shell } => {

@@ -28,7 +28,7 @@ pub async fn run(given: &Doctor, environment: &Environment) -> u8 {
         destination_stack: given.destination_stack.clone(),
         source_db: given.source_db.clone(),
     };
-    let facts = observe::facts(source, destination, &asked).await;
+    let facts = Box::pin(observe::facts(source, destination, &asked)).await;
     let findings = checks::findings(&facts, &given.accounts.hints(environment));
     let document = print::document(&findings);
     let has_errors = document.errors > 0;
