@@ -46,6 +46,11 @@ Examples:
 
 Exits with 0 only if the secret names the version at the end.")]
     Rollback(Rollback),
+    /// Says what a replication would do if it began now, and changes nothing: every call that changes something, with the names;
+    /// what RDS is expected to copy, in full or only what changed; what would be deleted and marked, and why; how long it takes
+    /// by the last runs; what it costs; and how near the quotas are.
+    #[command(after_long_help = include_str!("plan/help.txt"))]
+    Plan(Plan),
     /// Says what a first run will stumble over, and what a failed one has stumbled over, each with its remedy.
     ///
     /// It reads both accounts and changes nothing. What it may not read is a warning with the right that is missing.
@@ -106,6 +111,28 @@ pub struct Rollback {
     /// How long all of it may take.
     #[arg(long, value_name = "SECONDS", default_value = "86400", value_parser = seconds, allow_hyphen_values = true)]
     pub timeout: f64,
+}
+
+/// The options of `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub accounts: Accounts,
+    /// Stack in the source account.
+    #[arg(long, value_name = "NAME", default_value = SOURCE_STACK)]
+    pub source_stack: String,
+    /// Stack in the destination account.
+    #[arg(long, value_name = "NAME", default_value = DESTINATION_STACK)]
+    pub destination_stack: String,
+    /// The database to replicate [default: the source stack's parameter].
+    #[arg(long, value_name = "NAME")]
+    pub source_db: Option<String>,
+    /// How many runs a month has, for the costs [default: as many as the schedule starts, if it is on].
+    #[arg(long, value_name = "N")]
+    pub runs_per_month: Option<u64>,
 }
 
 /// Which accounts the doctor examines.

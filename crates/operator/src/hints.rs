@@ -5,7 +5,6 @@ use crate::screen::shell_words;
 
 /// What a destination stack is called unless somebody chooses another name.
 pub const DESTINATION_STACK: &str = "rds-replication-destination";
-
 /// What a source stack is called unless somebody chooses another name.
 pub const SOURCE_STACK: &str = "rds-replication-source";
 

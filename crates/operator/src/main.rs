@@ -9,6 +9,7 @@ mod failure;
 mod following;
 mod hints;
 mod output;
+mod plan;
 mod question;
 mod replicate;
 mod rollback;
@@ -32,6 +33,7 @@ async fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Status(given) => status::run(&given, &environment).await.into(),
         Command::Replicate(given) => replicate::run(&given, &environment).await.into(),
+        Command::Plan(given) => plan::run(&given, &environment).await.into(),
         Command::Rollback(given) => rollback::run(&given, &environment).await.into(),
         Command::Doctor(given) => Box::pin(doctor::run(&given, &environment)).await.into(),
         Command::Completions { shell } => {

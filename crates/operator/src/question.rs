@@ -122,7 +122,7 @@ pub async fn ask_query(
 ///
 /// # Errors
 /// A fault of the service or of the way to it.
-pub async fn ask_path(
+pub async fn get(
     account: &Account,
     service: &'static str,
     operation: &'static str,
@@ -348,10 +348,10 @@ mod tests {
         assert_eq!(refused.code, "AuthorizationError");
         assert_eq!(refused.text, "sns:ListTopics was refused with AuthorizationError: not you");
         fake.answer("policy", json!({"Policy": "{}"}));
-        let answer = ask_path(&account, "lambda", "lambda:GetPolicy", "2015-03-31/functions/f/policy").await;
+        let answer = get(&account, "lambda", "lambda:GetPolicy", "2015-03-31/functions/f/policy").await;
         assert_eq!(answer.unwrap()["Policy"], "{}");
         fake.refuse("policy", "AccessDeniedException");
-        let refused = ask_path(&account, "lambda", "lambda:GetPolicy", "2015-03-31/functions/f/policy").await;
+        let refused = get(&account, "lambda", "lambda:GetPolicy", "2015-03-31/functions/f/policy").await;
         assert_eq!(refused.unwrap_err().code, "AccessDeniedException");
     }
 

@@ -7,17 +7,28 @@ use aws_sdk_rds::Client;
 use aws_sdk_rds::types::OrderableDbInstanceOption;
 use replication::observed::Snapshot;
 use replication::preflight::{
-    self, Facts, Known, Offer, Offers, OptionGroup, Quota, Range, Release, Report, SubnetGroup, Wanted,
+    self, Facts, Known, Offer, Offers, OptionGroup, Quota, Range, Release, SubnetGroup, Wanted,
 };
 use replication::{Error, ErrorName};
 
 use crate::quotas;
 
-/// Asks RDS what the settings of a restore depend on, and judges them.
+/// A refusal as something that is not known; what may pass stays an error, so that the machine tries again.
+fn known<T>(answer: Result<T, Error>) -> Result<Known<T>, Error> {
+    match answer {
+        Ok(seen) => Ok(Known::Seen(seen)),
+        Err(error) if matches!(error.name(), ErrorName::AccessDenied | ErrorName::Rejected) => {
+            Ok(Known::Unseen(error.to_string()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Everything that the judgement of the settings for a restore goes by.
 ///
 /// # Errors
-/// A fault of RDS that may pass; what RDS refuses to say is in the report.
-pub async fn judged(client: &Client, wanted: &Wanted, shared: &Snapshot) -> Result<Report, Error> {
+/// A fault of RDS that may pass.
+pub async fn facts(client: &Client, wanted: &Wanted, shared: &Snapshot) -> Result<Facts, Error> {
     let mut facts = Facts::default();
     if let (Some(engine), Some(version)) = (preflight::engine(wanted, shared), &shared.engine_version) {
         if let Some(class) = &wanted.class {
@@ -35,18 +46,7 @@ pub async fn judged(client: &Client, wanted: &Wanted, shared: &Snapshot) -> Resu
     }
     facts.subnet_group = Some(subnet_group(client, preflight::subnet_group(wanted)).await?);
     facts.quotas = Some(quotas(client).await?);
-    Ok(preflight::judge(wanted, shared, &facts))
-}
-
-/// A refusal as something that is not known; what may pass stays an error, so that the machine tries again.
-fn known<T>(answer: Result<T, Error>) -> Result<Known<T>, Error> {
-    match answer {
-        Ok(seen) => Ok(Known::Seen(seen)),
-        Err(error) if matches!(error.name(), ErrorName::AccessDenied | ErrorName::Rejected) => {
-            Ok(Known::Unseen(error.to_string()))
-        }
-        Err(error) => Err(error),
-    }
+    Ok(facts)
 }
 
 /// What can be ordered of a class for an engine version; if nothing can, every class that can.

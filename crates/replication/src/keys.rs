@@ -1,27 +1,11 @@
-//! Whether a KMS key can do what a copy needs of it, and what other accounts need on the key of what they copy.
+//! Whether a KMS key can encrypt a snapshot that other accounts may have to use.
+
+use crate::{Error, ErrorName};
 
 /// What the caller of a copy in another account needs on the key of a shared snapshot (Amazon RDS User Guide,
 /// "Sharing encrypted snapshots"): by the key's policy, and by the function's own role.
-pub const NEEDED_ACTIONS: [&str; 5] = [
-    "kms:DescribeKey",
-    "kms:CreateGrant",
-    "kms:Decrypt",
-    "kms:ReEncryptFrom",
-    "kms:GenerateDataKeyWithoutPlaintext",
-];
-
-/// The parameter of either stack that says which key snapshots are copied under.
-pub const PARAMETER: &str = "KMSKey";
-/// That of the source stack for copies in another Region, whose keys are other ones.
-pub const PARAMETER_ELSEWHERE: &str = "DestinationRegionKMSKey";
-
-/// The state of a key that works (API model, `KeyState`).
-const ENABLED: &str = "Enabled";
-/// What RDS needs a key to be for (API model, `KeyUsageType` and `KeySpec`).
-const USAGE: &str = "ENCRYPT_DECRYPT";
-const SPEC: &str = "SYMMETRIC_DEFAULT";
-/// The manager of a key whose policy nobody can change (API model, `KeyManagerType`).
-const AWS: &str = "AWS";
+pub const NEEDED_ACTIONS: &str = "kms:DescribeKey, kms:CreateGrant, kms:Decrypt, kms:ReEncryptFrom, \
+                                  kms:GenerateDataKeyWithoutPlaintext";
 
 /// Whether other accounts have to be able to use the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,47 +16,58 @@ pub enum KeyUse {
     OtherAccounts,
 }
 
-/// A key as KMS describes it, in its words (`KeyMetadata`).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Key {
-    /// Its ARN.
-    pub arn: String,
-    /// `KeyState`; nothing where KMS does not say it.
-    pub state: Option<String>,
-    /// `KeyUsage`.
-    pub usage: Option<String>,
-    /// `KeySpec`.
-    pub spec: Option<String>,
-    /// `KeyManager`.
-    pub manager: Option<String>,
+/// The parameter of either stack that says which key snapshots are copied under.
+pub const PARAMETER: &str = "KMSKey";
+/// That of the source stack for copies in another Region, whose keys are other ones.
+pub const PARAMETER_ELSEWHERE: &str = "DestinationRegionKMSKey";
+
+/// What KMS says of a key, in its own words (`KeyMetadata`); nothing is what it does not say.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Key<'a> {
+    /// Its state; a key without one is enabled.
+    pub state: Option<&'a str>,
+    /// What it is for.
+    pub usage: Option<&'a str>,
+    /// What kind of key it is.
+    pub spec: Option<&'a str>,
+    /// Who manages it.
+    pub manager: Option<&'a str>,
 }
 
-impl Key {
-    /// Whether AWS manages it.
-    #[must_use]
-    pub fn is_of_aws(&self) -> bool {
-        self.manager.as_deref() == Some(AWS)
+impl Key<'_> {
+    /// Refuses a key that cannot encrypt a snapshot. `parameter` is the one of the stack that names it.
+    ///
+    /// # Errors
+    /// [`ErrorName::KeyUnusable`].
+    pub fn check(&self, doing: &str, key_use: KeyUse, parameter: &str) -> Result<(), Error> {
+        match self.problem(key_use, parameter) {
+            None => Ok(()),
+            Some((because, advice)) => {
+                Err(Error::new(ErrorName::KeyUnusable, doing).because(because).advise(advice))
+            }
+        }
     }
 
-    /// What keeps a copy from being made under it, and what to do about that; `parameter` is the one of the stack that names it.
+    /// What keeps it from encrypting a snapshot, and what to do about that.
     #[must_use]
     pub fn problem(&self, key_use: KeyUse, parameter: &str) -> Option<(String, String)> {
-        let state = self.state.as_deref().unwrap_or(ENABLED);
-        if state != ENABLED {
+        if let Some(state) = self.state.filter(|state| *state != "Enabled") {
             return Some((
                 format!("its state is {state}"),
                 format!("enable it, cancel its deletion, or give another key in the stack's {parameter}"),
             ));
         }
-        let (usage, spec) = (self.usage.as_deref(), self.spec.as_deref());
-        if usage != Some(USAGE) || spec != Some(SPEC) {
-            let said = |text: Option<&str>| text.unwrap_or("unknown").to_owned();
+        if (self.usage, self.spec) != (Some("ENCRYPT_DECRYPT"), Some("SYMMETRIC_DEFAULT")) {
             return Some((
-                format!("it is for {} with {}, and RDS needs {USAGE} with {SPEC}", said(usage), said(spec)),
+                format!(
+                    "it is for {} with {}, and RDS needs ENCRYPT_DECRYPT with SYMMETRIC_DEFAULT",
+                    self.usage.unwrap_or("unknown"),
+                    self.spec.unwrap_or("unknown")
+                ),
                 format!("give a symmetric encryption key in the stack's {parameter}"),
             ));
         }
-        if key_use == KeyUse::OtherAccounts && self.is_of_aws() {
+        if key_use == KeyUse::OtherAccounts && self.manager == Some("AWS") {
             return Some((
                 "AWS manages it, so no other account can be allowed to use it".to_owned(),
                 format!(
@@ -84,38 +79,41 @@ impl Key {
     }
 }
 
+/// The error of a key that is not there.
+#[must_use]
+pub fn missing(doing: &str, said: &str, parameter: &str) -> Error {
+    Error::new(ErrorName::KeyUnusable, doing)
+        .because(said)
+        .advise(format!("give the ARN of a key of the copy's Region in the stack's {parameter}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn key(state: &str, usage: &str, spec: &str, manager: &str) -> Key {
-        let said = |text: &str| Some(text.to_owned());
-        Key {
-            arn: "arn:key".to_owned(),
-            state: said(state),
-            usage: said(usage),
-            spec: said(spec),
-            manager: said(manager),
-        }
-    }
-
     #[test]
     fn a_key_that_cannot_work_is_described_in_words() {
-        let usual = |state| key(state, USAGE, SPEC, "CUSTOMER");
+        let key = Key {
+            state: Some("Enabled"),
+            usage: Some("ENCRYPT_DECRYPT"),
+            spec: Some("SYMMETRIC_DEFAULT"),
+            manager: Some("CUSTOMER"),
+        };
         for (key, key_use, expected) in [
-            (usual(ENABLED), KeyUse::OtherAccounts, None),
-            (key(ENABLED, USAGE, SPEC, AWS), KeyUse::OwnAccount, None),
-            (key(ENABLED, USAGE, SPEC, AWS), KeyUse::OtherAccounts, Some("AWS manages it")),
-            (usual("Disabled"), KeyUse::OwnAccount, Some("its state is Disabled")),
-            (usual("PendingDeletion"), KeyUse::OwnAccount, Some("its state is PendingDeletion")),
+            (key, KeyUse::OtherAccounts, None),
+            (Key { state: None, ..key }, KeyUse::OtherAccounts, None),
+            (Key { manager: Some("AWS"), ..key }, KeyUse::OwnAccount, None),
+            (Key { manager: Some("AWS"), ..key }, KeyUse::OtherAccounts, Some("AWS manages it")),
+            (Key { state: Some("Disabled"), ..key }, KeyUse::OwnAccount, Some("its state is Disabled")),
             (
-                key(ENABLED, "SIGN_VERIFY", SPEC, "CUSTOMER"),
+                Key { state: Some("PendingDeletion"), ..key },
                 KeyUse::OwnAccount,
-                Some("it is for SIGN_VERIFY"),
+                Some("its state is PendingDeletion"),
             ),
-            (key(ENABLED, USAGE, "RSA_2048", "CUSTOMER"), KeyUse::OwnAccount, Some("with RSA_2048")),
+            (Key { usage: Some("SIGN_VERIFY"), ..key }, KeyUse::OwnAccount, Some("it is for SIGN_VERIFY")),
+            (Key { spec: Some("RSA_2048"), ..key }, KeyUse::OwnAccount, Some("with RSA_2048")),
         ] {
-            let found = key.problem(key_use, PARAMETER).map(|(because, _)| because);
+            let found = key.check("checking", key_use, PARAMETER).err().map(|error| error.to_string());
             match expected {
                 None => assert_eq!(found, None),
                 Some(words) => assert!(found.as_ref().is_some_and(|f| f.contains(words)), "{found:?}"),

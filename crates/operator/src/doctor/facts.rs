@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use replication::keys::Key;
+use replication::keys::{self, KeyUse};
 use replication::observed;
 use replication::preflight::{Known, OptionGroup, Quota, Report};
 use serde_json::Value;
@@ -95,6 +95,34 @@ pub struct Common {
     pub stacks: Read<Vec<String>>,
     /// The network of the functions, if they are in one.
     pub function_network: Option<Network>,
+}
+
+/// A KMS key, in the words of KMS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Key {
+    /// Its ARN.
+    pub arn: String,
+    /// `KeyState`; nothing where KMS does not say it.
+    pub state: Option<String>,
+    /// `KeyUsage`.
+    pub usage: Option<String>,
+    /// `KeySpec`.
+    pub spec: Option<String>,
+    /// `KeyManager`.
+    pub manager: Option<String>,
+}
+
+impl Key {
+    /// What keeps a snapshot from being encrypted under it, and what to do about that.
+    pub fn problem(&self, key_use: KeyUse, parameter: &str) -> Option<(String, String)> {
+        let key = keys::Key {
+            state: self.state.as_deref(),
+            usage: self.usage.as_deref(),
+            spec: self.spec.as_deref(),
+            manager: self.manager.as_deref(),
+        };
+        key.problem(key_use, parameter)
+    }
 }
 
 /// An execution that has ended.

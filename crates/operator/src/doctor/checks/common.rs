@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use replication::keys::{Key, KeyUse};
+use replication::keys::KeyUse;
 use replication::lineage;
 use replication::progress::{Progress, Restored};
 use replication::quota::{self, SnapshotQuota};
 
 use super::{remedies, runs};
-use crate::doctor::facts::{Common, Network, Read};
+use crate::doctor::facts::{Common, Key, Network, Read};
 use crate::doctor::finding::{Check, Findings};
 use crate::hints::Hints;
 use crate::screen::count;

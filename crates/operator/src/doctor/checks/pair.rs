@@ -51,7 +51,7 @@ pub fn check(
             format!(
                 "look for a permissions boundary or a service control policy that leaves out {}; if somebody has changed the \
                  role, {}",
-                NEEDED_ACTIONS.join(", "),
+                NEEDED_ACTIONS,
                 hints.deploy("destination", None, &destination.common.stack.name)
             ),
         ),

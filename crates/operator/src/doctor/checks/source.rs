@@ -69,7 +69,7 @@ fn database(source: &Source, findings: &mut Findings) {
         Some(Ok(key)) if key.problem(KeyUse::OwnAccount, keys::PARAMETER).is_none() => {
             let what = if key.arn == shared_key(&source.common.stack).1 {
                 "the shared key: its snapshots are shared as they are"
-            } else if key.is_of_aws() {
+            } else if key.problem(KeyUse::OtherAccounts, keys::PARAMETER).is_some() {
                 "a key of AWS, which cannot be shared: every snapshot is copied under the shared key"
             } else {
                 "another key than the shared one: every snapshot is copied under that"
@@ -169,7 +169,7 @@ fn key_policy(source: &Source, findings: &mut Findings) {
     let mut regions = BTreeSet::from([naming::arn_part(arn, 3)]);
     regions.extend(stack.parameter("DestinationRegion"));
     let (mut missing, mut unclear) = (Vec::new(), Vec::new());
-    for action in NEEDED_ACTIONS {
+    for action in NEEDED_ACTIONS.split(", ") {
         let said = regions.iter().map(|region| {
             let through = through_rds(region);
             let context = [

@@ -2,18 +2,17 @@
 
 use replication::lineage;
 use replication::observed::Snapshot;
-use replication::preflight::Wanted;
+use replication::preflight::{Wanted, judge};
 use replication::progress::Progress;
 
 use super::common::unseen;
 use super::{network, services};
 use crate::account::Account;
 use crate::doctor::checks::launch_arn;
-use crate::doctor::facts::{Common, Destination, Judged, Read, Unread};
+use crate::doctor::facts::{Common, Destination, Judged, Key, Read, Unread};
 use crate::failure::fault;
 use crate::status::facts::{Read as StatusRead, Stack};
 use crate::status::observe::{secret, single};
-use replication::keys::Key;
 
 /// Everything about the destination stack. `database` is a snapshot as one of the source database would be.
 pub async fn read(account: &Account, common: Common, database: Option<&Snapshot>) -> Destination {
@@ -106,6 +105,7 @@ async fn judged(
         Some(database) => (format!("by the database {}", database.source_database), database),
         None => newest().map(|copy| (format!("by the newest copy, {}", copy.identifier), copy))?,
     };
-    let report = rds_access::preflight::judged(&account.rds(), wanted, snapshot).await;
+    let facts = rds_access::preflight::facts(&account.rds(), wanted, snapshot).await;
+    let report = facts.map(|facts| judge(wanted, snapshot, &facts));
     Some(Judged { by, report: report.map_err(|error| unseen("rds:Describe*", error.to_string())) })
 }

@@ -101,7 +101,8 @@ async fn across(account: &Account, destination: &Destination, key: &str) -> Acro
             let path = stack.parameter("RolePath").unwrap_or("/");
             let role =
                 format!("arn:{}:iam::{}:role{path}{name}", arn_part(key, 1), destination.common.account);
-            services::refused(account, &role, key, &regions, &NEEDED_ACTIONS).await
+            services::refused(account, &role, key, &regions, &NEEDED_ACTIONS.split(", ").collect::<Vec<_>>())
+                .await
         }
         Err(failure) => Err(failure),
     };

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use replication::keys::Key;
 use replication::naming::arn_part;
 use serde_json::{Value, json};
 
 use super::in_region;
 use crate::account::Account;
-use crate::doctor::facts::{Function, Read, Subscription, Watching};
+use crate::doctor::facts::{Function, Key, Read, Subscription, Watching};
 use crate::doctor::policy::through_rds;
 use crate::failure::Failure;
-use crate::question::{Query, Question, ask, ask_path, ask_query};
+use crate::question::{Query, Question, ask, ask_query, get};
 use crate::status::facts::Stack;
 use crate::status::observe::single;
 
@@ -121,7 +120,7 @@ async fn listed(
 /// A function.
 pub async fn function(account: &Account, name: &str) -> Read<Function> {
     let path = format!("2015-03-31/functions/{name}/configuration");
-    let answer = ask_path(account, "lambda", "lambda:GetFunctionConfiguration", &path).await?;
+    let answer = get(account, "lambda", "lambda:GetFunctionConfiguration", &path).await?;
     let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
     Ok(Function {
         arn: text("FunctionArn"),
@@ -135,7 +134,7 @@ pub async fn function(account: &Account, name: &str) -> Read<Function> {
 /// The policy of a function; nothing if it has none.
 pub async fn function_policy(account: &Account, name: &str) -> Read<Option<Value>> {
     let path = format!("2015-03-31/functions/{name}/policy");
-    match ask_path(account, "lambda", "lambda:GetPolicy", &path).await {
+    match get(account, "lambda", "lambda:GetPolicy", &path).await {
         Ok(answer) => Ok(Some(document(answer["Policy"].as_str()))),
         Err(failure) if failure.code == "ResourceNotFoundException" => Ok(None),
         Err(failure) => Err(failure.into()),

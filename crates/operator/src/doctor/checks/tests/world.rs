@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use replication::keys::Key;
 use replication::lineage::{self, Tags};
 use replication::observed::testing;
 use replication::preflight::{Quota, Report};
 use serde_json::{Value, json};
 
 use crate::doctor::facts::{
-    Across, Common, Database, Destination, Ended, Facts, Function, Judged, Network, Side, Source,
+    Across, Common, Database, Destination, Ended, Facts, Function, Judged, Key, Network, Side, Source,
     Subscription, Unread, Watching,
 };
 use crate::status::facts::{Alarm, Instance, Schedule, Snapshot, Stack};
