@@ -44,6 +44,10 @@ const STORIES: &[Story] = &[
         "a_run_deletes_what_it_has_planned_and_says_what_hinders_it",
         stories::pruning::a_run_deletes_what_it_has_planned_and_says_what_hinders_it,
     ),
+    (
+        "the_doctor_names_what_is_broken_and_its_remedy",
+        stories::doctor::the_doctor_names_what_is_broken_and_its_remedy,
+    ),
     ("a_full_quota_makes_room_for_the_next_run", stories::room::a_full_quota_makes_room_for_the_next_run),
     (
         "a_fleet_names_what_failed_and_goes_on_where_it_was_stopped",

@@ -7,7 +7,7 @@
 //! Nothing is deleted here; the newest earlier copy is what makes the next incremental.
 //!
 //! Needs: `rds:DescribeDBSnapshots`, `rds:ListTagsForResource`, `rds:DescribeAccountAttributes`, `rds:CopyDBSnapshot`,
-//! `rds:AddTagsToResource`, `kms:DescribeKey`, and on each key what [`key::NEEDED_ACTIONS`] says; in the destination account also
+//! `rds:AddTagsToResource`, `kms:DescribeKey`, and on each key what [`replication::keys::NEEDED_ACTIONS`] says; in the destination account also
 //! `rds:DescribeDBInstances` and `secretsmanager:GetSecretValue`, to know what is live; for several databases, whose secrets it
 //! makes, `secretsmanager:DescribeSecret`, `secretsmanager:CreateSecret` and `secretsmanager:TagResource`. What the restore would refuse it
 //! finds with `rds:DescribeOrderableDBInstanceOptions`, `rds:DescribeDBEngineVersions`, `rds:DescribeDBParameterGroups`,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use replication::rollback::RequestedVersion;
 use serde_json::Value;
@@ -51,6 +51,19 @@ Exits with 0 only if the secret names the version at the end.")]
     /// by the last runs; what it costs; and how near the quotas are.
     #[command(after_long_help = include_str!("plan/help.txt"))]
     Plan(Plan),
+    /// Says what a first run will stumble over, and what a failed one has stumbled over, each with its remedy.
+    ///
+    /// It reads both accounts and changes nothing. What it may not read is a warning with the right that is missing.
+    #[command(after_help = "\
+Examples:
+  scripts/doctor both                               after both stacks were deployed, or after a run has failed
+  scripts/doctor source                             by whoever may enter the source account only
+  scripts/doctor both --source-db orders            about a database of a fleet
+
+Exits with 0 if there is no error, warnings or not, and with 1 if there is one. --json prints one document: errors, warnings
+(how many), and findings, each with check, severity (ok, warning, error), place (source, destination, both), subject, what and,
+if there is something to do, remedy.")]
+    Doctor(Doctor),
     /// Prints what a shell needs to complete the words of this command.
     #[command(
         after_help = "Example: rds-replication completions bash > ~/.local/share/bash-completion/completions/rds-replication"
@@ -123,6 +136,39 @@ pub struct Plan {
     /// How many runs a month has, for the costs [default: as many as the schedule starts, if it is on].
     #[arg(long, value_name = "N")]
     pub runs_per_month: Option<u64>,
+}
+
+/// Which accounts the doctor examines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Examined {
+    /// The source account.
+    Source,
+    /// The destination account.
+    Destination,
+    /// Both, and what is between them.
+    Both,
+}
+
+/// The options of `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Which accounts are examined.
+    #[arg(value_enum, value_name = "ACCOUNT")]
+    pub examined: Examined,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub accounts: Accounts,
+    /// Stack in the source account.
+    #[arg(long, value_name = "NAME", default_value = SOURCE_STACK)]
+    pub source_stack: String,
+    /// Stack in the destination account.
+    #[arg(long, value_name = "NAME", default_value = DESTINATION_STACK)]
+    pub destination_stack: String,
+    /// Another database of the source account than that of the source stack.
+    #[arg(long, value_name = "NAME")]
+    pub source_db: Option<String>,
 }
 
 fn requested(text: &str) -> Result<RequestedVersion, String> {

@@ -71,13 +71,22 @@ impl Hints {
 
     /// `scripts/deploy destination` with this parameter, or as the stack is.
     pub fn deploy_destination(&self, parameter: Option<&str>, stack: &str) -> String {
-        let mut words = vec!["scripts/deploy", "destination"];
-        if stack != DESTINATION_STACK {
+        self.deploy("destination", parameter, stack)
+    }
+
+    /// `scripts/deploy` of a stack of this role with this parameter, or as the stack is; an empty name stands for the usual one.
+    pub fn deploy(&self, role: &str, parameter: Option<&str>, stack: &str) -> String {
+        let mut words = vec!["scripts/deploy", role];
+        if ![SOURCE_STACK, DESTINATION_STACK, ""].contains(&stack) {
             words.extend(["--stack-name", stack]);
         }
         if self.local.is_none() {
-            words.extend(option("--profile", self.destination_profile.as_deref()));
-            words.extend(option("--region", self.destination_region.as_deref()));
+            let (profile, region) = match role {
+                "source" => (&self.source_profile, &self.source_region),
+                _ => (&self.destination_profile, &self.destination_region),
+            };
+            words.extend(option("--profile", profile.as_deref()));
+            words.extend(option("--region", region.as_deref()));
         }
         words.extend(option("--parameter", parameter));
         shell_words(words)

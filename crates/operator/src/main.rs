@@ -2,6 +2,7 @@
 
 mod account;
 mod arguments;
+mod doctor;
 mod environment;
 mod execution;
 mod failure;
@@ -34,6 +35,7 @@ async fn main() -> ExitCode {
         Command::Replicate(given) => replicate::run(&given, &environment).await.into(),
         Command::Plan(given) => plan::run(&given, &environment).await.into(),
         Command::Rollback(given) => rollback::run(&given, &environment).await.into(),
+        Command::Doctor(given) => Box::pin(doctor::run(&given, &environment)).await.into(),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             let name = command.get_name().to_owned();

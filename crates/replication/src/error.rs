@@ -142,6 +142,18 @@ impl Error {
     pub fn name(&self) -> ErrorName {
         self.name
     }
+
+    /// What the service said, or what was found; nothing if that was not added.
+    #[must_use]
+    pub fn said(&self) -> Option<&str> {
+        self.said.as_deref()
+    }
+
+    /// What an operator can do about it; nothing if that was not added.
+    #[must_use]
+    pub fn advice(&self) -> Option<&str> {
+        self.advice.as_deref()
+    }
 }
 
 impl fmt::Display for Error {

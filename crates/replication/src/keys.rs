@@ -48,7 +48,9 @@ impl Key<'_> {
         }
     }
 
-    fn problem(&self, key_use: KeyUse, parameter: &str) -> Option<(String, String)> {
+    /// What keeps it from encrypting a snapshot, and what to do about that.
+    #[must_use]
+    pub fn problem(&self, key_use: KeyUse, parameter: &str) -> Option<(String, String)> {
         if let Some(state) = self.state.filter(|state| *state != "Enabled") {
             return Some((
                 format!("its state is {state}"),

@@ -15,6 +15,7 @@ MODULES = (
     "surroundings",
     "logs",
     "iam",
+    "simulation",
     "kms",
     "secretsmanager",
     "sns",

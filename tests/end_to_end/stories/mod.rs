@@ -4,6 +4,7 @@ pub mod adopting;
 pub mod arriving;
 pub mod commands;
 pub mod crowd;
+pub mod doctor;
 pub mod dozen;
 pub mod fleet;
 pub mod keeping;

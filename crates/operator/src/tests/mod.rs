@@ -112,17 +112,21 @@ impl FakeAccount {
     fn reply(&self, request: &HttpRequest) -> HttpResponse {
         let body = std::str::from_utf8(request.body().bytes().unwrap_or_default()).unwrap().to_owned();
         let target = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
+        let is_path = request.method() == "GET";
         let (operation, asked) = match target {
             Some(operation) => (operation.to_owned(), serde_json::from_str(&body).unwrap()),
+            // What is asked at a path has no other name.
+            None if is_path => (request.uri().rsplit('/').next().unwrap_or_default().to_owned(), Value::Null),
             None => form(&body),
         };
+        let is_json = target.is_some() || is_path;
         let mut table = self.0.lock().unwrap();
         table.calls.push(operation.clone());
         table.scopes.extend(request.headers().get("authorization").map(str::to_owned));
         let denied = || Err("AccessDenied".to_owned());
         let answer = table.answers.get(&operation).map_or_else(denied, |handler| handler(&asked));
         let status: u16 = if answer.is_ok() { 200 } else { 400 };
-        let text = match (answer, target.is_some()) {
+        let text = match (answer, is_json) {
             (Ok(answer), true) => answer.to_string(),
             (Err(code), true) => {
                 json!({"__type": format!("com.amazonaws#{code}"), "message": "not you"}).to_string()

@@ -40,6 +40,14 @@ const MOST_ALARMS: usize = 100;
 /// # Errors
 /// A fault of CloudFormation or CloudWatch.
 pub async fn alarms(account: &Account, stack: &Stack) -> Result<Vec<Alarm>, Failure> {
+    Ok(described_alarms(account, stack).await?.into_iter().map(|(alarm, _)| alarm).collect())
+}
+
+/// The alarms of a stack, each with all that CloudWatch says of it.
+///
+/// # Errors
+/// A fault of CloudFormation or CloudWatch.
+pub async fn described_alarms(account: &Account, stack: &Stack) -> Result<Vec<(Alarm, Value)>, Failure> {
     let client = account.stacks();
     let mut pages = client.list_stack_resources().stack_name(&stack.name).into_paginator().items().send();
     let mut names = BTreeMap::new();
@@ -57,15 +65,16 @@ pub async fn alarms(account: &Account, stack: &Stack) -> Result<Vec<Alarm>, Fail
     let asked: Vec<&String> = names.keys().take(MOST_ALARMS).collect();
     let answer = ask(account, ALARMS, &json!({"AlarmNames": asked, "MaxRecords": MOST_ALARMS})).await?;
     let read = |found: &Value| {
-        Some(Alarm {
+        let alarm = Alarm {
             name: names.get(found["AlarmName"].as_str()?)?.clone(),
             state: found["StateValue"].as_str()?.to_owned(),
             since: moment(&found["StateUpdatedTimestamp"]),
-        })
+        };
+        Some((alarm, found.clone()))
     };
-    let mut alarms: Vec<Alarm> =
+    let mut alarms: Vec<(Alarm, Value)> =
         answer["MetricAlarms"].as_array().into_iter().flatten().filter_map(read).collect();
-    alarms.sort_by(|one, other| one.name.cmp(&other.name));
+    alarms.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
     Ok(alarms)
 }
 
@@ -93,17 +102,29 @@ pub async fn waiting_messages(account: &Account, queue: &str) -> Result<i64, Fai
 /// A fault of EventBridge or, for a stack of an earlier release, CloudFormation.
 pub async fn schedule(account: &Account, stack: &Stack) -> Result<Schedule, Failure> {
     let rule = match stack.output("ScheduleRuleName") {
-        "" => rule_in(account, stack).await?,
+        "" => rule_in(account, stack, "ScheduleRule").await?,
         rule => rule.to_owned(),
     };
+    schedule_named(account, &rule).await
+}
+
+/// The rule of a stack that has this logical name.
+///
+/// # Errors
+/// A fault of CloudFormation or EventBridge.
+pub async fn schedule_of(account: &Account, stack: &Stack, rule: &str) -> Result<Schedule, Failure> {
+    schedule_named(account, &rule_in(account, stack, rule).await?).await
+}
+
+async fn schedule_named(account: &Account, rule: &str) -> Result<Schedule, Failure> {
     let answer = ask(account, RULE, &json!({"Name": rule})).await?;
     let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
     Ok(Schedule { expression: text("ScheduleExpression"), state: text("State") })
 }
 
-async fn rule_in(account: &Account, stack: &Stack) -> Result<String, Failure> {
+async fn rule_in(account: &Account, stack: &Stack, rule: &str) -> Result<String, Failure> {
     let client = account.stacks();
-    let answer = client.describe_stack_resource().stack_name(&stack.name).logical_resource_id("ScheduleRule");
+    let answer = client.describe_stack_resource().stack_name(&stack.name).logical_resource_id(rule);
     let answer =
         answer.send().await.map_err(|error| fault("cloudformation:DescribeStackResource", &error))?;
     let detail = answer.stack_resource_detail().and_then(|detail| detail.physical_resource_id());

@@ -1,0 +1,309 @@
+//! What is checked of either stack.
+
+use std::collections::BTreeMap;
+
+use replication::keys::KeyUse;
+use replication::lineage;
+use replication::progress::{Progress, Restored};
+use replication::quota::{self, SnapshotQuota};
+
+use super::{remedies, runs};
+use crate::doctor::facts::{Common, Key, Network, Read};
+use crate::doctor::finding::{Check, Findings};
+use crate::hints::Hints;
+use crate::screen::count;
+
+/// Checks what both stacks have; `snapshots_needed` is how many one run makes.
+pub fn check(role: &str, common: &Common, snapshots_needed: i64, hints: &Hints, findings: &mut Findings) {
+    findings.ok(Check::Account, &common.account, format!("Region {}", common.region));
+    stack(role, common, hints, findings);
+    functions(role, common, hints, findings);
+    if let Some(found) = &common.function_network {
+        network(Check::FunctionNetwork, role, found, findings);
+    }
+    listeners(role, common, hints, findings);
+    room(common, snapshots_needed, findings);
+    runs::check(role, common, findings);
+    leftovers(role, common, findings);
+}
+
+fn stack(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
+    let (name, status) = (&common.stack.name, common.stack.status.as_str());
+    let again = hints.deploy(role, None, name);
+    match status {
+        "UPDATE_ROLLBACK_COMPLETE" => findings.warning(
+            Check::Stack,
+            name,
+            "its last update was rolled back, so that it is as before",
+            format!("see its events, and update it again: {again}"),
+        ),
+        "ROLLBACK_COMPLETE" => findings.error(
+            Check::Stack,
+            name,
+            "it could not be created, and nothing of it is there",
+            format!("see its events, delete it, and deploy it again: {again}"),
+        ),
+        _ if status.ends_with("_COMPLETE") => findings.ok(Check::Stack, name, status),
+        _ if status.ends_with("_IN_PROGRESS") => findings.warning(
+            Check::Stack,
+            name,
+            format!("it is being changed ({status})"),
+            "wait until that has ended, and run the doctor again",
+        ),
+        _ => findings.error(
+            Check::Stack,
+            name,
+            format!("it is {status}"),
+            format!("see its events, and update it again: {again}"),
+        ),
+    }
+}
+
+fn functions(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
+    let all = match &common.functions {
+        Ok(all) => all,
+        Err(unread) => return findings.unread(Check::Functions, &common.stack.name, unread),
+    };
+    let mut usable = 0;
+    for (name, function) in all {
+        match function {
+            Ok(function) if ["", "Active", "Inactive"].contains(&function.state.as_str()) => usable += 1,
+            Ok(function) if function.state == "Pending" => findings.warning(
+                Check::Functions,
+                name,
+                "it is being made (Pending)",
+                "wait a minute, and run the doctor again",
+            ),
+            Ok(function) => findings.error(
+                Check::Functions,
+                name,
+                format!("it is {}: {}", function.state, function.reason),
+                hints.deploy(role, None, &common.stack.name),
+            ),
+            Err(unread) if unread.code == "ResourceNotFoundException" => findings.error(
+                Check::Functions,
+                name,
+                "it is gone, although the stack has it",
+                format!(
+                    "CloudFormation does not make it again by itself: remove the stack without its data, and {}",
+                    hints.deploy(role, None, &common.stack.name)
+                ),
+            ),
+            Err(unread) => findings.unread(Check::Functions, name, unread),
+        }
+    }
+    if usable == all.len() {
+        findings.ok(
+            Check::Functions,
+            &common.stack.name,
+            format!("{} can be called", count(usable, "function")),
+        );
+    }
+}
+
+/// Subnets and security groups are there, and of one VPC.
+pub fn network(check: Check, role: &str, network: &Network, findings: &mut Findings) {
+    let Network { subnets_from, groups_from, .. } = network;
+    let mut vpcs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut is_whole = true;
+    for (parameter, found) in [(subnets_from, &network.subnets), (groups_from, &network.groups)] {
+        let found = match found {
+            Ok(found) => found,
+            Err(unread) if unread.code.contains("NotFound") || unread.code.contains("Malformed") => {
+                is_whole = false;
+                findings.error(
+                    check,
+                    *parameter,
+                    unread.why.clone(),
+                    format!("give the stack's {parameter} what exists in this Region: scripts/deploy {role} --parameter {parameter}=..."),
+                );
+                continue;
+            }
+            Err(unread) => {
+                is_whole = false;
+                findings.unread(check, *parameter, unread);
+                continue;
+            }
+        };
+        for (name, vpc) in found {
+            match vpc {
+                Some(vpc) => vpcs.entry(vpc).or_default().push(name),
+                None => {
+                    is_whole = false;
+                    findings.error(
+                        check,
+                        *parameter,
+                        format!("there is no {name} in this account and Region"),
+                        format!("create it, or give the stack another {parameter}: scripts/deploy {role} --parameter {parameter}=..."),
+                    );
+                }
+            }
+        }
+    }
+    if vpcs.len() > 1 {
+        let named: Vec<String> =
+            vpcs.iter().map(|(vpc, names)| format!("{} in {vpc}", names.join(", "))).collect();
+        findings.error(
+            check,
+            format!("{subnets_from}, {groups_from}"),
+            format!("they are in different VPCs: {}", named.join("; ")),
+            format!(
+                "give security groups of the VPC of the subnets: scripts/deploy {role} --parameter {groups_from}=..."
+            ),
+        );
+    } else if is_whole {
+        let vpc = vpcs.keys().next().copied().unwrap_or("the default VPC");
+        findings.ok(check, format!("{subnets_from}, {groups_from}"), format!("all in {vpc}"));
+    }
+}
+
+fn listeners(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
+    let topic = common.stack.output("AlertTopicArn");
+    let all = match &common.listeners {
+        Ok(all) => all,
+        Err(unread) => return findings.unread(Check::Listeners, topic, unread),
+    };
+    let (confirmed, waiting): (Vec<_>, Vec<_>) = all.iter().partition(|one| one.arn.is_some());
+    for one in &waiting {
+        findings.warning(
+            Check::Listeners,
+            topic,
+            format!("{} has not confirmed the subscription and hears of nothing", one.endpoint),
+            "open the link in the mail of AWS (Subscription Confirmation); after three days it is no longer valid, then \
+             subscribe the address again",
+        );
+    }
+    if !confirmed.is_empty() {
+        findings.ok(Check::Listeners, topic, count(confirmed.len(), "subscriber"));
+    } else if waiting.is_empty() {
+        findings.warning(
+            Check::Listeners,
+            topic,
+            "nobody hears of a failed run",
+            remedies::with_parameter(role, "AlertEmail=<your address>", &common.stack, hints),
+        );
+    }
+}
+
+fn room(common: &Common, needed: i64, findings: &mut Findings) {
+    let all = match &common.quotas {
+        Ok(all) => all,
+        Err(unread) => return findings.unread(Check::Quotas, &common.account, unread),
+    };
+    let Some(snapshots) = all.iter().find(|quota| quota.name == "ManualSnapshots") else {
+        return findings.ok(Check::Quotas, &common.account, "RDS says nothing of manual snapshots");
+    };
+    let (used, max) = (snapshots.used, snapshots.max);
+    if used + needed > max {
+        let said =
+            format!("a run needs {}", count(usize::try_from(needed).unwrap_or_default(), "manual snapshot"));
+        let full = quota::full("checking the quotas", &said, Some(SnapshotQuota { used, max }));
+        findings.refusal(Check::Quotas, &common.account, &full);
+    } else {
+        findings.ok(Check::Quotas, &common.account, format!("{used} of {max} manual snapshots"));
+    }
+}
+
+/// A key that RDS is to use; `parameter` is the one of the stack that names it.
+pub fn key(
+    check: Check,
+    role: &str,
+    found: &Read<Key>,
+    key_use: KeyUse,
+    parameter: &str,
+    arn: &str,
+    findings: &mut Findings,
+) {
+    match found {
+        Ok(key) => match key.problem(key_use, parameter) {
+            None => findings.ok(check, arn, "enabled, symmetric"),
+            Some((what, advice)) => {
+                let remedy = match key.state.as_deref() {
+                    Some("Disabled") => remedies::aws(role, &["kms", "enable-key", "--key-id", arn]),
+                    Some("PendingDeletion") => format!(
+                        "{} && {}",
+                        remedies::aws(role, &["kms", "cancel-key-deletion", "--key-id", arn]),
+                        crate::screen::shell_words(["aws", "kms", "enable-key", "--key-id", arn])
+                    ),
+                    _ => advice,
+                };
+                findings.error(check, arn, what, remedy);
+            }
+        },
+        Err(unread) if unread.code == "NotFoundException" => findings.error(
+            check,
+            arn,
+            "there is no such key in this account and Region",
+            format!(
+                "give the stack another key: scripts/deploy {role} --parameter {parameter}=<the ARN of a key>"
+            ),
+        ),
+        Err(unread) => findings.unread(check, arn, unread),
+    }
+}
+
+fn leftovers(role: &str, common: &Common, findings: &mut Findings) {
+    let before = findings.len();
+    of_no_use(role, common, findings);
+    of_stacks_that_are_gone(common, findings);
+    let hidden =
+        [common.snapshots.as_ref().err(), common.instances.as_ref().err(), common.stacks.as_ref().err()];
+    for unread in hidden.into_iter().flatten() {
+        findings.unread(Check::Leftovers, &common.stack.name, unread);
+    }
+    if findings.len() == before {
+        findings.ok(Check::Leftovers, &common.stack.name, "nothing that no run will use or delete");
+    }
+}
+
+/// What the stack has made and has not become what it was to be.
+fn of_no_use(role: &str, common: &Common, findings: &mut Findings) {
+    let own = common.stack.name.as_str();
+    for snapshot in common.snapshots.as_deref().unwrap_or_default() {
+        let name = snapshot.identifier();
+        if snapshot.tags().get(lineage::STACK) == Some(own)
+            && snapshot.seen.status.progress() == Progress::Failed
+        {
+            findings.warning(
+                Check::Leftovers,
+                name,
+                format!("it is {} and of no use", snapshot.seen.status.as_str()),
+                remedies::aws(role, &["rds", "delete-db-snapshot", "--db-snapshot-identifier", name]),
+            );
+        }
+    }
+    for instance in common.instances.as_deref().unwrap_or_default().iter().filter(|one| one.is_of(own)) {
+        if matches!(instance.seen.status.restored(), Restored::Broken | Restored::FailedRestore) {
+            let name = instance.identifier();
+            let delete =
+                ["rds", "delete-db-instance", "--db-instance-identifier", name, "--skip-final-snapshot"];
+            let status = instance.seen.status.as_str();
+            findings.warning(
+                Check::Leftovers,
+                name,
+                format!("it is {status}; a later run deletes it, if its rules let it"),
+                format!("see its events; {}", remedies::aws(role, &delete)),
+            );
+        }
+    }
+}
+
+fn of_stacks_that_are_gone(common: &Common, findings: &mut Findings) {
+    let Ok(stacks) = &common.stacks else { return };
+    let of_snapshots = common.snapshots.iter().flatten().filter_map(|one| one.tags().get(lineage::STACK));
+    let of_instances = common.instances.iter().flatten().filter_map(|one| one.tags().get(lineage::STACK));
+    let mut of_gone: BTreeMap<&str, usize> = BTreeMap::new();
+    for stack in of_snapshots.chain(of_instances) {
+        if !stacks.iter().any(|known| known == stack) {
+            *of_gone.entry(stack).or_default() += 1;
+        }
+    }
+    for (stack, number) in of_gone {
+        findings.warning(
+            Check::Leftovers,
+            stack,
+            format!("the stack is gone and has left {} in this account", count(number, "thing")),
+            format!("deploy the stack {stack} again, or delete what has the tag {}={stack}", lineage::STACK),
+        );
+    }
+}

@@ -1,0 +1,325 @@
+//! The source account: the database, the key under which its snapshots leave, and the topic that announces them.
+
+use std::collections::BTreeSet;
+
+use replication::keys::{self, KeyUse, NEEDED_ACTIONS};
+use replication::lineage::Tags;
+use replication::naming::{self, ReplicationId};
+use replication::pacing::{Pace, Stage, StageName};
+use replication::preflight::check_source;
+use replication::progress::Restored;
+use replication::snapshotting::{Absent, SnapshotRequest};
+use time::OffsetDateTime;
+
+use super::{common, remedies};
+use crate::doctor::facts::{Database, Read, Source};
+use crate::doctor::finding::{Check, Findings};
+use crate::doctor::policy::{Principal, Request, Verdict, judge, through_rds};
+use crate::hints::Hints;
+use crate::status::facts::{Schedule, Stack};
+
+/// A run makes a snapshot and a copy of it.
+const SNAPSHOTS: i64 = 2;
+
+/// All of it.
+pub fn check(source: &Source, hints: &Hints, findings: &mut Findings) {
+    common::check("source", &source.common, SNAPSHOTS, hints, findings);
+    database(source, findings);
+    let stack = &source.common.stack;
+    let (parameter, arn) = shared_key(stack);
+    common::key(Check::Key, "source", &source.key, KeyUse::OtherAccounts, parameter, arn, findings);
+    key_policy(source, findings);
+    topic(source, findings);
+    subscriptions(source, findings);
+    schedule(source, hints, findings);
+}
+
+/// The parameter that names the key of what is shared, and its ARN.
+pub fn shared_key(stack: &Stack) -> (&'static str, &str) {
+    match stack.copies_into() {
+        Some(_) => {
+            (keys::PARAMETER_ELSEWHERE, stack.parameter(keys::PARAMETER_ELSEWHERE).unwrap_or_default())
+        }
+        None => (keys::PARAMETER, stack.output("KMSKeyArn")),
+    }
+}
+
+fn database(source: &Source, findings: &mut Findings) {
+    let name = &source.database_name;
+    let found = match &source.database {
+        Ok(found) => found,
+        Err(unread) => return findings.unread(Check::Database, name, unread),
+    };
+    if found.is_none() && !source.common.stack.output("FleetStateMachineArn").is_empty() {
+        return findings.ok(
+            Check::Database,
+            name,
+            "there is no such database; those of the fleet are chosen by every run (--source-db NAME checks one)",
+        );
+    }
+    state(source, found.as_ref(), findings);
+    let Some(found) = found else { return };
+    option_group(found, findings);
+    match &found.key {
+        None => findings.ok(
+            Check::DatabaseKey,
+            name,
+            "not encrypted: every copy under the shared key is a full one",
+        ),
+        Some(Ok(key)) if key.problem(KeyUse::OwnAccount, keys::PARAMETER).is_none() => {
+            let what = if key.arn == shared_key(&source.common.stack).1 {
+                "the shared key: its snapshots are shared as they are"
+            } else if key.problem(KeyUse::OtherAccounts, keys::PARAMETER).is_some() {
+                "a key of AWS, which cannot be shared: every snapshot is copied under the shared key"
+            } else {
+                "another key than the shared one: every snapshot is copied under that"
+            };
+            findings.ok(Check::DatabaseKey, &key.arn, what);
+        }
+        Some(key) => {
+            let arn = key.as_ref().map_or(name.as_str(), |key| &key.arn);
+            common::key(
+                Check::DatabaseKey,
+                "source",
+                key,
+                KeyUse::OwnAccount,
+                keys::PARAMETER,
+                arn,
+                findings,
+            );
+        }
+    }
+}
+
+/// What a run would do with the database now.
+fn state(source: &Source, found: Option<&Database>, findings: &mut Findings) {
+    let name = &source.database_name;
+    let id = ReplicationId::new(OffsetDateTime::UNIX_EPOCH, "doctor");
+    let beginning = source.common.stack.parameter("SourceDBSnapshotName").unwrap_or_default();
+    let (snapshot, database) = match (naming::source_snapshot(beginning, &id), name.parse()) {
+        (Ok(snapshot), Ok(database)) => (snapshot, database),
+        (Err(error), _) | (_, Err(error)) => return findings.refusal(Check::Database, name, &error),
+    };
+    let now = OffsetDateTime::UNIX_EPOCH;
+    let stage = Stage {
+        name: StageName::Snapshot,
+        started_at: now,
+        now,
+        deadline_seconds: u32::MAX,
+        pace: Pace::default(),
+    };
+    let asked = SnapshotRequest {
+        stack: &source.common.stack.name,
+        id: &id,
+        database: &database,
+        name: &snapshot,
+        extra_tags: &Tags::default(),
+        carries_source_tags: false,
+        stage,
+        unseen: 0,
+        was_there: false,
+    };
+    let status = found.map_or("", |found| found.seen.status.as_str());
+    let is_stopped = found.is_some_and(|found| found.seen.status.restored() == Restored::Stopped);
+    match asked.absent(found.map(|found| &found.seen)) {
+        Ok(Absent::Create(..)) => findings.ok(Check::Database, name, status),
+        Ok(Absent::Wait(_)) => findings.warning(
+            Check::Database,
+            name,
+            format!("it is {status}; a run waits until it is available"),
+            "wait, or see its events in the RDS console",
+        ),
+        Err(error) if is_stopped => {
+            let what = format!("{}: {}", error.name().as_str(), error.said().unwrap_or_default());
+            let start = ["rds", "start-db-instance", "--db-instance-identifier", name.as_str()];
+            findings.error(Check::Database, name, what, remedies::aws("source", &start));
+        }
+        Err(error) => findings.refusal(Check::Database, name, &error),
+    }
+}
+
+fn option_group(found: &Database, findings: &mut Findings) {
+    let name = found.seen.identifier.as_str();
+    match check_source(&found.seen, &found.groups, "checking the option groups") {
+        Err(error) => findings.refusal(Check::OptionGroup, name, &error),
+        Ok(left_out) if left_out.is_empty() => {
+            findings.ok(Check::OptionGroup, name, "no option that keeps snapshots from being shared");
+        }
+        Ok(left_out) => {
+            for one in left_out {
+                findings.warning(
+                    Check::OptionGroup,
+                    name,
+                    format!("not checked: {}", one.because),
+                    "allow rds:DescribeOptionGroups to whoever runs the doctor (docs/security.md), and run it again",
+                );
+            }
+        }
+    }
+}
+
+fn key_policy(source: &Source, findings: &mut Findings) {
+    let stack = &source.common.stack;
+    let arn = shared_key(stack).1;
+    let policy = match &source.key_policy {
+        Ok(policy) => policy,
+        Err(unread) => return findings.unread(Check::KeyPolicy, arn, unread),
+    };
+    let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
+    let mut regions = BTreeSet::from([naming::arn_part(arn, 3)]);
+    regions.extend(stack.parameter("DestinationRegion"));
+    let (mut missing, mut unclear) = (Vec::new(), Vec::new());
+    for action in NEEDED_ACTIONS.split(", ") {
+        let said = regions.iter().map(|region| {
+            let through = through_rds(region);
+            let context = [
+                ("kms:ViaService", through.as_str()),
+                ("kms:GrantIsForAWSResource", "true"),
+                ("kms:CallerAccount", account),
+            ];
+            judge(
+                policy,
+                &Request { principal: Principal::Account(account), action, resource: arn, context: &context },
+            )
+        });
+        let said: Vec<Verdict> = said.collect();
+        if said.iter().any(|verdict| matches!(verdict, Verdict::Denied | Verdict::Silent)) {
+            missing.push(action);
+        } else if said.contains(&Verdict::Unclear) {
+            unclear.push(action);
+        }
+    }
+    let regions = regions.into_iter().collect::<Vec<_>>().join(" and ");
+    if !missing.is_empty() {
+        findings.error(
+            Check::KeyPolicy,
+            arn,
+            format!("it does not let account {account} do {} through RDS of {regions}", missing.join(", ")),
+            format!(
+                "in the source account: put a statement into the policy of the key that allows {} to \
+                 arn:{}:iam::{account}:root (aws kms put-key-policy --key-id {arn} --policy-name default --policy file://...); \
+                 the statements Destination... of SnapshotKey in cloudformation/source-account.yaml are it",
+                missing.join(", "),
+                naming::arn_part(arn, 1)
+            ),
+        );
+    } else if unclear.is_empty() {
+        findings.ok(Check::KeyPolicy, arn, format!("lets account {account} copy through RDS of {regions}"));
+    } else {
+        findings.warning(
+            Check::KeyPolicy,
+            arn,
+            format!("whether it lets account {account} do {} depends on conditions that are not known here", unclear.join(", ")),
+            "compare its conditions with the roles of the destination account, or see what scripts/doctor both says of rights",
+        );
+    }
+}
+
+fn topic(source: &Source, findings: &mut Findings) {
+    let stack = &source.common.stack;
+    let topic = stack.output("TopicArn");
+    let policy = match &source.topic_policy {
+        Ok(policy) => policy,
+        Err(unread) => return findings.unread(Check::Topic, topic, unread),
+    };
+    let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
+    let region = stack.parameter("DestinationRegion").unwrap_or(&source.common.region);
+    let function = format!("arn:{}:lambda:{region}:{account}:function:doctor", naming::arn_part(topic, 1));
+    let context = [("sns:Protocol", "lambda"), ("sns:Endpoint", function.as_str())];
+    let refuses = |action: &&str| {
+        let asked =
+            Request { principal: Principal::Account(account), action, resource: topic, context: &context };
+        matches!(judge(policy, &asked), Verdict::Denied | Verdict::Silent)
+    };
+    let missing: Vec<&str> =
+        ["sns:Subscribe", "sns:GetTopicAttributes"].into_iter().filter(refuses).collect();
+    if missing.is_empty() {
+        return findings.ok(
+            Check::Topic,
+            topic,
+            format!("lets account {account} subscribe a function of {region}"),
+        );
+    }
+    let names: Vec<&str> = missing.iter().filter_map(|action| action.split(':').nth(1)).collect();
+    let add = [
+        "sns",
+        "add-permission",
+        "--topic-arn",
+        topic,
+        "--label",
+        "Destination",
+        "--aws-account-id",
+        account,
+    ];
+    let words: Vec<&str> = add.into_iter().chain(["--action-name"]).chain(names).collect();
+    findings.error(
+        Check::Topic,
+        topic,
+        format!(
+            "its policy does not let account {account} do {} for a function of {region}",
+            missing.join(", ")
+        ),
+        remedies::aws("source", &words),
+    );
+}
+
+fn subscriptions(source: &Source, findings: &mut Findings) {
+    let stack = &source.common.stack;
+    let topic = stack.output("TopicArn");
+    let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
+    let all = match &source.subscriptions {
+        Ok(all) => all,
+        Err(unread) => return findings.unread(Check::Subscription, topic, unread),
+    };
+    let functions: Vec<_> = all
+        .iter()
+        .filter(|one| one.protocol == "lambda" && naming::arn_part(&one.endpoint, 4) == account)
+        .collect();
+    if functions.is_empty() {
+        return findings.error(
+            Check::Subscription,
+            topic,
+            format!("no function of account {account} is subscribed, so that nothing starts there"),
+            format!("in the destination account: scripts/deploy destination --parameter SourceTopicArn={topic}; if its stack \
+                     is there, scripts/doctor both says what to subscribe"),
+        );
+    }
+    for one in functions {
+        let function = &one.endpoint;
+        match &one.arn {
+            Some(_) => findings.ok(Check::Subscription, topic, format!("{function} is subscribed")),
+            None => findings.error(
+                Check::Subscription,
+                topic,
+                format!("the subscription of {function} was never confirmed, so that it gets no message"),
+                remedies::subscribe(topic, function),
+            ),
+        }
+    }
+}
+
+fn schedule(source: &Source, hints: &Hints, findings: &mut Findings) {
+    let is_on = |one: &Read<Schedule>| one.as_ref().is_ok_and(|schedule| schedule.state == "ENABLED");
+    let is_any_on = source.schedules.values().any(is_on);
+    for (parameter, schedule) in &source.schedules {
+        match schedule {
+            Ok(schedule) if schedule.state == "ENABLED" => {
+                findings.ok(Check::Schedule, *parameter, schedule.expression.clone());
+            }
+            // Only one of the two is of use to most.
+            Ok(_) if is_any_on => findings.ok(Check::Schedule, *parameter, "off; the other one is on"),
+            Ok(schedule) => findings.warning(
+                Check::Schedule,
+                *parameter,
+                format!("{} is off: no run starts by itself", schedule.expression),
+                remedies::with_parameter(
+                    "source",
+                    &format!("{parameter}=ENABLED"),
+                    &source.common.stack,
+                    hints,
+                ),
+            ),
+            Err(unread) => findings.unread(Check::Schedule, *parameter, unread),
+        }
+    }
+}

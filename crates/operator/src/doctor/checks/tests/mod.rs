@@ -1,0 +1,71 @@
+//! Each check by one thing that is broken, with the remedy that is named.
+
+mod between;
+mod destination;
+mod source;
+mod world;
+
+use std::collections::BTreeSet;
+
+use self::world::whole;
+use super::findings;
+use crate::doctor::facts::Facts;
+use crate::doctor::finding::{Check, Finding, Place, Severity};
+use crate::hints::Hints;
+
+/// What is broken, and what is said of it: the check, its severity and place, and words of what and of the remedy.
+type Case = (fn(&mut Facts), Check, Severity, Place, &'static str, &'static str);
+
+fn of(facts: &Facts) -> Vec<Finding> {
+    findings(facts, &Hints::default())
+}
+
+#[test]
+fn nothing_is_said_against_what_is_as_it_should_be() {
+    let all = of(&whole());
+    let wrong: Vec<&Finding> = all.iter().filter(|one| one.severity != Severity::Ok).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let checked: BTreeSet<Check> = all.iter().map(|one| one.check).collect();
+    assert_eq!(checked, Check::ALL.iter().copied().collect());
+    assert!(all.iter().all(|one| one.remedy.is_none()));
+}
+
+/// > The alarm about a stale copy is no warning before the first run, because it begins in alarm.
+#[test]
+fn the_alarm_of_a_fresh_stack_is_no_warning() {
+    let mut facts = whole();
+    let destination = world::of_destination(&mut facts);
+    let alarm = &mut destination.alarms.as_mut().unwrap()[0].alarm;
+    alarm.name = "StaleCopyAlarm".to_owned();
+    alarm.state = "ALARM".to_owned();
+    assert!(of(&facts).iter().any(|one| one.severity != Severity::Ok));
+    world::of_destination(&mut facts).common.runs.insert("destination", Ok(None));
+    assert!(of(&facts).iter().all(|one| one.severity == Severity::Ok));
+}
+
+fn try_all(cases: &[Case]) -> BTreeSet<Check> {
+    let usual = of(&whole()).len();
+    for (place, (breaking, check, severity, where_, what, remedy)) in cases.iter().enumerate() {
+        let mut facts = whole();
+        breaking(&mut facts);
+        let all = of(&facts);
+        let found: Vec<&Finding> = all.iter().filter(|one| one.severity != Severity::Ok).collect();
+        let is_it = |one: &&&Finding| {
+            (one.check, one.severity, one.place) == (*check, *severity, *where_)
+                && one.what.contains(what)
+                && one.remedy.as_ref().is_some_and(|text| text.contains(remedy))
+        };
+        assert!(found.iter().any(|one| is_it(&one)), "case {place}, {check:?}, of {usual}: {found:#?}");
+        assert!(all.iter().all(|one| one.remedy.is_some() == (one.severity != Severity::Ok)), "{all:#?}");
+    }
+    cases.iter().map(|case| case.1).collect()
+}
+
+/// > Every check of the doctor names what is broken, and what to do about it.
+#[test]
+fn every_check_finds_what_is_broken_and_names_the_remedy() {
+    let mut tried = try_all(source::CASES);
+    tried.extend(try_all(destination::CASES));
+    tried.extend(try_all(between::CASES));
+    assert_eq!(tried, Check::ALL.iter().copied().collect(), "a check without a test that breaks it");
+}

@@ -1,0 +1,313 @@
+//! What can be broken in the source account.
+
+use replication::preflight::{Known, OptionGroup, Quota};
+use serde_json::json;
+
+use super::Case;
+use super::world::{denied, ended, key, of_source, snapshot};
+use crate::doctor::facts::Side;
+use crate::doctor::finding::Check;
+use crate::doctor::finding::Check::{
+    Account, Database, DatabaseKey, Functions, Key, KeyPolicy, LastRun, Leftovers, Listeners, Quotas,
+    Schedule, Stack, Subscription, Topic,
+};
+use crate::doctor::finding::Place::Source;
+use crate::doctor::finding::Severity::{Error as Wrong, Warning};
+use crate::failure::Failure;
+
+pub const CASES: &[Case] = &[
+    (
+        |facts| facts.source = Some(Side::NoAccount(Failure::named("NoCredentialsError", "no credentials"))),
+        Account,
+        Wrong,
+        Source,
+        "no credentials",
+        "--source-profile",
+    ),
+    (
+        |facts| facts.source = Some(Side::NoAccount(Failure::named("NoRegionError", "no Region is named"))),
+        Account,
+        Wrong,
+        Source,
+        "no Region",
+        "AWS_REGION",
+    ),
+    (
+        |facts| {
+            let failure = Failure::named("ValidationError", "Stack with id s does not exist");
+            facts.source = Some(Side::NoStack { account: "1".to_owned(), region: "r".to_owned(), failure });
+        },
+        Stack,
+        Wrong,
+        Source,
+        "does not exist",
+        "scripts/deploy source --parameter",
+    ),
+    (
+        |facts| of_source(facts).common.stack.status = "UPDATE_ROLLBACK_FAILED".to_owned(),
+        Stack,
+        Wrong,
+        Source,
+        "UPDATE_ROLLBACK_FAILED",
+        "scripts/deploy source --stack-name orders-source",
+    ),
+    (
+        |facts| of_source(facts).common.stack.status = "UPDATE_IN_PROGRESS".to_owned(),
+        Stack,
+        Warning,
+        Source,
+        "being changed",
+        "wait",
+    ),
+    (
+        |facts| {
+            let gone = crate::doctor::facts::Unread {
+                code: "ResourceNotFoundException".to_owned(),
+                ..denied("lambda:GetFunctionConfiguration")
+            };
+            of_source(facts).common.functions.as_mut().unwrap().insert("ShareFunction".to_owned(), Err(gone));
+        },
+        Functions,
+        Wrong,
+        Source,
+        "it is gone",
+        "scripts/deploy source",
+    ),
+    (
+        |facts| of_source(facts).database = Ok(None),
+        Database,
+        Wrong,
+        Source,
+        "NotFound: there is no database",
+        "SourceDBIdentifier",
+    ),
+    (
+        |facts| of_source(facts).database.as_mut().unwrap().as_mut().unwrap().seen.status = "stopped".into(),
+        Database,
+        Wrong,
+        Source,
+        "InstanceNotReady: the database is stopped",
+        "aws rds start-db-instance --db-instance-identifier orders",
+    ),
+    (
+        |facts| {
+            of_source(facts).database.as_mut().unwrap().as_mut().unwrap().seen.status = "modifying".into();
+        },
+        Database,
+        Warning,
+        Source,
+        "waits until it is available",
+        "events",
+    ),
+    (
+        |facts| {
+            of_source(facts).database.as_mut().unwrap().as_mut().unwrap().seen.cluster =
+                Some("aurora".to_owned());
+        },
+        Database,
+        Wrong,
+        Source,
+        "member of the DB cluster aurora",
+        "in no cluster",
+    ),
+    (
+        |facts| {
+            let lasting_options = vec!["TDE".to_owned()];
+            let group = OptionGroup { name: "secure".to_owned(), lasting_options, ..OptionGroup::default() };
+            of_source(facts).database.as_mut().unwrap().as_mut().unwrap().groups = vec![Known::Seen(group)];
+        },
+        Check::OptionGroup,
+        Wrong,
+        Source,
+        "option TDE",
+        "without it",
+    ),
+    (
+        |facts| {
+            let groups = vec![Known::Unseen("AccessDenied".to_owned())];
+            of_source(facts).database.as_mut().unwrap().as_mut().unwrap().groups = groups;
+        },
+        Check::OptionGroup,
+        Warning,
+        Source,
+        "not checked",
+        "rds:DescribeOptionGroups",
+    ),
+    (
+        |facts| {
+            let mut disabled = key("arn:own");
+            disabled.state = Some("Disabled".to_owned());
+            of_source(facts).database.as_mut().unwrap().as_mut().unwrap().key = Some(Ok(disabled));
+        },
+        DatabaseKey,
+        Wrong,
+        Source,
+        "its state is Disabled",
+        "aws kms enable-key --key-id arn:own",
+    ),
+    (
+        |facts| of_source(facts).key.as_mut().unwrap().state = Some("PendingDeletion".to_owned()),
+        Key,
+        Wrong,
+        Source,
+        "PendingDeletion",
+        "aws kms cancel-key-deletion --key-id",
+    ),
+    (
+        |facts| of_source(facts).key.as_mut().unwrap().manager = Some("AWS".to_owned()),
+        Key,
+        Wrong,
+        Source,
+        "AWS manages it",
+        "customer-managed key",
+    ),
+    (
+        |facts| of_source(facts).key = Err(denied("kms:DescribeKey")),
+        Key,
+        Warning,
+        Source,
+        "not checked",
+        "allow kms:DescribeKey",
+    ),
+    (
+        |facts| {
+            let policy = of_source(facts).key_policy.as_mut().unwrap();
+            policy["Statement"].as_array_mut().unwrap().pop();
+        },
+        KeyPolicy,
+        Wrong,
+        Source,
+        "do kms:CreateGrant through RDS of eu-west-1",
+        "put-key-policy",
+    ),
+    (
+        |facts| {
+            of_source(facts)
+                .common
+                .stack
+                .parameters
+                .insert("DestinationRegion".to_owned(), "eu-west-2".to_owned());
+        },
+        KeyPolicy,
+        Wrong,
+        Source,
+        "eu-west-2",
+        "kms:Decrypt",
+    ),
+    (
+        |facts| {
+            let organisation = json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}});
+            of_source(facts).key_policy.as_mut().unwrap()["Statement"][0]["Condition"] = organisation;
+        },
+        KeyPolicy,
+        Warning,
+        Source,
+        "conditions that are not known",
+        "conditions",
+    ),
+    (
+        |facts| of_source(facts).topic_policy = Ok(json!({})),
+        Topic,
+        Wrong,
+        Source,
+        "sns:Subscribe, sns:GetTopicAttributes",
+        "aws sns add-permission",
+    ),
+    (
+        |facts| of_source(facts).subscriptions = Ok(vec![]),
+        Subscription,
+        Wrong,
+        Source,
+        "no function of account",
+        "SourceTopicArn",
+    ),
+    (
+        |facts| of_source(facts).subscriptions.as_mut().unwrap()[0].arn = None,
+        Subscription,
+        Wrong,
+        Source,
+        "never confirmed",
+        "aws sns subscribe --region eu-west-1",
+    ),
+    (
+        |facts| {
+            of_source(facts).schedules.get_mut("ScheduleState").unwrap().as_mut().unwrap().state =
+                "DISABLED".to_owned();
+        },
+        Schedule,
+        Warning,
+        Source,
+        "no run starts by itself",
+        "--parameter ScheduleState=ENABLED",
+    ),
+    (
+        |facts| of_source(facts).common.listeners = Ok(vec![]),
+        Listeners,
+        Warning,
+        Source,
+        "nobody hears",
+        "AlertEmail=",
+    ),
+    (
+        |facts| of_source(facts).common.listeners.as_mut().unwrap()[0].arn = None,
+        Listeners,
+        Warning,
+        Source,
+        "has not confirmed",
+        "link in the mail",
+    ),
+    (
+        |facts| {
+            of_source(facts).common.quotas =
+                Ok(vec![Quota { name: "ManualSnapshots".to_owned(), used: 99, max: 100 }]);
+        },
+        Quotas,
+        Wrong,
+        Source,
+        "has 99 of 100 manual snapshots",
+        "ask AWS",
+    ),
+    (
+        |facts| {
+            let cause = "copying s: RDS said no; to fix this: start again";
+            let run = ended("FAILED", "CopyFailed", cause);
+            of_source(facts).common.runs.insert("source", Ok(Some(run)));
+        },
+        LastRun,
+        Wrong,
+        Source,
+        "CopyFailed: copying s: RDS said no",
+        "start again",
+    ),
+    (
+        |facts| {
+            let run = ended("FAILED", "Throttled", "busy");
+            of_source(facts).common.runs.insert("source", Ok(Some(run)));
+        },
+        LastRun,
+        Wrong,
+        Source,
+        "Throttled: busy",
+        "spread the schedules (docs/errors.md)",
+    ),
+    (
+        |facts| {
+            of_source(facts).common.runs.insert("source", Ok(Some(ended("ABORTED", "", ""))));
+        },
+        LastRun,
+        Warning,
+        Source,
+        "was stopped",
+        "scripts/replicate",
+    ),
+    (
+        |facts| {
+            of_source(facts).common.snapshots = Ok(vec![snapshot("nightly-1", "orders-source", "failed")]);
+        },
+        Leftovers,
+        Warning,
+        Source,
+        "it is failed",
+        "aws rds delete-db-snapshot --db-snapshot-identifier nightly-1",
+    ),
+];

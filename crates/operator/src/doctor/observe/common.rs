@@ -1,0 +1,116 @@
+//! What is read of either stack.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudformation::types::StackResourceSummary;
+use replication::preflight::Known;
+
+use super::{network, services};
+use crate::account::Account;
+use crate::doctor::facts::{Common, Ended, Function, Read, Unread};
+use crate::execution::readable_cause;
+use crate::failure::{Failure, fault};
+use crate::status::facts::Stack;
+use crate::status::observe::machines::{Listed, described};
+use crate::status::observe::{databases, stacks};
+
+/// What a function is called in a template.
+const FUNCTION: &str = "AWS::Lambda::Function";
+/// The outputs that name a machine, and what operators call it.
+const MACHINES: [(&str, &str, &str); 4] = [
+    ("StateMachineArn", "TopicArn", "source"),
+    ("StateMachineArn", "LaunchFunctionName", "destination"),
+    ("RollbackStateMachineArn", "", "rollback"),
+    ("FleetStateMachineArn", "", "fleet"),
+];
+
+/// Everything that both stacks have.
+pub async fn read(account: &Account, number: String, stack: Stack) -> Common {
+    let mut runs = BTreeMap::new();
+    for (output, beside, name) in MACHINES {
+        let machine = stack.output(output);
+        if !machine.is_empty() && (beside.is_empty() || !stack.output(beside).is_empty()) {
+            runs.insert(name, last_ended(account, machine).await.map_err(Unread::from));
+        }
+    }
+    let quotas = match rds_access::preflight::quotas(&account.rds()).await {
+        Ok(Known::Seen(quotas)) => Ok(quotas),
+        Ok(Known::Unseen(why)) => Err(unseen("rds:DescribeAccountAttributes", why)),
+        Err(error) => Err(unseen("rds:DescribeAccountAttributes", error.to_string())),
+    };
+    Common {
+        functions: functions(account, &stack).await,
+        runs,
+        listeners: services::subscriptions(account, stack.output("AlertTopicArn")).await,
+        quotas,
+        instances: databases::instances(account).await.map_err(Unread::from),
+        snapshots: databases::snapshots(account, &std::collections::BTreeSet::new())
+            .await
+            .map_err(Unread::from),
+        stacks: stacks::all(account)
+            .await
+            .map(|all| all.into_iter().map(|stack| stack.name).collect())
+            .map_err(Unread::from),
+        function_network: network::of_functions(account, &stack).await,
+        account: number,
+        region: account.region.clone(),
+        stack,
+    }
+}
+
+/// What the domain's reads say that a service does not answer.
+pub fn unseen(right: &str, why: String) -> Unread {
+    let code = if why.contains("AccessDenied") { "AccessDenied" } else { "" };
+    Unread { right: right.to_owned(), code: code.to_owned(), why }
+}
+
+/// The newest execution of a machine that has ended.
+async fn last_ended(account: &Account, machine: &str) -> Result<Option<Ended>, Failure> {
+    let client = account.machines();
+    let mut listed = Listed::of(&client, machine);
+    while let Some(one) = listed.next().await? {
+        if one.status().as_str() == "RUNNING" {
+            continue;
+        }
+        let Some(found) = described(&client, one.execution_arn()).await? else { continue };
+        return Ok(Some(Ended {
+            arn: found.execution_arn,
+            status: found.status.as_str().to_owned(),
+            error: found.error.unwrap_or_default(),
+            cause: readable_cause(&found.cause.unwrap_or_default()),
+        }));
+    }
+    Ok(None)
+}
+
+async fn functions(account: &Account, stack: &Stack) -> Read<BTreeMap<String, Read<Function>>> {
+    let resources = resources(account, stack).await?;
+    let mut found = BTreeMap::new();
+    for resource in resources.iter().filter(|one| one.resource_type() == Some(FUNCTION)) {
+        let names = (resource.logical_resource_id(), resource.physical_resource_id());
+        let (Some(logical), Some(physical)) = names else { continue };
+        found.insert(logical.to_owned(), services::function(account, physical).await);
+    }
+    Ok(found)
+}
+
+/// The physical id of a resource of a stack.
+///
+/// # Errors
+/// A fault of CloudFormation.
+pub async fn physical_id(account: &Account, stack: &Stack, logical: &str) -> Result<String, Failure> {
+    let all = resources(account, stack).await?;
+    let found = all.iter().find(|one| one.logical_resource_id() == Some(logical));
+    let physical = found.and_then(|one| one.physical_resource_id()).map(str::to_owned);
+    physical.ok_or_else(|| Failure::new(format!("the stack {} has no {logical}", stack.name)))
+}
+
+async fn resources(account: &Account, stack: &Stack) -> Result<Vec<StackResourceSummary>, Failure> {
+    let client = account.stacks();
+    let mut pages = client.list_stack_resources().stack_name(&stack.name).into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(resource) = pages.next().await {
+        found.push(resource.map_err(|error| fault("cloudformation:ListStackResources", &error))?);
+    }
+    Ok(found)
+}

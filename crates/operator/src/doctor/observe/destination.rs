@@ -1,0 +1,111 @@
+//! The destination account.
+
+use replication::lineage;
+use replication::observed::Snapshot;
+use replication::preflight::{Wanted, judge};
+use replication::progress::Progress;
+
+use super::common::unseen;
+use super::{network, services};
+use crate::account::Account;
+use crate::doctor::checks::launch_arn;
+use crate::doctor::facts::{Common, Destination, Judged, Key, Read, Unread};
+use crate::failure::fault;
+use crate::status::facts::{Read as StatusRead, Stack};
+use crate::status::observe::{secret, single};
+
+/// Everything about the destination stack. `database` is a snapshot as one of the source database would be.
+pub async fn read(account: &Account, common: Common, database: Option<&Snapshot>) -> Destination {
+    let stack = &common.stack;
+    let wanted = wanted(stack);
+    let function = launch_arn(&common);
+    let topic = stack.parameter("SourceTopicArn").unwrap_or_default();
+    Destination {
+        key: services::key(account, stack.output("KMSKeyArn")).await,
+        subscription: services::own_subscription(account, topic, &function).await,
+        function_policy: services::function_policy(account, stack.output("LaunchFunctionName")).await,
+        secret: readable(account, stack).await,
+        secret_key: secret_key(account, stack).await,
+        settings: judged(account, &common, &wanted, database).await,
+        network: network::of_databases(account, stack, &wanted).await,
+        alarms: services::alarms(account, stack).await,
+        dead_letters: single::waiting_messages(account, stack.output("DeadLetterQueueUrl"))
+            .await
+            .map_err(Unread::from),
+        common,
+    }
+}
+
+/// What the stack chooses of what RDS may refuse.
+fn wanted(stack: &Stack) -> Wanted {
+    let text = |name: &str| stack.parameter(name).map(str::to_owned);
+    let number = |name: &str| stack.parameter(name).and_then(|text| text.parse().ok());
+    Wanted {
+        engine: text("Engine"),
+        class: text("DBInstanceClass"),
+        multi_az: stack.parameter("MultiAZ") == Some("true"),
+        subnet_group: text("Subnetgroups"),
+        parameter_group: text("DBParameterGroupName"),
+        option_group: text("OptionGroupName"),
+        storage_type: text("StorageType"),
+        iops: number("Iops"),
+        throughput: number("StorageThroughput"),
+        max_allocated_storage: number("MaxAllocatedStorage"),
+    }
+}
+
+/// Whether the secret can be read and is as a run needs it. Its value ends here.
+async fn readable(account: &Account, stack: &Stack) -> StatusRead<()> {
+    if stack.is_for_several() {
+        return Ok(());
+    }
+    let found = secret::read(&account.secrets(), stack.output("SecretArn"), stack.output("SecretName")).await;
+    found.map(|_| ())
+}
+
+/// The key of the secret, if it is not the default one.
+async fn secret_key(account: &Account, stack: &Stack) -> Option<Read<Key>> {
+    if stack.is_for_several() {
+        return match stack.parameter("SecretKMSKey") {
+            Some(key) => Some(services::key(account, key).await),
+            None => None,
+        };
+    }
+    let answer = account.secrets().describe_secret().secret_id(stack.output("SecretArn")).send().await;
+    match answer {
+        Ok(found) => {
+            let key = found.kms_key_id().filter(|key| !key.starts_with("alias/aws/"))?;
+            Some(services::key(account, key).await)
+        }
+        Err(error) => {
+            let unread = Unread::from(fault("secretsmanager:DescribeSecret", &error));
+            // That the secret is not there is said of the secret.
+            unread.is_missing_right().then_some(Err(unread))
+        }
+    }
+}
+
+/// The checks of a run before its copy, by a snapshot of the source database or, without that, by the newest copy.
+async fn judged(
+    account: &Account,
+    common: &Common,
+    wanted: &Wanted,
+    database: Option<&Snapshot>,
+) -> Option<Judged> {
+    let newest = || {
+        let all = common.snapshots.as_ref().ok()?.iter();
+        let is_copy = |one: &&crate::status::facts::Snapshot| {
+            one.is_of(&common.stack.name)
+                && one.tags().get(lineage::SOURCE_SNAPSHOT).is_some()
+                && one.seen.status.progress() == Progress::Ready
+        };
+        all.filter(is_copy).max_by_key(|one| one.tags().get(lineage::REPLICATION_ID)).map(|one| &one.seen)
+    };
+    let (by, snapshot) = match database {
+        Some(database) => (format!("by the database {}", database.source_database), database),
+        None => newest().map(|copy| (format!("by the newest copy, {}", copy.identifier), copy))?,
+    };
+    let facts = rds_access::preflight::facts(&account.rds(), wanted, snapshot).await;
+    let report = facts.map(|facts| judge(wanted, snapshot, &facts));
+    Some(Judged { by, report: report.map_err(|error| unseen("rds:Describe*", error.to_string())) })
+}
