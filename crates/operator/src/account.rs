@@ -157,7 +157,10 @@ fn settings(
 }
 
 /// The profile whose credentials are used: the one that is named, else the one that is called like the role, if there is one.
-async fn profile(chosen: &Chosen) -> Result<Option<String>, Failure> {
+///
+/// # Errors
+/// If the one that is named does not exist.
+pub async fn profile(chosen: &Chosen) -> Result<Option<String>, Failure> {
     if chosen.profile.as_deref() == Some("") {
         return Ok(None);
     }

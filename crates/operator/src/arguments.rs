@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::account::Chosen;
 use crate::environment::Environment;
 use crate::hints::{DESTINATION_STACK, Hints};
+use crate::trial::options::Trial;
 
 /// Replicates Amazon RDS databases between AWS accounts: what runs them, as far as an operator has to.
 #[derive(Debug, Parser)]
@@ -42,6 +43,19 @@ Examples:
 
 Exits with 0 only if the secret names the version at the end.")]
     Rollback(Rollback),
+    /// Tries everything in two accounts with a small database of its own, records what AWS answers, and destroys all of it.
+    ///
+    /// It says first what it makes, how long that takes and what it costs, and asks. docs/trial.md has the rights that it needs
+    /// and what becomes of the recording.
+    #[command(after_help = "\
+Examples:
+  scripts/trial                                     in the accounts of the profiles source and destination
+  scripts/trial --psql ./through-the-bastion        checks rows with a program that behaves like psql
+  scripts/trial --local --yes                       in the local cloud
+  scripts/trial --resume-destroy 6927a1b2           destroys what a trial that was killed has left
+
+Exits with 0 only if everything succeeded and nothing is left.")]
+    Trial(Box<Trial>),
     /// Prints what a shell needs to complete the words of this command.
     #[command(
         after_help = "Example: rds-replication completions bash > ~/.local/share/bash-completion/completions/rds-replication"

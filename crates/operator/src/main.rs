@@ -15,6 +15,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 mod times;
+mod trial;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ async fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Status(given) => status::run(&given, &environment).await.into(),
         Command::Rollback(given) => rollback::run(&given, &environment).await.into(),
+        Command::Trial(given) => trial::run(&given, &environment).await.into(),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             let name = command.get_name().to_owned();
