@@ -23,4 +23,5 @@ pub mod settings;
 pub mod sharing;
 pub mod statuses;
 pub mod telling;
+pub mod trial;
 pub mod waking;

@@ -139,12 +139,12 @@ impl Commands {
     }
 }
 
-/// Runs a program whose output is the operator's to read.
+/// Runs a program whose output is the operator's to read, and whose input the caller has set.
 ///
 /// # Errors
 /// If it cannot be started, ends badly or is interrupted.
 pub async fn run(mut command: Command, interruption: &Interruption) -> Result<(), Failure> {
-    let mut child = start(command.stdin(Stdio::null()))?;
+    let mut child = start(&mut command)?;
     let status = ended(&mut child, interruption).await?;
     if status.success() {
         return Ok(());

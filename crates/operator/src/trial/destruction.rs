@@ -1,12 +1,14 @@
 //! Destroys what a trial has made, however far it came, and names what is left. Safe to run again.
 
+use std::fs::File;
+
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
 use replication::progress::{InstanceStatus, Restored, SnapshotStatus};
 use serde_json::{Value, json};
 
 use super::Running;
-use super::command::{ask as ask_program, run};
+use super::command::ask as ask_program;
 use super::plan::{KEY_DAYS, TAG, VERSIONS};
 use super::steps::{DESCRIBE_KEY, has_tag};
 use crate::failure::{Failure, fault};
@@ -15,6 +17,9 @@ use crate::status::observe::{secret, stacks};
 
 /// A snapshot or an instance may be in a state in which RDS does not delete it; then all of it is tried again.
 const ATTEMPTS: u32 = 6;
+
+/// The most objects that S3 deletes in one call are 1,000 (API of S3, `DeleteObjects`); these fit on a command line.
+const MOST_OBJECTS: usize = 300;
 
 const fn kms(operation: &'static str, target: &'static str) -> Question {
     Question { service: "kms", operation, target, version: "1.1" }
@@ -93,7 +98,7 @@ impl Running<'_, '_> {
             if role == "destination" {
                 self.add_current(&mut command, is_there).await;
             }
-            if let Err(failure) = run(command, &self.interruption).await {
+            if let Err(failure) = self.run_quietly(command, role).await {
                 why = format!(": {failure}");
             }
             self.await_deletion(role).await?;
@@ -102,6 +107,21 @@ impl Running<'_, '_> {
             return Ok(());
         }
         Err(Failure::new(format!("the stack {stack} and what it has made could not be destroyed{why}")))
+    }
+
+    /// Runs what says much that is not the operator's to do here: the rest is destroyed by this command.
+    async fn run_quietly(&mut self, mut command: std::process::Command, role: &str) -> Result<(), Failure> {
+        let log = self.directory.join(format!("{}-destroy-{role}.log", self.names.id));
+        let failed =
+            |error: std::io::Error| Failure::new(format!("{} cannot be written: {error}", log.display()));
+        let file = File::options().create(true).append(true).open(&log).map_err(failed)?;
+        command.stdout(file.try_clone().map_err(failed)?).stderr(file);
+        self.terminal.line(&format!("scripts/destroy {role}, which writes {}", log.display()));
+        self.run(command).await.map_err(|failure| {
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            let why = said.rfind("failed: ").map_or("", |place| said[place..].trim_end());
+            Failure { text: format!("{failure}; {why}"), ..failure }
+        })
     }
 
     /// Waits until CloudFormation does nothing to the stack; whether it is there.
@@ -334,14 +354,13 @@ impl Running<'_, '_> {
         }
         let listed = self.aws(role, &["s3api", "list-object-versions", "--bucket", &bucket]).await?;
         let Some(listed) = listed else { return Ok(()) };
-        for kind in ["Versions", "DeleteMarkers"] {
-            for one in listed[kind].as_array().into_iter().flatten() {
-                let (key, version) = (one["Key"].as_str(), one["VersionId"].as_str());
-                let (Some(key), Some(version)) = (key, version) else { continue };
-                let words =
-                    ["s3api", "delete-object", "--bucket", &bucket, "--key", key, "--version-id", version];
-                self.aws(role, &words).await?;
-            }
+        let kinds = ["Versions", "DeleteMarkers"];
+        let objects = kinds.iter().flat_map(|kind| listed[*kind].as_array().into_iter().flatten());
+        let objects: Vec<Value> =
+            objects.map(|one| json!({"Key": one["Key"], "VersionId": one["VersionId"]})).collect();
+        for some in objects.chunks(MOST_OBJECTS) {
+            let some = json!({"Objects": some, "Quiet": true}).to_string();
+            self.aws(role, &["s3api", "delete-objects", "--bucket", &bucket, "--delete", &some]).await?;
         }
         self.aws(role, &["s3api", "delete-bucket", "--bucket", &bucket]).await?;
         self.terminal.line(&format!("deleted the bucket {bucket}"));

@@ -15,6 +15,7 @@ mod tape;
 mod xml;
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,6 +56,8 @@ struct Running<'t, 'w> {
     interruption: Interruption,
     terminal: &'t mut Terminal<'w>,
     poll: Duration,
+    /// Held by this command and by everything that it has started.
+    lock: File,
     /// When the step began, in seconds.
     began: f64,
     password: String,
@@ -98,6 +101,7 @@ async fn whole(given: &Trial, environment: &Environment, terminal: &mut Terminal
         let accounts = reopened(&state, environment).await?;
         let mut running =
             Running::new(given, state, directory, &accounts, &recording, program.as_deref(), terminal)?;
+        running.lock().await?;
         return running.end(Ok(())).await;
     }
     let (source, destination) = (given.accounts.source(environment), given.accounts.destination(environment));
@@ -121,6 +125,7 @@ async fn whole(given: &Trial, environment: &Environment, terminal: &mut Terminal
     let recording = directory.join("recording.jsonl");
     let mut running =
         Running::new(given, state.clone(), directory, &accounts, &recording, program.as_deref(), terminal)?;
+    running.lock().await?;
     for role in ["source", "destination"] {
         state.side_mut(role).makes_bucket = running.makes_bucket(role).await?;
     }
@@ -231,6 +236,9 @@ impl<'t, 'w> Running<'t, 'w> {
         let tape = Tape::begin(recording, redaction, environment::now)
             .map_err(|error| Failure::new(format!("{} cannot be written: {error}", recording.display())))?;
         let tape = Arc::new(tape);
+        let lock = directory.join(format!("{}.lock", state.id));
+        let lock = File::create(&lock)
+            .map_err(|error| Failure::new(format!("{} cannot be written: {error}", lock.display())))?;
         let [of_account, of_local] = POLL;
         Ok(Self {
             given,
@@ -243,6 +251,7 @@ impl<'t, 'w> Running<'t, 'w> {
             interruption: Interruption::listen(),
             poll: Duration::from_millis(if state.local.is_some() { of_local } else { of_account }),
             state,
+            lock,
             began: terminal.elapsed(),
             terminal,
             password: String::new(),
@@ -253,6 +262,28 @@ impl<'t, 'w> Running<'t, 'w> {
 
     fn account(&self, role: &str) -> &Account {
         if role == "source" { &self.source } else { &self.destination }
+    }
+
+    /// Runs a program, which holds the trial's lock as long as it runs, even if this command is killed.
+    async fn run(&self, mut command: std::process::Command) -> Result<(), Failure> {
+        let lock =
+            self.lock.try_clone().map_err(|error| Failure::new(format!("the lock is lost: {error}")))?;
+        command.stdin(lock);
+        command::run(command, &self.interruption).await
+    }
+
+    /// Waits until no command of this trial runs that was started before this one.
+    async fn lock(&mut self) -> Result<(), Failure> {
+        loop {
+            match self.lock.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => {
+                    return Err(Failure::new(format!("the trial cannot be locked: {error}")));
+                }
+            }
+            self.wait("another command of this trial is still running").await?;
+        }
     }
 
     fn begin_step(&mut self) {

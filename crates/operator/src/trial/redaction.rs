@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use replication::machines::Machine;
 use serde_json::{Map, Value};
 
 /// What stands for a text, a number and a point in time that are not written down.
@@ -24,7 +25,7 @@ const IDS: &[(&str, &str)] = &[
 #[rustfmt::skip]
 const WORDS: &[&str] = &[
     "DBInstanceStatus", "Status", "status", "Engine", "LicenseModel", "SnapshotType", "StorageType", "StorageEncryptionType",
-    "StorageOperationStatus", "KeyState", "KeyUsage", "KeySpec", "KeyManager", "Origin", "ActivityStreamStatus", "NetworkType",
+    "StorageOperationStatus", "KeyState", "KeyUsage", "KeySpec", "KeyManager", "Origin", "ActivityStreamStatus",
     "BackupTarget", "DatabaseInsightsMode", "EngineLifecycleSupport", "ParameterApplyStatus", "type", "AttributeName", "SubnetStatus",
     "SubnetGroupStatus", "AutomationMode", "AutomaticRestartStatus", "EncryptionAlgorithms", "Protocol",
 ];
@@ -135,6 +136,8 @@ impl Redaction {
             || field == "StorageType" && text.len() == 3 && is_made_of(|c| c.is_ascii_alphanumeric())
             || VERSIONS.contains(&field) && is_version(text)
             || field == "VersionStages" && STAGES.contains(&text)
+            || field == "NetworkType" && is_made_of(|c| c.is_ascii_uppercase() || c == '4')
+            || field == "name" && is_stage(text)
             || field == "Key" && is_tag_of_product(text);
         if is_kept {
             text.into()
@@ -193,6 +196,11 @@ fn is_version(text: &str) -> bool {
         |part: &str| part.len() <= 11 && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let has_account = text.chars().filter(char::is_ascii_digit).count() > 8;
     text.len() <= 32 && !has_account && text.split('.').count() <= 3 && text.split('.').all(is_part)
+}
+
+/// A state of the product's machines that calls a function.
+fn is_stage(name: &str) -> bool {
+    Machine::ALL.iter().flat_map(|machine| machine.stages()).any(|stage| stage.state == name)
 }
 
 /// The keys of tags that the product, its trial and CloudFormation write.

@@ -7,7 +7,7 @@ use replication::progress::{InstanceStatus, Progress, SnapshotStatus};
 use serde_json::{Value, json};
 
 use super::Running;
-use super::command::{ask as ask_program, run};
+use super::command::ask as ask_program;
 use super::plan::{CLASS, STORAGE_GIB, Step, TAG};
 use super::rows::{Answer, CONTENTS, DATABASE, Endpoint, USER, changes, sql};
 use crate::account::Account;
@@ -91,7 +91,7 @@ impl Running<'_, '_> {
         if let Some(release) = &self.given.release {
             command.arg("--release").arg(release);
         }
-        run(command, &self.interruption).await?;
+        self.run(command).await?;
         let stack = self.note_stack(role).await?;
         self.observe_stack(role, &stack).await;
         Ok(())
@@ -181,7 +181,7 @@ impl Running<'_, '_> {
         let mut command = self.commands.with_accounts("replicate");
         command.args(["--source-stack", &self.names.stack("source")]);
         command.args(["--destination-stack", &self.names.stack("destination")]);
-        let ended = run(command, &self.interruption).await;
+        let ended = self.run(command).await;
         // Also of a run that has failed.
         self.observe_runs().await;
         ended
@@ -190,7 +190,7 @@ impl Running<'_, '_> {
     async fn roll_back(&mut self, version: u32) -> Result<(), Failure> {
         let mut command = self.commands.with_destination("rollback");
         command.args(["--destination-stack", &self.names.stack("destination"), &version.to_string()]);
-        let ended = run(command, &self.interruption).await;
+        let ended = self.run(command).await;
         self.observe_runs().await;
         ended
     }
