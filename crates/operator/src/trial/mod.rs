@@ -108,7 +108,7 @@ async fn whole(given: &Trial, environment: &Environment, terminal: &mut Terminal
     let accounts =
         (Account::open(&source, environment).await?, Account::open(&destination, environment).await?);
     let mut state = State {
-        id: format!("{:x}", environment::now().unix_timestamp()),
+        id: id(environment::now().unix_timestamp_nanos(), std::process::id()),
         local: source.local.clone().map(|directory| std::path::absolute(&directory).unwrap_or(directory)),
         source: side(&source, &accounts.0).await?,
         destination: side(&destination, &accounts.1).await?,
@@ -139,6 +139,12 @@ async fn whole(given: &Trial, environment: &Environment, terminal: &mut Terminal
     observing.abort();
     terminal.plain(&words);
     ended
+}
+
+/// An id that no other trial has: what carries the id of a trial is what that trial destroys, so that two with the same one,
+/// begun in the same moment, would destroy each other's.
+fn id(nanoseconds: i128, process: u32) -> String {
+    format!("{nanoseconds:x}{:04x}", process & 0xffff)
 }
 
 /// What a trial cannot be of.
@@ -341,5 +347,33 @@ impl<'t, 'w> Running<'t, 'w> {
             self.terminal.line(&format!("the trial has ended well: two replications and a rollback; {rows}"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trials_of_the_same_moment_have_ids_of_their_own() {
+        let at = 1_795_711_234_567_890_123;
+        let ids = [id(at, 1), id(at, 2), id(at + 1, 1)];
+        assert!(ids[0] != ids[1] && ids[0] != ids[2] && ids[1] != ids[2], "{ids:?}");
+        assert!(ids.iter().all(|id| id.chars().all(|c| c.is_ascii_alphanumeric())), "{ids:?}");
+    }
+
+    #[test]
+    fn a_trial_is_of_two_accounts_and_one_region() {
+        let side = |account: &str, region: &str| Side {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            ..Side::default()
+        };
+        let of = |source, destination| {
+            refuse(&State { id: "1".to_owned(), local: None, source, destination, is_destroyed: false })
+        };
+        of(side("1", "a"), side("2", "a")).unwrap();
+        assert!(of(side("1", "a"), side("1", "a")).unwrap_err().text.contains("--destination-profile"));
+        assert!(of(side("1", "a"), side("2", "b")).unwrap_err().text.contains("--destination-region"));
     }
 }

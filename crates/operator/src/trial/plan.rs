@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn the_names_are_those_that_the_product_takes() {
-        let names = Names::of("6927a1b2");
+        let names = Names::of(&super::super::id(i128::from(i64::MAX), u32::MAX));
         assert!(names.copies().len() <= 50, "{}", names.copies());
         assert!(names.version(999).len() <= 63 && names.base().len() <= 63);
         let all = [names.stack("source"), names.snapshots(), names.version(1), names.secret()];
