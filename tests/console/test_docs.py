@@ -23,6 +23,7 @@ READ_BY = {
     "operator": ["crates/operator/src/arguments.rs"],
     "rollback": ["crates/operator/src/arguments.rs"],
     "status": ["crates/operator/src/arguments.rs"],
+    "trial": ["crates/operator/src/arguments.rs", "crates/operator/src/trial/options.rs"],
     "adopt": ["console/adopt.py"],
     "destroy": ["console/destroy.py"],
     "local-cloud": ["local-cloud/local_cloud/command.py"],

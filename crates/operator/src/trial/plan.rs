@@ -168,7 +168,7 @@ pub fn minutes() -> u32 {
     STEPS.iter().map(|step| step.minutes()).sum::<u32>() + DESTROYING_MINUTES
 }
 
-/// List prices of us-east-1 in dollars, November 2026; other Regions cost up to twice as much.
+/// List prices of N. Virginia in dollars, November 2026; other Regions cost up to twice as much.
 const INSTANCE_HOUR: f64 = 0.016;
 const STORAGE_GIB_MONTH: f64 = 0.115;
 const SNAPSHOT_GIB_MONTH: f64 = 0.095;
@@ -222,7 +222,7 @@ pub fn statement(names: &Names, source: &str, destination: &str) -> Vec<String> 
             minutes(),
             dollars().ceil()
         ),
-        "at list prices of us-east-1 of November 2026 (all things together for the whole time).".to_owned(),
+        "at list prices of N. Virginia of November 2026 (all things together for the whole time).".to_owned(),
     ]);
     lines
 }

@@ -1,6 +1,6 @@
 //! What each step of a trial does, and how it is checked.
 
-use aws_sdk_rds::types::{DbInstance, Tag};
+use aws_sdk_rds::types::{DbInstance, Filter, Tag};
 use aws_sdk_sfn::types::ExecutionListItem;
 use replication::lineage;
 use replication::progress::{InstanceStatus, Progress, SnapshotStatus};
@@ -15,6 +15,9 @@ use crate::failure::{Failure, fault};
 use crate::question::{Question, ask};
 use crate::status::facts::Stack;
 use crate::status::observe::{secret, stacks};
+
+/// So many names in one question, as a poll of the functions asks for.
+const MOST_NAMES: usize = 100;
 
 /// Asks KMS for a key.
 pub const DESCRIBE_KEY: Question = Question {
@@ -140,6 +143,7 @@ impl Running<'_, '_> {
         let request = request.db_instance_identifier(self.names.base());
         request.send().await.map_err(|error| fault("rds:CreateDBSnapshot", &error))?;
         self.available_snapshot(&name).await?;
+        self.ask_of_shared(&name).await;
         let request = account.rds().copy_db_snapshot().source_db_snapshot_identifier(&name).tags(self.tag());
         let request = request.target_db_snapshot_identifier(&copy);
         request.send().await.map_err(|error| fault("rds:CopyDBSnapshot", &error))?;
@@ -152,6 +156,27 @@ impl Running<'_, '_> {
         request.send().await.map_err(|error| fault("rds:RestoreDBInstanceFromDBSnapshot", &error))?;
         self.terminal.line("asked; the instance is restored beside what follows, and destroyed at the end");
         Ok(())
+    }
+
+    /// What RDS says of a snapshot that is not shared and cannot be, and how it finds the copies of many databases. Whatever it
+    /// answers, only the recording wants it; should it share the snapshot, then with the operator's own account, until the end.
+    async fn ask_of_shared(&self, name: &str) {
+        let (source, destination) = (self.source.rds(), self.destination.rds());
+        let found = source.describe_db_snapshots().db_snapshot_identifier(name).send().await;
+        if let Ok(found) = found
+            && let Some(arn) = found.db_snapshots().first().and_then(|one| one.db_snapshot_arn())
+        {
+            let request = destination.describe_db_snapshots().include_shared(true);
+            let _ = request.db_snapshot_identifier(arn).send().await;
+        }
+        let request = source.modify_db_snapshot_attribute().db_snapshot_identifier(name);
+        let request = request.attribute_name("restore").values_to_add(&self.state.destination.account);
+        let _ = request.send().await;
+        let missing = (1..MOST_NAMES).map(|number| format!("{}-missing-{number}", self.names.base()));
+        let names: Vec<String> = std::iter::once(self.names.base()).chain(missing).collect();
+        let filter = Filter::builder().name("db-instance-id").set_values(Some(names)).build();
+        let _ = destination.describe_db_snapshots().filters(filter.clone()).send().await;
+        let _ = source.describe_db_instances().filters(filter).send().await;
     }
 
     async fn write_rows(&mut self, version: u32) -> Result<(), Failure> {
