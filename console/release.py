@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import re
 import subprocess
@@ -22,11 +23,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from elftools.elf.elffile import ELFFile
+
 from console.bill import bill, licences, shipped, written
 from console.failure import Failure
 from console.packing import packed
 
-#: The command of operators; a checkout without it makes releases without it.
+#: The command of operators.
 COMMAND = "rds-replication"
 #: What the processors are called by Lambda, and by Rust.
 TRIPLES = {"x86_64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
@@ -91,8 +94,7 @@ def _of_architecture(root: Path, output: Path, architecture: str, tasks: Sequenc
         _write(output / "cloudformation" / name, template((root / "cloudformation" / name).read_text(), architecture))
     for machine in sorted((root / "statemachines").glob("*.asl.json")):
         _write(output / "statemachines" / machine.name, machine.read_text())
-    if (binaries / COMMAND).is_file():
-        _write(output / "bin" / COMMAND, (binaries / COMMAND).read_bytes(), mode=0o755)
+    _write(output / "bin" / COMMAND, (binaries / COMMAND).read_bytes(), mode=0o755)
 
 
 def template(text: str, architecture: str) -> str:
@@ -117,6 +119,11 @@ def _write(path: Path, content: str | bytes, mode: int = 0o644) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     path.chmod(mode)
+
+
+def needs_libraries(binary: bytes) -> bool:
+    """Whether a program is loaded with libraries of the system that it runs on."""
+    return any(segment.header.p_type == "PT_INTERP" for segment in ELFFile(io.BytesIO(binary)).iter_segments())
 
 
 def files(directory: Path) -> Iterable[Path]:
@@ -169,6 +176,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         commit = _commit(given.root)
+        for command in (of / COMMAND for of in _binaries(given.binaries).values()):
+            if needs_libraries(command.read_bytes()):
+                raise Failure(f"{command} is not static: it would need the libraries of one system")
         make(given.root, given.output, given.tasks, _binaries(given.binaries), commit)
         if given.check:
             with tempfile.TemporaryDirectory() as directory:

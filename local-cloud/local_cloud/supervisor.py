@@ -255,8 +255,9 @@ def emulator_binary() -> Path:
     """Builds the RDS emulator if cargo finds it missing or out of date, and says where it is."""
     target = "x86_64-unknown-linux-gnu"
     binary = ROOT / "target" / target / "release" / "rds-emulator"
-    # The whole workspace, as scripts/build: a selection of packages has other features, and compiles everything again.
-    command = ["cargo", "zigbuild", "--quiet", "--release", "--target", f"{target}.2.34", "--workspace", "--bins"]
+    # Of the whole workspace, as scripts/build: a selection of packages has other features, and compiles everything again.
+    command = ["cargo", "zigbuild", "--quiet", "--release", "--target", f"{target}.2.34"]
+    command += ["--workspace", "--bin", "rds-emulator"]
     path = f"{TOOLS / 'bin'}:{os.environ.get('PATH', os.defpath)}"
     try:
         build = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PATH": path})

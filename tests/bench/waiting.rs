@@ -6,10 +6,9 @@
 
 use std::fmt::Write;
 
-use replication::contract::StageReport;
-use replication::pacing::{CONFIRMATION_WAIT_SECONDS, Stage, StageName};
+use harness::model::{self, Cost, Shape, polled, seconds};
+use replication::pacing::{CONFIRMATION_WAIT_SECONDS, StageName};
 use serde_json::{Value, json};
-use time::{Duration, OffsetDateTime};
 
 /// The grid: how long a stage takes, in seconds, and what the tables call it.
 const GRID: [(i64, &str); 10] = [
@@ -38,41 +37,6 @@ const POLL_DOLLARS: f64 = REQUEST_DOLLARS + 0.3 * 0.125 * 0.000_016_666_7;
 /// A wait is three transitions: the task, the choice, the wait. What the two machines do besides is 14.
 const TRANSITIONS_A_WAIT: f64 = 3.0;
 const OTHER_TRANSITIONS: f64 = 14.0;
-
-/// How far RDS says that a stage is, by the part of its time that has passed.
-#[derive(Clone, Copy)]
-enum Shape {
-    Missing,
-    StuckAtZero,
-    StuckAtTen,
-    Linear,
-    QuickFirst,
-    SlowFirst,
-    NearlyDoneAtHalf,
-    Jumps,
-    DoneAtHalf,
-}
-
-impl Shape {
-    fn percent(self, passed: f64) -> Option<i32> {
-        let part = match self {
-            Self::Missing => return None,
-            Self::StuckAtZero => 0.0,
-            Self::StuckAtTen if passed < 0.9 => passed.min(0.1),
-            Self::Linear | Self::StuckAtTen => passed,
-            Self::QuickFirst => passed.powf(0.6),
-            Self::SlowFirst => passed.powf(1.6),
-            Self::NearlyDoneAtHalf if passed < 0.5 => passed * 1.9,
-            Self::NearlyDoneAtHalf => 0.95 + (passed - 0.5) / 10.0,
-            Self::Jumps if passed < 0.3 => 0.0,
-            Self::Jumps if passed < 0.7 => 0.5,
-            Self::Jumps => 0.9,
-            Self::DoneAtHalf => (passed * 2.0).min(1.0),
-        };
-        #[expect(clippy::cast_possible_truncation, reason = "it is from 0 to 100")]
-        Some((part * 100.0) as i32)
-    }
-}
 
 /// What the last run says.
 #[derive(Clone, Copy)]
@@ -150,71 +114,17 @@ impl Numbers {
     }
 }
 
-/// What the waiting of a stage or of a run comes to.
-#[derive(Clone, Copy, Default)]
-struct Cost {
-    /// Seconds from the end of RDS's work until the machine goes on.
-    late: f64,
-    waits: f64,
-    polls: f64,
-}
-
-impl Cost {
-    fn add(&mut self, other: Self) {
-        self.late += other.late;
-        self.waits += other.waits;
-        self.polls += other.polls;
-    }
-
-    fn mean(self) -> Self {
-        let runs = f64::from(RUNS);
-        Self { late: self.late / runs, waits: self.waits / runs, polls: self.polls / runs }
-    }
-
-    fn transitions(self) -> f64 {
-        TRANSITIONS_A_WAIT * self.waits + OTHER_TRANSITIONS
-    }
-
-    fn dollars(self) -> f64 {
-        self.transitions() * TRANSITION_DOLLARS + self.polls * POLL_DOLLARS
-    }
-}
-
-/// Polls until RDS has finished; `wait` is asked after each poll that comes before that.
-fn polled(takes: i64, mut wait: impl FnMut(i64) -> i64) -> Cost {
-    let (mut at, mut cost) = (0, Cost { polls: 1.0, ..Cost::default() });
-    while at < takes {
-        at += wait(at);
-        cost.add(Cost { late: 0.0, waits: 1.0, polls: 1.0 });
-    }
-    Cost { late: seconds(at - takes), ..cost }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a stage takes less than 2^52 seconds")]
-fn seconds(whole: i64) -> f64 {
-    whole as f64
-}
-
 #[expect(clippy::cast_possible_truncation, reason = "a stage takes less than 2^63 seconds")]
 fn whole(seconds: f64) -> i64 {
     seconds as i64
 }
 
-/// A stage under the product's own rule, through the reports that go from poll to poll.
-fn product(name: StageName, takes: i64, shape: Shape, history: Option<u32>, run: &str) -> Cost {
-    let began = OffsetDateTime::UNIX_EPOCH;
-    let mut earlier: Option<StageReport> = None;
-    polled(takes, |at| {
-        let now = began + Duration::seconds(at);
-        let stage = Stage::resume(name, earlier.as_ref(), now, 86_400, run).expecting(history);
-        let percent =
-            if name == StageName::Restore { None } else { shape.percent(seconds(at) / seconds(takes)) };
-        let mut report = StageReport::pending(&stage, "creating", percent);
-        report.started_at = began;
-        let wait = report.wait_seconds;
-        earlier = Some(report);
-        wait.into()
-    })
+fn transitions(cost: &Cost) -> f64 {
+    TRANSITIONS_A_WAIT * cost.waits + OTHER_TRANSITIONS
+}
+
+fn dollars(cost: &Cost) -> f64 {
+    transitions(cost) * TRANSITION_DOLLARS + cost.polls * POLL_DOLLARS
 }
 
 fn before(takes: i64) -> Cost {
@@ -240,7 +150,7 @@ fn run(rule: Rule, about: i64, number: u32, numbers: &mut Numbers) -> Cost {
                     History::Times(times) => Some(times),
                 };
                 let expected = times.and_then(|times| u32::try_from(whole(seconds(takes) * times)).ok());
-                product(name, takes, shape, expected, &execution)
+                model::stage(name, takes, shape, expected, &execution)
             }
         });
     }
@@ -262,7 +172,7 @@ fn cell(rule: Rule, about: i64) -> Cost {
     for number in 0..RUNS {
         all.add(run(rule, about, number, &mut numbers));
     }
-    all.mean()
+    all.of_one(RUNS)
 }
 
 /// A table with a row for each rule and a column for each length, and one more.
@@ -322,25 +232,25 @@ fn main() {
             most
         )
     );
-    let total = |costs: &[Cost]| format!("{:.0}", costs.iter().map(|cost| cost.transitions()).sum::<f64>());
+    let total = |costs: &[Cost]| format!("{:.0}", costs.iter().map(transitions).sum::<f64>());
     println!(
         "{}",
         table(
             "state transitions of a run",
             "sum",
             &costs,
-            |costs, column| format!("{:.0}", costs[column].transitions()),
+            |costs, column| format!("{:.0}", transitions(&costs[column])),
             total
         )
     );
-    let total = |costs: &[Cost]| format!("{:.2}", costs.iter().map(|cost| cost.dollars()).sum::<f64>());
+    let total = |costs: &[Cost]| format!("{:.2}", costs.iter().map(dollars).sum::<f64>());
     println!(
         "{}",
         table(
             "dollars of a run",
             "sum",
             &costs,
-            |costs, column| format!("{:.4}", costs[column].dollars()),
+            |costs, column| format!("{:.4}", dollars(&costs[column])),
             total
         )
     );
@@ -378,7 +288,7 @@ fn figures(costs: &[Vec<Cost>]) -> Value {
         let cells = GRID.iter().zip(costs).map(|((about, _), cost)| {
             json!({
                 "stageSeconds": about, "addedSeconds": cost.late, "polls": cost.polls,
-                "transitions": cost.transitions(), "dollars": cost.dollars(),
+                "transitions": transitions(cost), "dollars": dollars(cost),
             })
         });
         json!({"rule": row.name.replace("**", ""), "target": row.target, "cells": cells.collect::<Vec<_>>()})

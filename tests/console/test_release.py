@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ziglang
 
 from console.bill import bill, checksums, expression, licences, shipped
 from console.failure import Failure
-from console.release import COMMAND, SUMS, TRIPLES, Commit, differences, make, template
+from console.release import COMMAND, SUMS, TRIPLES, Commit, differences, make, needs_libraries, template
 from deployer import ROOT
 
 TASKS = ["snapshot", "copy"]
@@ -113,3 +115,8 @@ def test_a_licence_with_a_slash_is_an_expression_and_none_is_refused() -> None:
 def test_checksums_are_those_of_the_lock_file() -> None:
     entry = 'name = "a"\nversion = "1.0.0"\nsource = "registry"\nchecksum = "' + "0" * 64 + '"\n'
     assert checksums(f"[[package]]\n{entry}\n") == {("a", "1.0.0"): "0" * 64}
+
+
+def test_a_command_that_needs_libraries_is_refused() -> None:
+    assert needs_libraries(Path(sys.executable).resolve().read_bytes())
+    assert not needs_libraries((Path(ziglang.__file__).parent / "zig").read_bytes())

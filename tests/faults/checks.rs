@@ -136,11 +136,8 @@ impl Lane<'_> {
         let function = format!(":{}-NotifyFunction-", self.stack(machine));
         let since = execution.started_at;
         wait_for("an alert says that the execution was stopped", SETTLE_LIMIT, || {
-            let is_reported = self.switches.calls().iter().any(|call| {
-                call.time >= since
-                    && call.resource.contains(&function)
-                    && call.outcome.as_deref() == Some("Success")
-            });
+            let invocations = self.switches.invocations(&function, since);
+            let is_reported = invocations.iter().any(|call| call.outcome.as_deref() == Some("Success"));
             is_reported.then_some(())
         });
         self.check_readers()

@@ -9,6 +9,7 @@
 //!                             what takes long and adds little: every way to be slow or to fail for ever, at every call
 //! `faults soak [--seed N] [--minutes M]`  a random mix over many replications
 //! `faults fleet [--databases N]`  what each of many databases costs
+//! `faults true-speed`             whether one run without scaled waits waits as the model says
 
 #![expect(
     clippy::unwrap_used,
@@ -33,6 +34,7 @@ mod soak;
 mod sweep;
 mod switches;
 mod table;
+mod true_speed;
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let is_good = match arguments.split_first() {
         Some((word, options)) if word == "soak" => soak_lanes(options),
+        Some((word, [])) if word == "true-speed" => true_speed::run(),
         Some((word, options)) if word == "fleet" => fleet::run(options),
         _ => sweep_lanes(&arguments),
     };
@@ -81,7 +84,7 @@ fn sweep_lanes(arguments: &[String]) -> bool {
         arguments.iter().map(String::as_str).filter(|word| !word.starts_with('-')).collect();
     let cloud = Cloud::start("faults", "0.01");
     let switches = Switches::new(&cloud);
-    let first = Lane::deploy(&cloud, &switches, "lane-1", false);
+    let first = Lane::deploy(&cloud, &switches, lane::FIRST, false);
     let points = record(&first, &[Machine::Source, Machine::Rollback, Machine::Restoring]);
 
     let is_wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
@@ -201,7 +204,7 @@ fn soak_lanes(options: &[String]) -> bool {
     let (seed, minutes) = (option("--seed", 1), option("--minutes", 5));
     let cloud = Cloud::start("faults", "0.01");
     let switches = Switches::new(&cloud);
-    let first = Lane::deploy(&cloud, &switches, "lane-1", false);
+    let first = Lane::deploy(&cloud, &switches, lane::FIRST, false);
     let points = record(&first, &[Machine::Source, Machine::Rollback, Machine::Restoring]);
     println!("seed {seed}, {minutes} minutes");
     let deadline = Instant::now() + Duration::from_secs(60 * minutes);

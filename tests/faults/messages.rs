@@ -192,9 +192,8 @@ fn invoke(lane: &Lane<'_>, event: &Value) {
 /// How often the function that starts the machine has succeeded.
 fn launched(lane: &Lane<'_>) -> usize {
     let function = format!(":{}-LaunchFunction-", lane.stack(Machine::Destination));
-    let calls = lane.switches.calls();
-    let ended = calls.iter().filter(|call| call.action == "Invoke" && call.resource.contains(&function));
-    ended.filter(|call| call.outcome.as_deref() == Some("Success")).count()
+    let invocations = lane.switches.invocations(&function, OffsetDateTime::UNIX_EPOCH);
+    invocations.iter().filter(|call| call.outcome.as_deref() == Some("Success")).count()
 }
 
 fn executions(lane: &Lane<'_>) -> Vec<String> {

@@ -6,6 +6,8 @@ use std::process::Command;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
 use harness::cloud::{Cloud, ask};
 
@@ -68,6 +70,10 @@ pub struct Call {
 fn rds() -> String {
     "rds".to_owned()
 }
+
+/// How the log of calls writes a time. It compares them as text.
+const TIMESTAMP: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 /// How often a lasting fault hits: always.
 const ALWAYS: u32 = 1_000_000;
@@ -137,6 +143,16 @@ impl Switches {
         }
         calls.sort_by_key(|call| call.time);
         calls
+    }
+
+    /// The invocations of functions with this in their ARN that began at this time or later, in the order of arrival. To
+    /// poll for; all calls are too many for that.
+    pub fn invocations(&self, function: &str, since: OffsetDateTime) -> Vec<Call> {
+        let since = since.to_utc().format(&TIMESTAMP).unwrap();
+        let query = format!("since={since}&service=lambda&action=Invoke&resource={function}");
+        let (url, prefix) = self.place(false);
+        let answer = ask(url, "GET", &format!("{prefix}/calls?{query}"), &Value::Null);
+        serde_json::from_value(answer).unwrap()
     }
 
     /// Forgets every call that was made.

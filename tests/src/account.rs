@@ -7,8 +7,10 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 
+use crate::aws::Aws;
 use crate::cloud::{root, run, script};
 use crate::waiting::wait_for;
 
@@ -83,6 +85,11 @@ impl Account {
         self.aws(&["sts", "get-caller-identity"])["Account"].as_str().unwrap().to_owned()
     }
 
+    /// A variable, if the account has it: sessions of roles have more than the exports.
+    pub fn optional(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str)
+    }
+
     /// A variable of the exports.
     pub fn variable(&self, name: &str) -> &str {
         &self.environment[name]
@@ -122,6 +129,22 @@ impl Account {
         // Two deployments at once would both make the account's bucket.
         let _alone = self.deploying.lock().unwrap_or_else(PoisonError::into_inner);
         run(command);
+    }
+
+    /// A stack like one that `scripts/deploy` has made here, of the packages that it has uploaded, with one command in
+    /// place of its ten.
+    pub fn deploy_like(&self, made: &str, stack: &str, parameters: &[(&str, &str)]) {
+        let packaged = format!("{}-{}-{made}.yaml", self.number(), self.variable("AWS_REGION"));
+        let packaged = root().join("target/deploy").join(packaged).display().to_string();
+        let bucket = format!("rds-replication-artifacts-{}-{}", self.number(), self.variable("AWS_REGION"));
+        let given: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut command = vec!["cloudformation", "deploy", "--stack-name", stack];
+        command.extend(["--template-file", &packaged, "--s3-bucket", &bucket]);
+        command.extend(["--capabilities", "CAPABILITY_IAM", "--parameter-overrides"]);
+        command.extend(given.iter().map(String::as_str));
+        // One at a time leaves the cloud's one process to those who have their stacks already.
+        let _alone = self.deploying.lock().unwrap_or_else(PoisonError::into_inner);
+        self.aws(&command);
     }
 
     /// `scripts/deploy` in this account, without judging how it ends.
@@ -213,14 +236,8 @@ impl Account {
 
     /// Waits until a database can be used.
     pub fn available_database(&self, identifier: &str) -> Database {
-        let instance = wait_for(&format!("{identifier} is available"), LIMIT, || {
-            let instance = self.instance(identifier);
-            (instance["DBInstanceStatus"] == "available").then_some(instance)
-        });
-        Database {
-            host: text(&instance["Endpoint"]["Address"]),
-            port: instance["Endpoint"]["Port"].to_string(),
-        }
+        let asked = Aws::new(self);
+        wait_for(&format!("{identifier} is available"), LIMIT, || asked.available(identifier))
     }
 
     /// An instance, as RDS describes it.
@@ -246,10 +263,12 @@ impl Account {
 
     /// Waits until a snapshot can be used; its description.
     pub fn available_snapshot(&self, identifier: &str) -> Value {
+        let asked = Aws::new(self);
         wait_for(&format!("{identifier} is available"), LIMIT, || {
-            let answer = self.aws(&["rds", "describe-db-snapshots", "--db-snapshot-identifier", identifier]);
-            (answer["DBSnapshots"][0]["Status"] == "available").then(|| answer["DBSnapshots"][0].clone())
-        })
+            asked.snapshot(identifier).filter(|snapshot| snapshot.status.as_str() == "available")
+        });
+        self.aws(&["rds", "describe-db-snapshots", "--db-snapshot-identifier", identifier])["DBSnapshots"][0]
+            .clone()
     }
 
     /// What `psql` prints for a statement, without decoration.
@@ -331,10 +350,11 @@ impl Account {
 
     /// Waits until an execution has ended, however it does; its description.
     pub fn ended(&self, arn: &str) -> Value {
+        let asked = Aws::new(self);
         wait_for(&format!("{arn} ends"), LIMIT, || {
-            let execution = self.execution(arn);
-            (execution["status"] != "RUNNING").then_some(execution)
-        })
+            asked.execution(arn).filter(|execution| execution.status != ExecutionStatus::Running)
+        });
+        self.execution(arn)
     }
 
     /// An execution: its status, its input and output, its error.

@@ -61,7 +61,7 @@ impl Cloud {
 pub fn ask(url: &str, method: &str, path: &str, body: &Value) -> Value {
     let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
     let mut connection = TcpStream::connect(address).unwrap();
-    connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    connection.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let length = body.len();
     write!(

@@ -14,5 +14,6 @@ pub mod account;
 pub mod aws;
 pub mod cloud;
 pub mod fleet;
+pub mod model;
 pub mod pair;
 pub mod waiting;

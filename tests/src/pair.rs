@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::account::{Account, Database, LIMIT, tags, text};
+use crate::aws::Aws;
 use crate::cloud::{Cloud, run, script};
 use crate::waiting::wait_for;
 
@@ -42,8 +43,33 @@ impl<'a> Pair<'a> {
         Self::deploy_to(cloud, &cloud.destination, name, for_source, for_destination)
     }
 
+    /// The same, like the stacks of the pair with the name `made`.
+    pub fn deploy_like(
+        made: &str,
+        cloud: &'a Cloud,
+        name: &str,
+        for_source: &[(&str, &str)],
+        for_destination: &[(&str, &str)],
+    ) -> Self {
+        let deploy = |account: &Account, stack: &str, parameters: &[(&str, &str)]| {
+            account.deploy_like(&format!("{made}-{}", account.role()), stack, parameters);
+        };
+        Self::deploy_with(deploy, cloud, &cloud.destination, name, for_source, for_destination)
+    }
+
     /// The same, with the destination stack in this account and its Region.
     pub fn deploy_to(
+        cloud: &'a Cloud,
+        destination_account: &'a Account,
+        name: &str,
+        for_source: &[(&str, &str)],
+        for_destination: &[(&str, &str)],
+    ) -> Self {
+        Self::deploy_with(Account::deploy, cloud, destination_account, name, for_source, for_destination)
+    }
+
+    fn deploy_with(
+        deploy: impl Fn(&Account, &str, &[(&str, &str)]),
         cloud: &'a Cloud,
         destination_account: &'a Account,
         name: &str,
@@ -59,7 +85,7 @@ impl<'a> Pair<'a> {
             ("SourceDBSnapshotName", snapshot_name.as_str()),
             ("DestinationAccountNumber", account.as_str()),
         ];
-        cloud.source.deploy(&stack, &[&usual[..], for_source].concat());
+        deploy(&cloud.source, &stack, &[&usual[..], for_source].concat());
         let source = cloud.source.outputs(&stack);
 
         let stack = format!("{name}-destination");
@@ -70,7 +96,7 @@ impl<'a> Pair<'a> {
             ("DatabaseName", copies.as_str()),
             ("SecretName", secret.as_str()),
         ];
-        destination_account.deploy(&stack, &[&usual[..], for_destination].concat());
+        deploy(destination_account, &stack, &[&usual[..], for_destination].concat());
         let destination = destination_account.outputs(&stack);
         Self { cloud, destination_account, name: name.to_owned(), source, destination }
     }
@@ -175,12 +201,13 @@ impl<'a> Pair<'a> {
 
     /// Waits until only the copies of these versions are left.
     pub fn wait_for_versions(&self, expected: &[u32]) {
-        let mut found = Vec::new();
-        wait_for(&format!("only {expected:?} of {}", self.copies()), LIMIT, || {
-            found = self.versions();
-            (found.len() <= expected.len()).then_some(())
+        let (asked, prefix) = (Aws::new(self.destination_account), self.copies());
+        wait_for(&format!("only {expected:?} of {prefix}"), LIMIT, || {
+            let all = asked.instances().into_iter();
+            let found = all.filter(|instance| instance.identifier.as_str().starts_with(&prefix));
+            (found.count() <= expected.len()).then_some(())
         });
-        assert_eq!(found, expected);
+        assert_eq!(self.versions(), expected);
     }
 
     /// The versions that carry the deletion tag.

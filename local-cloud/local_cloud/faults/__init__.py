@@ -1,6 +1,7 @@
 """Faults on order, and the calls that were made: for every service but RDS what the RDS emulator has under /_emulator/.
 
-    GET    /_local-cloud/calls       every call since the last DELETE, oldest first (see orders.Call)
+    GET    /_local-cloud/calls       every call since the last DELETE, oldest first (see orders.Call); with a query only
+                                     those of ?service=, ?action=, with ?resource= in their ARN, and not before ?since=
     DELETE /_local-cloud/calls
     POST   /_local-cloud/faults      an order (see orders.Order); answers it with its id
     GET    /_local-cloud/faults      the orders that stand, each with the number of calls that it matched

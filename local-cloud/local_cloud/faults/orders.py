@@ -44,7 +44,7 @@ class Call:
         self.outcome, self.seconds = outcome, round(time.monotonic() - self.began, 3)
 
     def to_json(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if name != "began"}
+        return {name: value for name, value in vars(self).items() if name != "began"}
 
 
 @dataclass
@@ -142,9 +142,17 @@ class Board:
             self._orders = [order for order in self._orders if number is not None and order.id != number]
             return number is None or len(self._orders) < before
 
-    def calls(self) -> list[dict[str, Any]]:
+    def calls(self, since: str = "", service: str = "", action: str = "", resource: str = "") -> list[dict[str, Any]]:
+        """The calls from this time on (as `Call` has it) with this service and action and this in their resource, oldest
+        first. Those who poll must say which: of all fifty thousand an answer takes a second."""
         with self._lock:
-            return [call.to_json() for call in self._calls]
+            newest_first = itertools.takewhile(lambda call: call.time >= since, reversed(self._calls))
+            found = [
+                call.to_json()
+                for call in newest_first
+                if service in ("", call.service) and action in ("", call.action) and resource in call.resource
+            ]
+        return found[::-1]
 
     def forget_calls(self) -> None:
         with self._lock:

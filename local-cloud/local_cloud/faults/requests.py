@@ -7,7 +7,7 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.http_stream import ASGIHTTPState
@@ -19,6 +19,7 @@ from local_cloud.faults.orders import BOARD, Call, Order
 from local_cloud.patches.secretsmanager import past
 
 OURS = "/_local-cloud/"
+CALL_FILTERS = {"since", "service", "action", "resource"}
 NOT_A_SERVICE = ("/_ministack/", OURS)
 
 
@@ -30,7 +31,8 @@ def apply() -> None:
     ) -> None:
         path = scope.get("path", "")
         if scope["type"] == "http" and path.startswith((f"{OURS}calls", f"{OURS}faults", f"{OURS}timing")):
-            await _answer(send, *answer(scope["method"], path[len(OURS) :], await _body(receive)))
+            query = scope.get("query_string", b"").decode()
+            await _answer(send, *answer(scope["method"], path[len(OURS) :], await _body(receive), query))
         elif scope["type"] != "http" or path.startswith(NOT_A_SERVICE):
             await serve(scope, receive, send)
         else:
@@ -39,12 +41,12 @@ def apply() -> None:
     app.app = serve_with_faults
 
 
-def answer(method: str, path: str, body: bytes) -> tuple[int, Any]:
+def answer(method: str, path: str, body: bytes, query: str = "") -> tuple[int, Any]:
     """The status and the JSON that answer a request to the API described in __init__.py."""
     kind, _, number = path.partition("/")
     if kind == "calls" and not number:
         if method == "GET":
-            return 200, BOARD.calls()
+            return _calls(query)
         if method == "DELETE":
             BOARD.forget_calls()
             return 200, {}
@@ -61,6 +63,14 @@ def answer(method: str, path: str, body: bytes) -> tuple[int, Any]:
         if method == "POST" and not number:
             return _taken(BOARD.add, body)
     return 404, {"error": "no such address"}
+
+
+def _calls(query: str) -> tuple[int, Any]:
+    """The calls that a query asks for."""
+    wanted = dict(parse_qsl(query))
+    if wanted.keys() - CALL_FILTERS:
+        return 400, {"error": f"calls can be asked for by {', '.join(sorted(CALL_FILTERS))}"}
+    return 200, BOARD.calls(**wanted)
 
 
 def _taken(take: Callable[[Any], dict[str, Any]], body: bytes) -> tuple[int, dict[str, Any]]:

@@ -189,6 +189,11 @@ def test_orders_and_calls_are_taken_back(cloud: Cloud, faults: Faults, topic: st
     with pytest.raises(urllib.error.HTTPError, match="404"):
         faults.ask("DELETE", f"faults/{order['id']}")
     cloud.client("sns", config=ONE_ATTEMPT).publish(TopicArn=topic, Message="m")
-    assert faults.calls(name)
+    (call,) = [call for call in faults.calls(name) if call["action"] == "Publish"]
+    query = f"calls?service=sns&action=Publish&resource={name}"
+    assert faults.ask("GET", query) == faults.ask("GET", f"{query}&since={call['time']}") == [call]
+    assert not faults.ask("GET", f"{query}&since=2999-01-01T00:00:00.000Z")
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        faults.ask("GET", "calls?principal=x")
     faults.ask("DELETE", "calls")
     assert not faults.calls(name)

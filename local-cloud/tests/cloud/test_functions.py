@@ -7,6 +7,7 @@ import json
 import time
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,6 +118,23 @@ def test_a_runtime_that_exits_at_once_is_told_by_name(cloud: Any, accounts: Any,
     functions = custom_runtime(cloud, accounts, name, "#!/bin/sh\nexit 3\n")
     answer = functions.invoke(FunctionName=name)
     assert json.load(answer["Payload"])["errorType"] == "Runtime.ExitError"
+
+
+def test_a_function_that_waits_for_events_costs_nothing(cloud: Any, accounts: Any, name: str) -> None:
+    for number in range(8):
+        function = f"{name}-{number}"
+        custom_runtime(cloud, accounts, function, BOOTSTRAP).invoke(FunctionName=function, Payload="{}")
+    before = times_awake(cloud)
+    time.sleep(2)
+    # Each would be awake forty times, to see that nothing has happened.
+    assert times_awake(cloud) - before < 160
+
+
+def times_awake(cloud: Any) -> int:
+    """How often all threads of the cloud's process together have gone to sleep again."""
+    threads = Path(f"/proc/{cloud.state['cloud']['pid']}/task").glob("*/status")
+    lines = [line for thread in threads for line in thread.read_text().splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
 
 
 def test_a_warm_call_takes_a_few_milliseconds(cloud: Any, accounts: Any, name: str) -> None:
