@@ -21,6 +21,8 @@ from local_cloud import supervisor
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCAL_CLOUD = ROOT / "target" / "local-cloud"
+#: What the stacks are called unless somebody chooses other names.
+SOURCE_STACK, DESTINATION_STACK = "rds-replication-source", "rds-replication-destination"
 #: As the name of a profile: the credentials of the environment and no profile by its name.
 ENVIRONMENT = ""
 

@@ -7,31 +7,39 @@ Needs in the destination account, beside what `scripts/status` reads and console
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from console.account import Account, parse, take_accounts, use_local_cloud
+from console.account import DESTINATION_STACK, LOCAL_CLOUD, Account, parse, take_accounts, use_local_cloud
 from console.adoption import Plan, plan_adoption
 from console.command import run
 from console.confirmation import Ask, confirm, terminal
+from console.facts import Stack, Unreadable
 from console.failure import Failure
-from console.hints import DESTINATION_STACK, Hints
 from console.original import Traces, read_destination, read_source
+from console.reading import DESTINATION_OUTPUTS, attempt, read_instances, read_stacks
 from console.screen import Screen
-from console.status.facts import Stack, Unreadable
-from console.status.reading import DESTINATION_OUTPUTS, attempt, read_instances, read_stacks
-from console.status.secret import read_pointer
+from console.secret import read_pointer
 from console.vocabulary import DELETION_TAG
 
 
 def adopt(
-    destination: Any, source: Any, screen: Screen, *, older: bool, yes: bool, ask: Ask | None, hints: Hints = Hints()
+    destination: Any,
+    source: Any,
+    screen: Screen,
+    *,
+    older: bool,
+    yes: bool,
+    ask: Ask | None,
+    status: str = "scripts/status",
 ) -> int:
     """Shows what it will do, lets that be confirmed, and does it. Answers with the number of instances that were adopted.
 
     `source` is the source account or, where it cannot be entered, an `Unreadable`. Raises `Failure`, before anything is
-    written, if what the secret names cannot become a version or the original is at work.
+    written, if what the secret names cannot become a version or the original is at work. `status` is the command that shows the
+    versions.
     """
     stack = _stack(destination)
     traces = read_destination(destination, stack)
@@ -57,7 +65,7 @@ def adopt(
     _refuse_hidden_tags(destination, plan)
     _write(destination, plan, screen)
     screen.line(f"the next replication makes version {plan.next_version}")
-    screen.line(f"to see the versions: {hints.status()}")
+    screen.line(f"to see the versions: {status}")
     return len(plan.adopted)
 
 
@@ -140,6 +148,18 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parse(parser, arguments)
 
 
+def status_of(given: argparse.Namespace) -> str:
+    """`scripts/status` with the options that this command was given, because without these it would be about other things."""
+    words = ["scripts/status"]
+    words += [] if given.destination_stack == DESTINATION_STACK else ["--destination-stack", given.destination_stack]
+    for option in ("source_profile", "source_region", "destination_profile", "destination_region"):
+        value = getattr(given, option)
+        words += [f"--{option.replace('_', '-')}", value] if value else []
+    if given.local:
+        words.append("--local" if given.local == LOCAL_CLOUD else f"--local={given.local}")
+    return shlex.join(words)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Answers with its exit code."""
     given = _arguments(arguments)
@@ -152,7 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         # The source account may be out of reach for whoever works in the destination account.
         source = attempt(lambda: Account("source", given.source_profile, chosen_region=given.source_region))
-        adopt(destination, source, screen, older=given.older, yes=given.yes, ask=terminal(), hints=Hints.of(given))
+        status = status_of(given)
+        adopt(destination, source, screen, older=given.older, yes=given.yes, ask=terminal(), status=status)
 
     return run(work, stopped="stopped; what was written stays, and running this again goes on")
 

@@ -5,14 +5,12 @@ Pure: what was observed is given, and the plan is a value. Nothing is ever delet
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
-from console.execution import replication_id
-from console.failure import Failure
-from console.screen import table, timestamp
-from console.status.facts import (
+from console.facts import (
     DATA_TIME,
     NAME,
     REPLICATION_ID,
@@ -27,7 +25,9 @@ from console.status.facts import (
     parse_time,
     version_in,
 )
-from console.status.secret import unusable_secret
+from console.failure import Failure
+from console.screen import table, timestamp
+from console.secret import unusable_secret
 from console.vocabulary import DELETING, DELETION_TAG, FAILED, NEVER_WAS, PROMOTED, READY
 
 #: The tag by which CloudFormation says that a thing is of one of its stacks.
@@ -216,7 +216,7 @@ def _tags_of(stack: Stack, one: Instance, version: int, data_time: datetime) -> 
         STACK: stack.name,
         NAME: one.identifier,
         SOURCE_DATABASE: stack.database,
-        REPLICATION_ID: replication_id(one.resource_id, data_time),
+        REPLICATION_ID: _replication_id(one.resource_id, data_time),
         VERSION: str(version),
         DATA_TIME: timestamp(data_time),
         RESOURCE_ID: one.resource_id,
@@ -228,3 +228,12 @@ def _next_version(stack: Stack, instances: Iterable[Instance]) -> int:
     own = (one.version or 0 for one in instances if one.is_of(stack.name))
     named = (version_in(stack.prefix, one.identifier) or 0 for one in instances)
     return max([0, *own, *(number for number in named if number < _LARGEST_VERSION)]) + 1
+
+
+def _replication_id(unique: str, start: datetime) -> str:
+    """The id that a replication would have: its start in UTC, and ten digits that distinguish those of the same second.
+
+    `ReplicationId::new` of crates/replication computes the same.
+    """
+    digest = hashlib.sha256(unique.encode()).hexdigest()[:10]
+    return f"{start.astimezone(timezone.utc):%Y%m%dt%H%M%Sz}-{digest}"

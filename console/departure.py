@@ -13,10 +13,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from console.destruction import Found
+from console.facts import Pointer, Stack, Unreadable, is_readable
 from console.failure import Failure
-from console.status.facts import Pointer, Stack, Unreadable, is_readable
-from console.status.reading import attempt, read_instances, read_snapshots, read_stacks
-from console.status.secret import DELETED, read_pointer
+from console.reading import attempt, read_instances, read_snapshots, read_stacks
+from console.secret import DELETED, read_pointer
 
 #: The outputs by which a stack of each role is known.
 ROLE_OUTPUTS = {

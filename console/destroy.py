@@ -34,8 +34,8 @@ from console.destruction import (
 )
 from console.failure import Failure
 from console.numbers import seconds
+from console.reading import read_stacks
 from console.screen import Screen, duration
-from console.status.reading import read_stacks
 
 _FAILED = "DELETE_FAILED"
 

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from console.facts import Instance, Pointer, Snapshot, Stack, Unreadable
 from console.screen import table
-from console.several import is_pattern
-from console.status.facts import Instance, Pointer, Snapshot, Stack, Unreadable
 from console.vocabulary import DELETABLE, DELETING, PENDING_SNAPSHOT, STOPPED, TAGS, WITHOUT_FINAL_SNAPSHOT
 
 #: The days in which a key or a secret can still be taken back.
@@ -279,7 +278,7 @@ def parameters_to_keep(stack: Stack, defaults: dict[str, str]) -> dict[str, str]
     """The parameters with which a stack of this name goes on from what this one leaves."""
     kept = {name: value for name, value in stack.parameters.items() if value != defaults.get(name, "")}
     secret, key = stack.outputs.get("SecretArn"), stack.outputs.get("KMSKeyArn")
-    if is_pattern(stack.database):
+    if stack.is_for_several:
         # Each database has a secret of its own, which its next run finds by its name and tag.
         secret = None
     return kept | ({"ExistingSecretArn": secret} if secret else {}) | ({"KMSKey": key} if key else {})

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from console.facts import STACK, Snapshot, Stack, Unreadable, arn_part, is_readable
+from console.reading import attempt, read_snapshots, read_stacks
 from console.screen import table
-from console.status.facts import STACK, Snapshot, Stack, Unreadable, arn_part, is_readable
-from console.status.reading import attempt, read_snapshots, read_stacks
 from console.vocabulary import ANNOUNCEMENT, COPY_IN_DESTINATION, MOVE_SECRET, SNAPSHOT
 
 #: Two states of each of the original's machines.

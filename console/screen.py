@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable
 from datetime import datetime, timezone
 from typing import TextIO
 
@@ -22,19 +22,6 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def age(seconds: float) -> str:
-    """How long ago something was, or how long something took that takes hours: 42 s, 12 min, 3 h 05 min, 2 d 4 h."""
-    seconds = max(int(seconds), 0)
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if minutes < 1:
-        return f"{seconds} s"
-    if hours < 1:
-        return f"{minutes} min"
-    if days < 1:
-        return f"{hours} h {minutes % 60:02} min"
-    return f"{days} d {hours % 24} h"
-
-
 def timestamp(moment: datetime) -> str:
     """A moment in UTC, RFC 3339 to the second."""
     return f"{moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
@@ -48,7 +35,7 @@ class Screen:
         self._clock = clock
         self._started = clock()
         self._terminal = self._stream.isatty()
-        self._live = 0
+        self._has_live_line = False
         self._said_at = self._started
 
     def elapsed(self) -> float:
@@ -66,32 +53,23 @@ class Screen:
 
     def waiting(self, text: str) -> None:
         """What is waited for now: overwritten in a terminal, said once a minute elsewhere."""
-        self.waiting_for_all(text)
-
-    def waiting_for_all(self, text: str, lines: Sequence[str] = ()) -> None:
-        """The same with a line below it for each of many; a small terminal shows only as many as it has room for."""
         if self._terminal:
-            size = shutil.get_terminal_size()
-            room = max(size.lines - 2, 0)
-            shown = [f"{duration(self.elapsed()):>8}  {text}", *(f"{'':>8}  {line}" for line in lines[:room])]
+            width = max(shutil.get_terminal_size().columns - 1, 1)
             self._wipe()
-            self._stream.write("\n".join(line[: max(size.columns - 1, 1)] for line in shown))
+            self._stream.write(f"{duration(self.elapsed()):>8}  {text}"[:width])
             self._stream.flush()
-            self._live = len(shown)
-            return
-        if self._clock() - self._said_at >= _STILL_WAITING_SECONDS:
-            for line in (text, *lines):
-                self.line(line)
+            self._has_live_line = True
+        elif self._clock() - self._said_at >= _STILL_WAITING_SECONDS:
+            self.line(text)
 
     def _erase(self) -> None:
         self._wipe()
         self._said_at = self._clock()
 
     def _wipe(self) -> None:
-        """Deletes the live lines, the last of which the cursor is in."""
-        if self._live:
-            self._stream.write("\x1b[1A".join(["\r\x1b[2K"] * self._live))
-            self._live = 0
+        if self._has_live_line:
+            self._stream.write("\r\x1b[2K")
+            self._has_live_line = False
 
 
 def table(rows: Iterable[Iterable[object]], right: Container[int] = ()) -> list[str]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from console.facts import Unreadable
 from console.failure import Failure
-from console.status.facts import Unreadable
-from console.status.secret import read_pointer, unusable_secret
+from console.secret import read_pointer, unusable_secret
 
 NAME, EXISTING = "SecretName", "ExistingSecretArn"
 #: How many parts the ARN of a secret has.

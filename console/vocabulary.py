@@ -1,4 +1,4 @@
-"""The words of the functions: tags, status words of RDS, stages and outcomes.
+"""The words of the functions: tags, status words of RDS and stages.
 
 They come from vocabulary.json, which is written from the functions' own domain and compared with it by the contract test.
 """
@@ -38,8 +38,6 @@ DELETABLE = frozenset(row["word"] for row in _WORDS["instanceStatuses"] if row["
 WITHOUT_FINAL_SNAPSHOT = frozenset(row["word"] for row in _WORDS["instanceStatuses"] if not row["finalSnapshot"])
 #: A source database can be snapshotted.
 READY_SOURCE = frozenset(row["word"] for row in _WORDS["instanceStatuses"] if row["source"] == "Ready")
-#: A snapshot can be restored and copied.
-READY_SNAPSHOT = frozenset(row["word"] for row in _WORDS["snapshotStatuses"] if row["progress"] == "Ready")
 #: A snapshot is still being made.
 PENDING_SNAPSHOT = frozenset(row["word"] for row in _WORDS["snapshotStatuses"] if row["progress"] == "Pending")
 
@@ -66,8 +64,6 @@ STAGES: dict[str, tuple[Stage, ...]] = {
     machine: tuple(Stage(**row) for row in rows if row["state"] not in REPORTING_STATES)
     for machine, rows in _WORDS["machines"].items()
 }
-#: The stage of a state, which has the same words and the same result in every machine.
-STAGE_OF: dict[str, Stage] = {stage.state: stage for stages in STAGES.values() for stage in stages}
 
 
 def _state(machine: str, task: str) -> str:
@@ -76,15 +72,6 @@ def _state(machine: str, task: str) -> str:
 
 
 SNAPSHOT = _state("source", "snapshot")
-COPY_IN_SOURCE = _state("source", "copy")
 ANNOUNCEMENT = _state("source", "notify")
 COPY_IN_DESTINATION = _state("destination", "copy")
-RESTORE = _state("destination", "restore")
 MOVE_SECRET = _state("destination", "rotate-secret")
-#: The results of the two prunes of a machine, the one before the copy first.
-PRUNED = tuple(dict.fromkeys(stage.result for stage in STAGES["destination"] if stage.task == "prune"))
-
-#: What a run can have done to the secret.
-OUTCOMES: tuple[str, ...] = tuple(row["outcome"] for row in _WORDS["outcomes"])
-#: The outcomes after which the secret names what was asked for.
-MOVED = frozenset(row["outcome"] for row in _WORDS["outcomes"] if row["hasMoved"])

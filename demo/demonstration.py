@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from console.account import ROOT, Account, use_local_cloud
+from console.account import DESTINATION_STACK, ROOT, SOURCE_STACK, Account, use_local_cloud
+from console.facts import VERSION, version_in
 from console.failure import Failure
-from console.hints import DESTINATION_STACK, SOURCE_STACK
-from console.replicate import replicate
 from console.screen import Screen, duration, table
-from console.status.facts import VERSION, version_in
-from console.vocabulary import COPY_IN_DESTINATION, COPY_IN_SOURCE, READY_SOURCE, RESTORE
+from console.vocabulary import READY_SOURCE
 from demo import database
 
 DIRECTORY = ROOT / "target" / "demo"
@@ -127,19 +126,16 @@ class Demonstration:
             with closing(self._connect(self._instance(self._source, SOURCE_DATABASE))) as connection:
                 sent = database.read(connection)
             started = time.monotonic()
-            run = replicate(
-                self._source, self._destination, self._screen, timeout=STEP_SECONDS, arrival=120, poll=POLL_SECONDS
-            )
+            run = self._replicate(number)
             seconds = time.monotonic() - started
-            restored = run.destination.result(RESTORE)
-            version = restored["db_version"]
+            version = run["version"]
             self._sent[version] = sent
             received = self._prove(f"replication {number}", version, sent)
             self.runs.append(
                 {
-                    "replicationId": run.id,
+                    "replicationId": run["replicationId"],
                     "version": version,
-                    "instance": restored["db_instance_identifier"],
+                    "instance": run["instance"],
                     "sourceRows": sent.row_count,
                     "destinationRows": received.row_count,
                     "sourceChecksum": sent.checksum,
@@ -149,10 +145,10 @@ class Demonstration:
                         name: {"sourceRows": sent.rows[name], "destinationRows": received.rows[name]}
                         for name in sent.rows
                     },
-                    "copyInSource": run.source.result(COPY_IN_SOURCE).get("copy"),
-                    "copyInDestination": run.destination.result(COPY_IN_DESTINATION).get("copy"),
+                    "copyInSource": run["source"]["copy"],
+                    "copyInDestination": run["destination"]["copy"],
                     "seconds": round(seconds, 1),
-                    "stageSeconds": run.stages(),
+                    "stageSeconds": {role: run[role]["stageSeconds"] for role in ("source", "destination")},
                 }
             )
 
@@ -248,35 +244,70 @@ class Demonstration:
             arguments += ["--parameter", f"{name}={value}"]
         self._command(f"deploy-{role}", f"deploying the {role} stack", arguments, self._environment[role])
 
+    def _replicate(self, number: int) -> dict[str, Any]:
+        """Runs scripts/replicate and says what it says; answers with its document."""
+        log, document = LOGS / f"replication-{number}.log", LOGS / f"replication-{number}.json"
+        said = 0
+
+        def tell() -> None:
+            nonlocal said
+            # A line that is being written is said when it is whole.
+            lines = log.read_text(errors="replace").split("\n")[:-1]
+            for line in lines[said:]:
+                # The time in front is its own; ours takes its place.
+                if timed := re.match(r" *[0-9:.]+s?  (.*)", line):
+                    self._screen.line(timed[1])
+            said = len(lines)
+
+        command = [ROOT / "scripts" / "replicate", "--local", "--json", "--timeout", STEP_SECONDS, "--arrival", 120]
+        with log.open("wb") as errors, document.open("wb") as output:
+            self._process("replicating", command, log, output, errors, each_poll=tell)
+        tell()
+        return json.loads(document.read_text())
+
     def _command(
-        self, name: str, words: str, arguments: Sequence[str | Path], environment: dict[str, str] | None = None
+        self, name: str, words: str, arguments: Sequence[object], environment: dict[str, str] | None = None
     ) -> None:
         """Runs a script of this repository, its output going to a log."""
         log = LOGS / f"{name}.log"
         with self._step(name), log.open("wb") as output:
             self._screen.line(words)
-            process = subprocess.Popen(
-                [str(argument) for argument in arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment,
-            )
-            started = time.monotonic()
-            try:
-                while process.poll() is None:
-                    passed = time.monotonic() - started
-                    if passed > STEP_SECONDS:
-                        raise Failure(f"{words} takes longer than {duration(STEP_SECONDS)}; see {log}")
-                    self._screen.waiting(f"{words}, since {duration(passed)}: {_last_line(log)}")
-                    time.sleep(0.2)
-            finally:
-                if process.poll() is None:
-                    process.terminate()
-                    process.wait(timeout=30)
-            if process.returncode != 0:
-                tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
-                raise Failure(f"{words} failed with exit code {process.returncode}; the end of {log}:\n{tail}")
+            self._process(words, arguments, log, output, subprocess.STDOUT, environment)
+
+    def _process(
+        self,
+        words: str,
+        arguments: Sequence[object],
+        log: Path,
+        output: IO[bytes],
+        errors: IO[bytes] | int,
+        environment: dict[str, str] | None = None,
+        each_poll: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Runs a program to its end, and shows the last line of its log meanwhile."""
+        process = subprocess.Popen(
+            [str(argument) for argument in arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            env=environment,
+        )
+        started = time.monotonic()
+        try:
+            while process.poll() is None:
+                passed = time.monotonic() - started
+                if passed > STEP_SECONDS:
+                    raise Failure(f"{words} takes longer than {duration(STEP_SECONDS)}; see {log}")
+                each_poll()
+                self._screen.waiting(f"{words}, since {duration(passed)}: {_last_line(log)}")
+                time.sleep(0.2)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(timeout=30)
+        if process.returncode != 0:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
+            raise Failure(f"{words} failed with exit code {process.returncode}; the end of {log}:\n{tail}")
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:

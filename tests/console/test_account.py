@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from console.account import ENVIRONMENT, LOCAL_CLOUD, Account, parse, take_accounts
+from console.adopt import status_of
 from console.failure import Failure
-from console.hints import Hints
 
 KEYS = {"AWS_ACCESS_KEY_ID": "of-the-environment", "AWS_SECRET_ACCESS_KEY": "x"}
 
@@ -122,25 +122,14 @@ def test_a_word_after_local_is_not_its_directory() -> None:
     assert parsed().local is None
 
 
-def test_hints_repeat_what_was_given() -> None:
-    hints = Hints.of(parsed())
-    assert (hints.rollback(7), hints.status()) == ("scripts/rollback 7", "scripts/status")
-    assert hints.deploy_destination() == "scripts/deploy destination"
-
+def test_the_command_to_run_next_is_about_the_same_things() -> None:
+    assert status_of(parsed()) == "scripts/status"
     given = parsed(
         "--local", "--destination-stack", "crm-destination", "--destination-profile", "b", "--source-profile", "a"
     )
-    hints = Hints.of(given)
-    assert hints.rollback(7) == "scripts/rollback 7 --destination-stack crm-destination --destination-profile b --local"
-    assert (
-        hints.status()
-        == "scripts/status --destination-stack crm-destination --source-profile a --destination-profile b --local"
+    assert status_of(given) == (
+        "scripts/status --destination-stack crm-destination --source-profile a --destination-profile b --local"
     )
-    assert Hints.of(parsed("--local=/tmp/a cloud")).rollback(7) == "scripts/rollback 7 '--local=/tmp/a cloud'"
-    assert Hints.of(parsed("--destination-profile", "b")).deploy_destination("SecretName=x", stack="s") == (
-        "scripts/deploy destination --stack-name s --profile b --parameter SecretName=x"
+    assert status_of(parsed("--local=/tmp/a cloud", "--source-region", "us-east-1")) == (
+        "scripts/status --source-region us-east-1 '--local=/tmp/a cloud'"
     )
-    # scripts/status tells of several stacks, and names the one that a hint is about.
-    assert Hints.of(argparse.Namespace(local=None, destination_profile=None, destination_stack=[])).rollback(
-        7, stack="s"
-    ) == ("scripts/rollback 7 --destination-stack s")

@@ -12,9 +12,9 @@ import pytest
 from aws import FakeAccount, stack, tags
 from console import adopt
 from console.adoption import Plan, plan_adoption
+from console.facts import Instance, Pointer, Snapshot, Stack, Unreadable
 from console.failure import Failure
 from console.original import Machine, Rule, Traces
-from console.status.facts import Instance, Pointer, Snapshot, Stack, Unreadable
 from console.vocabulary import PROMOTED, TAGS
 from world import A, B
 

@@ -15,7 +15,7 @@ from aws import FakeAccount, Refused, tags
 from aws import stack as described
 from console import destroy
 from console.destruction import Commands, Found, parameters_to_keep, plan_removal, stays_lines, what_stays
-from console.status.facts import Instance, Pointer, Snapshot, Stack, Unreadable
+from console.facts import Instance, Pointer, Snapshot, Stack, Unreadable
 from world import B
 
 NOW = datetime(2026, 11, 26, 4, 10, 6, tzinfo=timezone.utc)

@@ -19,11 +19,6 @@ DOCUMENTS = sorted(
 )
 #: Where a command reads its options, if not in its own script.
 READ_BY = {
-    "replicate": ["console/replicate.py"],
-    "operator": ["crates/operator/src/arguments.rs"],
-    "rollback": ["crates/operator/src/arguments.rs"],
-    "status": ["crates/operator/src/arguments.rs"],
-    "trial": ["crates/operator/src/arguments.rs", "crates/operator/src/trial/options.rs"],
     "adopt": ["console/adopt.py"],
     "destroy": ["console/destroy.py"],
     "local-cloud": ["local-cloud/local_cloud/command.py"],
@@ -71,21 +66,17 @@ def commands(text: str) -> Iterator[tuple[str, list[str]]]:
                 yield found.group(1), re.findall(r"(?<!\S)(--[a-z-]+)", found.group(2))
 
 
-def options_in(path: Path) -> str:
-    """A text with the options that a file reads: in Rust they are the names of fields."""
-    text = path.read_text()
-    fields = re.findall(r"pub (\w+):", text) if path.suffix == ".rs" else []
-    return "\n".join([text, *(f"--{field.replace('_', '-')}" for field in fields)])
-
-
 @each
 def test_commands_are_written_as_they_are(path: Path) -> None:
     """> Every command in the documents exists and has the options with which it is written there."""
     for name, options in commands((ROOT / path).read_text()):
         script = ROOT / "scripts" / name
         assert script.exists(), f"{path}: scripts/{name}"
+        # The options of the program in Rust its own test checks, crates/operator/src/tests/docs.rs, which can ask its parser.
+        if name == "operator" or re.search(r'^exec ".*/operator" ', script.read_text(), re.MULTILINE):
+            continue
         readers = [f"scripts/{name}", *READ_BY.get(name, []), *SHARED]
-        known = "\n".join(options_in(ROOT / reader) for reader in readers if (ROOT / reader).exists())
+        known = "\n".join((ROOT / reader).read_text() for reader in readers if (ROOT / reader).exists())
         for option in options:
             assert re.search(rf"{option}\b(?!-)", known), f"{path}: scripts/{name} has no {option}"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from console import replicate
+from console import destroy
 from demo import __main__ as demo
 
 NO_SECONDS = ("0", "-1", "-0.5", "nan", "inf", "soon", "")
@@ -15,7 +15,7 @@ NO_NUMBERS = ("0", "-1", "2.5", "nan", "1e1", "9" * 5000, "many", "")
 
 @pytest.mark.parametrize(
     ("main", "option", "value"),
-    [(replicate.main, option, value) for option in ("--timeout", "--arrival") for value in NO_SECONDS]
+    [(destroy.main, "--timeout", value) for value in NO_SECONDS]
     + [(demo.main, "--rows", value) for value in NO_NUMBERS],
 )
 def test_a_number_that_makes_no_sense_is_wrong_usage(
@@ -24,7 +24,7 @@ def test_a_number_that_makes_no_sense_is_wrong_usage(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("the command has begun")
 
-    monkeypatch.setattr(replicate, "Account", never)
+    monkeypatch.setattr(destroy, "Account", never)
     monkeypatch.setattr(demo, "Demonstration", never)
     with pytest.raises(SystemExit) as ended:
         main([f"{option}={value}"])

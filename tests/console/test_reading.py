@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import NoCredentialsError, ProfileNotFound
 
 from aws import FakeAccount, stack, tags
+from console.facts import Unreadable
 from console.failure import Failure
-from console.status.facts import Unreadable
-from console.status.reading import attempt, error_code, read_instances, read_snapshots, read_stacks
+from console.reading import attempt, error_code, read_instances, read_snapshots, read_stacks
 from world import B
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)

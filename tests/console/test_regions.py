@@ -6,9 +6,9 @@ import pytest
 
 from aws import FakeAccount, snapshot
 from console.destruction import Commands, Found, what_stays
+from console.facts import Stack
+from console.reading import read_snapshots
 from console.regions import wrong_destination_region, wrong_regions
-from console.status.facts import Stack
-from console.status.reading import read_snapshots
 from world import A
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from aws import FakeAccount, Refused
-from console.status.facts import Pointer, Unreadable
-from console.status.secret import read_pointer
+from console.facts import Pointer, Unreadable
+from console.secret import read_pointer
 from world import B
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
@@ -107,7 +107,7 @@ def test_which_version_of_the_secret_says_so_is_read_in_the_same_call(here: Worl
 
 
 def test_a_traceback_does_not_show_the_secret(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.status.secret.Pointer", lambda *_: 1 / 0)
+    monkeypatch.setattr("console.secret.Pointer", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError) as raised:
         read_pointer(here.b, SECRET)
     assert CANARY not in "".join(traceback.format_exception(raised.value))

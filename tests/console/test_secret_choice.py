@@ -11,8 +11,8 @@ from aws import FakeAccount, Refused, stack
 from conftest import ROOT
 from console import deployment
 from console.failure import Failure
+from console.secret import plain_name
 from console.secret_choice import check_secret
-from console.status.secret import plain_name
 from world import B
 
 TEMPLATE = ROOT / "cloudformation" / "destination-account.yaml"

@@ -1,9 +1,8 @@
 //! The words of the domain for the commands, which are in another language: written from the domain, and read by them.
 
-use replication::contract::Outcome;
+use replication::lineage;
 use replication::machines::{Machine, REPORTING};
 use replication::progress::{INSTANCE_STATUSES, SNAPSHOT_STATUSES};
-use replication::{lineage, secret};
 use serde_json::{Map, Value, json};
 
 use crate::sources::Sources;
@@ -66,18 +65,14 @@ fn sections() -> Map<String, Value> {
     let snapshots = SNAPSHOT_STATUSES
         .iter()
         .map(|(word, progress)| json!({"word": word, "progress": format!("{progress:?}")}));
-    let outcomes =
-        Outcome::ALL.iter().map(|outcome| json!({"outcome": outcome, "hasMoved": outcome.has_moved()}));
     let sections = json!({
         "tags": tags,
         "deletionTag": lineage::DELETION_TAG,
         "promotedTag": lineage::PROMOTED,
-        "secretVersions": secret::OUR_VERSIONS,
         "instanceStatuses": instances.collect::<Vec<_>>(),
         "snapshotStatuses": snapshots.collect::<Vec<_>>(),
         "machines": machines,
         "reportingStates": REPORTING,
-        "outcomes": outcomes.collect::<Vec<_>>(),
     });
     sections.as_object().cloned().unwrap_or_default()
 }

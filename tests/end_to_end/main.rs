@@ -56,6 +56,7 @@ const STORIES: &[Story] = &[
         stories::fleet::a_fleet_names_what_failed_and_goes_on_where_it_was_stopped,
     ),
     ("a_fleet_arrives_in_another_region", stories::regions::a_fleet_arrives_in_another_region),
+    ("a_plan_is_what_its_run_does", stories::planning::a_plan_is_what_its_run_does),
     ("databases_are_replicated_side_by_side", stories::pairs::databases_are_replicated_side_by_side),
     (
         "a_secret_that_is_there_is_used_and_outlives_the_stack",

@@ -131,6 +131,19 @@ impl<'a> Pair<'a> {
         report["databases"][0].clone()
     }
 
+    /// What `scripts/plan` says of the next run, and whether it exits with 0.
+    pub fn plan(&self) -> (Value, bool) {
+        let mut command = script("plan");
+        command.arg("--json").arg(format!("--local={}", self.cloud.directory().display()));
+        command.args(["--source-stack", &self.stack(&self.cloud.source)]);
+        command.args(["--destination-stack", &self.stack(self.destination_account)]);
+        command.args(["--destination-region", self.destination_account.variable("AWS_REGION")]);
+        let output = command.output().unwrap();
+        let plan = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+        (plan, output.status.success())
+    }
+
     /// Runs `scripts/replicate`, however it ends.
     pub fn try_replicate(&self) -> Replication {
         let mut command = script("replicate");

@@ -24,7 +24,8 @@ const LEVEL: LevelFilter = LevelFilter::INFO;
 /// environment.
 #[must_use]
 pub fn start() -> Environment {
-    let environment = Environment::of_process();
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    let environment: Environment = std::env::vars().collect();
     let filter = filter(&environment);
     let lines =
         tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_ansi(false);

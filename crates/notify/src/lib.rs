@@ -13,7 +13,6 @@ mod alert;
 mod chat;
 mod event;
 mod known;
-pub mod message;
 
 use std::str::FromStr;
 
@@ -26,7 +25,7 @@ use aws_sdk_sns::types::MessageAttributeValue;
 pub use event::Event;
 use event::{Ended, Occasion};
 use lambda_task::Environment;
-use replication::contract::{Envelope, SourceState};
+use replication::contract::{Envelope, SourceState, message};
 use replication::{Error, ErrorName};
 use serde::Serialize;
 use serde_json::Value;

@@ -13,6 +13,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::environment::Environment;
@@ -41,6 +42,12 @@ pub struct Chosen {
 /// The account in which one of the two stacks lives.
 #[derive(Debug, Clone)]
 pub struct Account {
+    /// `source` or `destination`.
+    pub role: &'static str,
+    /// The profile whose credentials are used; empty for those of the environment.
+    pub profile: String,
+    /// Whose credentials are used, as it is printed.
+    pub whose: String,
     /// What every client has in common.
     pub config: SdkConfig,
     /// Where RDS answers, if not where AWS has it.
@@ -58,7 +65,18 @@ impl Account {
         if let Some(directory) = &chosen.local {
             return local::account(directory, chosen, environment);
         }
-        let profile = profile(chosen).await?;
+        let http = SharedHttpClient::new(http_client(environment.names_certificates));
+        Self::of_profiles(chosen, environment, http, EnvConfigFiles::default()).await
+    }
+
+    /// The same, with what these files say about profiles.
+    async fn of_profiles(
+        chosen: &Chosen,
+        environment: &Environment,
+        http: SharedHttpClient,
+        files: EnvConfigFiles,
+    ) -> Result<Self, Failure> {
+        let profile = profile(chosen, &files).await?;
         let whose = match (&profile, &chosen.profile) {
             (Some(profile), _) => format!("profile {profile}"),
             (None, Some(_)) => "credentials of the environment".to_owned(),
@@ -66,15 +84,15 @@ impl Account {
                 format!("credentials of the environment, as there is no profile {}", chosen.role)
             }
         };
-        let http = http_client(environment.names_certificates);
         let region = match (chosen.region.as_ref().or(environment.region.as_ref()), &profile) {
             (Some(region), _) => Some(Region::new(region.clone())),
             (None, Some(profile)) => {
-                ProfileFileRegionProvider::builder().profile_name(profile).build().region().await
+                let provider = ProfileFileRegionProvider::builder().profile_files(files.clone());
+                provider.profile_name(profile).build().region().await
             }
             (None, None) => None,
         };
-        let mut loader = settings(&http);
+        let mut loader = settings(&http).profile_files(files.clone());
         if let Some(region) = &region {
             loader = loader.region(region.clone());
         }
@@ -83,6 +101,7 @@ impl Account {
             // Credentials of the environment do not take the place of those of a profile.
             let provider = ProfileFileCredentialsProvider::builder()
                 .configure(&ProviderConfig::default().with_region(region).with_http_client(http))
+                .profile_files(files)
                 .profile_name(profile);
             loader = loader.profile_name(profile).credentials_provider(provider.build());
         }
@@ -97,7 +116,8 @@ impl Account {
                 ),
             ));
         };
-        Ok(Self { config, rds_endpoint: None, region })
+        let (role, profile) = (chosen.role, profile.unwrap_or_default());
+        Ok(Self { role, profile, whose, config, rds_endpoint: None, region })
     }
 
     /// The account's twelve digits.
@@ -143,9 +163,7 @@ impl Account {
 }
 
 /// What is the same whatever the credentials are.
-fn settings(
-    http: &(impl aws_smithy_runtime_api::client::http::HttpClient + Clone + 'static),
-) -> aws_config::ConfigLoader {
+fn settings(http: &SharedHttpClient) -> aws_config::ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(CONNECT_SECONDS))
         .operation_attempt_timeout(Duration::from_secs(ATTEMPT_SECONDS))
@@ -157,10 +175,7 @@ fn settings(
 }
 
 /// The profile whose credentials are used: the one that is named, else the one that is called like the role, if there is one.
-///
-/// # Errors
-/// If the one that is named does not exist.
-pub async fn profile(chosen: &Chosen) -> Result<Option<String>, Failure> {
+async fn profile(chosen: &Chosen, files: &EnvConfigFiles) -> Result<Option<String>, Failure> {
     if chosen.profile.as_deref() == Some("") {
         return Ok(None);
     }
@@ -168,13 +183,75 @@ pub async fn profile(chosen: &Chosen) -> Result<Option<String>, Failure> {
     let unusable = |code: &str, why: String| {
         Failure::named(code, format!("the {} account cannot be used (profile {name}): {why}", chosen.role))
     };
-    let found = aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await;
+    let found = aws_config::profile::load(&Fs::real(), &Env::real(), files, None).await;
     let found = found.map_err(|error| unusable("ConfigParseError", error.to_string()))?;
     match (found.get_profile(name), &chosen.profile) {
         (Some(_), _) => Ok(Some(name.to_owned())),
         (None, None) => Ok(None),
         (None, Some(_)) => {
             Err(unusable("ProfileNotFound", format!("The config profile ({name}) could not be found")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::provider::ProvideCredentials;
+    use aws_runtime::env_config::file::EnvConfigFileKind;
+    use serde_json::json;
+
+    use super::*;
+    use crate::tests::FakeAccount;
+
+    const PROFILES: &str = "\
+[profile base]
+aws_access_key_id = of-base
+aws_secret_access_key = x
+
+[profile source]
+role_arn = arn:aws:iam::111111111111:role/operator
+source_profile = base
+region = eu-west-3
+";
+
+    async fn opened(region: Option<&str>, of_environment: Option<&str>) -> (Account, FakeAccount) {
+        let sts = FakeAccount::new("111111111111");
+        let credentials = json!({
+            "AccessKeyId": "of-role", "SecretAccessKey": "y", "SessionToken": "z", "Expiration": "2099-01-01T00:00:00Z",
+        });
+        let user =
+            json!({"AssumedRoleId": "AROA:x", "Arn": "arn:aws:sts::111111111111:assumed-role/operator/x"});
+        sts.answer("AssumeRole", json!({"Credentials": credentials, "AssumedRoleUser": user}));
+        let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, PROFILES).build();
+        let environment = Environment {
+            region: of_environment.map(str::to_owned),
+            names_certificates: false,
+            local_cloud: PathBuf::new(),
+            is_without_colour: true,
+        };
+        let chosen = Chosen { role: "source", region: region.map(str::to_owned), ..Chosen::default() };
+        let http = SharedHttpClient::new(sts.clone());
+        (Account::of_profiles(&chosen, &environment, http, files).await.unwrap(), sts)
+    }
+
+    /// A profile that assumes a role has no Region of its own: STS is asked in the one that the command works in.
+    #[tokio::test]
+    async fn a_role_is_assumed_in_the_region_of_the_command() {
+        for (region, of_environment, expected) in [
+            (None, None, "eu-west-3"),
+            (None, Some("us-east-2"), "us-east-2"),
+            (Some("ap-south-1"), Some("us-east-2"), "ap-south-1"),
+        ] {
+            let (account, sts) = opened(region, of_environment).await;
+            let found = account.config.credentials_provider().unwrap().provide_credentials().await.unwrap();
+            assert_eq!(found.access_key_id(), "of-role");
+            assert_eq!((account.region.as_str(), account.whose.as_str()), (expected, "profile source"));
+            assert_eq!(sts.calls(), ["AssumeRole"]);
+            let scopes = sts.scopes();
+            let is_there = |scope: &String| {
+                scope.contains("Credential=of-base/") && scope.contains(&format!("/{expected}/sts/"))
+            };
+            assert!(!scopes.is_empty() && scopes.iter().all(is_there), "{scopes:?}");
         }
     }
 }

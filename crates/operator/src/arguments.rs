@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::account::Chosen;
 use crate::environment::Environment;
-use crate::hints::{DESTINATION_STACK, Hints};
+use crate::hints::{DESTINATION_STACK, Hints, SOURCE_STACK};
+use crate::replicate::Replicate;
 use crate::trial::options::Trial;
 
 /// Replicates Amazon RDS databases between AWS accounts: what runs them, as far as an operator has to.
@@ -28,6 +29,9 @@ pub enum Command {
     /// stack of the destination account.
     #[command(after_long_help = include_str!("status/help.txt"))]
     Status(Status),
+    /// Starts one replication, or with --fleet those of many databases, and follows it through both accounts.
+    #[command(after_long_help = include_str!("replicate/help.txt"))]
+    Replicate(Replicate),
     /// Makes another version of the database live: moves the secret to it and follows that to its end.
     ///
     /// Nothing is deleted, and the next replication still makes the next free version.
@@ -56,6 +60,11 @@ Examples:
 
 Exits with 0 only if everything succeeded and nothing is left.")]
     Trial(Box<Trial>),
+    /// Says what a replication would do if it began now, and changes nothing: every call that changes something, with the names;
+    /// what RDS is expected to copy, in full or only what changed; what would be deleted and marked, and why; how long it takes
+    /// by the last runs; what it costs; and how near the quotas are.
+    #[command(after_long_help = include_str!("plan/help.txt"))]
+    Plan(Plan),
     /// Prints what a shell needs to complete the words of this command.
     #[command(
         after_help = "Example: rds-replication completions bash > ~/.local/share/bash-completion/completions/rds-replication"
@@ -105,6 +114,28 @@ pub struct Rollback {
     pub timeout: f64,
 }
 
+/// The options of `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub accounts: Accounts,
+    /// Stack in the source account.
+    #[arg(long, value_name = "NAME", default_value = SOURCE_STACK)]
+    pub source_stack: String,
+    /// Stack in the destination account.
+    #[arg(long, value_name = "NAME", default_value = DESTINATION_STACK)]
+    pub destination_stack: String,
+    /// The database to replicate [default: the source stack's parameter].
+    #[arg(long, value_name = "NAME")]
+    pub source_db: Option<String>,
+    /// How many runs a month has, for the costs [default: as many as the schedule starts, if it is on].
+    #[arg(long, value_name = "N")]
+    pub runs_per_month: Option<u64>,
+}
+
 fn requested(text: &str) -> Result<RequestedVersion, String> {
     if text != "previous" && !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("it is neither previous nor a version number from 1".to_owned());
@@ -112,7 +143,8 @@ fn requested(text: &str) -> Result<RequestedVersion, String> {
     RequestedVersion::try_from(Value::from(text)).map_err(|error| error.to_string())
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+/// A length of time that a command may take.
+pub fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0);
     seconds.ok_or_else(|| "it is not a number of seconds above 0".to_owned())
 }

@@ -1,6 +1,7 @@
 //! The clock and the environment of the process; nothing else reads them.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -41,13 +42,35 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }
 
+/// Until something is polled again.
+pub type Pause = Pin<Box<dyn Future<Output = ()>>>;
+
 /// Waits until something is polled again.
-pub async fn pause(length: Duration) {
+pub fn pause(length: Duration) -> Pause {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that waits: no function runs meanwhile"
     )]
-    tokio::time::sleep(length).await;
+    Box::pin(tokio::time::sleep(length))
+}
+
+/// Ends when the operator interrupts the command.
+pub async fn interruption() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The name of an execution that a command starts, which no other one has: a request that is sent again, because its answer was
+/// lost, must not start a second one.
+pub fn execution_name(command: &str) -> String {
+    format!("{command}-{:x}-{:x}", now().unix_timestamp_nanos(), std::process::id())
+}
+
+/// How many columns and lines the terminal has that the process is in.
+pub fn terminal_size() -> (usize, usize) {
+    let found = terminal_size::terminal_size();
+    found.map_or((80, 24), |(width, height)| (width.0.into(), height.0.into()))
 }
 
 /// The time.

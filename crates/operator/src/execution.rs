@@ -1,6 +1,7 @@
 //! One execution of a state machine, as its history shows it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 
 use replication::machines::{Machine, REPORTING, ROOM_FAILURE, Stage};
 use replication::naming::{self, ReplicationId, SnapshotIdentifier};
@@ -20,10 +21,10 @@ pub struct Entered {
     pub at: OffsetDateTime,
 }
 
-/// One execution, as it was last read.
+/// What Step Functions says of an execution, whichever machine it is of.
 #[derive(Debug, Clone)]
 #[cfg_attr(test, derive(serde::Deserialize))]
-pub struct Execution {
+pub struct Outline {
     /// Its ARN.
     pub arn: String,
     /// Step Functions' word for it.
@@ -38,6 +39,44 @@ pub struct Execution {
     /// When it ended.
     #[cfg_attr(test, serde(with = "time::serde::rfc3339::option"))]
     pub ended: Option<OffsetDateTime>,
+}
+
+impl Outline {
+    /// One that was started just now.
+    pub fn started(arn: &str, at: OffsetDateTime) -> Self {
+        Self {
+            arn: arn.to_owned(),
+            status: "RUNNING".to_owned(),
+            error: String::new(),
+            cause: String::new(),
+            started: at,
+            ended: None,
+        }
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&self) -> bool {
+        self.status == "RUNNING"
+    }
+
+    /// Whether it ended well.
+    pub fn has_succeeded(&self) -> bool {
+        self.status == "SUCCEEDED"
+    }
+
+    /// Its own name, the last part of its ARN.
+    pub fn name(&self) -> &str {
+        name_in(&self.arn)
+    }
+}
+
+/// One execution of the source, destination or rollback machine, as it was last read.
+#[derive(Debug, Clone)]
+#[cfg_attr(test, derive(serde::Deserialize))]
+pub struct Execution {
+    /// What Step Functions says of it.
+    #[cfg_attr(test, serde(flatten))]
+    pub outline: Outline,
     /// What it was started with.
     pub input: Value,
     /// Its newest document.
@@ -67,20 +106,23 @@ pub fn words(state: &str) -> &str {
     stage_of(state).map_or(state, |stage| stage.words)
 }
 
+impl Deref for Execution {
+    type Target = Outline;
+
+    fn deref(&self) -> &Outline {
+        &self.outline
+    }
+}
+
 impl Execution {
-    /// Whether it has not ended.
-    pub fn is_running(&self) -> bool {
-        self.status == "RUNNING"
-    }
-
-    /// Whether it ended well.
-    pub fn has_succeeded(&self) -> bool {
-        self.status == "SUCCEEDED"
-    }
-
-    /// Its own name, the last part of its ARN.
-    pub fn name(&self) -> &str {
-        name_in(&self.arn)
+    /// One that was started just now.
+    pub fn started(arn: &str, at: OffsetDateTime) -> Self {
+        Self {
+            outline: Outline::started(arn, at),
+            input: Value::Null,
+            document: Value::Null,
+            states: Vec::new(),
+        }
     }
 
     /// The task that it is about: the newest one that does not report about another.
@@ -112,9 +154,18 @@ impl Execution {
 
     /// Whether it has gone past a task of the destination machine, by its function.
     pub fn has_passed(&self, task: &str) -> bool {
-        let Some(stage) = stage(Machine::Destination, task) else { return false };
-        let is_newest = self.states.last().is_some_and(|state| state.name == stage.state);
-        self.states.iter().any(|state| state.name == stage.state) && (!is_newest || self.has_succeeded())
+        stage(Machine::Destination, task).is_some_and(|stage| self.has_left(stage.state))
+    }
+
+    /// Whether it was in a state and is no more.
+    pub fn has_left(&self, state: &str) -> bool {
+        let is_newest = self.states.last().is_some_and(|newest| newest.name == state);
+        self.states.iter().any(|entered| entered.name == state) && (!is_newest || self.has_succeeded())
+    }
+
+    /// What the task of its stage last reported.
+    pub fn newest_result(&self) -> &Value {
+        self.result(self.stage().and_then(stage_of))
     }
 
     /// What its two prunes last reported, the one before the copy first.

@@ -5,6 +5,8 @@ use crate::screen::shell_words;
 
 /// What a destination stack is called unless somebody chooses another name.
 pub const DESTINATION_STACK: &str = "rds-replication-destination";
+/// What a source stack is called unless somebody chooses another name.
+pub const SOURCE_STACK: &str = "rds-replication-source";
 
 /// What the command was given that the next one has to be given too.
 #[derive(Debug, Clone, Default)]

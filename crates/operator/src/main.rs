@@ -5,9 +5,12 @@ mod arguments;
 mod environment;
 mod execution;
 mod failure;
+mod following;
 mod hints;
 mod output;
+mod plan;
 mod question;
+mod replicate;
 mod rollback;
 mod screen;
 mod status;
@@ -29,6 +32,8 @@ async fn main() -> ExitCode {
     let environment = Environment::of_process();
     match Arguments::parse().command {
         Command::Status(given) => status::run(&given, &environment).await.into(),
+        Command::Replicate(given) => replicate::run(&given, &environment).await.into(),
+        Command::Plan(given) => plan::run(&given, &environment).await.into(),
         Command::Rollback(given) => rollback::run(&given, &environment).await.into(),
         Command::Trial(given) => trial::run(&given, &environment).await.into(),
         Command::Completions { shell } => {

@@ -57,11 +57,46 @@ impl ProvideErrorMetadata for Refused {
 /// A fault of the service or of the way to it.
 pub async fn ask(account: &Account, question: Question, fields: &Value) -> Result<Value, Failure> {
     let url = endpoint(account, question.service).await?;
-    let request = request(account, question, &url, &fields.to_string()).await?;
+    let headers = vec![
+        ("content-type".to_owned(), format!("application/x-amz-json-{}", question.version)),
+        ("x-amz-target".to_owned(), question.target.to_owned()),
+    ];
+    let request = Request { method: "POST", url, headers, body: fields.to_string() };
+    send(account, question.service, question.operation, request).await
+}
+
+/// Reads what a service has under a path, whose protocol is that of paths.
+///
+/// # Errors
+/// A fault of the service or of the way to it.
+pub async fn get(
+    account: &Account,
+    service: &'static str,
+    operation: &'static str,
+    path: &str,
+) -> Result<Value, Failure> {
+    let url = endpoint(account, service).await? + path;
+    send(
+        account,
+        service,
+        operation,
+        Request { method: "GET", url, headers: Vec::new(), body: String::new() },
+    )
+    .await
+}
+
+async fn send(
+    account: &Account,
+    service: &'static str,
+    operation: &'static str,
+    request: Request,
+) -> Result<Value, Failure> {
+    let url = request.url.clone();
+    let request = signing(account, service, operation, request).await?;
     let config = &account.config;
     let mut builder = Operation::builder()
-        .service_name(question.service)
-        .operation_name(question.operation)
+        .service_name(service)
+        .operation_name(operation)
         .endpoint_url(&url)
         .no_auth()
         .time_source(SystemTimeSource::new())
@@ -83,16 +118,14 @@ pub async fn ask(account: &Account, question: Question, fields: &Value) -> Resul
         Some(retries) => builder.standard_retry(retries),
         None => builder.no_retry(),
     };
-    let operation = builder.serializer(signed).deserializer(answer).build();
-    operation
-        .invoke(request)
-        .await
-        .map_err(|error: SdkError<Refused, HttpResponse>| fault(question.operation, &error))
+    let asking = builder.serializer(signed).deserializer(answer).build();
+    asking.invoke(request).await.map_err(|error: SdkError<Refused, HttpResponse>| fault(operation, &error))
 }
 
 /// Everything that is sent.
 #[derive(Debug)]
 struct Request {
+    method: &'static str,
     url: String,
     headers: Vec<(String, String)>,
     body: String,
@@ -117,41 +150,41 @@ async fn endpoint(account: &Account, service: &str) -> Result<String, Failure> {
     Ok(found.url().replacen("cloudformation", service, 1) + "/")
 }
 
-async fn request(account: &Account, question: Question, url: &str, body: &str) -> Result<Request, Failure> {
-    let unsigned =
-        |why: String| Failure::named("NoCredentialsError", format!("{}: {why}", question.operation));
+async fn signing(
+    account: &Account,
+    service: &'static str,
+    operation: &'static str,
+    mut request: Request,
+) -> Result<Request, Failure> {
+    let unsigned = |why: String| Failure::named("NoCredentialsError", format!("{operation}: {why}"));
     let provider =
         account.config.credentials_provider().ok_or_else(|| unsigned("no credentials".to_owned()))?;
     let credentials = provider.provide_credentials().await.map_err(|error| unsigned(error.to_string()))?;
     let identity = credentials.into();
-    let failed =
-        |error: &dyn fmt::Display| Failure::named("SigningError", format!("{}: {error}", question.operation));
+    let failed = |error: &dyn fmt::Display| Failure::named("SigningError", format!("{operation}: {error}"));
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(&account.region)
-        .name(question.service)
+        .name(service)
         .time(SystemTimeSource::new().now())
         .settings(SigningSettings::default())
         .build()
         .map_err(|error| failed(&error))?
         .into();
-    let mut headers = vec![
-        ("content-type".to_owned(), format!("application/x-amz-json-{}", question.version)),
-        ("x-amz-target".to_owned(), question.target.to_owned()),
-    ];
     let signable = {
-        let of_request = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        SignableRequest::new("POST", url, of_request, SignableBody::Bytes(body.as_bytes()))
+        let of_request = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let body = SignableBody::Bytes(request.body.as_bytes());
+        SignableRequest::new(request.method, &request.url, of_request, body)
     };
     let signable = signable.map_err(|error| failed(&error))?;
     let (instructions, _) = sign(signable, &parameters).map_err(|error| failed(&error))?.into_parts();
-    headers.extend(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())));
-    Ok(Request { url: url.to_owned(), headers, body: body.to_owned() })
+    request.headers.extend(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())));
+    Ok(request)
 }
 
 fn signed(request: Request) -> Result<HttpRequest, BoxError> {
     let mut http = HttpRequest::new(SdkBody::from(request.body));
-    http.set_method("POST")?;
+    http.set_method(request.method)?;
     http.set_uri(request.url)?;
     for (name, value) in request.headers {
         http.headers_mut().try_insert(name, value)?;
@@ -166,7 +199,9 @@ fn answer(response: &HttpResponse) -> Result<Value, OrchestratorError<Refused>> 
         return Ok(fields);
     }
     let text = |names: [&str; 3]| names.iter().find_map(|name| fields[*name].as_str()).map(str::to_owned);
-    let code = text(["__type", "code", "Code"]).unwrap_or_else(|| response.status().to_string());
+    let code = text(["__type", "code", "Code"])
+        .or_else(|| response.headers().get("x-amzn-errortype").map(str::to_owned))
+        .unwrap_or_else(|| response.status().to_string());
     // A shape is named with its name space.
     let code = code.rsplit('#').next().unwrap_or_default().to_owned();
     let metadata = ErrorMetadata::builder().code(code);

@@ -77,10 +77,11 @@ async fn prune(
         Place::Prune => First::Instances,
     };
     let refused_before = call.refused_elsewhere();
-    let mut due = retention::due(first, &world.about_instances, &world.about_snapshots);
-    due.retain(|thing| refused_before.iter().all(|left| left.identifier != thing.identifier()));
-    // What earlier runs could not delete comes last, so that it does not keep the rest from going.
-    due.sort_by_key(|thing| world.was_undeleted(thing));
+    let refused: Vec<&str> = refused_before.iter().map(|left| left.identifier.as_str()).collect();
+    let due =
+        retention::due_but_for(first, &world.about_instances, &world.about_snapshots, &refused, |thing| {
+            world.was_undeleted(thing)
+        });
     let (planned, later): (Vec<Planned>, Vec<Planned>) = match call.planned() {
         Some(planned) => {
             let later = due.iter().filter(|thing| !planned.contains(thing)).cloned().collect();

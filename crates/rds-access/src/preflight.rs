@@ -5,7 +5,10 @@
 use aws_client::fault;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::OrderableDbInstanceOption;
-use replication::preflight::{Known, Offer, Offers, OptionGroup, Quota, Range, Release, SubnetGroup};
+use replication::observed::Snapshot;
+use replication::preflight::{
+    self, Facts, Known, Offer, Offers, OptionGroup, Quota, Range, Release, SubnetGroup, Wanted,
+};
 use replication::{Error, ErrorName};
 
 use crate::quotas;
@@ -19,6 +22,31 @@ fn known<T>(answer: Result<T, Error>) -> Result<Known<T>, Error> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Everything that the judgement of the settings for a restore goes by.
+///
+/// # Errors
+/// A fault of RDS that may pass.
+pub async fn facts(client: &Client, wanted: &Wanted, shared: &Snapshot) -> Result<Facts, Error> {
+    let mut facts = Facts::default();
+    if let (Some(engine), Some(version)) = (preflight::engine(wanted, shared), &shared.engine_version) {
+        if let Some(class) = &wanted.class {
+            facts.offers = Some(offers(client, engine, version, class).await?);
+        }
+        if preflight::asks_for_release(wanted) {
+            facts.release = Some(release(client, engine, version).await?);
+        }
+    }
+    if let Some(name) = preflight::asks_for_parameter_group(wanted) {
+        facts.parameter_group = Some(parameter_group(client, name).await?);
+    }
+    if let Some(name) = &wanted.option_group {
+        facts.option_group = Some(option_group(client, name).await?);
+    }
+    facts.subnet_group = Some(subnet_group(client, preflight::subnet_group(wanted)).await?);
+    facts.quotas = Some(quotas(client).await?);
+    Ok(facts)
 }
 
 /// What can be ordered of a class for an engine version; if nothing can, every class that can.

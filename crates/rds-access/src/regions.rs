@@ -27,6 +27,12 @@ impl Regions {
         Self { own: Client::new(aws), other }
     }
 
+    /// These clients; the other one is of the Region that copies are made in, where that is another one.
+    #[must_use]
+    pub const fn of_clients(own: Client, other: Option<(String, Client)>) -> Self {
+        Self { own, other }
+    }
+
     /// The client of one Region, for a stack that has nothing in another one.
     #[must_use]
     pub const fn one(own: Client) -> Self {

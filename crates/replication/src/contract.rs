@@ -4,6 +4,7 @@
 //! `DBInstance` and what is in them), so that either account can be moved to this project first.
 //! Unknown fields are ignored on the way in: a schedule's event, or a message of the original, carries more.
 
+pub mod message;
 mod version;
 
 use serde::{Deserialize, Serialize};

@@ -5,6 +5,7 @@
 //!
 //! | module | question it answers |
 //! |---|---|
+//! | [`environment`] | what does a stack say to its functions |
 //! | [`contract`] | what goes into a task and comes out of it, and what crosses accounts |
 //! | [`naming`] | what is it called, and is that a legal name |
 //! | [`place`] | in which account and Region is it, and can RDS copy from there |
@@ -18,6 +19,7 @@
 //! | [`copies`] | is the copy of a run to be made, and how far is it |
 //! | [`quota`] | what does it mean that there is no room for a snapshot |
 //! | [`destination`] | which databases does a destination stack replicate, and what are their names |
+//! | [`keys`] | can this key encrypt what leaves the account |
 //! | [`copying`] | will RDS copy everything or only what changed |
 //! | [`secret`] | how to change the secret without touching what is not ours |
 //! | [`settings`] | do these choices for an instance go together, and how does its engine take them |
@@ -40,8 +42,10 @@ pub mod contract;
 pub mod copies;
 pub mod copying;
 pub mod destination;
+pub mod environment;
 pub mod error;
 pub mod fleet;
+pub mod keys;
 pub mod lineage;
 pub mod looking;
 pub mod machines;

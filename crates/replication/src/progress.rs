@@ -124,6 +124,8 @@ pub const SNAPSHOT_STATUSES: &[(&str, Progress)] = &[
     ("pending", Pending),
 ];
 
+/// Of a database or a snapshot that can be used.
+pub const AVAILABLE: &str = "available";
 /// What a report says right after RDS has accepted to make a thing, if RDS says no word itself.
 pub const CREATING: &str = "creating";
 /// What a report says right after RDS has accepted a change.

@@ -4,9 +4,9 @@
 //! ends a run before hours of copying and not after them.
 
 use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::RestoreDBInstanceFromDBSnapshotFluentBuilder as Request;
-use lambda_task::{Environment, invalid};
 use rds_access::settings::{self, Kind, SETTINGS, Setting};
 use replication::contract::LeftOut;
+use replication::environment::{self, Environment, invalid};
 use replication::lineage::Tags;
 use replication::preflight::can_grow;
 use replication::restore::AfterRestore;
@@ -50,7 +50,7 @@ impl Options {
             at_restore: settings(at_restore),
             after: AfterRestore::of(&settings(after)),
             chosen,
-            extra_tags: lambda_task::extra_tags(environment)?,
+            extra_tags: environment::extra_tags(environment)?,
             apply_source_tags: environment.parsed("APPLY_SOURCE_TAGS", "true or false")?,
         })
     }

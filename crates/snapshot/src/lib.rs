@@ -23,9 +23,6 @@ use replication::quota;
 use replication::snapshotting::{Absent, SnapshotRequest};
 use time::OffsetDateTime;
 
-/// What the names of RDS's own option groups, which have no options, say in front of engine and version.
-const DEFAULT_OPTIONS: &str = "default:";
-
 /// What the stack says.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -147,8 +144,7 @@ async fn last_seconds(rds: &Client, config: &Config, database: &InstanceIdentifi
 /// Refuses a database whose snapshots cannot be shared, before there is one.
 async fn check(rds: &Client, wanted: &SnapshotRequest<'_>, database: &Instance) -> Result<(), Error> {
     let mut groups = Vec::new();
-    let names = database.option_groups.iter().filter(|name| !name.starts_with(DEFAULT_OPTIONS));
-    for name in names {
+    for name in preflight::own_option_groups(database) {
         match rds_access::preflight::option_group(rds, name).await? {
             Known::Seen(None) => {}
             Known::Seen(Some(group)) => groups.push(Known::Seen(group)),

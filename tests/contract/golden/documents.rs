@@ -278,7 +278,7 @@ fn execution() -> Value {
 fn sent() -> Value {
     let envelope: Envelope<SourceState> =
         serde_json::from_value(json!({"execution": execution(), "state": source_state()})).unwrap();
-    serde_json::to_value(notify::message::of_run(envelope, None).unwrap()).unwrap()
+    serde_json::to_value(replication::contract::message::of_run(envelope, None).unwrap()).unwrap()
 }
 
 /// What the destination's machine is started with for a message.

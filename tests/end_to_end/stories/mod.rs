@@ -13,6 +13,7 @@ pub mod moving;
 pub mod options;
 pub mod organisation;
 pub mod pairs;
+pub mod planning;
 pub mod pruning;
 pub mod regions;
 pub mod releasing;

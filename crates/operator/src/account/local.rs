@@ -57,7 +57,14 @@ pub fn account(directory: &Path, chosen: &Chosen, environment: &Environment) -> 
         .region(Region::new(region.clone()))
         .endpoint_url(state.cloud.url)
         .build();
-    Ok(Account { config, rds_endpoint: state.rds.map(|rds| rds.url), region })
+    Ok(Account {
+        role: chosen.role,
+        profile: chosen.role.to_owned(),
+        whose: format!("profile {}", chosen.role),
+        config,
+        rds_endpoint: state.rds.map(|rds| rds.url),
+        region,
+    })
 }
 
 /// A setting of a profile that the cloud has written.

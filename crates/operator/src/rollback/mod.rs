@@ -1,6 +1,5 @@
 //! Makes another version of the database live: starts the rollback machine and follows it to its end.
 
-mod following;
 mod named;
 #[cfg(test)]
 mod tests;
@@ -8,23 +7,22 @@ mod tests;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use aws_sdk_sfn::operation::start_execution::StartExecutionError;
 use replication::contract::Outcome;
 use replication::naming::execution_arn;
 use replication::rollback::RequestedVersion;
 use serde_json::{Value, json};
 
-use self::following::Follower;
 use self::named::{Named, named, of_host};
 use crate::account::Account;
 use crate::arguments::Rollback;
-use crate::environment::{self, Environment, pause};
+use crate::environment::{self, Environment, execution_name, interruption, pause};
 use crate::execution::{Execution, how_it_failed, plain};
-use crate::failure::{Failure, fault};
+use crate::failure::Failure;
+use crate::following::Follower;
 use crate::hints::Hints;
 use crate::screen::duration;
 use crate::status::facts::{Stack, includes};
-use crate::status::observe::machines::Followed;
+use crate::status::observe::machines::{self, Followed};
 use crate::status::observe::stacks;
 use crate::status::report::secret::unusable;
 use crate::terminal::Terminal;
@@ -55,13 +53,6 @@ pub async fn run(given: &Rollback, environment: &Environment) -> u8 {
     match Account::open(&chosen, environment).await {
         Ok(account) => roll_back(&account, &asked, &mut terminal, interruption()).await,
         Err(failure) => failed(&mut terminal, &failure),
-    }
-}
-
-/// Ends when the operator interrupts the command.
-async fn interruption() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 
@@ -128,19 +119,17 @@ async fn to_the_end(
         input["SourceDBIdentifier"] = json!(database);
     }
     let client = account.machines();
-    // A name of its own: a request that is sent again, because its answer was lost, must not go back one version more.
-    let name = format!("rollback-{:x}-{:x}", terminal.now().unix_timestamp_nanos(), std::process::id());
-    let arn = execution_arn(&machine, &name);
-    *started = Some(arn.clone());
-    let request = client.start_execution().state_machine_arn(&machine).name(name).input(input.to_string());
-    if let Err(error) = request.send().await
-        && !error.as_service_error().is_some_and(StartExecutionError::is_execution_already_exists)
-    {
-        *started = None;
-        return Err(fault("states:StartExecution", &error));
-    }
+    let name = execution_name("rollback");
+    *started = Some(execution_arn(&machine, &name));
+    let (arn, at) = match machines::start(&client, &machine, &name, &input).await {
+        Ok(found) => found,
+        Err(failure) => {
+            *started = None;
+            return Err(failure);
+        }
+    };
     terminal.line(&format!("destination  started {arn}"));
-    let followed = Followed::started(&client, &arn, terminal.now());
+    let followed = Followed::started(&client, &arn, at);
     let execution = follow(followed, asked, terminal).await?;
     let moved = execution.of_destination("rotate-secret");
     let mut after = named(account, &stack).await;

@@ -1,6 +1,7 @@
 //! What was found in the two accounts, before anything is made of it: no AWS client, and no field of the secret but our two.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
 
 use replication::destination::{Destination, SourceDatabases};
 use replication::fleet::Plan;
@@ -10,7 +11,7 @@ use replication::observed;
 use replication::secret::{OUR_VERSIONS, Pointer};
 use time::OffsetDateTime;
 
-use crate::execution::{Execution, name_in};
+use crate::execution::{Execution, Outline};
 use crate::failure::Failure;
 
 /// Takes the place of a fact that could not be read: the error's own name, such as `AccessDenied`.
@@ -330,20 +331,9 @@ pub struct Fleet {
 #[derive(Debug, Clone)]
 #[cfg_attr(test, derive(serde::Deserialize))]
 pub struct FleetRun {
-    /// Its ARN.
-    pub arn: String,
-    /// Step Functions' word for it.
-    pub status: String,
-    /// The error that it ended with, or nothing.
-    pub error: String,
-    /// The sentence in its cause, or nothing.
-    pub cause: String,
-    /// When it started.
-    #[cfg_attr(test, serde(with = "time::serde::rfc3339"))]
-    pub started: OffsetDateTime,
-    /// When it ended.
-    #[cfg_attr(test, serde(with = "time::serde::rfc3339::option"))]
-    pub ended: Option<OffsetDateTime>,
+    /// What Step Functions says of it.
+    #[cfg_attr(test, serde(flatten))]
+    pub outline: Outline,
     /// What it does, once that is known.
     pub plan: Option<Plan>,
     /// The executions of the source machine, by database.
@@ -353,15 +343,23 @@ pub struct FleetRun {
     pub last_sent: HashMap<String, OffsetDateTime>,
 }
 
-impl FleetRun {
-    /// Its own name.
-    pub fn name(&self) -> &str {
-        name_in(&self.arn)
-    }
+impl Deref for FleetRun {
+    type Target = Outline;
 
-    /// Whether it has not ended.
-    pub fn is_running(&self) -> bool {
-        self.status == "RUNNING"
+    fn deref(&self) -> &Outline {
+        &self.outline
+    }
+}
+
+impl FleetRun {
+    /// One that was started just now.
+    pub fn started(arn: &str, at: OffsetDateTime) -> Self {
+        Self {
+            outline: Outline::started(arn, at),
+            plan: None,
+            children: HashMap::new(),
+            last_sent: HashMap::new(),
+        }
     }
 }
 
@@ -379,6 +377,23 @@ pub struct Child {
     /// When it ended.
     #[cfg_attr(test, serde(with = "time::serde::rfc3339::option"))]
     pub ended: Option<OffsetDateTime>,
+}
+
+impl Child {
+    /// Whether it has not ended.
+    pub fn is_running(&self) -> bool {
+        self.status == "RUNNING"
+    }
+
+    /// Whether it ended well.
+    pub fn has_succeeded(&self) -> bool {
+        self.status == "SUCCEEDED"
+    }
+
+    /// Whether it ended otherwise.
+    pub fn has_failed(&self) -> bool {
+        !self.is_running() && !self.has_succeeded()
+    }
 }
 
 /// Whole seconds from one moment to another, each as it is written.

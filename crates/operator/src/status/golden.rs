@@ -204,6 +204,51 @@ fn differences(wanted: &Value, found: &Value, place: &str, into: &mut Vec<String
     }
 }
 
+/// > Where the live instance is gone, `scripts/status` names the version that `scripts/rollback` would choose, or the next one if that cannot be used as it is.
+#[test]
+fn a_live_instance_that_is_gone_is_reported_with_the_version_that_a_rollback_would_choose() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("../../tests/golden/status.json")).unwrap();
+    let first = &cases[0].facts;
+    let version = |number: u32, data_time: &str| {
+        let mut one = first["instances"]["Ok"][0].clone();
+        let name = format!("copy-{number}");
+        one["identifier"] = name.as_str().into();
+        one["host"] = format!("{name}.c1.example").into();
+        for (key, value) in
+            [("name", name.as_str()), ("version", &number.to_string()), ("data-time", data_time)]
+        {
+            one["tags"][format!("rds-replication:{key}")] = value.into();
+        }
+        one
+    };
+    // Of the version that the secret names only the snapshot is left.
+    let mut kept = first["snapshots"]["Ok"][2].clone();
+    kept["tags"]["rds-replication:version"] = "11".into();
+    let advised = |instances: Vec<Value>| {
+        let changes = serde_json::json!([
+            ["/instances/Ok", instances],
+            ["/snapshots/Ok", [kept]],
+            ["/databases/0/pointer/Ok/host", "copy-11.c1.example"],
+        ]);
+        let document = report(&facts(changed(first, &changes)), 5, &Hints::default());
+        let document = serde_json::to_value(&document).unwrap();
+        document["databases"][0]["warnings"][0]["text"].as_str().unwrap().to_owned()
+    };
+    let said = advised(vec![version(10, "2026-11-22T08:00:00Z"), version(9, "2026-11-22T10:30:00Z")]);
+    assert!(
+        said.contains("it was version 11. To fix this: scripts/rollback 9 "),
+        "the higher number is older: {said}"
+    );
+    let said = advised(vec![version(12, "2026-11-22T09:00:00Z"), version(10, "2026-11-22T08:00:00Z")]);
+    assert!(said.contains("scripts/rollback 12 "), "{said}");
+    let mut stopped = version(10, "2026-11-22T10:30:00Z");
+    stopped["status"] = "stopped".into();
+    let said = advised(vec![stopped, version(9, "2026-11-22T08:00:00Z")]);
+    assert!(said.contains("scripts/rollback 9 "), "what is stopped cannot be used as it is: {said}");
+    let said = advised(vec![version(12, "2026-11-22T11:30:00Z")]);
+    assert!(said.ends_with("copy-11.c1.example"), "nothing is older: {said}");
+}
+
 #[test]
 fn the_report_says_what_it_said_before() {
     let mut cases: Vec<Case> = serde_json::from_str(include_str!("../../tests/golden/status.json")).unwrap();

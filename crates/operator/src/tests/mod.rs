@@ -1,5 +1,7 @@
 //! AWS as a table of answers: the SDKs' own clients, which check what they are asked and page by themselves, without a network.
 
+mod docs;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -32,6 +34,7 @@ pub struct FakeAccount(Arc<Mutex<Table>>);
 struct Table {
     answers: HashMap<String, Handler>,
     calls: Vec<String>,
+    scopes: Vec<String>,
 }
 
 impl fmt::Debug for FakeAccount {
@@ -82,6 +85,11 @@ impl FakeAccount {
         self.0.lock().unwrap().calls.clone()
     }
 
+    /// With what every call was signed, in order: whose key, the Region and the service.
+    pub fn scopes(&self) -> Vec<String> {
+        self.0.lock().unwrap().scopes.clone()
+    }
+
     /// As the commands have it.
     pub fn account(&self) -> Account {
         let credentials = Credentials::new("key", "secret", None, None, "test");
@@ -91,7 +99,14 @@ impl FakeAccount {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(SharedHttpClient::new(self.clone()))
             .build();
-        Account { config, rds_endpoint: None, region: REGION.to_owned() }
+        Account {
+            role: "destination",
+            profile: String::new(),
+            whose: "credentials of the environment".to_owned(),
+            config,
+            rds_endpoint: None,
+            region: REGION.to_owned(),
+        }
     }
 
     fn reply(&self, request: &HttpRequest) -> HttpResponse {
@@ -103,6 +118,7 @@ impl FakeAccount {
         };
         let mut table = self.0.lock().unwrap();
         table.calls.push(operation.clone());
+        table.scopes.extend(request.headers().get("authorization").map(str::to_owned));
         let denied = || Err("AccessDenied".to_owned());
         let answer = table.answers.get(&operation).map_or_else(denied, |handler| handler(&asked));
         let status: u16 = if answer.is_ok() { 200 } else { 400 };
@@ -176,6 +192,7 @@ fn items(list: &str, value: &Value) -> String {
         "DBInstances" => "DBInstance",
         "DBSnapshots" => "DBSnapshot",
         "TagList" => "Tag",
+        "AccountQuotas" => "AccountQuota",
         "DBSnapshotAttributes" => "DBSnapshotAttribute",
         "AttributeValues" => "AttributeValue",
         _ => "member",

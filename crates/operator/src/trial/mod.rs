@@ -132,11 +132,13 @@ async fn whole(given: &Trial, environment: &Environment, terminal: &mut Terminal
     running.state = state;
     running.state.write(&running.directory)?;
     let (source, destination) = (running.source.clone(), running.destination.clone());
-    let observing = tokio::spawn(watch(source, destination, running.names.clone(), running.poll));
-    let ended = running.all_steps().await;
+    let observing = watch(source, destination, running.names.clone(), running.poll);
     let words = format!("the recording is in {}; docs/trial.md says what to do with it", recording.display());
-    let ended = running.end(ended).await;
-    observing.abort();
+    let ended = tokio::select! {
+        ended = running.whole() => ended,
+        // It goes on as long as there is something to observe.
+        () = observing => Ok(()),
+    };
     terminal.plain(&words);
     ended
 }
@@ -191,7 +193,7 @@ fn confirm(given: &Trial, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
 
 async fn side(chosen: &crate::account::Chosen, account: &Account) -> Result<Side, Failure> {
     Ok(Side {
-        profile: if chosen.local.is_some() { None } else { crate::account::profile(chosen).await? },
+        profile: Some(account.profile.clone()).filter(|name| chosen.local.is_none() && !name.is_empty()),
         region: account.region.clone(),
         account: account.number().await?,
         ..Side::default()
@@ -307,7 +309,13 @@ impl<'t, 'w> Running<'t, 'w> {
         Ok(())
     }
 
-    /// Every step until one fails, while what they make is observed.
+    /// All of it, while what it makes is observed.
+    async fn whole(&mut self) -> Result<(), Failure> {
+        let ended = self.all_steps().await;
+        self.end(ended).await
+    }
+
+    /// Every step until one fails.
     async fn all_steps(&mut self) -> Result<(), Failure> {
         for step in STEPS {
             let words = step.words(&self.names);

@@ -57,7 +57,8 @@ impl Keeping {
 
 /// How many runs an EventBridge schedule starts in so many hours, at most. A `cron` that is not every day is taken as if it
 /// were.
-fn runs_within(schedule: &str, hours: u64) -> u64 {
+#[must_use]
+pub fn runs_within(schedule: &str, hours: u64) -> u64 {
     let inner = |kind: &str| schedule.strip_prefix(kind)?.strip_prefix('(')?.strip_suffix(')');
     let seconds = hours * SECONDS_OF_HOUR;
     if let Some(rate) = inner("rate") {

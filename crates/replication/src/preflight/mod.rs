@@ -22,7 +22,7 @@ use crate::{Error, ErrorName};
 pub use engine::engine;
 pub use groups::{asks_for_parameter_group, asks_for_release, subnet_group};
 pub use room::Quota;
-pub use source::check_source;
+pub use source::{check_source, own_option_groups};
 pub use storage::can_grow;
 
 /// What the stack chooses for the restored instance and RDS may refuse, by the parameters of the destination template;

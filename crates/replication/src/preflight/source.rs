@@ -8,6 +8,14 @@ use crate::{Error, ErrorName};
 /// Lasting options with which a snapshot can be shared all the same (RDS User Guide, "Sharing a DB snapshot").
 const SHAREABLE: &[&str] = &["Timezone", "OLS"];
 
+/// What the names of RDS's own option groups, which have no options, say in front of engine and version.
+const DEFAULT_OPTIONS: &str = "default:";
+
+/// The names of the option groups of a database that may have options.
+pub fn own_option_groups(database: &Instance) -> impl Iterator<Item = &str> {
+    database.option_groups.iter().map(String::as_str).filter(|name| !name.starts_with(DEFAULT_OPTIONS))
+}
+
 /// Refuses a database whose snapshots cannot be shared, before there is one. `groups` are the option groups that it has.
 /// Answers what could not be judged.
 ///

@@ -28,7 +28,7 @@ pub use in_use::InUse;
 pub use instances::{InstanceRule, live_instance, plan_instances};
 pub use logs::log_groups_left_behind;
 pub use moved_back::moved_back;
-pub use planning::{FEWEST_DELETIONS, First, Planned, due, plan_deletions};
+pub use planning::{FEWEST_DELETIONS, First, Planned, due, due_but_for, plan_deletions};
 pub use snapshots::{Sharing, SnapshotRule, plan_snapshots};
 pub use undeleted::{Undeleted, count_undeleted};
 

@@ -52,6 +52,22 @@ pub fn due(first: First, instances: &[Decision], snapshots: &[Decision]) -> Vec<
     }
 }
 
+/// Everything that is due at one end of a run, in the order in which it goes, without what was refused at the other end. What
+/// earlier runs could not delete comes last, so that it does not keep the rest from going.
+#[must_use]
+pub fn due_but_for(
+    first: First,
+    instances: &[Decision],
+    snapshots: &[Decision],
+    refused: &[&str],
+    was_undeleted: impl Fn(&Planned) -> bool,
+) -> Vec<Planned> {
+    let mut due = due(first, instances, snapshots);
+    due.retain(|thing| !refused.contains(&thing.identifier()));
+    due.sort_by_key(was_undeleted);
+    due
+}
+
 /// Parts what is due into what this run takes on and what a later one does: a run deletes at most `at_most` things, and
 /// has planned so many before.
 #[must_use]
@@ -91,6 +107,9 @@ mod tests {
             let (planned, later) = plan_deletions(all.clone(), at_most, before);
             assert_eq!((planned.len(), later.len()), (taken, 3 - taken), "{at_most} {before}");
         }
+        let late =
+            due_but_for(First::Instances, &instances, &snapshots, &["s2"], |one| one.identifier() == "db-2");
+        assert_eq!(names(&late), ["db-3", "db-2"]);
         let text = serde_json::to_string(&all).unwrap();
         assert_eq!(text, r#"[{"instance":"db-2"},{"instance":"db-3"},{"snapshot":"s2"}]"#);
         assert_eq!(serde_json::from_str::<Vec<Planned>>(&text).unwrap(), all);

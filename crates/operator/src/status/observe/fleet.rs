@@ -6,9 +6,10 @@ use aws_sdk_sfn::Client;
 use replication::fleet::Plan;
 use replication::machines::DISCOVER;
 use serde_json::Value;
+use time::OffsetDateTime;
 
-use super::machines::{Listed, described, newest_arn};
-use crate::execution::readable_cause;
+use super::machines::{Listed, described, newest_arn, outline};
+use crate::execution::Outline;
 use crate::failure::{Failure, fault};
 use crate::status::facts::{Child, FleetRun};
 use crate::times::{certain, moment};
@@ -19,7 +20,7 @@ const MOST_ASKED: usize = 50;
 const EVENTS_PER_PAGE: i32 = 20;
 
 /// Error and cause by database.
-type Failures = HashMap<String, (String, String)>;
+pub type Failures = HashMap<String, (String, String)>;
 
 /// The newest run, and the errors of its executions.
 ///
@@ -30,25 +31,32 @@ pub async fn read(
     machine: &str,
     source_machine: &str,
 ) -> Result<Option<(FleetRun, Failures)>, Failure> {
-    let Some(arn) = newest_arn(client, machine).await? else { return Ok(None) };
-    // The status first: an end that is seen here has the ends of all children behind it.
-    let Some(found) = described(client, &arn).await? else { return Ok(None) };
-    let mut run = FleetRun {
-        status: found.status.as_str().to_owned(),
-        error: found.error.unwrap_or_default(),
-        cause: readable_cause(&found.cause.unwrap_or_default()),
-        started: certain(&found.start_date),
-        ended: found.stop_date.as_ref().and_then(moment),
-        plan: plan(client, &arn).await?,
-        children: HashMap::new(),
-        last_sent: HashMap::new(),
-        arn,
-    };
-    if run.plan.is_some() {
-        read_children(client, source_machine, &mut run).await?;
+    let Some(arn) = newest_arn(client, machine, None).await? else { return Ok(None) };
+    let mut run = FleetRun::started(&arn, OffsetDateTime::UNIX_EPOCH);
+    if !poll(client, source_machine, &mut run).await? {
+        return Ok(None);
     }
-    let failures = failures(client, &run).await?;
+    let has_failed = run.children.iter().filter(|(_, child)| child.has_failed()).take(MOST_ASKED);
+    let failures = failures(client, has_failed).await?;
     Ok(Some((run, failures)))
+}
+
+/// Reads where a run is: three calls or, with many executions, some more pages of their list. Whether there is such a run.
+///
+/// # Errors
+/// A fault of Step Functions.
+pub async fn poll(client: &Client, source_machine: &str, run: &mut FleetRun) -> Result<bool, Failure> {
+    // The status first: an end that is seen here has the ends of all children behind it.
+    let Some(found) = described(client, &run.arn).await? else { return Ok(false) };
+    run.outline = outline(&found);
+    if run.plan.is_none() {
+        run.plan = plan(client, &run.arn).await?;
+    }
+    if run.plan.is_some() {
+        run.last_sent.clear();
+        read_children(client, source_machine, run).await?;
+    }
+    Ok(true)
 }
 
 /// The result of the state that chooses the databases.
@@ -98,13 +106,20 @@ async fn read_children(client: &Client, machine: &str, run: &mut FleetRun) -> Re
     Ok(())
 }
 
-async fn failures(client: &Client, run: &FleetRun) -> Result<Failures, Failure> {
+/// The errors and the causes of executions, by the databases that they are given with.
+///
+/// # Errors
+/// A fault of Step Functions.
+pub async fn failures<'c>(
+    client: &Client,
+    children: impl IntoIterator<Item = (&'c String, &'c Child)>,
+) -> Result<Failures, Failure> {
     let mut failures = Failures::new();
-    let has_failed = |child: &Child| child.status != "RUNNING" && child.status != "SUCCEEDED";
-    for (database, child) in run.children.iter().filter(|(_, child)| has_failed(child)).take(MOST_ASKED) {
+    for (database, child) in children {
         let Some(found) = described(client, &child.arn).await? else { continue };
-        let error = found.error.unwrap_or_else(|| found.status.as_str().to_owned());
-        failures.insert(database.clone(), (error, readable_cause(&found.cause.unwrap_or_default())));
+        let Outline { status, error, cause, .. } = outline(&found);
+        let error = if error.is_empty() { status } else { error };
+        failures.insert(database.clone(), (error, cause));
     }
     Ok(failures)
 }

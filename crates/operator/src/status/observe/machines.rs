@@ -2,13 +2,13 @@
 
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
-use aws_sdk_sfn::types::{ExecutionListItem, HistoryEvent};
+use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus, HistoryEvent};
 use replication::naming;
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::announced_ids;
-use crate::execution::{Entered, Execution, object, readable_cause};
+use crate::execution::{Entered, Execution, Outline, object, readable_cause};
 use crate::failure::{Failure, fault};
 use crate::status::facts::{Run, Source};
 use crate::times::{certain, moment};
@@ -154,18 +154,7 @@ pub struct Followed {
 impl Followed {
     /// One that was started just now.
     pub fn started(client: &Client, arn: &str, at: OffsetDateTime) -> Self {
-        let execution = Execution {
-            arn: arn.to_owned(),
-            status: "RUNNING".to_owned(),
-            error: String::new(),
-            cause: String::new(),
-            started: at,
-            ended: None,
-            input: Value::Null,
-            document: Value::Null,
-            states: Vec::new(),
-        };
-        Self { client: client.clone(), execution, seen: 0 }
+        Self { client: client.clone(), execution: Execution::started(arn, at), seen: 0 }
     }
 
     /// Reads what happened since the last poll; how many states were entered since.
@@ -182,11 +171,7 @@ impl Followed {
         for event in self.new_events().await? {
             take(&mut self.execution, &event);
         }
-        self.execution.status = found.status.as_str().to_owned();
-        self.execution.error = found.error.unwrap_or_default();
-        self.execution.cause = readable_cause(&found.cause.unwrap_or_default());
-        self.execution.started = certain(&found.start_date);
-        self.execution.ended = found.stop_date.as_ref().and_then(moment);
+        self.execution.outline = outline(&found);
         read(&mut self.execution, found.output.as_deref());
         Ok(self.execution.states.len() - before)
     }
@@ -222,6 +207,18 @@ pub async fn described(client: &Client, arn: &str) -> Result<Option<DescribeExec
     }
 }
 
+/// What an answer of DescribeExecution says whichever machine it is about.
+pub fn outline(found: &DescribeExecutionOutput) -> Outline {
+    Outline {
+        arn: found.execution_arn.clone(),
+        status: found.status.as_str().to_owned(),
+        error: found.error.clone().unwrap_or_default(),
+        cause: readable_cause(found.cause.as_deref().unwrap_or_default()),
+        started: certain(&found.start_date),
+        ended: found.stop_date.as_ref().and_then(moment),
+    }
+}
+
 async fn with_history(
     client: &Client,
     arn: &str,
@@ -230,12 +227,7 @@ async fn with_history(
     let request = client.get_execution_history().execution_arn(arn).max_results(EVENTS_PER_PAGE);
     let mut pages = request.into_paginator().items().send();
     let mut execution = Execution {
-        arn: arn.to_owned(),
-        status: found.status.as_str().to_owned(),
-        error: found.error.unwrap_or_default(),
-        cause: readable_cause(&found.cause.unwrap_or_default()),
-        started: certain(&found.start_date),
-        ended: found.stop_date.as_ref().and_then(moment),
+        outline: outline(&found),
         input: found.input.as_deref().and_then(object).unwrap_or_default(),
         document: Value::Null,
         states: Vec::new(),
@@ -269,12 +261,41 @@ fn read(execution: &mut Execution, text: Option<&str>) {
     }
 }
 
-/// The ARN of the newest execution of a machine.
+/// The ARN of the newest execution of a machine, or of the newest that has this status.
 ///
 /// # Errors
 /// A fault of Step Functions.
-pub async fn newest_arn(client: &Client, machine: &str) -> Result<Option<String>, Failure> {
-    let answer = client.list_executions().state_machine_arn(machine).max_results(1).send().await;
-    let answer = answer.map_err(|error| fault("states:ListExecutions", &error))?;
+pub async fn newest_arn(
+    client: &Client,
+    machine: &str,
+    status: Option<ExecutionStatus>,
+) -> Result<Option<String>, Failure> {
+    let request =
+        client.list_executions().state_machine_arn(machine).max_results(1).set_status_filter(status);
+    let answer = request.send().await.map_err(|error| fault("states:ListExecutions", &error))?;
     Ok(answer.executions().first().map(|one| one.execution_arn().to_owned()))
+}
+
+/// Starts an execution of this name, and only one, also if the request is sent again because its answer was lost; its ARN and
+/// when it started.
+///
+/// # Errors
+/// A fault of Step Functions.
+pub async fn start(
+    client: &Client,
+    machine: &str,
+    name: &str,
+    input: &Value,
+) -> Result<(String, OffsetDateTime), Failure> {
+    let arn = naming::execution_arn(machine, name);
+    let request = client.start_execution().state_machine_arn(machine).name(name).input(input.to_string());
+    match request.send().await {
+        Ok(started) => Ok((started.execution_arn, certain(&started.start_date))),
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_execution_already_exists()) => {
+            let found = described(client, &arn).await?;
+            let found = found.ok_or_else(|| fault("states:StartExecution", &error))?;
+            Ok((arn, certain(&found.start_date)))
+        }
+        Err(error) => Err(fault("states:StartExecution", &error)),
+    }
 }

@@ -33,7 +33,7 @@ use crate::execution::Execution;
 use crate::failure::Failure;
 
 /// The outputs by which a destination stack is known among all stacks of an account.
-const DESTINATION_OUTPUTS: [&str; 3] = ["SecretArn", "StateMachineArn", "LaunchFunctionName"];
+pub const DESTINATION_OUTPUTS: [&str; 3] = ["SecretArn", "StateMachineArn", "LaunchFunctionName"];
 
 /// What is asked for.
 #[derive(Debug, Clone)]

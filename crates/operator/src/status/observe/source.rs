@@ -17,7 +17,7 @@ use crate::status::facts::{Fleet, Read, Run, Snapshot, Source, Stack, Unreadable
 use crate::times::certain;
 
 /// The output of a source stack that has a machine for many databases.
-const FLEET_OUTPUT: &str = "FleetStateMachineArn";
+pub const FLEET_OUTPUT: &str = "FleetStateMachineArn";
 
 /// The source account, as far as it could be read.
 pub struct SourceAccount {

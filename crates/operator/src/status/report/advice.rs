@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use replication::contract::Outcome as SecretOutcome;
 use replication::lineage::DATA_TIME;
-use replication::naming::{self, instance_of_endpoint};
+use replication::naming::{self, Version as Number, instance_of_endpoint};
 
 use super::document::{Compared, Database, Outcome, Secret, Standing, Version, Warning};
 use crate::hints::Hints;
@@ -16,6 +16,8 @@ pub struct Known<'f> {
     pub names_by_host: BTreeMap<&'f str, &'f str>,
     /// Why the newest prune could not delete what it wanted to, by identifier.
     pub left: &'f BTreeMap<String, String>,
+    /// The version that a rollback to the previous one goes to.
+    pub previous: Option<Number>,
     /// The accounts that a snapshot may be shared with.
     pub trusted: BTreeSet<&'f str>,
     /// What commands to run next have to be given.
@@ -44,8 +46,8 @@ fn warning(name: &'static str, text: impl Into<String>) -> Warning {
 fn about_live(document: &Database, known: &Known<'_>) -> Vec<Warning> {
     let mut found = Vec::new();
     let Some(live) = &document.live else {
-        if let (Some(secret), Some(versions)) = (&document.secret, &document.versions) {
-            found.push(warning("nothingLive", why_nothing_is_live(document, secret, versions, known)));
+        if let (Some(secret), Some(_)) = (&document.secret, &document.versions) {
+            found.push(warning("nothingLive", why_nothing_is_live(document, secret, known)));
         }
         return found;
     };
@@ -77,12 +79,7 @@ fn about_live(document: &Database, known: &Known<'_>) -> Vec<Warning> {
     found
 }
 
-fn why_nothing_is_live(
-    document: &Database,
-    secret: &Secret,
-    versions: &[Version],
-    known: &Known<'_>,
-) -> String {
+fn why_nothing_is_live(document: &Database, secret: &Secret, known: &Known<'_>) -> String {
     let host = secret.db_host.as_str();
     if host.is_empty() {
         return "the secret names no database yet: db_host is empty".to_owned();
@@ -114,13 +111,11 @@ fn why_nothing_is_live(
         .flatten()
         .filter(|prefix| !prefix.is_empty())
         .filter_map(|prefix| naming::version_of(prefix, instance_of_endpoint(host)));
-    let Some(gone) = numbers.next() else { return said };
-    let usable = versions.iter().filter(|one| one.can_roll_back).filter_map(|one| one.version);
-    let restorable = document.restorable.iter().flatten().map(|one| one.version);
-    let Some(next) = usable.chain(restorable).filter(|version| *version < gone).max() else { return said };
-    let command = known.hints.rollback(&next.to_string(), &document.stack);
+    let Some((gone, previous)) = numbers.next().zip(known.previous) else { return said };
+    let command = known.hints.rollback(&previous.to_string(), &document.stack);
     format!(
-        "{said}; it was version {gone}. To fix this: {command} makes the next lower version live, or start a replication"
+        "{said}; it was version {gone}. To fix this: {command} makes the version with the next older data live, or start a \
+         replication"
     )
 }
 

@@ -142,7 +142,8 @@ fn complete(
     let instances = facts.instances.as_deref().unwrap_or_default();
     let names_by_host: BTreeMap<&str, &str> =
         instances.iter().filter_map(|one| Some((one.seen.host.as_deref()?, one.identifier()))).collect();
-    let known = Known { names_by_host, left: versions.left(), trusted, hints };
+    let (left, previous) = (versions.left(), versions.previous());
+    let known = Known { names_by_host, left, previous, trusted, hints };
     let mut warnings = Vec::new();
     if let Err(Unreadable(code)) = &database.secret {
         let (arn, name) = (database.stack.output("SecretArn"), database.stack.output("SecretName"));

@@ -111,7 +111,7 @@ fn outcome(
     has_failed: bool,
     is_b_readable: bool,
 ) -> Outcome {
-    if source.into_iter().chain(destination).any(Execution::is_running) {
+    if source.into_iter().chain(destination).any(|one| one.is_running()) {
         return Outcome::Running;
     }
     if has_failed {

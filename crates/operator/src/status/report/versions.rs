@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use replication::lineage::{self, Tags};
-use replication::naming;
+use replication::naming::{self, InstanceIdentifier, Version as Number};
+use replication::observed;
 use replication::progress::{Progress, Restored};
+use replication::rollback::{RequestedVersion, VersionLocation, find};
+use replication::secret::Pointer;
+use replication::versions::{Scope, World};
 use time::OffsetDateTime;
 
 use super::document::{Compared, Kind, NotManaged, Restorable, Snapshot as SnapshotRow, Standing, Version};
@@ -157,6 +161,37 @@ impl<'f> Versions<'f> {
             restored_as: restored_as.into_iter().collect(),
             compared_with_live: self.compared(one.order()),
         })
+    }
+
+    /// The version that a rollback to the previous one goes to, as the machine finds it, or the next one if that cannot be used
+    /// as it is.
+    pub fn previous(&self) -> Option<Number> {
+        let Pointer { host, prefix } = &self.held.secret?.pointer;
+        let named = [self.held.stack.prefix(), prefix].into_iter().find(|prefix| !prefix.is_empty())?;
+        let own: InstanceIdentifier = named.parse().ok()?;
+        let database: InstanceIdentifier = self.database.parse().ok()?;
+        let seen: Vec<&observed::Instance> = self.held.instances?.iter().map(|one| &one.seen).collect();
+        let is_usable = |one: &observed::Instance| one.status.restored() == Restored::Usable;
+        let unusable: BTreeSet<Number> = self
+            .instances
+            .iter()
+            .flatten()
+            .filter(|one| !is_usable(&one.seen) && !is_gone(one))
+            .filter_map(|one| one.tags().version())
+            .collect();
+        let instances: Vec<observed::Instance> =
+            seen.into_iter().filter(|one| is_usable(one)).cloned().collect();
+        let snapshots = self.held.snapshots.unwrap_or_default().iter().map(|one| one.seen.clone());
+        // A version is restored only if its instance is as good as gone.
+        let is_free = |one: &observed::Snapshot| one.tags.version().is_none_or(|n| !unusable.contains(&n));
+        let snapshots: Vec<observed::Snapshot> = snapshots.filter(is_free).collect();
+        let scope = Scope { stack: &self.held.stack.name, prefix: &own, database: &database };
+        let world =
+            World { instances: &instances, snapshots: &snapshots, live_host: host, live_prefix: prefix };
+        match find(RequestedVersion::Previous, false, &scope, &world).ok()? {
+            VersionLocation::Instance(instance) => instance.tags.version(),
+            VersionLocation::Snapshot(_, version) => Some(version),
+        }
     }
 
     /// The snapshots of the source account, newest first.

@@ -60,6 +60,11 @@ class Stack:
         return self.parameters.get("SourceDBIdentifier", "").lower()
 
     @property
+    def is_for_several(self) -> bool:
+        """Whether its source database is a pattern, which stands for several."""
+        return "*" in self.database
+
+    @property
     def copies_into(self) -> str:
         """The other Region that a source stack copies snapshots into; empty if it makes none there."""
         is_own = self.parameters.get("CrossRegionCopy") == "source-copies"

@@ -1,13 +1,18 @@
-//! The configuration of a function: its environment variables, which the stack sets from its parameters.
+//! The configuration of a function: its environment variables, which the stack sets from its parameters. The functions have it
+//! from their process; who asks what they would do has it from the description of the functions.
+
+mod tags;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use replication::destination::{Destination, SourceDatabases};
-use replication::overrides::{Allowed, Overrides};
-use replication::{Error, ErrorName};
+pub use tags::extra_tags;
+
+use crate::destination::{Destination, SourceDatabases};
+use crate::overrides::{Allowed, Overrides};
+use crate::{Error, ErrorName};
 
 /// The environment variables of the function, read once at its start. It records which of them are asked for, so that
 /// what a function reads is known from its reading.
@@ -18,13 +23,6 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Reads the environment of the process.
-    #[must_use]
-    pub fn of_process() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-        std::env::vars().collect()
-    }
-
     /// The names of the variables that were asked for so far, whether they are set or not.
     #[must_use]
     pub fn asked(&self) -> BTreeSet<String> {
@@ -69,7 +67,8 @@ impl Environment {
     }
 
     /// What `RUST_LOG` says, if anything.
-    pub(crate) fn logging(&self) -> Option<&str> {
+    #[must_use]
+    pub fn logging(&self) -> Option<&str> {
         self.variables.get("RUST_LOG").map(|text| text.trim()).filter(|text| !text.is_empty())
     }
 

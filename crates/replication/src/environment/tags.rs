@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use replication::Error;
-use replication::lineage::{self, Tags};
-
-use crate::environment::{Environment, invalid};
+use super::{Environment, invalid};
+use crate::Error;
+use crate::lineage::{self, Tags};
 
 const NAME: &str = "EXTRA_TAGS";
 
@@ -54,7 +53,7 @@ fn read(entry: &str) -> Result<(&str, &str), String> {
 
 #[cfg(test)]
 mod tests {
-    use replication::ErrorName;
+    use crate::ErrorName;
 
     use super::*;
 

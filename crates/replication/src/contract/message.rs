@@ -1,7 +1,7 @@
 //! The message that notifies the destination account of a shared snapshot.
 
-use replication::contract::{Envelope, Message, MessageInput, Replication, SharedSnapshot, SourceState};
-use replication::{Error, ErrorName};
+use super::{Envelope, Message, MessageInput, Replication, SharedSnapshot, SourceState};
+use crate::{Error, ErrorName};
 
 /// The message that crosses accounts, from the source machine's document. `shared_hours` is how long the snapshot stays, where
 /// it is for a destination in another Region too.
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn the_message_has_the_originals_three_fields_and_ours() {
-        let message = of_run(lambda_task::parse(event("nightly-copy-in")).unwrap(), None).unwrap();
+        let message = of_run(serde_json::from_value(event("nightly-copy-in")).unwrap(), None).unwrap();
         let text = serde_json::to_value(&message).unwrap();
         assert_eq!(
             text["Input"]["targetDBSnapshot"],
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_that_is_shared_as_it_is_is_not_a_copy() {
-        let message = of_run(lambda_task::parse(event("nightly")).unwrap(), Some(12)).unwrap();
+        let message = of_run(serde_json::from_value(event("nightly")).unwrap(), Some(12)).unwrap();
         let replication = message.input.replication.unwrap();
         assert_eq!(
             (replication.shared_snapshot_is_copy, replication.shared_snapshot_hours),
@@ -85,7 +85,7 @@ mod tests {
     fn a_document_without_a_shared_snapshot_is_refused() {
         let mut event = event("nightly");
         event["state"].as_object_mut().unwrap().remove("targetDBSnapshot");
-        let error = of_run(lambda_task::parse(event).unwrap(), None).unwrap_err();
+        let error = of_run(serde_json::from_value(event).unwrap(), None).unwrap_err();
         assert_eq!(
             error.to_string(),
             "notifying the destination account: field state.targetDBSnapshot is missing"

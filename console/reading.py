@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from console.facts import Instance, Snapshot, Stack, Unreadable, is_readable
 from console.failure import Failure
-from console.status.facts import Instance, Snapshot, Stack, Unreadable, is_readable
 
 T = TypeVar("T")
 

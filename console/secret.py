@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from console.status.facts import Pointer, Unreadable
+from console.facts import Pointer, Unreadable
 
 #: Codes of our own for what AWS answers with InvalidRequestException or ResourceNotFoundException, which say too little.
 SCHEDULED_FOR_DELETION = "SecretScheduledForDeletion"
@@ -76,17 +76,6 @@ def unusable_secret(code: str, arn: str, name: str) -> str:
         return ""
     said = {"arn": arn, "name": plain_name(name) or arn}
     return f"{_WORDS[code].format(**said)}; to fix this: {_REMEDIES[code].format(**said)}"
-
-
-def secret_advice(account: Any, outputs: dict[str, str], parameters: dict[str, str]) -> str:
-    """What is wrong with the secret of a destination stack; empty if nothing is or these credentials cannot read it."""
-    arn = outputs.get("SecretArn", "")
-    name = outputs.get("SecretName") or parameters.get("SecretName", "")
-    try:
-        found = read_pointer(account, arn, name) if arn else None
-    except BotoCoreError:
-        return ""
-    return unusable_secret(found.code, arn, name) if isinstance(found, Unreadable) else ""
 
 
 def _why_unreadable(client: Any, secret: str, name: str, code: str) -> str:

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::execution::{Entered, Execution, plain, stage_of};
+use crate::execution::{Entered, Execution, plain};
 use crate::failure::Failure;
 use crate::screen::duration;
 use crate::status::observe::machines::Followed;
@@ -61,7 +61,7 @@ impl Follower {
         let execution = self.execution();
         let Some(state) = execution.states.last() else { return format!("{}: starting", self.role) };
         let mut words = vec![format!("{}: {}", self.role, execution.stage().unwrap_or(&state.name))];
-        words.extend(progress(self.result()));
+        words.extend(progress(execution.newest_result()));
         if state.kind == "Wait" {
             words.push("waiting".to_owned());
         }
@@ -71,19 +71,13 @@ impl Follower {
     }
 
     fn remark(&self, state: &Entered) -> String {
-        let words = progress(self.result());
+        let result = self.execution().newest_result();
+        let words: Vec<String> = progress(result).into_iter().chain(copying(result)).collect();
         if state.kind != "Wait" || words.is_empty() {
             String::new()
         } else {
             format!("  ({})", words.join("; "))
         }
-    }
-
-    /// What the task of the stage last reported.
-    fn result(&self) -> &Value {
-        let execution = self.execution();
-        let stage = execution.stage().and_then(stage_of);
-        stage.and_then(|stage| execution.document.get(stage.result)).unwrap_or(&Value::Null)
     }
 }
 
@@ -101,4 +95,10 @@ fn progress(result: &Value) -> Vec<String> {
     let word = result.get("rdsStatus").map(plain).filter(|word| !word.is_empty());
     let percent = result.get("percentProgress").filter(|percent| !percent.is_null());
     word.into_iter().chain(percent.map(|percent| format!("{}%", plain(percent)))).collect()
+}
+
+/// Whether the whole database is copied or only what changed, and why.
+fn copying(result: &Value) -> Option<String> {
+    let copy = result.get("copy").filter(|copy| copy.is_object())?;
+    Some(format!("{} copy expected: {}", plain(&copy["expected"]), plain(&copy["reason"])))
 }

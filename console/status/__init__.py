@@ -1,1 +1,0 @@
-"""What the commands that change something want to know of both accounts; what `scripts/status` reports is made in Rust."""

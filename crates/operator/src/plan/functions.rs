@@ -1,0 +1,106 @@
+//! What the stacks say to their functions, read from the functions themselves: the same variables, read by the same reader.
+
+use std::collections::BTreeMap;
+
+use replication::environment::Environment;
+use serde_json::Value;
+
+use crate::account::Account;
+use crate::failure::{Failure, fault};
+use crate::question::get;
+use crate::status::facts::Stack;
+
+/// What a function is called in a template.
+const FUNCTION: &str = "AWS::Lambda::Function";
+/// The API of Lambda that describes a function.
+const PATH: &str = "2015-03-31/functions";
+/// The processors of a function that cost less.
+const ARM: &str = "arm64";
+
+/// One function of a stack.
+#[derive(Debug, Clone, Default)]
+pub struct Function {
+    /// What the stack says to it.
+    pub environment: Environment,
+    /// Its memory in MB.
+    pub memory: i64,
+    /// Whether it runs on ARM processors.
+    pub is_arm: bool,
+}
+
+/// The functions of a stack, by their logical names.
+#[derive(Debug, Clone, Default)]
+pub struct Functions(BTreeMap<String, Function>);
+
+impl Functions {
+    /// The function of a logical name.
+    ///
+    /// # Errors
+    /// If the stack has none.
+    pub fn of(&self, name: &str) -> Result<&Function, Failure> {
+        let lacks = || {
+            Failure::new(format!("the stack has no {name}; was it deployed with this project's template?"))
+        };
+        self.0.get(name).ok_or_else(lacks)
+    }
+
+    /// Any of them; all of a stack have the same memory and processors.
+    pub fn any(&self) -> Option<&Function> {
+        self.0.values().next()
+    }
+}
+
+/// Reads those functions of a stack that have one of these logical names.
+///
+/// # Errors
+/// A fault of CloudFormation or Lambda.
+pub async fn read(account: &Account, stack: &Stack, wanted: &[&str]) -> Result<Functions, Failure> {
+    let client = account.stacks();
+    let mut pages = client.list_stack_resources().stack_name(&stack.name).into_paginator().items().send();
+    let mut names = BTreeMap::new();
+    while let Some(resource) = pages.next().await {
+        let resource = resource.map_err(|error| fault("cloudformation:ListStackResources", &error))?;
+        if let (Some(FUNCTION), Some(physical), Some(logical)) =
+            (resource.resource_type(), resource.physical_resource_id(), resource.logical_resource_id())
+            && wanted.contains(&logical)
+        {
+            names.insert(logical.to_owned(), physical.to_owned());
+        }
+    }
+    let mut functions = BTreeMap::new();
+    for (logical, physical) in names {
+        let path = format!("{PATH}/{physical}/configuration");
+        let answer = get(account, "lambda", "lambda:GetFunctionConfiguration", &path).await?;
+        functions.insert(logical, described(&answer));
+    }
+    Ok(Functions(functions))
+}
+
+fn described(answer: &Value) -> Function {
+    let variables = answer.pointer("/Environment/Variables").and_then(Value::as_object);
+    let variables = variables.into_iter().flatten();
+    let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+    let processors = answer["Architectures"].as_array().into_iter().flatten();
+    Function {
+        environment: variables.filter_map(text).collect(),
+        memory: answer["MemorySize"].as_i64().unwrap_or_default(),
+        is_arm: processors.filter_map(Value::as_str).any(|name| name == ARM),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_function_says_what_its_stack_says_to_it() {
+        let found = described(&json!({"MemorySize": 128, "Architectures": ["arm64"],
+            "Environment": {"Variables": {"STACK_NAME": "orders"}}}));
+        assert_eq!(found.environment.text("STACK_NAME").unwrap(), "orders");
+        assert_eq!((found.memory, found.is_arm), (128, true));
+        let bare = described(&json!({}));
+        assert!(bare.environment.text("STACK_NAME").is_err() && !bare.is_arm);
+    }
+}
