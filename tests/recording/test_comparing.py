@@ -45,7 +45,7 @@ def test_a_recording_is_as_itself(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_field_that_comes_earlier_or_never_is_named(tmp_path: Path) -> None:
     """> `scripts/test recording` names a field that is there in another status than the emulator has it, a code that is another
-    > one, and statuses in another order."""
+    one, and statuses in another order."""
 
     def change(line: dict[str, Any]) -> None:
         for one in instances(line):
