@@ -48,6 +48,12 @@ const STORIES: &[Story] = &[
         "the_doctor_names_what_is_broken_and_its_remedy",
         stories::doctor::the_doctor_names_what_is_broken_and_its_remedy,
     ),
+    ("a_trial_arrives_and_leaves_nothing", stories::trial::a_trial_arrives_and_leaves_nothing),
+    ("a_trial_that_fails_leaves_nothing", stories::trial::a_trial_that_fails_leaves_nothing),
+    (
+        "a_trial_that_was_killed_is_destroyed_later",
+        stories::trial::a_trial_that_was_killed_is_destroyed_later,
+    ),
     ("a_full_quota_makes_room_for_the_next_run", stories::room::a_full_quota_makes_room_for_the_next_run),
     (
         "a_fleet_names_what_failed_and_goes_on_where_it_was_stopped",

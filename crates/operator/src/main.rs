@@ -19,6 +19,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 mod times;
+mod trial;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,7 @@ async fn main() -> ExitCode {
         Command::Plan(given) => plan::run(&given, &environment).await.into(),
         Command::Rollback(given) => rollback::run(&given, &environment).await.into(),
         Command::Doctor(given) => Box::pin(doctor::run(&given, &environment)).await.into(),
+        Command::Trial(given) => Box::pin(trial::run(&given, &environment)).await.into(),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             let name = command.get_name().to_owned();

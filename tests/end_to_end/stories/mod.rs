@@ -25,4 +25,5 @@ pub mod settings;
 pub mod sharing;
 pub mod statuses;
 pub mod telling;
+pub mod trial;
 pub mod waking;

@@ -1,0 +1,162 @@
+//! Trials: what `scripts/trial` makes, checks, records and destroys.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use harness::account::{Account, LIMIT, text};
+use harness::cloud::{Cloud, script};
+use harness::waiting::wait_for;
+
+/// A trial replicates twice, rolls back, compares rows, destroys everything, and records nothing that says whose it was.
+///
+/// > `scripts/trial` ends with nothing left in either account, and its recording has no account number, endpoint, name or
+/// > secret.
+pub fn a_trial_arrives_and_leaves_nothing(cloud: &Cloud) {
+    let directory = directory(cloud, "whole");
+    let output = command(cloud, &directory).output().unwrap();
+    let printed = printed(&output);
+    assert!(output.status.success(), "{printed}");
+    for words in [
+        "costs less than $1.00",
+        "rows were compared 3 times, and are the same",
+        "nothing of the trial is left",
+    ] {
+        assert!(printed.contains(words), "{words}: {printed}");
+    }
+    let state = state(&directory).unwrap();
+    assert_eq!(state["is_destroyed"], true);
+    require_nothing(cloud, &state);
+
+    let recording = std::fs::read_to_string(directory.join("recording.jsonl")).unwrap();
+    let id = text(&state["id"]);
+    for hidden in [
+        &cloud.source.number(),
+        &cloud.destination.number(),
+        &id,
+        "amazonaws",
+        "localhost",
+        "trial_owner",
+        "db_host",
+    ] {
+        assert!(!recording.contains(hidden), "the recording has {hidden}");
+    }
+    let lines: Vec<Value> = recording.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let statuses = |account: &str| -> Vec<&str> {
+        let of_account = lines.iter().filter(|line| line["account"] == account);
+        of_account
+            .filter_map(|line| line["answer"]["DBInstances"]["DBInstance"]["DBInstanceStatus"].as_str())
+            .collect()
+    };
+    for account in ["source", "destination"] {
+        let seen = statuses(account);
+        let place = |word: &str| seen.iter().position(|status| *status == word);
+        assert!(
+            place("creating") < place("available") && place("available") < place("deleting"),
+            "{account}: {seen:?}"
+        );
+    }
+    for operation in [
+        "CreateDBSnapshot",
+        "CopyDBSnapshot",
+        "RestoreDBInstanceFromDBSnapshot",
+        "DescribeDBSnapshots",
+        "DescribeKey",
+        "GetTopicAttributes",
+        "DescribeSecret",
+        "GetExecutionHistory",
+    ] {
+        assert!(
+            lines.iter().any(|line| line["operation"] == operation),
+            "nothing of {operation} is recorded"
+        );
+    }
+}
+
+/// A replication that fails ends the trial, which leaves nothing.
+///
+/// > A trial that fails in the middle destroys what it has made and ends with exit code 1.
+pub fn a_trial_that_fails_leaves_nothing(cloud: &Cloud) {
+    let directory = directory(cloud, "failing");
+    let mut command = command(cloud, &directory);
+    let output = command.args(["--destination-parameter", "Subnetgroups=not-there"]).output().unwrap();
+    let printed = printed(&output);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("not-there") && printed.contains("replicate: version 1"), "{printed}");
+    assert!(printed.contains("nothing of the trial is left"), "{printed}");
+    require_nothing(cloud, &state(&directory).unwrap());
+}
+
+/// A trial that was killed is destroyed by the next command.
+///
+/// > What a trial has made that was killed is destroyed by `scripts/trial --resume-destroy`.
+pub fn a_trial_that_was_killed_is_destroyed_later(cloud: &Cloud) {
+    let directory = directory(cloud, "killed");
+    let mut killed = command(cloud, &directory).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for("the source stack of the trial", LIMIT, || {
+        state(&directory).filter(|state| state["source"]["key"].as_str().is_some_and(|key| !key.is_empty()))
+    });
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let state_then = state(&directory).unwrap();
+    assert_eq!(state_then["is_destroyed"], false);
+    let id = text(&state_then["id"]);
+    let mut command = script("trial");
+    let output = command.arg("--directory").arg(&directory).args(["--resume-destroy", &id]).output().unwrap();
+    assert!(output.status.success(), "{}", printed(&output));
+    require_nothing(cloud, &state(&directory).unwrap());
+}
+
+fn directory(cloud: &Cloud, name: &str) -> PathBuf {
+    let directory = cloud.directory().join(format!("trial-{name}"));
+    // What an earlier run has left.
+    let _ = std::fs::remove_dir_all(&directory);
+    directory
+}
+
+fn command(cloud: &Cloud, directory: &Path) -> Command {
+    let mut command = script("trial");
+    command.arg(format!("--local={}", cloud.directory().display()));
+    command.args(["--yes", "--no-build", "--directory"]).arg(directory);
+    command
+}
+
+fn printed(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// What the trial has written about itself, once it has.
+fn state(directory: &Path) -> Option<Value> {
+    let files = std::fs::read_dir(directory).ok()?;
+    let mut files = files.map(|file| file.unwrap().path());
+    let file = files.find(|file| file.extension().is_some_and(|extension| extension == "json"))?;
+    serde_json::from_str(&std::fs::read_to_string(file).ok()?).ok()
+}
+
+fn require_nothing(cloud: &Cloud, state: &Value) {
+    let base = format!("rds-replication-trial-{}", text(&state["id"]));
+    for account in [&cloud.source, &cloud.destination] {
+        assert_eq!(account.instances(&base), [""; 0]);
+        assert_eq!(account.snapshots(&base), [""; 0]);
+        let stack = format!("{base}-{}", account.role());
+        assert!(
+            !account.try_aws(&["cloudformation", "describe-stacks", "--stack-name", &stack]).status.success()
+        );
+        let named =
+            [("secretsmanager", "list-secrets"), ("logs", "describe-log-groups"), ("iam", "list-roles")];
+        for (service, operation) in named {
+            let found = account.aws(&[service, operation]).to_string();
+            assert!(!found.contains(&base), "{operation} still has {base}");
+        }
+        require_no_key(account, state[account.role()]["key"].as_str().unwrap_or_default());
+    }
+}
+
+/// KMS deletes no key at once.
+fn require_no_key(account: &Account, key: &str) {
+    if !key.is_empty() {
+        let key = account.aws(&["kms", "describe-key", "--key-id", key]);
+        assert_eq!(key["KeyMetadata"]["KeyState"], "PendingDeletion");
+    }
+}
