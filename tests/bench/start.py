@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
@@ -194,14 +195,24 @@ def function_environment() -> dict[str, str]:
     }
 
 
-def subjects(release: Path, zips: Path, python: Path | None, output: Path) -> Iterator[Subject]:
+def unpacked(packed: Path, into: Path) -> Path:
+    """The program in the zip of a function: what Lambda starts, whatever else has been compiled since."""
+    binary = into / packed.stem
+    with zipfile.ZipFile(packed) as archive:
+        binary.write_bytes(archive.read("bootstrap"))
+    binary.chmod(0o755)
+    return binary
+
+
+def subjects(nothing: Path, zips: Path, python: Path | None, output: Path) -> Iterator[Subject]:
     """All that are compared."""
-    nothing = release / "examples" / NOTHING
+    binaries = output / "functions"
+    binaries.mkdir(exist_ok=True)
     yield Subject(NOTHING, (str(nothing),), nothing.stat().st_size, event={})
     environments = answers.environments()
     for packed in sorted(zips.glob("*.zip")):
         task = packed.stem
-        binary = release / task
+        binary = unpacked(packed, binaries)
         yield Subject(
             task,
             (str(binary),),
@@ -316,7 +327,7 @@ def broken_bands(bands: dict[str, dict[str, float]], compared: list[Subject], fo
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--release", type=Path, required=True, help="where the binaries are")
+    parser.add_argument("--nothing", type=Path, required=True, help="the function that does nothing")
     parser.add_argument("--zips", type=Path, required=True, help="where the packed functions are")
     parser.add_argument("--python", type=Path, help="where awslambdaric is; without it there is no boto3 handler")
     parser.add_argument("--output", type=Path, required=True)
@@ -325,7 +336,7 @@ def main() -> int:
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     python = given.python.resolve() if given.python else None
-    compared = list(subjects(given.release, given.zips, python, given.output.resolve()))
+    compared = list(subjects(given.nothing.resolve(), given.zips, python, given.output.resolve()))
     services = answers.Services()
     threading.Thread(target=services.serve_forever, daemon=True).start()
     environment = {**function_environment(), "AWS_ENDPOINT_URL": services.url}
