@@ -26,6 +26,8 @@ class Seen:
 
     fields: dict[Place, set[str]] = field(default_factory=dict)
     """By operation, kind of thing and status, the fields that were there at least once."""
+    asked: set[str] = field(default_factory=set)
+    """The operations that were asked at all."""
     codes: dict[str, set[str]] = field(default_factory=dict)
     """By operation, the codes of errors."""
     orders: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
@@ -58,6 +60,7 @@ def seen(lines: Iterable[dict[str, Any]]) -> Seen:
     histories: dict[tuple[str, str, str], list[str]] = {}
     for line in lines:
         operation = f"{line['service']}:{line['operation']}"
+        result.asked.add(operation)
         if code := line.get("code"):
             result.codes.setdefault(operation, set()).add(code)
         for kind, thing in _things(line["operation"], line.get("answer")):
@@ -101,7 +104,7 @@ def _of_fields(aws: Seen, emulator: Seen) -> Iterator[Difference]:
 
 
 def _of_codes(aws: Seen, emulator: Seen) -> Iterator[Difference]:
-    for operation in sorted(aws.codes.keys() | emulator.codes.keys()):
+    for operation in sorted(aws.asked & emulator.asked):
         theirs, ours = aws.codes.get(operation, set()), emulator.codes.get(operation, set())
         # Whoever asks too often is told so; that depends on the account.
         if extra := sorted(code for code in ours - theirs if not code.startswith("Throttl")):

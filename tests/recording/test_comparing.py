@@ -74,6 +74,15 @@ def test_another_code_is_named() -> None:
     assert "rds:DescribeDBInstances: only AWS refuses with DBInstanceNotFoundFault" in said
 
 
+def test_what_only_one_of_them_was_asked_is_not_compared() -> None:
+    asked = {**LINES[0], "operation": "DescribeEvents", "code": "Refused", "answer": None}
+    assert wrong([*LINES, asked]) == []
+    aws = [*LINES, {**asked, "code": "Another"}]
+    ours = seen([*LINES, asked])
+    said = [one.text for one in compare(seen(aws), ours)]
+    assert "rds:DescribeEvents: only AWS refuses with Another" in said
+
+
 def test_another_order_is_named() -> None:
     swapped = {"creating": "available", "available": "creating"}
 
