@@ -61,6 +61,18 @@ impl Hints {
         self.command("scripts/status", words)
     }
 
+    /// `scripts/replicate --fleet` of the given source stack, or what continues one of its runs.
+    pub fn fleet(&self, continued: Option<&str>, source_stack: &str) -> String {
+        let mut words = vec!["--fleet"];
+        words.extend(option("--continue-run", continued));
+        if source_stack != SOURCE_STACK {
+            words.extend(["--source-stack", source_stack]);
+        }
+        words.extend(self.account(Role::Source));
+        words.extend(self.account(Role::Destination));
+        self.command("scripts/replicate", words)
+    }
+
     /// `scripts/adopt` for the given stack.
     pub fn adopt(&self, stack: &str) -> String {
         let mut words = of_stack(stack);

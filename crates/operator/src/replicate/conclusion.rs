@@ -10,7 +10,8 @@ use crate::hints::Hints;
 pub fn lines(run: &Run, hints: &Hints, stack: &str) -> Vec<String> {
     let Some(destination) = run.destination() else { return Vec::new() };
     let mut lines = vec![made(run.id().unwrap_or_default(), destination)];
-    lines.extend(of_the_secret(destination, hints, stack));
+    let hints = Hints { one_of_several: run.one_of_several().to_owned(), ..hints.clone() };
+    lines.extend(of_the_secret(destination, &hints, stack));
     for (role, execution) in [("source", run.source()), ("destination", destination)] {
         lines.extend(what_stays(execution).into_iter().map(|text| format!("{role:<11}  {text}")));
     }

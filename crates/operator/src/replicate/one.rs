@@ -15,7 +15,7 @@ use crate::screen::duration;
 use crate::status::facts::{Stack, Unreadable};
 use crate::status::observe::machines::{self, Followed};
 use crate::status::observe::{secret, single};
-use crate::status::report::secret::unusable;
+use crate::status::report::secret::refusal;
 use crate::terminal::Terminal;
 
 /// The log of the function that starts runs, by its logical name in the stack.
@@ -73,13 +73,19 @@ async fn secret_advice(destination: &Account, stack: &Stack) -> Option<String> {
         name => name,
     };
     let Unreadable(code) = secret::read(&destination.secrets(), arn, name).await.err()?;
-    unusable(&code, arn, name)
+    refusal(&code, arn, name)
 }
 
 impl Run {
     /// The id of the replication, once it is announced.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
+    }
+
+    /// The database, where the stack of the destination account has several.
+    pub fn one_of_several(&self) -> &str {
+        let database = self.source().of_source("snapshot")["sourceDBIdentifier"].as_str();
+        database.filter(|_| self.stack.is_for_several()).unwrap_or_default()
     }
 
     /// The execution of the source machine.
@@ -163,9 +169,19 @@ impl Run {
             self.destination = Some(Follower::new("destination", followed));
             return Ok(true);
         }
+        let source = self.source.execution();
+        let has_failed = !source.is_running() && !source.has_succeeded();
+        // A state whose error was caught is left too.
+        if has_failed && source.of_source("notify").is_null() {
+            return Err(Failure::new(how_it_failed(source, "source")));
+        }
         if now - announced_at > asked.given.arrival {
             let way = way(accounts.destination, &self.stack).await;
-            return Err(Failure::new(never_arrived(&self.stack, &way, id, asked.given.arrival)));
+            let mut text = never_arrived(&self.stack, &way, id, asked.given.arrival);
+            if has_failed {
+                text = format!("{text}\n\n{}", how_it_failed(source, "source"));
+            }
+            return Err(Failure::new(text));
         }
         Ok(false)
     }

@@ -21,8 +21,8 @@ pub struct Database {
     pub source: Option<Child>,
     /// Its execution in the destination account.
     pub destination: Option<Outline>,
-    /// Whether a destination stack takes messages about it.
-    pub has_destination: bool,
+    /// Whether a destination stack takes messages about it; nothing where the destination account cannot be read.
+    has_destination: Option<bool>,
     /// The error that it ended with in either account, or nothing.
     pub error: String,
     /// Its cause, or nothing.
@@ -36,7 +36,7 @@ pub struct Database {
 }
 
 impl Database {
-    fn new(name: String, has_destination: bool) -> Self {
+    fn new(name: String, has_destination: Option<bool>) -> Self {
         Self {
             name,
             source: None,
@@ -57,7 +57,12 @@ impl Database {
 
     /// Whether its message is on its way, or lost.
     fn is_on_its_way(&self) -> bool {
-        self.is_sent() && self.has_destination && self.destination.is_none()
+        self.is_sent() && self.has_destination == Some(true) && self.destination.is_none()
+    }
+
+    /// Whether nothing tells what became of it after it was sent.
+    fn is_unknown(&self) -> bool {
+        self.is_sent() && self.has_destination != Some(true)
     }
 
     /// The account in which its execution is running, or nothing.
@@ -91,7 +96,8 @@ impl Database {
             return "replicated".to_owned();
         }
         match (self.is_sent(), self.has_destination, self.runs_in()) {
-            (true, false, _) => "sent; no destination stack here takes it".to_owned(),
+            (true, Some(false), _) => "sent; no destination stack here takes it".to_owned(),
+            (true, None, _) => "sent; the destination account cannot be read".to_owned(),
             (_, _, "") => if self.is_sent() { "sent" } else { "not started" }.to_owned(),
             (_, _, account) => format!("running in the {account} account"),
         }
@@ -100,7 +106,7 @@ impl Database {
     /// Whether the destination account has, or may have, an execution for it that has not been seen to end.
     fn may_run_there(&self) -> bool {
         let has_ended = self.destination.as_ref().is_some_and(|there| !there.is_running());
-        self.is_sent() && self.has_destination && self.error.is_empty() && !has_ended
+        self.is_sent() && self.has_destination == Some(true) && self.error.is_empty() && !has_ended
     }
 
     /// Whether something of it is still to come.
@@ -125,15 +131,16 @@ pub struct Following {
 }
 
 impl Following {
-    /// Those of a plan, and those that it has left out and that count as failed.
-    pub fn of(plan: &Plan, stacks: &[Stack]) -> Self {
+    /// Those of a plan, and those that it has left out and that count as failed. `stacks` are those that may take them, unless the
+    /// destination account cannot be read.
+    pub fn of(plan: &Plan, stacks: Option<&[Stack]>) -> Self {
         let chosen = plan.databases.iter().map(|item| {
             let name = item.database.to_string();
-            let has_destination = stack_of(stacks, &name).is_some();
+            let has_destination = stacks.map(|stacks| stack_of(stacks, &name).is_some());
             Database::new(name, has_destination)
         });
         let left_out = plan.left_out.iter().filter_map(|one| {
-            let mut database = Database::new(one.database.to_string(), false);
+            let mut database = Database::new(one.database.to_string(), Some(false));
             database.error = one.error.clone()?;
             database.cause = one.reason.clone();
             Some(database)
@@ -293,29 +300,44 @@ impl Following {
         [heads].into_iter().chain(rows).collect()
     }
 
-    /// Why the command fails, if it does; `late` is how many did not arrive within `arrival` seconds.
-    pub fn failure(&self, run: &FleetRun, late: usize, arrival: f64) -> Option<String> {
+    /// Why the command fails, if it does; `late` is how many did not arrive within `arrival` seconds, and `again` the command that
+    /// continues the run.
+    pub fn failure(&self, run: &FleetRun, late: usize, arrival: f64, again: &str) -> Option<String> {
         let with_cause = self.databases.iter().filter(|one| !one.cause.is_empty());
         let causes: Vec<String> = with_cause.map(|one| format!("  {}: {}", one.name, one.cause)).collect();
         if !run.has_succeeded() {
-            return Some(why_it_ended(run, causes));
+            return Some(why_it_ended(run, causes, again));
+        }
+        if run.plan.is_none() {
+            return Some(format!(
+                "the fleet run {} has ended well, but what it has chosen cannot be read: its stack is of another version than this \
+                 command",
+                run.name()
+            ));
         }
         let failed = self.databases.iter().filter(|one| one.is_sent() && !one.error.is_empty()).count();
         let hint = match late {
             0 => String::new(),
             late => format!("; {late} did not arrive within {}", duration(arrival)),
         };
-        (failed > 0).then(|| {
-            format!(
-                "{failed} of {} databases failed in the destination account{hint}\n{}",
-                self.databases.len(),
+        let all = self.databases.len();
+        if failed > 0 {
+            return Some(format!(
+                "{failed} of {all} databases failed in the destination account{hint}\n{}",
                 causes.join("\n")
+            ));
+        }
+        let unknown = self.databases.iter().filter(|one| one.is_unknown()).count();
+        (unknown > 0).then(|| {
+            format!(
+                "{unknown} of {all} databases were sent, and it is not known what became of them\nto fix this: let this command read \
+                 the account whose stacks listen to the topic; scripts/status shows there how it ended"
             )
         })
     }
 }
 
-fn why_it_ended(run: &FleetRun, causes: Vec<String>) -> String {
+fn why_it_ended(run: &FleetRun, causes: Vec<String>, again: &str) -> String {
     let or = |text: &str, none: &str| if text.is_empty() { none } else { text }.to_owned();
     let mut lines =
         vec![format!("the fleet run {} ended {}: {}", run.name(), run.status, or(&run.error, "(no error)"))];
@@ -328,7 +350,7 @@ fn why_it_ended(run: &FleetRun, causes: Vec<String>) -> String {
     lines.push(format!("  execution  {}", run.arn));
     if run.plan.is_some() {
         lines.push("to fix this: end what the errors name; then".to_owned());
-        lines.push(format!("  scripts/replicate --fleet --continue-run {}", run.name()));
+        lines.push(format!("  {again}"));
         lines.push("repeats only what was not sent".to_owned());
     }
     lines.join("\n")

@@ -56,9 +56,9 @@ pub async fn begin(
     let run = match (running, &asked.given.continue_run) {
         (Some(arn), Some(_)) => {
             return Err(Failure::new(format!(
-                "the fleet run {} is running, so nothing was started\nto fix this: follow it with scripts/replicate --fleet, or \
-                 stop it first",
-                FleetRun::started(&arn, terminal.now()).name()
+                "the fleet run {} is running, so nothing was started\nto fix this: follow it with {}, or stop it first",
+                FleetRun::started(&arn, terminal.now()).name(),
+                asked.hints.fleet(None, &asked.given.source_stack)
             )));
         }
         (Some(arn), None) => {
@@ -85,6 +85,7 @@ impl Fleet {
     /// The command that stops the run and everything that it has started in the source account.
     pub fn how_to_stop(&self, source: &Account) -> String {
         let mut words = vec!["aws", "stepfunctions", "stop-execution", "--execution-arn", &self.run.arn];
+        words.extend(["--region", &source.region]);
         if !source.profile.is_empty() {
             words.extend(["--profile", &source.profile]);
         }
@@ -101,17 +102,18 @@ impl Fleet {
         asked: &Asked<'_>,
         terminal: &mut Terminal<'_>,
     ) -> Result<(), Failure> {
-        let stacks = listening(accounts.destination, &self.topic, terminal).await;
+        let listening = listening(accounts.destination, &self.topic, terminal).await;
+        let stacks = listening.as_deref().unwrap_or_default();
         let (client, begun) = (accounts.source.machines(), terminal.elapsed());
         loop {
             let has_ended = !self.run.is_running();
             let is_new = self.run.plan.is_none();
             fleet::poll(&client, &self.source_machine, &mut self.run).await?;
             if is_new {
-                self.say_the_plan(accounts.destination, &stacks, terminal).await;
+                self.say_the_plan(accounts.destination, listening.as_deref(), terminal).await;
             }
             self.take_children(&client, terminal).await?;
-            self.take_destinations(accounts.destination, &stacks, terminal).await?;
+            self.take_destinations(accounts.destination, stacks, terminal).await?;
             let (now, elapsed) = (terminal.now(), terminal.elapsed());
             let waiting = self.following.awaited(elapsed, asked.given.arrival);
             // The children are read once more after the run has been seen to have ended.
@@ -127,22 +129,28 @@ impl Fleet {
                     where_they_are.collect::<Vec<_>>().join(", ")
                 )));
             }
-            self.open_some(&client, accounts.destination, &stacks).await?;
+            self.open_some(&client, accounts.destination, stacks).await?;
             let (words, lines) = self.following.shown(now);
             terminal.waiting_for_all(&words, &lines);
             (asked.pause)(asked.poll).await;
         }
-        self.conclude(asked.given.arrival, terminal)
+        let again = asked.hints.fleet(Some(self.run.name()), &asked.given.source_stack);
+        self.conclude(asked.given.arrival, &again, terminal)
     }
 
-    async fn say_the_plan(&mut self, destination: &Account, stacks: &[Stack], terminal: &mut Terminal<'_>) {
+    async fn say_the_plan(
+        &mut self,
+        destination: &Account,
+        stacks: Option<&[Stack]>,
+        terminal: &mut Terminal<'_>,
+    ) {
         let Some(plan) = &self.run.plan else { return };
         self.following = Following::of(plan, stacks);
         for line in following::plan_lines(plan) {
             terminal.line(&line);
         }
         let names: Vec<String> = plan.databases.iter().map(|item| item.database.to_string()).collect();
-        for line in stock_lines(destination, stacks, &names).await {
+        for line in stock_lines(destination, stacks.unwrap_or_default(), &names).await {
             terminal.line(&line);
         }
     }
@@ -212,7 +220,7 @@ impl Fleet {
     }
 
     /// Prints the table, and fails if anything has failed that is not tolerated.
-    fn conclude(&mut self, arrival: f64, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    fn conclude(&mut self, arrival: f64, again: &str, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let late = self.following.take_late();
         if !self.following.databases.is_empty() {
             terminal.plain("");
@@ -221,7 +229,7 @@ impl Fleet {
             }
             terminal.plain("");
         }
-        if let Some(failure) = self.following.failure(&self.run, late, arrival) {
+        if let Some(failure) = self.following.failure(&self.run, late, arrival, again) {
             return Err(Failure::new(failure));
         }
         terminal.line(&format!("done: fleet run {}", self.run.name()));
@@ -236,22 +244,22 @@ fn arn_there(one: &Database, stacks: &[Stack]) -> Option<String> {
     Some(execution_arn(machine, ReplicationId::new(*started, arn).as_str()))
 }
 
-/// The destination stacks that listen to the topic; none if the destination account cannot be read.
-async fn listening(destination: &Account, topic: &str, terminal: &mut Terminal<'_>) -> Vec<Stack> {
+/// The destination stacks that listen to the topic; nothing if the destination account cannot be read.
+async fn listening(destination: &Account, topic: &str, terminal: &mut Terminal<'_>) -> Option<Vec<Stack>> {
     let mut found = match stacks::all(destination).await {
         Ok(found) => found,
         Err(failure) => {
             terminal.line(&format!(
                 "destination  not readable, so only the source account is followed: {failure}"
             ));
-            return Vec::new();
+            return None;
         }
     };
     found.retain(|stack| {
         DESTINATION_OUTPUTS.iter().all(|name| stack.outputs.contains_key(*name))
             && stack.parameter("SourceTopicArn").is_some_and(|heard| heard == topic)
     });
-    found
+    Some(found)
 }
 
 /// Lines about quotas of the destination account that are too small for these databases.

@@ -86,7 +86,7 @@ async fn read_children(client: &Client, machine: &str, run: &mut FleetRun) -> Re
     let ending = |name: &str| name.get(start..).map(str::to_owned);
     let by_ending: HashMap<String, String> =
         plan.databases.iter().filter_map(|item| Some((ending(&item.child)?, database(item)))).collect();
-    let mut listed = Listed::of(client, machine);
+    let mut listed = Listed::all(client, machine);
     while let Some(one) = listed.next().await? {
         let started = certain(one.start_date());
         if let Some(database) = by_name.get(one.name()) {

@@ -17,8 +17,10 @@ use crate::times::{certain, moment};
 pub const MOST_LISTED: usize = 1000;
 /// How many of them are opened to see which database they are about.
 pub const MOST_OPENED: usize = 100;
-/// How many executions a page of a search has.
+/// How many executions a page of a search has, which ends after a few.
 const LISTED_PER_PAGE: i32 = 100;
+/// How many a page has at most (API of Step Functions, `ListExecutions`), for whoever reads them all.
+const MOST_PER_PAGE: i32 = 1000;
 /// How many events a page of a history has (API of Step Functions, `GetExecutionHistory`).
 const EVENTS_PER_PAGE: i32 = 1000;
 /// The first poll reads everything, each later one only what a loop adds.
@@ -32,10 +34,16 @@ pub struct Listed {
     next: Option<String>,
     is_begun: bool,
     left: usize,
+    per_page: i32,
 }
 
 impl Listed {
-    /// Those of a machine.
+    /// Those of a machine, of which all are wanted.
+    pub fn all(client: &Client, machine: &str) -> Self {
+        Self { per_page: MOST_PER_PAGE, ..Self::of(client, machine) }
+    }
+
+    /// Those of a machine, of which the first few are wanted.
     pub fn of(client: &Client, machine: &str) -> Self {
         Self {
             client: client.clone(),
@@ -44,6 +52,7 @@ impl Listed {
             next: None,
             is_begun: false,
             left: MOST_LISTED,
+            per_page: LISTED_PER_PAGE,
         }
     }
 
@@ -64,7 +73,7 @@ impl Listed {
                 return Ok(None);
             }
             let request = self.client.list_executions().state_machine_arn(&self.machine);
-            let request = request.max_results(LISTED_PER_PAGE).set_next_token(self.next.take());
+            let request = request.max_results(self.per_page).set_next_token(self.next.take());
             let answer = request.send().await.map_err(|error| fault("states:ListExecutions", &error))?;
             self.is_begun = true;
             self.next = answer.next_token;
@@ -143,18 +152,23 @@ pub async fn open(client: &Client, arn: &str) -> Result<Execution, Failure> {
     with_history(client, arn, found).await
 }
 
+/// How many polls wait for an execution that was just started to be seen: what Step Functions answers is consistent only
+/// eventually (API of Step Functions, `DescribeExecution`).
+const UNSEEN_POLLS: u32 = 20;
+
 /// An execution that is followed: as the last poll saw it.
 pub struct Followed {
     client: Client,
     /// What was seen.
     pub execution: Execution,
     seen: i64,
+    unseen_polls: u32,
 }
 
 impl Followed {
     /// One that was started just now.
     pub fn started(client: &Client, arn: &str, at: OffsetDateTime) -> Self {
-        Self { client: client.clone(), execution: Execution::started(arn, at), seen: 0 }
+        Self { client: client.clone(), execution: Execution::started(arn, at), seen: 0, unseen_polls: 0 }
     }
 
     /// Reads what happened since the last poll; how many states were entered since.
@@ -166,9 +180,17 @@ impl Followed {
             |arn: &str| Failure::named("ExecutionDoesNotExist", format!("there is no execution {arn}"));
         // The status first: an end that is seen here has all of its history behind it.
         let found = described(&self.client, &self.execution.arn).await?;
-        let found = found.ok_or_else(|| missing(&self.execution.arn))?;
+        let events = match &found {
+            Some(_) => self.new_events().await?,
+            None => None,
+        };
+        let (Some(found), Some(events)) = (found, events) else {
+            self.unseen_polls += 1;
+            let may_come = self.seen == 0 && self.unseen_polls <= UNSEEN_POLLS;
+            return if may_come { Ok(0) } else { Err(missing(&self.execution.arn)) };
+        };
         let before = self.execution.states.len();
-        for event in self.new_events().await? {
+        for event in events {
             take(&mut self.execution, &event);
         }
         self.execution.outline = outline(&found);
@@ -176,14 +198,21 @@ impl Followed {
         Ok(self.execution.states.len() - before)
     }
 
-    /// Events after the last one seen, oldest first. Newest first is how the service lets us stop early.
-    async fn new_events(&mut self) -> Result<Vec<HistoryEvent>, Failure> {
+    /// Events after the last one seen, oldest first; nothing where the execution is not seen. Newest first is how the service lets us
+    /// stop early.
+    async fn new_events(&mut self) -> Result<Option<Vec<HistoryEvent>>, Failure> {
         let page = if self.seen > 0 { NEW_EVENTS_PER_PAGE } else { EVENTS_PER_PAGE };
         let request = self.client.get_execution_history().execution_arn(&self.execution.arn);
         let mut pages = request.reverse_order(true).max_results(page).into_paginator().items().send();
         let mut events = Vec::new();
         while let Some(event) = pages.next().await {
-            let event = event.map_err(|error| fault("states:GetExecutionHistory", &error))?;
+            let event = match event {
+                Ok(event) => event,
+                Err(error) if error.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(fault("states:GetExecutionHistory", &error)),
+            };
             if event.id() <= self.seen {
                 break;
             }
@@ -191,7 +220,7 @@ impl Followed {
         }
         events.reverse();
         self.seen = events.last().map_or(self.seen, HistoryEvent::id);
-        Ok(events)
+        Ok(Some(events))
     }
 }
 

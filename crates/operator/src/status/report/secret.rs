@@ -62,6 +62,18 @@ pub fn unusable(code: &str, arn: &str, name: &str) -> Option<String> {
     Some(format!("{said}; to fix this: {remedy}"))
 }
 
+/// Why no run can use a secret: as [`unusable`], or because of what is in it.
+pub fn refusal(code: &str, arn: &str, name: &str) -> Option<String> {
+    let invalid = || {
+        format!(
+            "the secret {} is no JSON object in text form with db_host and db_prefix as texts; to fix this: make it one; before the \
+             first replication both are \"\"",
+            plain_name(name)
+        )
+    };
+    unusable(code, arn, name).or_else(|| (code == INVALID).then(invalid))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
