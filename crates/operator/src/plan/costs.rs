@@ -63,6 +63,8 @@ pub struct Kept<'a> {
     pub instances: Vec<i32>,
     pub class: Option<String>,
     pub multi_az: bool,
+    /// Whether the table of prices is about them.
+    pub is_in_table: bool,
 }
 
 /// The costs of a run through these states. `function` is one of the stacks', which are all alike.
@@ -104,7 +106,11 @@ fn of_month(run: &Run, runs: Option<u64>, kept: &Kept<'_>) -> Month {
     let snapshot_gib: i64 =
         kept.snapshots.iter().filter_map(|one| one.allocated_storage).map(i64::from).sum();
     let storage_gib: i64 = kept.instances.iter().copied().map(i64::from).sum();
-    let hour = kept.class.as_deref().and_then(|class| prices::instance_hour(class, kept.multi_az));
+    let hour = kept
+        .class
+        .as_deref()
+        .filter(|_| kept.is_in_table)
+        .and_then(|class| prices::instance_hour(class, kept.multi_az));
     let number = kept.instances.len();
     let dollars_of_runs = runs.map_or(0.0, |runs| float(runs) * run.dollars);
     let dollars_of_snapshots = gib(snapshot_gib) * prices::SNAPSHOT_GIB_MONTH;
@@ -168,6 +174,7 @@ mod tests {
             instances: vec![20, 20],
             class: Some("db.m6i.large".to_owned()),
             multi_az: false,
+            is_in_table: true,
         };
         let Costs { run, month } = of(&journal.states, &function, Some(30), &kept);
         assert_eq!((run.transitions, run.function_calls), (4 * 2 + 2 + 2, 7));
@@ -175,6 +182,12 @@ mod tests {
         assert_eq!(month.dollars_of_instances, Some(0.178 * 730.0 * 2.0));
         assert!(month.is_complete && month.storage_gib == 40, "{month:?}");
         journal.states[1].polls = None;
+        let elsewhere = Kept { is_in_table: false, ..kept.clone() };
+        let month = of(&journal.states, &function, Some(30), &elsewhere).month;
+        assert!(
+            !month.is_complete && month.dollars_of_instances.is_none(),
+            "another engine or storage: {month:?}"
+        );
         let unknown = Kept { class: Some("db.unheard.of".to_owned()), ..kept };
         let Costs { run, month } = of(&journal.states, &function, None, &unknown);
         assert!(!run.is_complete && !month.is_complete, "what nobody knows is said");

@@ -1,8 +1,11 @@
 //! What AWS asks for what a run does and for what it leaves: a small table, which is not read from AWS.
 
+use replication::observed::Snapshot;
+
 /// Whose prices these are.
 pub const WHOSE: &str = "list prices of us-east-1 as they were known in November 2026, for every Region; not read from AWS, \
-                         without tax, free tier and discounts; instances as RDS for PostgreSQL on demand";
+                         without tax, free tier and discounts, snapshots without the part that \
+                         is free with the storage of instances; instances as RDS for PostgreSQL on demand";
 
 /// Dollars of a state transition (Step Functions, Standard).
 pub const TRANSITION: f64 = 0.000_025;
@@ -12,7 +15,7 @@ pub const FUNCTION_CALL: f64 = 0.000_000_2;
 pub const FUNCTION_GB_SECOND: f64 = 0.000_016_666_7;
 /// Dollars of a GB-second of a function, on ARM.
 pub const FUNCTION_GB_SECOND_ARM: f64 = 0.000_013_333_4;
-/// How long a call of a function takes, in seconds, as it was measured (docs/performance.md).
+/// How long a call of a function takes, in seconds: what the model of docs/performance.md assumes too.
 pub const FUNCTION_SECONDS: f64 = 0.3;
 /// Dollars of a GiB of snapshots in a month.
 pub const SNAPSHOT_GIB_MONTH: f64 = 0.095;
@@ -47,6 +50,22 @@ const CLASSES: &[(&str, f64)] = &[
     ("db.t4g.micro", 0.016),
     ("db.t4g.small", 0.032),
 ];
+
+/// How many I/O operations a second are in the price of gp3, and from how many GiB on there are more.
+const GP3_IOPS: (i32, i32, i32) = (3_000, 400, 12_000);
+
+/// Whether the table is about an instance that is restored from this snapshot: other engines pay licences, other storage and more
+/// operations a second cost more.
+pub fn are_of(snapshot: &Snapshot, wanted_iops: Option<i32>, wanted_storage: Option<&str>) -> bool {
+    let (usual, from_gib, above) = GP3_IOPS;
+    let included = if snapshot.allocated_storage.is_some_and(|gib| gib >= from_gib) { above } else { usual };
+    let storage = match wanted_storage.or(snapshot.storage_type.as_deref()) {
+        Some("gp2") => true,
+        Some("gp3") => wanted_iops.or(snapshot.iops).is_none_or(|iops| iops <= included),
+        _ => false,
+    };
+    storage && snapshot.engine.as_deref() == Some("postgres")
+}
 
 /// Dollars of an hour of an instance of this class; nothing for one that is not in the table.
 pub fn instance_hour(class: &str, multi_az: bool) -> Option<f64> {

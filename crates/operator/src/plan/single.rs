@@ -11,7 +11,7 @@ use super::document::{Ends, Plan, Quota};
 use super::journal::{self, Journal};
 use super::settings::{Receiving, ReceivingEnvironments};
 use super::source::Announced;
-use super::{Asked, OF_DESTINATION, Side, Sides, costs, destination, observe, source};
+use super::{Asked, OF_DESTINATION, Side, Sides, costs, destination, observe, prices, source};
 use crate::failure::Failure;
 
 /// How RDS calls its quota of manual snapshots.
@@ -62,6 +62,11 @@ pub async fn plan(
         instances: versions(&end, &replicated),
         class: receiving.wanted.class.clone().or(class_of_source),
         multi_az: receiving.wanted.multi_az,
+        is_in_table: prices::are_of(
+            &announced.shared,
+            receiving.wanted.iops,
+            receiving.wanted.storage_type.as_deref(),
+        ),
     };
     let function = source.functions.any().cloned().unwrap_or_default();
     plan = finished(plan, journal);

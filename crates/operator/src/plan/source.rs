@@ -140,10 +140,21 @@ impl Run<'_> {
     }
 
     /// Refuses one more snapshot where there is no room for it.
-    fn check_room(&self, doing: &str, quota: Option<SnapshotQuota>, made: usize) -> Result<(), Error> {
+    fn check_room(
+        &self,
+        doing: &str,
+        quota: Option<SnapshotQuota>,
+        region: &str,
+        made: usize,
+    ) -> Result<(), Error> {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        let is_full = quota
-            .is_some_and(|SnapshotQuota { used, max }| used - count(self.room.len()) + count(made) >= max);
+        let is_freed = |one: &&Snapshot| {
+            one.arn.region == region
+                && self.room.iter().any(|gone| gone.identifier() == one.identifier.as_str())
+        };
+        let freed = self.facts.snapshots.iter().filter(is_freed).count();
+        let is_full =
+            quota.is_some_and(|SnapshotQuota { used, max }| used - count(freed) + count(made) >= max);
         if is_full { Err(quota::full(doing, FULL, quota)) } else { Ok(()) }
     }
 
@@ -181,7 +192,7 @@ impl Run<'_> {
         let not_checked = preflight::check_source(instance, &facts.option_groups, &doing)?;
         journal.note_left_out("not checked", &not_checked);
         journal.note_left_out("left out", &left_out);
-        self.check_room(&doing, facts.quota, 0)?;
+        self.check_room(&doing, facts.quota, &Place::of_arn(&instance.arn).region, 0)?;
         journal.call("rds:CreateDBSnapshot", &name, format!("the snapshot of {database}"));
         let made = made(journal, instance, described, &name, tags);
         let history = &self.snapshots;
@@ -250,8 +261,8 @@ impl Run<'_> {
         let earlier = EarlierCopy::newest(&there, &settings.stack, database, &name);
         let copy = Expectation::re_encryption(source.encrypted, earlier.as_ref(), &key_arn);
         match settings.copies_into {
-            Some(_) => self.check_room(&doing, facts.quota_elsewhere, 0)?,
-            None => self.check_room(&doing, facts.quota, 1)?,
+            Some(_) => self.check_room(&doing, facts.quota_elsewhere, &place.region, 0)?,
+            None => self.check_room(&doing, facts.quota, &place.region, 1)?,
         }
         journal.call("rds:CopyDBSnapshot", &name, format!("the copy under {key_arn}: {}", copy.reason));
         let from = (made.arn.region == place.region).then_some(made);

@@ -17,6 +17,7 @@ use super::{Accounts, Asked, End, replicate};
 use crate::account::Account;
 use crate::arguments::{Arguments, Command};
 use crate::environment::{Environment, Pause};
+use crate::status::observe::machines::Followed;
 use crate::status::observe::tests::world::{A, B, CANARY};
 use crate::terminal::Terminal;
 use crate::tests::{FakeAccount, paged};
@@ -352,6 +353,30 @@ async fn an_execution_that_was_started_already_is_followed() {
     let (end, shown, inputs) = run(&case).await;
     assert_eq!((end.code, inputs), (case.code, Vec::new()));
     assert_eq!(shown, case.printed.join("\n"));
+}
+
+/// Step Functions may not show an execution that has just started.
+#[tokio::test]
+async fn an_execution_that_is_not_seen_yet_is_waited_for() {
+    let arn = execution_arn(&format!("arn:aws:states:eu-west-1:{A}:stateMachine:source"), "uuid");
+    for (unseen, is_found) in [(3, true), (20, true), (21, false)] {
+        let account = FakeAccount::new(A);
+        let polls = Arc::new(Mutex::new(0));
+        let answer = json!({"executionArn": arn, "stateMachineArn": "m", "status": "RUNNING", "startDate": NOW.unix_timestamp()});
+        account.handle("DescribeExecution", move |_| {
+            let mut polls = polls.lock().unwrap();
+            *polls += 1;
+            if *polls > unseen { Ok(answer.clone()) } else { Err("ExecutionDoesNotExist".to_owned()) }
+        });
+        account.answer("GetExecutionHistory", json!({"events": []}));
+        let client = account.account().machines();
+        let mut followed = Followed::started(&client, &arn, NOW);
+        for poll in 1..=20 {
+            assert_eq!(followed.poll().await.unwrap(), 0, "{poll}");
+            assert!(followed.execution.is_running());
+        }
+        assert_eq!(followed.poll().await.is_ok(), is_found, "{unseen}");
+    }
 }
 
 /// Every field of the documents is described.
