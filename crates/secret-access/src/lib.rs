@@ -101,6 +101,9 @@ async fn find(
         }
         Err(error) => match error.as_service_error() {
             Some(e) if e.is_decryption_failure() => Err(key_not_accessible(doing, code_and_message(e))),
+            Some(e) if e.is_invalid_request_exception() => Err(fault(doing, &error).advise(
+                "if the secret is scheduled for deletion, restore it with aws secretsmanager restore-secret",
+            )),
             _ => Err(fault(doing, &error)),
         },
     }
