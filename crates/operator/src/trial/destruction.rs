@@ -53,12 +53,20 @@ impl Running<'_, '_> {
     async fn destroy_account(&mut self, role: &'static str) -> Result<(), Failure> {
         let mut problems = Vec::new();
         self.begin_step();
-        problems.extend(self.destroy_stack(role).await.err());
+        let stack = self.destroy_stack(role).await;
+        let is_stack_gone = stack.is_ok();
+        problems.extend(stack.err());
         self.begin_step();
         if role == "source" {
             problems.extend(self.destroy_own().await.err());
-        } else {
+        } else if is_stack_gone {
             problems.extend(self.delete_secret().await.err());
+        } else {
+            // Without it nobody knows which of the versions that are left is the current one, and none could be deleted.
+            problems.push(Failure::new(format!(
+                "the secret {} is kept until the stack and what it has made are gone",
+                self.names.secret()
+            )));
         }
         problems.extend(self.delete_log_groups(role).await.err());
         // Last, because until now something may have been under it.
