@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Running;
 use super::command::ask as ask_program;
 use super::plan::{CLASS, STORAGE_GIB, Step, TAG};
-use super::rows::{Answer, CONTENTS, DATABASE, Endpoint, USER, changes, sql};
+use super::rows::{Answer, CONTENTS, DATABASE, Endpoint, USER, changes, contents, sql};
 use crate::account::Account;
 use crate::failure::{Failure, fault};
 use crate::question::{Question, ask};
@@ -184,11 +184,11 @@ impl Running<'_, '_> {
         let Some(endpoint) = instance.as_ref().and_then(|found| endpoint("source", found)) else {
             return Err(Failure::new("the source database has no endpoint"));
         };
-        let contents = match self.sql(&endpoint, &changes(version)).await? {
+        let held = match self.sql(&endpoint, &changes(version)).await? {
             Answer::Unreachable(why) => Answer::Unreachable(why),
-            Answer::Value(_) => self.sql(&endpoint, CONTENTS).await?,
+            Answer::Value(_) => contents(self.sql(&endpoint, CONTENTS).await?)?,
         };
-        match contents {
+        match held {
             Answer::Value(contents) => {
                 self.terminal.line(&format!("the source database holds {contents}"));
                 self.contents.insert(version, contents);
@@ -265,7 +265,7 @@ impl Running<'_, '_> {
                 .line(&format!("{name} is live: status, tags and secret are right; rows were not checked"));
             return Ok(());
         };
-        match self.sql(&endpoint, CONTENTS).await? {
+        match contents(self.sql(&endpoint, CONTENTS).await?).map_err(|failure| wrong(&failure.text))? {
             Answer::Value(contents) if contents == expected => {
                 self.checked += 1;
                 self.terminal.line(&format!("{name} is live and holds what was sent: {contents}"));
