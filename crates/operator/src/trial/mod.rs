@@ -38,7 +38,7 @@ use crate::terminal::Terminal;
 /// The exit code of a trial that an operator has interrupted.
 const CODE_INTERRUPTED: u8 = 130;
 /// How long one step may take in seconds: in AWS none takes half of it.
-const STEP_SECONDS: f64 = 3.0 * 3600.0;
+const STEP_SECONDS: u64 = 3 * 3600;
 /// Between two polls of what is observed, in an account and in the local cloud, in milliseconds.
 const POLL: [u64; 2] = [5_000, 300];
 
@@ -301,7 +301,7 @@ impl<'t, 'w> Running<'t, 'w> {
     /// Waits until something is polled again.
     async fn wait(&mut self, words: &str) -> Result<(), Failure> {
         self.interruption.check()?;
-        if self.terminal.elapsed() - self.began > STEP_SECONDS {
+        if self.terminal.elapsed() - self.began > Duration::from_secs(STEP_SECONDS).as_secs_f64() {
             return Err(Failure::new(format!("it took too long: {words}")));
         }
         self.terminal.waiting(words);
