@@ -110,10 +110,14 @@ impl Commands {
     pub fn destroy(&self, role: &str) -> Command {
         let mut command = Command::new(self.path("scripts/destroy"));
         command.arg(role);
-        if let Some(directory) = &self.state.local {
-            command.arg(format!("--local={}", directory.display()));
-        }
-        self.with_profile(role, &mut command);
+        let side = self.state.side(role);
+        match &self.state.local {
+            Some(directory) => command.arg(format!("--local={}", directory.display())),
+            // The empty profile, too: without it the one that is called like the role would be taken, if there is one.
+            None => command
+                .arg(format!("--region={}", side.region))
+                .arg(format!("--profile={}", side.profile.as_deref().unwrap_or_default())),
+        };
         command
     }
 
@@ -293,6 +297,29 @@ async fn end(child: &mut Child) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trial::state::Side;
+
+    #[test]
+    fn the_stack_is_destroyed_with_the_credentials_of_the_trial() {
+        let side = |profile: Option<&str>| Side {
+            profile: profile.map(str::to_owned),
+            region: "eu-west-1".to_owned(),
+            ..Side::default()
+        };
+        let state = State {
+            id: "x".to_owned(),
+            local: None,
+            source: side(None),
+            destination: side(Some("two")),
+            is_destroyed: false,
+        };
+        let commands = Commands { root: PathBuf::new(), state };
+        for (role, profile) in [("source", "--profile="), ("destination", "--profile=two")] {
+            let command = commands.destroy(role);
+            let words: Vec<_> = command.get_args().collect();
+            assert_eq!(words, [role, "--region=eu-west-1", profile]);
+        }
+    }
 
     async fn asked(script: &str, limit: Duration) -> Result<Said, Failure> {
         let mut command = Command::new("sh");
