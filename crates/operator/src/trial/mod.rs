@@ -25,7 +25,7 @@ use self::command::Commands;
 use self::interruption::{INTERRUPTED, Interruption};
 use self::observer::watch;
 use self::options::Trial;
-use self::plan::{Names, STEPS, statement};
+use self::plan::{Names, STEPS, refuse_parameters, statement};
 use self::redaction::Redaction;
 use self::state::{Side, State};
 use self::tape::{Tape, recorded};
@@ -104,6 +104,8 @@ async fn whole(given: &Trial, environment: &Environment, terminal: &mut Terminal
         running.lock().await?;
         return running.end(Ok(())).await;
     }
+    refuse_parameters("--source-parameter", &given.source_parameter)?;
+    refuse_parameters("--destination-parameter", &given.destination_parameter)?;
     let (source, destination) = (given.accounts.source(environment), given.accounts.destination(environment));
     let accounts =
         (Account::open(&source, environment).await?, Account::open(&destination, environment).await?);

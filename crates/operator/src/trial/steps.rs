@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Running;
 use super::command::ask as ask_program;
-use super::plan::{CLASS, STORAGE_GIB, Step, TAG};
+use super::plan::{CLASS, STORAGE_GIB, Step, TAG, parameters};
 use super::rows::{Answer, CONTENTS, DATABASE, Endpoint, USER, changes, contents, sql};
 use crate::account::Account;
 use crate::failure::{Failure, fault};
@@ -70,19 +70,15 @@ impl Running<'_, '_> {
 
     async fn deploy(&mut self, role: &'static str) -> Result<(), Failure> {
         let number = self.state.destination.account.clone();
-        let (mut parameters, given) = if role == "source" {
+        let (of_trial, given) = if role == "source" {
             (self.names.source_parameters(&number), &self.given.source_parameter)
         } else {
             let stack = stacks::named(&self.source, &self.names.stack("source")).await?;
             (self.names.destination_parameters(stack.output("TopicArn")), &self.given.destination_parameter)
         };
-        let key = |parameter: &String| parameter.split('=').next().unwrap_or_default().to_owned();
-        // The operator's own count.
-        parameters.retain(|parameter| !given.iter().any(|other| key(other) == key(parameter)));
-        parameters.extend(given.iter().cloned());
         let mut command = self.commands.deploy(role);
         command.args(["--stack-name", &self.names.stack(role), "--tags", &self.names.tag()]);
-        for parameter in parameters {
+        for parameter in parameters(of_trial, given) {
             command.args(["--parameter", &parameter]);
         }
         if role == "source" {
