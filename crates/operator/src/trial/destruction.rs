@@ -261,10 +261,12 @@ impl Running<'_, '_> {
                 let answer = request.skip_final_snapshot(true).delete_automated_backups(true).send().await;
                 match answer {
                     Ok(_) => is_asked = true,
+                    // What was described was not the newest.
                     Err(error)
-                        if error
-                            .as_service_error()
-                            .is_some_and(|error| error.is_invalid_db_instance_state_fault()) => {}
+                        if error.as_service_error().is_some_and(|error| {
+                            error.is_db_instance_not_found_fault()
+                                || error.is_invalid_db_instance_state_fault()
+                        }) => {}
                     Err(error) => return Err(fault("rds:DeleteDBInstance", &error)),
                 }
             }
@@ -274,19 +276,9 @@ impl Running<'_, '_> {
 
     async fn delete_snapshot(&mut self, name: &str) -> Result<(), Failure> {
         let client = self.source.rds();
+        let mut is_asked = false;
         loop {
-            let answer = client.describe_db_snapshots().db_snapshot_identifier(name).send().await;
-            let found = match answer {
-                Err(error)
-                    if error
-                        .as_service_error()
-                        .is_some_and(|error| error.is_db_snapshot_not_found_fault()) =>
-                {
-                    None
-                }
-                answer => answer.map_err(|error| fault("rds:DescribeDBSnapshots", &error))?.db_snapshots,
-            };
-            let Some(found) = found.unwrap_or_default().into_iter().next() else { return Ok(()) };
+            let Some(found) = self.snapshot(name).await? else { return Ok(()) };
             let tags = found.tag_list();
             if !tags.iter().any(|tag| tag.key() == Some(TAG) && tag.value() == Some(self.names.id.as_str())) {
                 return Err(Failure::new(format!(
@@ -295,9 +287,18 @@ impl Running<'_, '_> {
                 )));
             }
             let status = SnapshotStatus::from(found.status().unwrap_or_default());
-            if !status.is_deleting() && status.progress() != replication::progress::Progress::Pending {
-                let deleted = client.delete_db_snapshot().db_snapshot_identifier(name).send().await;
-                deleted.map_err(|error| fault("rds:DeleteDBSnapshot", &error))?;
+            let is_pending = status.progress() == replication::progress::Progress::Pending;
+            if !status.is_deleting() && !is_pending && !is_asked {
+                match client.delete_db_snapshot().db_snapshot_identifier(name).send().await {
+                    Ok(_) => is_asked = true,
+                    // What was described was not the newest.
+                    Err(error)
+                        if error.as_service_error().is_some_and(|error| {
+                            error.is_db_snapshot_not_found_fault()
+                                || error.is_invalid_db_snapshot_state_fault()
+                        }) => {}
+                    Err(error) => return Err(fault("rds:DeleteDBSnapshot", &error)),
+                }
             }
             self.wait(&format!("the snapshot {name} is {status}")).await?;
         }

@@ -1,6 +1,6 @@
 //! What each step of a trial does, and how it is checked.
 
-use aws_sdk_rds::types::{DbInstance, Filter, Tag};
+use aws_sdk_rds::types::{DbInstance, DbSnapshot, Filter, Tag};
 use aws_sdk_sfn::types::ExecutionListItem;
 use replication::lineage;
 use replication::progress::{InstanceStatus, Progress, SnapshotStatus};
@@ -314,14 +314,36 @@ impl Running<'_, '_> {
 
     async fn available_snapshot(&mut self, name: &str) -> Result<(), Failure> {
         loop {
-            let answer = self.source.rds().describe_db_snapshots().db_snapshot_identifier(name).send().await;
-            let answer = answer.map_err(|error| fault("rds:DescribeDBSnapshots", &error))?;
-            let status = answer.db_snapshots().first().and_then(|found| found.status()).unwrap_or_default();
-            match progress(SnapshotStatus::from(status).progress()) {
+            let status = self.snapshot(name).await?.and_then(|found| found.status);
+            match progress(SnapshotStatus::from(status.as_deref().unwrap_or_default()).progress()) {
                 Some(true) => return Ok(()),
-                Some(false) => return Err(Failure::new(format!("the snapshot {name} is {status}"))),
-                None => self.wait(&format!("the snapshot {name} is {status}")).await?,
+                Some(false) => {
+                    return Err(Failure::new(format!(
+                        "the snapshot {name} is {}",
+                        status.unwrap_or_default()
+                    )));
+                }
+                None => {
+                    self.wait(&format!(
+                        "the snapshot {name} is {}",
+                        status.as_deref().unwrap_or("not there yet")
+                    ))
+                    .await?;
+                }
             }
+        }
+    }
+
+    /// A snapshot in the source account; none if RDS does not have it, which it may say for a while of one that was just made.
+    pub(super) async fn snapshot(&self, name: &str) -> Result<Option<DbSnapshot>, Failure> {
+        match self.source.rds().describe_db_snapshots().db_snapshot_identifier(name).send().await {
+            Ok(answer) => Ok(answer.db_snapshots.unwrap_or_default().into_iter().next()),
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_db_snapshot_not_found_fault()) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(fault("rds:DescribeDBSnapshots", &error)),
         }
     }
 }
