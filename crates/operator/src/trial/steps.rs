@@ -19,6 +19,9 @@ use crate::status::observe::{secret, stacks};
 /// So many names in one question, as a poll of the functions asks for.
 const MOST_NAMES: usize = 100;
 
+/// So many events are in one page of an execution's history at most (API of Step Functions, `GetExecutionHistory`).
+const MOST_EVENTS: i32 = 1_000;
+
 /// Asks KMS for a key.
 pub const DESCRIBE_KEY: Question = Question {
     service: "kms",
@@ -230,7 +233,10 @@ impl Running<'_, '_> {
                 let Ok(listed) = listed.send().await else { continue };
                 for arn in listed.executions().iter().map(ExecutionListItem::execution_arn) {
                     let _ = client.describe_execution().execution_arn(arn).send().await;
-                    let _ = client.get_execution_history().execution_arn(arn).send().await;
+                    let history = client.get_execution_history().execution_arn(arn).max_results(MOST_EVENTS);
+                    let mut pages = history.into_paginator().send();
+                    // The next page of one that cannot be read is not known.
+                    while let Some(Ok(_)) = pages.next().await {}
                 }
             }
         }
