@@ -13,7 +13,8 @@ use super::plan::{KEY_DAYS, TAG, VERSIONS};
 use super::steps::{DESCRIBE_KEY, has_tag};
 use crate::failure::{Failure, fault};
 use crate::question::{Question, ask};
-use crate::status::observe::{secret, stacks};
+use crate::status::facts::Stack;
+use crate::status::observe::{DESTINATION_OUTPUTS, secret, stacks};
 
 /// A snapshot or an instance may be in a state in which RDS does not delete it; then all of it is tried again.
 const ATTEMPTS: u32 = 6;
@@ -34,8 +35,19 @@ const fn logs(operation: &'static str, target: &'static str) -> Question {
 const LOG_GROUPS: Question = logs("logs:DescribeLogGroups", "Logs_20140328.DescribeLogGroups");
 const DELETE_LOG_GROUP: Question = logs("logs:DeleteLogGroup", "Logs_20140328.DeleteLogGroup");
 
-/// The outputs by which a stack of this project is known.
-const OF_PROJECT: [[&str; 2]; 2] = [["TopicArn", "ScheduleRuleName"], ["SecretArn", "LaunchFunctionName"]];
+/// The outputs by which a source stack of this project is known.
+const SOURCE_OUTPUTS: [&str; 2] = ["TopicArn", "ScheduleRuleName"];
+/// The parameters by which a destination stack and a source stack are known: one that is being created has no outputs yet, and
+/// CloudFormation reads its functions from the bucket.
+const PARAMETERS: [[&str; 2]; 2] =
+    [["DatabaseName", "SourceTopicArn"], ["SourceDBSnapshotName", "ScheduleState"]];
+
+/// Whether a stack is of this project, which uses the bucket of scripts/deploy.
+fn is_of_project(stack: &Stack) -> bool {
+    let has_outputs = |names: &[&str]| names.iter().all(|name| stack.outputs.contains_key(*name));
+    let has_parameters = |names: &[&str; 2]| names.iter().all(|name| stack.parameters.contains_key(*name));
+    has_outputs(&SOURCE_OUTPUTS) || has_outputs(&DESTINATION_OUTPUTS) || PARAMETERS.iter().any(has_parameters)
+}
 
 impl Running<'_, '_> {
     /// Destroys all of it; what is left, and why. The operator cannot interrupt it.
@@ -354,10 +366,7 @@ impl Running<'_, '_> {
         }
         let bucket = bucket(&side.account, &side.region);
         let others = stacks::all(self.account(role)).await?;
-        let is_of_project = |outputs: &[&str; 2]| {
-            others.iter().any(|stack| outputs.iter().all(|name| stack.outputs.contains_key(*name)))
-        };
-        if OF_PROJECT.iter().any(is_of_project) {
+        if others.iter().any(is_of_project) {
             self.terminal.line(&format!("the bucket {bucket} stays: another stack of this project is there"));
             return Ok(());
         }
@@ -400,4 +409,33 @@ impl Running<'_, '_> {
 
 fn bucket(account: &str, region: &str) -> String {
     format!("rds-replication-artifacts-{account}-{region}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_stack_that_is_being_created_keeps_the_bucket() {
+        let map = |names: &[&str]| -> BTreeMap<String, String> {
+            names.iter().map(|name| ((*name).to_owned(), String::new())).collect()
+        };
+        let of = |outputs: &[&str], parameters: &[&str]| {
+            is_of_project(&Stack {
+                name: String::new(),
+                status: String::new(),
+                parameters: map(parameters),
+                outputs: map(outputs),
+                created: None,
+                pattern: String::new(),
+            })
+        };
+        assert!(of(&["TopicArn", "ScheduleRuleName"], &[]) && of(&DESTINATION_OUTPUTS, &[]));
+        for parameters in PARAMETERS {
+            assert!(of(&[], &parameters), "{parameters:?}");
+        }
+        assert!(!of(&["TopicArn"], &["DatabaseName"]) && !of(&[], &[]));
+    }
 }

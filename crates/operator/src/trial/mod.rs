@@ -97,6 +97,11 @@ async fn whole(given: &Trial, environment: &Environment, terminal: &mut Terminal
         };
         let directory = directory(&Commands::find(program.as_deref(), &nothing)?);
         let state = State::read(&directory, id)?;
+        if state.is_destroyed {
+            // What has its names or its place by now, such as the bucket, is of somebody else.
+            terminal.line(&format!("the trial {id} is destroyed already; nothing was changed"));
+            return Ok(());
+        }
         let recording = directory.join(format!("destroying-{id}.jsonl"));
         let accounts = reopened(&state, environment).await?;
         let mut running =
