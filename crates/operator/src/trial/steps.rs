@@ -102,9 +102,10 @@ impl Running<'_, '_> {
     /// Keeps what has to be destroyed and that only the stack knows.
     pub(super) async fn note_stack(&mut self, role: &str) -> Result<Stack, Failure> {
         let stack = stacks::named(self.account(role), &self.names.stack(role)).await?;
-        // A key that an operator has named is not the trial's.
-        if stack.parameter("KMSKey").unwrap_or_default().is_empty() {
-            self.state.side_mut(role).key = stack.output("KMSKeyArn").to_owned();
+        let key = stack.output("KMSKeyArn");
+        // A key that an operator has named is not the trial's. A stack that has failed may show no outputs any more.
+        if stack.parameter("KMSKey").unwrap_or_default().is_empty() && !key.is_empty() {
+            key.clone_into(&mut self.state.side_mut(role).key);
             self.state.write(&self.directory)?;
         }
         Ok(stack)
