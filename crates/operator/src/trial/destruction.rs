@@ -3,14 +3,14 @@
 use std::fs::File;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
-use aws_sdk_rds::types::{DbInstance, DbSnapshot};
+use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
 use replication::progress::{InstanceStatus, Restored, SnapshotStatus};
 use serde_json::{Value, json};
 
 use super::Running;
 use super::command::ask as ask_program;
 use super::plan::{KEY_DAYS, TAG, VERSIONS};
-use super::steps::{DESCRIBE_KEY, has_tag};
+use super::steps::{DESCRIBE_KEY, has_tag, tags};
 use crate::failure::{Failure, fault};
 use crate::question::{Question, ask};
 use crate::status::facts::Stack;
@@ -261,14 +261,14 @@ impl Running<'_, '_> {
         loop {
             let account = self.source.clone();
             let Some(found) = self.instance(&account, name).await? else { return Ok(()) };
-            if !has_tag(&found, TAG, &self.names.id) {
-                return Err(Failure::new(format!(
-                    "{name} has no tag {} and is not touched",
-                    self.names.tag()
-                )));
-            }
             let status = InstanceStatus::from(found.db_instance_status().unwrap_or_default());
-            if status.restored() != Restored::Deleting && status.is_deletable() && !is_asked {
+            // What is on its way out may be gone when it is asked for its tags, and nothing more is done to it.
+            let is_leaving = is_asked || status.restored() == Restored::Deleting;
+            if !is_leaving {
+                let tags = tags(&account, found.tag_list(), found.db_instance_arn()).await?;
+                self.require_own(name, &tags)?;
+            }
+            if !is_leaving && status.is_deletable() {
                 let request = account.rds().delete_db_instance().db_instance_identifier(name);
                 let answer = request.skip_final_snapshot(true).delete_automated_backups(true).send().await;
                 match answer {
@@ -291,16 +291,13 @@ impl Running<'_, '_> {
         let mut is_asked = false;
         loop {
             let Some(found) = self.snapshot(name).await? else { return Ok(()) };
-            let tags = found.tag_list();
-            if !tags.iter().any(|tag| tag.key() == Some(TAG) && tag.value() == Some(self.names.id.as_str())) {
-                return Err(Failure::new(format!(
-                    "the snapshot {name} has no tag {} and is not touched",
-                    self.names.tag()
-                )));
-            }
             let status = SnapshotStatus::from(found.status().unwrap_or_default());
-            let is_pending = status.progress() == replication::progress::Progress::Pending;
-            if !status.is_deleting() && !is_pending && !is_asked {
+            let is_leaving = is_asked || status.is_deleting();
+            if !is_leaving {
+                let tags = tags(&self.source, found.tag_list(), found.db_snapshot_arn()).await?;
+                self.require_own(&format!("the snapshot {name}"), &tags)?;
+            }
+            if !is_leaving && status.progress() != replication::progress::Progress::Pending {
                 match client.delete_db_snapshot().db_snapshot_identifier(name).send().await {
                     Ok(_) => is_asked = true,
                     // What was described was not the newest.
@@ -314,6 +311,13 @@ impl Running<'_, '_> {
             }
             self.wait(&format!("the snapshot {name} is {status}")).await?;
         }
+    }
+
+    fn require_own(&self, what: &str, tags: &[Tag]) -> Result<(), Failure> {
+        if has_tag(tags, TAG, &self.names.id) {
+            return Ok(());
+        }
+        Err(Failure::new(format!("{what} has no tag {} and is not touched", self.names.tag())))
     }
 
     /// At once: nobody else reads a secret of a trial.

@@ -250,8 +250,9 @@ impl Running<'_, '_> {
         let wrong = |why: &str| Failure::new(format!("{name} is not as it should be: {why}"));
         let found = self.instance(&destination, &name).await?.ok_or_else(|| wrong("it is not there"))?;
         let stack = self.names.stack("destination");
+        let tags = tags(&destination, found.tag_list(), found.db_instance_arn()).await?;
         for (key, value) in [(lineage::STACK, stack.as_str()), (TAG, &self.names.id)] {
-            if !has_tag(&found, key, value) {
+            if !has_tag(&tags, key, value) {
                 return Err(wrong(&format!("it has no tag {key}={value}")));
             }
         }
@@ -364,8 +365,20 @@ fn progress(progress: Progress) -> Option<bool> {
     }
 }
 
-pub(super) fn has_tag(instance: &DbInstance, key: &str, value: &str) -> bool {
-    instance.tag_list().iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
+/// Whether a tag is among these.
+pub(super) fn has_tag(tags: &[Tag], key: &str, value: &str) -> bool {
+    tags.iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
+}
+
+/// The tags of an instance or a snapshot. RDS has described things without any for hours; then it is asked for them.
+pub(super) async fn tags(
+    account: &Account,
+    described: &[Tag],
+    arn: Option<&str>,
+) -> Result<Vec<Tag>, Failure> {
+    let Some(arn) = arn.filter(|_| described.is_empty()) else { return Ok(described.to_vec()) };
+    let answer = account.rds().list_tags_for_resource().resource_name(arn).send().await;
+    Ok(answer.map_err(|error| fault("rds:ListTagsForResource", &error))?.tag_list.unwrap_or_default())
 }
 
 fn endpoint(role: &'static str, instance: &DbInstance) -> Option<Endpoint> {
