@@ -1,5 +1,8 @@
 //! Destroys what a trial has made, however far it came, and names what is left. Safe to run again.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
@@ -413,33 +416,4 @@ impl Running<'_, '_> {
 
 fn bucket(account: &str, region: &str) -> String {
     format!("rds-replication-artifacts-{account}-{region}")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    #[test]
-    fn a_stack_that_is_being_created_keeps_the_bucket() {
-        let map = |names: &[&str]| -> BTreeMap<String, String> {
-            names.iter().map(|name| ((*name).to_owned(), String::new())).collect()
-        };
-        let of = |outputs: &[&str], parameters: &[&str]| {
-            is_of_project(&Stack {
-                name: String::new(),
-                status: String::new(),
-                parameters: map(parameters),
-                outputs: map(outputs),
-                created: None,
-                pattern: String::new(),
-            })
-        };
-        assert!(of(&["TopicArn", "ScheduleRuleName"], &[]) && of(&DESTINATION_OUTPUTS, &[]));
-        for parameters in PARAMETERS {
-            assert!(of(&[], &parameters), "{parameters:?}");
-        }
-        assert!(!of(&["TopicArn"], &["DatabaseName"]) && !of(&[], &[]));
-    }
 }
