@@ -15,9 +15,16 @@ use harness::waiting::wait_for;
 /// > secret.
 pub fn a_trial_arrives_and_leaves_nothing(cloud: &Cloud) {
     let directory = directory(cloud, "whole");
-    let output = command(cloud, &directory).output().unwrap();
+    let password = cloud.directory().join("trial-password");
+    let mut command = command(cloud, &directory);
+    // The password is in no answer and in no file of the trial: only what reads rows gets it.
+    command.args(["--psql", &format!(r#"printenv PGPASSWORD >"{}"; psql"#, password.display())]);
+    let output = command.output().unwrap();
     let printed = printed(&output);
     assert!(output.status.success(), "{printed}");
+    let password = std::fs::read_to_string(&password).unwrap().trim().to_owned();
+    assert_eq!(password.len(), 32);
+    assert!(!printed.contains(&password), "the password is printed");
     for words in [
         "costs less than $1.00",
         "rows were compared 3 times, and are the same",
@@ -27,6 +34,7 @@ pub fn a_trial_arrives_and_leaves_nothing(cloud: &Cloud) {
     }
     let state = state(&directory).unwrap();
     assert_eq!(state["is_destroyed"], true);
+    require_both_keys(&state);
     require_nothing(cloud, &state);
 
     let recording = std::fs::read_to_string(directory.join("recording.jsonl")).unwrap();
@@ -35,6 +43,7 @@ pub fn a_trial_arrives_and_leaves_nothing(cloud: &Cloud) {
         &cloud.source.number(),
         &cloud.destination.number(),
         &id,
+        &password,
         "amazonaws",
         "localhost",
         "trial_owner",
@@ -51,7 +60,10 @@ pub fn a_trial_arrives_and_leaves_nothing(cloud: &Cloud) {
     };
     for account in ["source", "destination"] {
         let seen = statuses(account);
-        let place = |word: &str| seen.iter().position(|status| *status == word);
+        let place = |word: &str| {
+            let found = seen.iter().position(|status| *status == word);
+            found.unwrap_or_else(|| panic!("{account} was never {word}: {seen:?}"))
+        };
         assert!(
             place("creating") < place("available") && place("available") < place("deleting"),
             "{account}: {seen:?}"
@@ -85,7 +97,9 @@ pub fn a_trial_that_fails_leaves_nothing(cloud: &Cloud) {
     assert_eq!(output.status.code(), Some(1), "{printed}");
     assert!(printed.contains("not-there") && printed.contains("replicate: version 1"), "{printed}");
     assert!(printed.contains("nothing of the trial is left"), "{printed}");
-    require_nothing(cloud, &state(&directory).unwrap());
+    let state = state(&directory).unwrap();
+    require_both_keys(&state);
+    require_nothing(cloud, &state);
 }
 
 /// A trial that was killed is destroyed by the next command.
@@ -102,10 +116,22 @@ pub fn a_trial_that_was_killed_is_destroyed_later(cloud: &Cloud) {
     let state_then = state(&directory).unwrap();
     assert_eq!(state_then["is_destroyed"], false);
     let id = text(&state_then["id"]);
-    let mut command = script("trial");
-    let output = command.arg("--directory").arg(&directory).args(["--resume-destroy", &id]).output().unwrap();
+    let destroy = || {
+        let mut command = script("trial");
+        command.arg("--directory").arg(&directory).args(["--resume-destroy", &id]).output().unwrap()
+    };
+    let output = destroy();
     assert!(output.status.success(), "{}", printed(&output));
-    require_nothing(cloud, &state(&directory).unwrap());
+    let destroyed = state(&directory).unwrap();
+    assert_eq!(destroyed["source"]["key"], state_then["source"]["key"]);
+    require_nothing(cloud, &destroyed);
+    // Whatever is called as it was called is of somebody else by now.
+    let output = destroy();
+    assert!(
+        output.status.success() && printed(&output).contains("is destroyed already"),
+        "{}",
+        printed(&output)
+    );
 }
 
 fn directory(cloud: &Cloud, name: &str) -> PathBuf {
@@ -149,14 +175,21 @@ fn require_nothing(cloud: &Cloud, state: &Value) {
             let found = account.aws(&[service, operation]).to_string();
             assert!(!found.contains(&base), "{operation} still has {base}");
         }
-        require_no_key(account, state[account.role()]["key"].as_str().unwrap_or_default());
+        if let Some(key) = state[account.role()]["key"].as_str().filter(|key| !key.is_empty()) {
+            require_no_key(account, key);
+        }
     }
 }
 
 /// KMS deletes no key at once.
 fn require_no_key(account: &Account, key: &str) {
-    if !key.is_empty() {
-        let key = account.aws(&["kms", "describe-key", "--key-id", key]);
-        assert_eq!(key["KeyMetadata"]["KeyState"], "PendingDeletion");
+    let key = account.aws(&["kms", "describe-key", "--key-id", key]);
+    assert_eq!(key["KeyMetadata"]["KeyState"], "PendingDeletion");
+}
+
+/// Both stacks were there, so that both keys are known.
+fn require_both_keys(state: &Value) {
+    for role in ["source", "destination"] {
+        assert_ne!(text(&state[role]["key"]), "", "the key of the {role} account is not known");
     }
 }

@@ -1,11 +1,13 @@
 //! The scripts of the checkout and other programs, run in one of the accounts.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
+use super::STEP_SECONDS;
 use super::interruption::Interruption;
 use super::state::State;
 use crate::environment::pause;
@@ -13,6 +15,12 @@ use crate::failure::Failure;
 
 /// Between two looks whether a program has ended.
 const POLL: Duration = Duration::from_millis(100);
+/// How long a program may take that is asked something.
+const ASKING: Duration = Duration::from_mins(5);
+/// How long any other one may take: as long as a step.
+const RUNNING: Duration = Duration::from_secs(STEP_SECONDS);
+/// How long a pipe is read whose program has ended.
+const DRAINING: Duration = Duration::from_secs(5);
 /// How long a program may take to end that is told to.
 const ENDING: Duration = Duration::from_mins(1);
 /// Runs a program with what `scripts/local-cloud env` prints for an account.
@@ -102,10 +110,14 @@ impl Commands {
     pub fn destroy(&self, role: &str) -> Command {
         let mut command = Command::new(self.path("scripts/destroy"));
         command.arg(role);
-        if let Some(directory) = &self.state.local {
-            command.arg(format!("--local={}", directory.display()));
-        }
-        self.with_profile(role, &mut command);
+        let side = self.state.side(role);
+        match &self.state.local {
+            Some(directory) => command.arg(format!("--local={}", directory.display())),
+            // The empty profile, too: without it the one that is called like the role would be taken, if there is one.
+            None => command
+                .arg(format!("--region={}", side.region))
+                .arg(format!("--profile={}", side.profile.as_deref().unwrap_or_default())),
+        };
         command
     }
 
@@ -145,43 +157,86 @@ impl Commands {
 /// If it cannot be started, ends badly or is interrupted.
 pub async fn run(mut command: Command, interruption: &Interruption) -> Result<(), Failure> {
     let mut child = start(&mut command)?;
-    let status = ended(&mut child, interruption).await?;
+    let status = ended(&mut child, interruption, RUNNING, &name(&command)).await?;
     if status.success() {
         return Ok(());
     }
+    Err(Failure::new(format!("{} ended with {status}", name(&command))))
+}
+
+/// The script that is run or, if there is none, the program.
+fn name(command: &Command) -> String {
     let words: Vec<String> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
     let program = command.get_program().to_string_lossy().into_owned();
     let script = std::iter::once(&program)
         .chain(&words)
         .find(|word| word.contains("scripts/") && !word.ends_with("local-cloud"));
-    let name = script.unwrap_or(&program).rsplit('/').next().unwrap_or_default();
-    Err(Failure::new(format!("{name} ended with {status}")))
+    script.unwrap_or(&program).rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// Runs a program with this input; what it has said, however it ends.
 ///
 /// # Errors
-/// If it cannot be started or is interrupted.
-pub async fn ask(mut command: Command, input: &str, interruption: &Interruption) -> Result<Said, Failure> {
+/// If it cannot be started, does not end or is interrupted.
+pub async fn ask(command: Command, input: &str, interruption: &Interruption) -> Result<Said, Failure> {
+    ask_within(command, input, interruption, ASKING).await
+}
+
+async fn ask_within(
+    mut command: Command,
+    input: &str,
+    interruption: &Interruption,
+    limit: Duration,
+) -> Result<Said, Failure> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = start(&mut command)?;
     if let Some(mut pipe) = child.stdin.take() {
         // Who ends without reading says why in another way.
         let _ = pipe.write_all(input.as_bytes());
     }
-    let output = child.stdout.take().map(|pipe| std::thread::spawn(|| read(pipe)));
-    let error = child.stderr.take().map(|pipe| std::thread::spawn(|| read(pipe)));
-    let status = ended(&mut child, interruption).await?;
-    let text = |reader: Option<std::thread::JoinHandle<String>>| {
-        reader.and_then(|reader| reader.join().ok()).unwrap_or_default()
-    };
-    Ok(Said { status, output: text(output), error: text(error) })
+    let output = child.stdout.take().map(read);
+    let error = child.stderr.take().map(read);
+    let status = ended(&mut child, interruption, limit, &name(&command)).await?;
+    Ok(Said { status, output: text(output).await, error: text(error).await })
 }
 
-fn read(mut pipe: impl Read) -> String {
+/// Reads a pipe to its end, piece by piece.
+fn read(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, pieces) = channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 8192];
+        loop {
+            match pipe.read(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(length) if length > 0 => {
+                    let piece = buffer.get(..length).unwrap_or_default().to_vec();
+                    if sender.send(piece).is_err() {
+                        return;
+                    }
+                }
+                // What was read until then counts.
+                _ => return,
+            }
+        }
+    });
+    pieces
+}
+
+/// What a program that has ended has written into a pipe. What it has started and left may keep the pipe open for hours (the
+/// master of shared ssh connections does), so that its end is not waited for long.
+async fn text(pieces: Option<Receiver<Vec<u8>>>) -> String {
     let mut bytes = Vec::new();
-    // What was read until then counts.
-    let _ = pipe.read_to_end(&mut bytes);
+    let mut waited = Duration::ZERO;
+    while let Some(pieces) = &pieces {
+        match pieces.try_recv() {
+            Ok(piece) => bytes.extend(piece),
+            Err(TryRecvError::Empty) if waited < DRAINING => {
+                pause(POLL).await;
+                waited += POLL;
+            }
+            Err(_) => break,
+        }
+    }
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
@@ -194,7 +249,14 @@ fn start(command: &mut Command) -> Result<Child, Failure> {
         .map_err(|error| Failure::new(format!("{program} cannot be started: {error}")))
 }
 
-async fn ended(child: &mut Child, interruption: &Interruption) -> Result<ExitStatus, Failure> {
+/// Waits until a program has ended; one that does not (it may be stopped, because it wants to read from the terminal) is ended.
+async fn ended(
+    child: &mut Child,
+    interruption: &Interruption,
+    limit: Duration,
+    name: &str,
+) -> Result<ExitStatus, Failure> {
+    let mut waited = Duration::ZERO;
     let failed = |error: std::io::Error| Failure::new(format!("waiting for a program failed: {error}"));
     loop {
         if let Some(status) = child.try_wait().map_err(failed)? {
@@ -204,7 +266,15 @@ async fn ended(child: &mut Child, interruption: &Interruption) -> Result<ExitSta
             end(child).await;
             return Err(failure);
         }
+        if waited >= limit {
+            end(child).await;
+            return Err(Failure::new(format!(
+                "{name} has not ended within {} seconds, and was ended; to fix this: let it ask for nothing",
+                limit.as_secs()
+            )));
+        }
         pause(POLL).await;
+        waited += POLL;
     }
 }
 
@@ -221,5 +291,53 @@ async fn end(child: &mut Child) {
             pause(POLL).await;
             waited += POLL;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::state::Side;
+
+    #[test]
+    fn the_stack_is_destroyed_with_the_credentials_of_the_trial() {
+        let side = |profile: Option<&str>| Side {
+            profile: profile.map(str::to_owned),
+            region: "eu-west-1".to_owned(),
+            ..Side::default()
+        };
+        let state = State {
+            id: "x".to_owned(),
+            local: None,
+            source: side(None),
+            destination: side(Some("two")),
+            is_destroyed: false,
+        };
+        let commands = Commands { root: PathBuf::new(), state };
+        for (role, profile) in [("source", "--profile="), ("destination", "--profile=two")] {
+            let command = commands.destroy(role);
+            let words: Vec<_> = command.get_args().collect();
+            assert_eq!(words, [role, "--region=eu-west-1", profile]);
+        }
+    }
+
+    async fn asked(script: &str, limit: Duration) -> Result<Said, Failure> {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        let interruption = Interruption::default();
+        let asking = ask_within(command, "", &interruption, limit);
+        tokio::time::timeout(Duration::from_secs(40), asking).await.expect("it hangs")
+    }
+
+    #[tokio::test]
+    async fn what_a_program_leaves_behind_is_not_waited_for() {
+        let said = asked("sleep 60 & echo yes; echo no >&2", ASKING).await.unwrap();
+        assert_eq!((said.output.as_str(), said.error.as_str()), ("yes\n", "no\n"));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_does_not_end_is_ended() {
+        let failure = asked("exec sleep 60", Duration::from_millis(200)).await.unwrap_err();
+        assert!(failure.text.contains("sh has not ended within"), "{failure}");
     }
 }

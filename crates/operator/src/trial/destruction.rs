@@ -1,19 +1,23 @@
 //! Destroys what a trial has made, however far it came, and names what is left. Safe to run again.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
-use aws_sdk_rds::types::{DbInstance, DbSnapshot};
+use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
 use replication::progress::{InstanceStatus, Restored, SnapshotStatus};
 use serde_json::{Value, json};
 
 use super::Running;
 use super::command::ask as ask_program;
 use super::plan::{KEY_DAYS, TAG, VERSIONS};
-use super::steps::{DESCRIBE_KEY, has_tag};
+use super::steps::{DESCRIBE_KEY, has_tag, tags};
 use crate::failure::{Failure, fault};
 use crate::question::{Question, ask};
-use crate::status::observe::{secret, stacks};
+use crate::status::facts::Stack;
+use crate::status::observe::{DESTINATION_OUTPUTS, secret, stacks};
 
 /// A snapshot or an instance may be in a state in which RDS does not delete it; then all of it is tried again.
 const ATTEMPTS: u32 = 6;
@@ -34,8 +38,19 @@ const fn logs(operation: &'static str, target: &'static str) -> Question {
 const LOG_GROUPS: Question = logs("logs:DescribeLogGroups", "Logs_20140328.DescribeLogGroups");
 const DELETE_LOG_GROUP: Question = logs("logs:DeleteLogGroup", "Logs_20140328.DeleteLogGroup");
 
-/// The outputs by which a stack of this project is known.
-const OF_PROJECT: [[&str; 2]; 2] = [["TopicArn", "ScheduleRuleName"], ["SecretArn", "LaunchFunctionName"]];
+/// The outputs by which a source stack of this project is known.
+const SOURCE_OUTPUTS: [&str; 2] = ["TopicArn", "ScheduleRuleName"];
+/// The parameters by which a destination stack and a source stack are known: one that is being created has no outputs yet, and
+/// CloudFormation reads its functions from the bucket.
+const PARAMETERS: [[&str; 2]; 2] =
+    [["DatabaseName", "SourceTopicArn"], ["SourceDBSnapshotName", "ScheduleState"]];
+
+/// Whether a stack is of this project, which uses the bucket of scripts/deploy.
+fn is_of_project(stack: &Stack) -> bool {
+    let has_outputs = |names: &[&str]| names.iter().all(|name| stack.outputs.contains_key(*name));
+    let has_parameters = |names: &[&str; 2]| names.iter().all(|name| stack.parameters.contains_key(*name));
+    has_outputs(&SOURCE_OUTPUTS) || has_outputs(&DESTINATION_OUTPUTS) || PARAMETERS.iter().any(has_parameters)
+}
 
 impl Running<'_, '_> {
     /// Destroys all of it; what is left, and why. The operator cannot interrupt it.
@@ -53,12 +68,20 @@ impl Running<'_, '_> {
     async fn destroy_account(&mut self, role: &'static str) -> Result<(), Failure> {
         let mut problems = Vec::new();
         self.begin_step();
-        problems.extend(self.destroy_stack(role).await.err());
+        let stack = self.destroy_stack(role).await;
+        let is_stack_gone = stack.is_ok();
+        problems.extend(stack.err());
         self.begin_step();
         if role == "source" {
             problems.extend(self.destroy_own().await.err());
-        } else {
+        } else if is_stack_gone {
             problems.extend(self.delete_secret().await.err());
+        } else {
+            // Without it nobody knows which of the versions that are left is the current one, and none could be deleted.
+            problems.push(Failure::new(format!(
+                "the secret {} is kept until the stack and what it has made are gone",
+                self.names.secret()
+            )));
         }
         problems.extend(self.delete_log_groups(role).await.err());
         // Last, because until now something may have been under it.
@@ -241,22 +264,24 @@ impl Running<'_, '_> {
         loop {
             let account = self.source.clone();
             let Some(found) = self.instance(&account, name).await? else { return Ok(()) };
-            if !has_tag(&found, TAG, &self.names.id) {
-                return Err(Failure::new(format!(
-                    "{name} has no tag {} and is not touched",
-                    self.names.tag()
-                )));
-            }
             let status = InstanceStatus::from(found.db_instance_status().unwrap_or_default());
-            if status.restored() != Restored::Deleting && status.is_deletable() && !is_asked {
+            // What is on its way out may be gone when it is asked for its tags, and nothing more is done to it.
+            let is_leaving = is_asked || status.restored() == Restored::Deleting;
+            if !is_leaving {
+                let tags = tags(&account, found.tag_list(), found.db_instance_arn()).await?;
+                self.require_own(name, &tags)?;
+            }
+            if !is_leaving && status.is_deletable() {
                 let request = account.rds().delete_db_instance().db_instance_identifier(name);
                 let answer = request.skip_final_snapshot(true).delete_automated_backups(true).send().await;
                 match answer {
                     Ok(_) => is_asked = true,
+                    // What was described was not the newest.
                     Err(error)
-                        if error
-                            .as_service_error()
-                            .is_some_and(|error| error.is_invalid_db_instance_state_fault()) => {}
+                        if error.as_service_error().is_some_and(|error| {
+                            error.is_db_instance_not_found_fault()
+                                || error.is_invalid_db_instance_state_fault()
+                        }) => {}
                     Err(error) => return Err(fault("rds:DeleteDBInstance", &error)),
                 }
             }
@@ -266,33 +291,36 @@ impl Running<'_, '_> {
 
     async fn delete_snapshot(&mut self, name: &str) -> Result<(), Failure> {
         let client = self.source.rds();
+        let mut is_asked = false;
         loop {
-            let answer = client.describe_db_snapshots().db_snapshot_identifier(name).send().await;
-            let found = match answer {
-                Err(error)
-                    if error
-                        .as_service_error()
-                        .is_some_and(|error| error.is_db_snapshot_not_found_fault()) =>
-                {
-                    None
-                }
-                answer => answer.map_err(|error| fault("rds:DescribeDBSnapshots", &error))?.db_snapshots,
-            };
-            let Some(found) = found.unwrap_or_default().into_iter().next() else { return Ok(()) };
-            let tags = found.tag_list();
-            if !tags.iter().any(|tag| tag.key() == Some(TAG) && tag.value() == Some(self.names.id.as_str())) {
-                return Err(Failure::new(format!(
-                    "the snapshot {name} has no tag {} and is not touched",
-                    self.names.tag()
-                )));
-            }
+            let Some(found) = self.snapshot(name).await? else { return Ok(()) };
             let status = SnapshotStatus::from(found.status().unwrap_or_default());
-            if !status.is_deleting() && status.progress() != replication::progress::Progress::Pending {
-                let deleted = client.delete_db_snapshot().db_snapshot_identifier(name).send().await;
-                deleted.map_err(|error| fault("rds:DeleteDBSnapshot", &error))?;
+            let is_leaving = is_asked || status.is_deleting();
+            if !is_leaving {
+                let tags = tags(&self.source, found.tag_list(), found.db_snapshot_arn()).await?;
+                self.require_own(&format!("the snapshot {name}"), &tags)?;
+            }
+            if !is_leaving && status.progress() != replication::progress::Progress::Pending {
+                match client.delete_db_snapshot().db_snapshot_identifier(name).send().await {
+                    Ok(_) => is_asked = true,
+                    // What was described was not the newest.
+                    Err(error)
+                        if error.as_service_error().is_some_and(|error| {
+                            error.is_db_snapshot_not_found_fault()
+                                || error.is_invalid_db_snapshot_state_fault()
+                        }) => {}
+                    Err(error) => return Err(fault("rds:DeleteDBSnapshot", &error)),
+                }
             }
             self.wait(&format!("the snapshot {name} is {status}")).await?;
         }
+    }
+
+    fn require_own(&self, what: &str, tags: &[Tag]) -> Result<(), Failure> {
+        if has_tag(tags, TAG, &self.names.id) {
+            return Ok(());
+        }
+        Err(Failure::new(format!("{what} has no tag {} and is not touched", self.names.tag())))
     }
 
     /// At once: nobody else reads a secret of a trial.
@@ -345,10 +373,7 @@ impl Running<'_, '_> {
         }
         let bucket = bucket(&side.account, &side.region);
         let others = stacks::all(self.account(role)).await?;
-        let is_of_project = |outputs: &[&str; 2]| {
-            others.iter().any(|stack| outputs.iter().all(|name| stack.outputs.contains_key(*name)))
-        };
-        if OF_PROJECT.iter().any(is_of_project) {
+        if others.iter().any(is_of_project) {
             self.terminal.line(&format!("the bucket {bucket} stays: another stack of this project is there"));
             return Ok(());
         }

@@ -25,7 +25,7 @@ use self::command::Commands;
 use self::interruption::{INTERRUPTED, Interruption};
 use self::observer::watch;
 use self::options::Trial;
-use self::plan::{Names, STEPS, statement};
+use self::plan::{Names, STEPS, refuse_parameters, statement};
 use self::redaction::Redaction;
 use self::state::{Side, State};
 use self::tape::{Tape, recorded};
@@ -38,7 +38,7 @@ use crate::terminal::Terminal;
 /// The exit code of a trial that an operator has interrupted.
 const CODE_INTERRUPTED: u8 = 130;
 /// How long one step may take in seconds: in AWS none takes half of it.
-const STEP_SECONDS: f64 = 3.0 * 3600.0;
+const STEP_SECONDS: u64 = 3 * 3600;
 /// Between two polls of what is observed, in an account and in the local cloud, in milliseconds.
 const POLL: [u64; 2] = [5_000, 300];
 
@@ -97,6 +97,11 @@ async fn whole(given: &Trial, environment: &Environment, terminal: &mut Terminal
         };
         let directory = directory(&Commands::find(program.as_deref(), &nothing)?);
         let state = State::read(&directory, id)?;
+        if state.is_destroyed {
+            // What has its names or its place by now, such as the bucket, is of somebody else.
+            terminal.line(&format!("the trial {id} is destroyed already; nothing was changed"));
+            return Ok(());
+        }
         let recording = directory.join(format!("destroying-{id}.jsonl"));
         let accounts = reopened(&state, environment).await?;
         let mut running =
@@ -104,6 +109,8 @@ async fn whole(given: &Trial, environment: &Environment, terminal: &mut Terminal
         running.lock().await?;
         return running.end(Ok(())).await;
     }
+    refuse_parameters("--source-parameter", &given.source_parameter)?;
+    refuse_parameters("--destination-parameter", &given.destination_parameter)?;
     let (source, destination) = (given.accounts.source(environment), given.accounts.destination(environment));
     let accounts =
         (Account::open(&source, environment).await?, Account::open(&destination, environment).await?);
@@ -301,7 +308,7 @@ impl<'t, 'w> Running<'t, 'w> {
     /// Waits until something is polled again.
     async fn wait(&mut self, words: &str) -> Result<(), Failure> {
         self.interruption.check()?;
-        if self.terminal.elapsed() - self.began > STEP_SECONDS {
+        if self.terminal.elapsed() - self.began > Duration::from_secs(STEP_SECONDS).as_secs_f64() {
             return Err(Failure::new(format!("it took too long: {words}")));
         }
         self.terminal.waiting(words);

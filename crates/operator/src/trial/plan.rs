@@ -1,5 +1,7 @@
 //! What a trial makes, in which order, how long that takes and what it costs. Nothing here does anything.
 
+use crate::failure::Failure;
+
 /// How everything that a trial makes is called at its beginning.
 pub const PREFIX: &str = "rds-replication-trial";
 /// The tag that everything gets that can have one; its value is the id of the trial.
@@ -94,6 +96,69 @@ impl Names {
             "Dashboard=false".to_owned(),
         ]
     }
+}
+
+/// The parameter of both stacks that holds the tags of everything they make.
+const EXTRA_TAGS: &str = "ExtraTags";
+
+/// What the parameters of the operator may not say: what is replicated, where to, which names it gets, and that it cannot be
+/// deleted. With another source database or another secret it would be no trial, and would destroy what is in use.
+const OWN_PARAMETERS: &[&str] = &[
+    "SourceDBIdentifier",
+    "SourceDBSnapshotName",
+    "DestinationAccountNumber",
+    "DestinationRegion",
+    "CrossRegionCopy",
+    "DestinationRegionKMSKey",
+    "Fleet",
+    "SourceTopicArn",
+    "DatabaseName",
+    "SecretName",
+    "ExistingSecretArn",
+    "DeletionProtection",
+];
+
+fn key_and_value(parameter: &str) -> (&str, &str) {
+    parameter.split_once('=').unwrap_or((parameter, ""))
+}
+
+/// Refuses parameters with which it would be no trial.
+///
+/// # Errors
+/// If there is one among those of this option.
+pub fn refuse_parameters(option: &str, given: &[String]) -> Result<(), Failure> {
+    for parameter in given {
+        let (key, value) = key_and_value(parameter);
+        if OWN_PARAMETERS.contains(&key) {
+            return Err(Failure::new(format!(
+                "{option} {parameter}: the trial itself chooses {key}; to fix this: leave it out"
+            )));
+        }
+        let is_own = |tag: &str| key_and_value(tag).0.trim() == TAG;
+        if key == EXTRA_TAGS && value.split(',').any(is_own) {
+            return Err(Failure::new(format!(
+                "{option} {parameter}: the tag {TAG} is the trial's own; to fix this: leave it out"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The parameters of a stack: the operator's own count, but their tags are added to those of the trial.
+pub fn parameters(of_trial: Vec<String>, given: &[String]) -> Vec<String> {
+    let key = |parameter: &String| key_and_value(parameter).0.to_owned();
+    let (tags, given): (Vec<&String>, Vec<&String>) =
+        given.iter().partition(|parameter| key(parameter) == EXTRA_TAGS);
+    let mut parameters = of_trial;
+    parameters.retain(|parameter| !given.iter().any(|other| key(other) == key(parameter)));
+    for own in parameters.iter_mut().filter(|parameter| key(parameter) == EXTRA_TAGS) {
+        for more in tags.iter().map(|tags| key_and_value(tags).1).filter(|tags| !tags.is_empty()) {
+            own.push(',');
+            own.push_str(more);
+        }
+    }
+    parameters.extend(given.into_iter().cloned());
+    parameters
 }
 
 /// One thing that a trial does and then checks.
@@ -244,6 +309,40 @@ mod tests {
         assert!(names.version(999).len() <= 63 && names.base().len() <= 63);
         let all = [names.stack("source"), names.snapshots(), names.version(1), names.secret()];
         assert!(all.iter().all(|name| name.starts_with(&names.base())), "{all:?}");
+    }
+
+    #[test]
+    fn what_makes_it_a_trial_cannot_be_chosen() {
+        let (of_source, of_destination) =
+            (Names::of("x").source_parameters("1"), Names::of("x").destination_parameters("t"));
+        // Every name is the trial's, and a class or a dashboard is not a name.
+        for own in of_source.iter().chain(&of_destination) {
+            let key = key_and_value(own).0;
+            let is_free = ["DBInstanceClass", "Dashboard", EXTRA_TAGS].contains(&key);
+            let refused = refuse_parameters("--source-parameter", &[format!("{key}=prod")]);
+            assert_eq!(refused.is_ok(), is_free, "{key}");
+        }
+        for own in ["ExistingSecretArn=a", "Fleet=true", "ExtraTags=a=b,rds-replication-trial=y"] {
+            let refused = refuse_parameters("--destination-parameter", &[own.to_owned()]).unwrap_err();
+            assert!(refused.text.starts_with(&format!("--destination-parameter {own}: ")), "{refused}");
+            assert!(refused.text.contains("to fix this: "), "{refused}");
+        }
+        refuse_parameters("--source-parameter", &["KMSKey=k".to_owned(), "ExtraTags=a=b".to_owned()])
+            .unwrap();
+    }
+
+    #[test]
+    fn the_tags_of_the_operator_are_added_to_those_of_the_trial() {
+        let given = ["ExtraTags=team=data,env=test", "Dashboard=true", "SGID=sg-1"].map(str::to_owned);
+        assert_eq!(
+            parameters(Names::of("x").source_parameters("1"), &given)[2..],
+            [
+                "DestinationAccountNumber=1",
+                "ExtraTags=rds-replication-trial=x,team=data,env=test",
+                "Dashboard=true",
+                "SGID=sg-1"
+            ]
+        );
     }
 
     #[test]

@@ -52,6 +52,9 @@ pub fn changes(version: u32) -> String {
 pub const CONTENTS: &str =
     "SELECT count(*) || ' rows, ' || md5(string_agg(id || note, ',' ORDER BY id)) FROM trial;\n";
 
+/// What every answer to [`CONTENTS`] has.
+const OF_CONTENTS: &str = " rows, ";
+
 /// Runs SQL.
 ///
 /// # Errors
@@ -81,6 +84,24 @@ pub async fn sql(
             endpoint.host
         ))),
         _ => Ok(Answer::Unreachable(words)),
+    }
+}
+
+/// What was answered to [`CONTENTS`].
+///
+/// # Errors
+/// If it is not that: two empty answers are the same, and say nothing about rows.
+pub fn contents(answer: Answer) -> Result<Answer, Failure> {
+    match answer {
+        Answer::Value(value) if value.is_empty() => Err(Failure::new(
+            "the program of --psql has answered nothing; to fix this: let it pass its standard input on to psql, and print \
+             what psql prints",
+        )),
+        Answer::Value(value) if !value.contains(OF_CONTENTS) => Err(Failure::new(format!(
+            "the program of --psql has answered {value:?}, which is not a count of rows and a checksum; to fix this: let it \
+             print only what psql prints"
+        ))),
+        answer => Ok(answer),
     }
 }
 
@@ -120,5 +141,20 @@ mod tests {
         assert!(matches!(gone, Ok(Answer::Unreachable(_))), "{gone:?}");
         let refused = asked("f() { echo no >&2; exit 3; }; f", "").await.unwrap_err();
         assert!(refused.text.contains("refuses"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_answers_nothing_has_compared_nothing() {
+        for (psql, words) in
+            [("true", "answered nothing"), ("cat >/dev/null; echo welcome #", "answered \"welcome\"")]
+        {
+            let answer = asked(psql, CONTENTS).await.unwrap();
+            let refused = contents(answer).unwrap_err();
+            assert!(refused.text.contains(words) && refused.text.contains("to fix this: "), "{refused}");
+        }
+        let answer = asked("f() { echo '3 rows, abc'; }; f", CONTENTS).await.unwrap();
+        assert_eq!(contents(answer), Ok(Answer::Value("3 rows, abc".to_owned())));
+        let gone = Answer::Unreachable("no".to_owned());
+        assert_eq!(contents(gone.clone()), Ok(gone));
     }
 }

@@ -1,6 +1,8 @@
 //! What a trial has begun to make, as a file: written before anything is made, so that also a trial that was killed can be
 //! destroyed.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -59,15 +61,21 @@ impl State {
         directory.join(format!("{id}.json"))
     }
 
-    /// Writes it down.
+    /// Writes it down: all of it or, where that fails or this process is killed, nothing, and what was written before stays.
     ///
     /// # Errors
     /// If the file cannot be written: then nothing may be made.
     pub fn write(&self, directory: &Path) -> Result<(), Failure> {
         let file = Self::file(directory, &self.id);
         let text = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
-        std::fs::write(&file, text)
-            .map_err(|error| Failure::new(format!("{} cannot be written: {error}", file.display())))
+        let new = file.with_extension("json.new");
+        let write = || -> std::io::Result<()> {
+            let mut written = File::create(&new)?;
+            written.write_all(text.as_bytes())?;
+            written.sync_all()?;
+            std::fs::rename(&new, &file)
+        };
+        write().map_err(|error| Failure::new(format!("{} cannot be written: {error}", file.display())))
     }
 
     /// Reads what the trial of an id has written.
@@ -92,6 +100,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_cannot_be_written_leaves_what_was_written_before() {
+        let directory = std::env::temp_dir().join(format!("trial-state-{:x}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let mut state = State {
+            id: "t1".to_owned(),
+            local: None,
+            source: Side::default(),
+            destination: Side::default(),
+            is_destroyed: false,
+        };
+        state.write(&directory).unwrap();
+        let before = state.clone();
+        // Nothing can be created where a directory is.
+        std::fs::create_dir(directory.join("t1.json.new")).unwrap();
+        state.is_destroyed = true;
+        assert!(state.write(&directory).unwrap_err().text.contains("cannot be written"));
+        assert_eq!(State::read(&directory, "t1").unwrap(), before);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
     fn a_trial_is_read_as_it_was_written() {
         let directory = std::env::temp_dir();
         let id = format!("t{:x}", std::process::id());
@@ -104,6 +133,7 @@ mod tests {
         };
         state.write(&directory).unwrap();
         assert_eq!(State::read(&directory, &id).unwrap(), state);
+        assert!(!State::file(&directory, &id).with_extension("json.new").exists());
         std::fs::remove_file(State::file(&directory, &id)).unwrap();
         for id in [id.as_str(), "../x", ""] {
             State::read(&directory, id).unwrap_err();

@@ -1,6 +1,6 @@
 //! What each step of a trial does, and how it is checked.
 
-use aws_sdk_rds::types::{DbInstance, Filter, Tag};
+use aws_sdk_rds::types::{DbInstance, DbSnapshot, Filter, Tag};
 use aws_sdk_sfn::types::ExecutionListItem;
 use replication::lineage;
 use replication::progress::{InstanceStatus, Progress, SnapshotStatus};
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::Running;
 use super::command::ask as ask_program;
-use super::plan::{CLASS, STORAGE_GIB, Step, TAG};
-use super::rows::{Answer, CONTENTS, DATABASE, Endpoint, USER, changes, sql};
+use super::plan::{CLASS, STORAGE_GIB, Step, TAG, parameters};
+use super::rows::{Answer, CONTENTS, DATABASE, Endpoint, USER, changes, contents, sql};
 use crate::account::Account;
 use crate::failure::{Failure, fault};
 use crate::question::{Question, ask};
@@ -18,6 +18,9 @@ use crate::status::observe::{secret, stacks};
 
 /// So many names in one question, as a poll of the functions asks for.
 const MOST_NAMES: usize = 100;
+
+/// So many events are in one page of an execution's history at most (API of Step Functions, `GetExecutionHistory`).
+const MOST_EVENTS: i32 = 1_000;
 
 /// Asks KMS for a key.
 pub const DESCRIBE_KEY: Question = Question {
@@ -70,19 +73,15 @@ impl Running<'_, '_> {
 
     async fn deploy(&mut self, role: &'static str) -> Result<(), Failure> {
         let number = self.state.destination.account.clone();
-        let (mut parameters, given) = if role == "source" {
+        let (of_trial, given) = if role == "source" {
             (self.names.source_parameters(&number), &self.given.source_parameter)
         } else {
             let stack = stacks::named(&self.source, &self.names.stack("source")).await?;
             (self.names.destination_parameters(stack.output("TopicArn")), &self.given.destination_parameter)
         };
-        let key = |parameter: &String| parameter.split('=').next().unwrap_or_default().to_owned();
-        // The operator's own count.
-        parameters.retain(|parameter| !given.iter().any(|other| key(other) == key(parameter)));
-        parameters.extend(given.iter().cloned());
         let mut command = self.commands.deploy(role);
         command.args(["--stack-name", &self.names.stack(role), "--tags", &self.names.tag()]);
-        for parameter in parameters {
+        for parameter in parameters(of_trial, given) {
             command.args(["--parameter", &parameter]);
         }
         if role == "source" {
@@ -103,9 +102,10 @@ impl Running<'_, '_> {
     /// Keeps what has to be destroyed and that only the stack knows.
     pub(super) async fn note_stack(&mut self, role: &str) -> Result<Stack, Failure> {
         let stack = stacks::named(self.account(role), &self.names.stack(role)).await?;
-        // A key that an operator has named is not the trial's.
-        if stack.parameter("KMSKey").unwrap_or_default().is_empty() {
-            self.state.side_mut(role).key = stack.output("KMSKeyArn").to_owned();
+        let key = stack.output("KMSKeyArn");
+        // A key that an operator has named is not the trial's. A stack that has failed may show no outputs any more.
+        if stack.parameter("KMSKey").unwrap_or_default().is_empty() && !key.is_empty() {
+            key.clone_into(&mut self.state.side_mut(role).key);
             self.state.write(&self.directory)?;
         }
         Ok(stack)
@@ -184,11 +184,11 @@ impl Running<'_, '_> {
         let Some(endpoint) = instance.as_ref().and_then(|found| endpoint("source", found)) else {
             return Err(Failure::new("the source database has no endpoint"));
         };
-        let contents = match self.sql(&endpoint, &changes(version)).await? {
+        let held = match self.sql(&endpoint, &changes(version)).await? {
             Answer::Unreachable(why) => Answer::Unreachable(why),
-            Answer::Value(_) => self.sql(&endpoint, CONTENTS).await?,
+            Answer::Value(_) => contents(self.sql(&endpoint, CONTENTS).await?)?,
         };
-        match contents {
+        match held {
             Answer::Value(contents) => {
                 self.terminal.line(&format!("the source database holds {contents}"));
                 self.contents.insert(version, contents);
@@ -234,7 +234,10 @@ impl Running<'_, '_> {
                 let Ok(listed) = listed.send().await else { continue };
                 for arn in listed.executions().iter().map(ExecutionListItem::execution_arn) {
                     let _ = client.describe_execution().execution_arn(arn).send().await;
-                    let _ = client.get_execution_history().execution_arn(arn).send().await;
+                    let history = client.get_execution_history().execution_arn(arn).max_results(MOST_EVENTS);
+                    let mut pages = history.into_paginator().send();
+                    // The next page of one that cannot be read is not known.
+                    while let Some(Ok(_)) = pages.next().await {}
                 }
             }
         }
@@ -247,8 +250,9 @@ impl Running<'_, '_> {
         let wrong = |why: &str| Failure::new(format!("{name} is not as it should be: {why}"));
         let found = self.instance(&destination, &name).await?.ok_or_else(|| wrong("it is not there"))?;
         let stack = self.names.stack("destination");
+        let tags = tags(&destination, found.tag_list(), found.db_instance_arn()).await?;
         for (key, value) in [(lineage::STACK, stack.as_str()), (TAG, &self.names.id)] {
-            if !has_tag(&found, key, value) {
+            if !has_tag(&tags, key, value) {
                 return Err(wrong(&format!("it has no tag {key}={value}")));
             }
         }
@@ -265,7 +269,7 @@ impl Running<'_, '_> {
                 .line(&format!("{name} is live: status, tags and secret are right; rows were not checked"));
             return Ok(());
         };
-        match self.sql(&endpoint, CONTENTS).await? {
+        match contents(self.sql(&endpoint, CONTENTS).await?).map_err(|failure| wrong(&failure.text))? {
             Answer::Value(contents) if contents == expected => {
                 self.checked += 1;
                 self.terminal.line(&format!("{name} is live and holds what was sent: {contents}"));
@@ -318,14 +322,36 @@ impl Running<'_, '_> {
 
     async fn available_snapshot(&mut self, name: &str) -> Result<(), Failure> {
         loop {
-            let answer = self.source.rds().describe_db_snapshots().db_snapshot_identifier(name).send().await;
-            let answer = answer.map_err(|error| fault("rds:DescribeDBSnapshots", &error))?;
-            let status = answer.db_snapshots().first().and_then(|found| found.status()).unwrap_or_default();
-            match progress(SnapshotStatus::from(status).progress()) {
+            let status = self.snapshot(name).await?.and_then(|found| found.status);
+            match progress(SnapshotStatus::from(status.as_deref().unwrap_or_default()).progress()) {
                 Some(true) => return Ok(()),
-                Some(false) => return Err(Failure::new(format!("the snapshot {name} is {status}"))),
-                None => self.wait(&format!("the snapshot {name} is {status}")).await?,
+                Some(false) => {
+                    return Err(Failure::new(format!(
+                        "the snapshot {name} is {}",
+                        status.unwrap_or_default()
+                    )));
+                }
+                None => {
+                    self.wait(&format!(
+                        "the snapshot {name} is {}",
+                        status.as_deref().unwrap_or("not there yet")
+                    ))
+                    .await?;
+                }
             }
+        }
+    }
+
+    /// A snapshot in the source account; none if RDS does not have it, which it may say for a while of one that was just made.
+    pub(super) async fn snapshot(&self, name: &str) -> Result<Option<DbSnapshot>, Failure> {
+        match self.source.rds().describe_db_snapshots().db_snapshot_identifier(name).send().await {
+            Ok(answer) => Ok(answer.db_snapshots.unwrap_or_default().into_iter().next()),
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_db_snapshot_not_found_fault()) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(fault("rds:DescribeDBSnapshots", &error)),
         }
     }
 }
@@ -339,8 +365,20 @@ fn progress(progress: Progress) -> Option<bool> {
     }
 }
 
-pub(super) fn has_tag(instance: &DbInstance, key: &str, value: &str) -> bool {
-    instance.tag_list().iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
+/// Whether a tag is among these.
+pub(super) fn has_tag(tags: &[Tag], key: &str, value: &str) -> bool {
+    tags.iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
+}
+
+/// The tags of an instance or a snapshot. RDS has described things without any for hours; then it is asked for them.
+pub(super) async fn tags(
+    account: &Account,
+    described: &[Tag],
+    arn: Option<&str>,
+) -> Result<Vec<Tag>, Failure> {
+    let Some(arn) = arn.filter(|_| described.is_empty()) else { return Ok(described.to_vec()) };
+    let answer = account.rds().list_tags_for_resource().resource_name(arn).send().await;
+    Ok(answer.map_err(|error| fault("rds:ListTagsForResource", &error))?.tag_list.unwrap_or_default())
 }
 
 fn endpoint(role: &'static str, instance: &DbInstance) -> Option<Endpoint> {
