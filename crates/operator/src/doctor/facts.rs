@@ -89,6 +89,8 @@ pub struct Common {
     pub quotas: Read<Vec<Quota>>,
     /// The account's instances.
     pub instances: Read<Vec<Instance>>,
+    /// The instances that the secret names: at most one. Nothing if that is not known.
+    pub live: Option<Vec<String>>,
     /// The account's manual snapshots.
     pub snapshots: Read<Vec<Snapshot>>,
     /// The names of all stacks of the account.

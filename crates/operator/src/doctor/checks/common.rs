@@ -12,6 +12,7 @@ use crate::doctor::facts::{Common, Key, Network, Read};
 use crate::doctor::finding::{Check, Findings};
 use crate::hints::Hints;
 use crate::screen::count;
+use crate::status::facts::Instance;
 
 /// Checks what both stacks have; `snapshots_needed` is how many one run makes.
 pub fn check(role: &str, common: &Common, snapshots_needed: i64, hints: &Hints, findings: &mut Findings) {
@@ -273,19 +274,49 @@ fn of_no_use(role: &str, common: &Common, findings: &mut Findings) {
         }
     }
     for instance in common.instances.as_deref().unwrap_or_default().iter().filter(|one| one.is_of(own)) {
-        if matches!(instance.seen.status.restored(), Restored::Broken | Restored::FailedRestore) {
-            let name = instance.identifier();
-            let delete =
-                ["rds", "delete-db-instance", "--db-instance-identifier", name, "--skip-final-snapshot"];
-            let status = instance.seen.status.as_str();
-            findings.warning(
+        let (name, status) = (instance.identifier(), instance.seen.status.as_str());
+        match instance.seen.status.restored() {
+            Restored::Broken => findings.warning(
                 Check::Leftovers,
                 name,
-                format!("it is {status}; a later run deletes it, if its rules let it"),
-                format!("see its events; {}", remedies::aws(role, &delete)),
-            );
+                format!("it is {status}"),
+                "see its events, and do what they ask for: increase its storage, start it, correct its groups or its key; \
+                 a run leaves it alone until as many newer versions as are kept can be rolled back to",
+            ),
+            Restored::FailedRestore => {
+                findings.warning(Check::Leftovers, name, format!("it is {status}"), failed_restore(role, common, instance));
+            }
+            _ => {}
         }
     }
+}
+
+/// What is done about an instance that will not come up. It is deleted by hand only if nobody can have written into it: it is not
+/// what the secret names, and was that never.
+fn failed_restore(role: &str, common: &Common, instance: &Instance) -> String {
+    let name = instance.identifier();
+    let (promoted, yes) = lineage::PROMOTED;
+    let is_live = common.live.as_ref().map(|all| all.iter().any(|live| live == name));
+    if is_live == Some(true) {
+        return "the secret names it: see its events, and roll back to another version (scripts/rollback), or replicate anew \
+                (scripts/replicate)"
+            .to_owned();
+    }
+    if instance.tags().get(promoted) == Some(yes) {
+        return "see its events; it has served readers, so that what they wrote may be in it: make sure that nobody needs that \
+                before you remove it"
+            .to_owned();
+    }
+    if is_live.is_none() {
+        return "see its events, and whether a secret names it (scripts/status); if none does, the first run that has made a \
+                newer version removes it"
+            .to_owned();
+    }
+    let delete = ["rds", "delete-db-instance", "--db-instance-identifier", name, "--skip-final-snapshot"];
+    format!(
+        "see its events; it was never what the secret names, and a run removes it when a newer version is live; to do it now: {}",
+        remedies::aws(role, &delete)
+    )
 }
 
 fn of_stacks_that_are_gone(common: &Common, findings: &mut Findings) {

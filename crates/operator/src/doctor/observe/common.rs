@@ -44,6 +44,7 @@ pub async fn read(account: &Account, number: String, stack: Stack) -> Common {
         listeners: services::subscriptions(account, stack.output("AlertTopicArn")).await,
         quotas,
         instances: databases::instances(account).await.map_err(Unread::from),
+        live: None,
         snapshots: databases::snapshots(account, &std::collections::BTreeSet::new())
             .await
             .map_err(Unread::from),

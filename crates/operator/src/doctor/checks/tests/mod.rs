@@ -7,6 +7,8 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use replication::lineage;
+
 use self::world::whole;
 use super::findings;
 use crate::doctor::facts::Facts;
@@ -68,4 +70,43 @@ fn every_check_finds_what_is_broken_and_names_the_remedy() {
     tried.extend(try_all(destination::CASES));
     tried.extend(try_all(between::CASES));
     assert_eq!(tried, Check::ALL.iter().copied().collect(), "a check without a test that breaks it");
+}
+
+/// What is said of an instance of the destination stack in this state, where the secret names these.
+fn of_instance(status: &str, live: Option<&[&str]>, promoted: bool) -> Finding {
+    let mut facts = whole();
+    let common = &mut world::of_destination(&mut facts).common;
+    let mut instance = world::instance("copy-1", "orders-destination", status);
+    if promoted {
+        let (tag, yes) = lineage::PROMOTED;
+        instance.seen.tags = instance.seen.tags.with(tag, yes);
+    }
+    common.instances = Ok(vec![instance]);
+    common.live = live.map(|live| live.iter().map(|name| (*name).to_owned()).collect());
+    let mut wrong = of(&facts).into_iter().filter(|one| one.severity != Severity::Ok);
+    let finding = wrong.next().unwrap();
+    assert_eq!((finding.check, wrong.next()), (Check::Leftovers, None));
+    finding
+}
+
+/// A command that deletes an instance is named only if its restore has failed and no secret has ever named it.
+#[test]
+fn only_what_never_served_is_to_be_deleted() {
+    let is_deleted = |finding: &Finding| {
+        format!("{} {}", finding.what, finding.remedy.as_deref().unwrap()).contains("delete")
+    };
+    for status in ["storage-full", "insufficient-capacity", "incompatible-parameters", "modify-failed"] {
+        for live in [None, Some(&["copy-1"][..]), Some(&[][..])] {
+            let finding = of_instance(status, live, false);
+            assert!(!is_deleted(&finding), "{finding:?}");
+            assert!(finding.remedy.unwrap().contains("increase its storage"));
+        }
+    }
+    for status in ["failed", "incompatible-restore"] {
+        assert!(is_deleted(&of_instance(status, Some(&["copy-2"]), false)));
+        assert!(!is_deleted(&of_instance(status, Some(&["copy-2"]), true)), "it has served readers");
+        assert!(!is_deleted(&of_instance(status, None, false)), "the secret may name it");
+        let live = of_instance(status, Some(&["copy-1"]), false);
+        assert!(!is_deleted(&live) && live.remedy.unwrap().contains("scripts/rollback"));
+    }
 }

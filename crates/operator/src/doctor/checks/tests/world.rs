@@ -115,6 +115,7 @@ fn common(account: &str, stack: Stack, functions: &[&str], machines: &[&'static 
         listeners: Ok(vec![subscription("alerts", "email", "a@example.org")]),
         quotas: Ok(vec![Quota { name: "ManualSnapshots".to_owned(), used: 3, max: 100 }]),
         instances: Ok(vec![]),
+        live: Some(vec![]),
         snapshots: Ok(vec![]),
         stacks: Ok(vec![stack.name.clone()]),
         function_network: Some(network()),
