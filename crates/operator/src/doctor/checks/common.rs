@@ -14,6 +14,9 @@ use crate::hints::Hints;
 use crate::screen::count;
 use crate::status::facts::Instance;
 
+/// How many names a line has.
+const MOST_NAMES: usize = 20;
+
 /// Checks what both stacks have; `snapshots_needed` is how many one run makes.
 pub fn check(role: &str, common: &Common, snapshots_needed: i64, hints: &Hints, findings: &mut Findings) {
     findings.ok(Check::Account, &common.account, format!("Region {}", common.region));
@@ -262,9 +265,7 @@ fn of_no_use(role: &str, common: &Common, findings: &mut Findings) {
     let own = common.stack.name.as_str();
     for snapshot in common.snapshots.as_deref().unwrap_or_default() {
         let name = snapshot.identifier();
-        if snapshot.tags().get(lineage::STACK) == Some(own)
-            && snapshot.seen.status.progress() == Progress::Failed
-        {
+        if snapshot.is_of(own) && snapshot.seen.status.progress() == Progress::Failed {
             findings.warning(
                 Check::Leftovers,
                 name,
@@ -319,22 +320,39 @@ fn failed_restore(role: &str, common: &Common, instance: &Instance) -> String {
     )
 }
 
+/// What stacks have made that are not here. RDS copies tags to what others restore, copy and snapshot, so that a tag alone says
+/// nothing; and a source stack of another Region may keep its copies here.
 fn of_stacks_that_are_gone(common: &Common, findings: &mut Findings) {
     let Ok(stacks) = &common.stacks else { return };
-    let of_snapshots = common.snapshots.iter().flatten().filter_map(|one| one.tags().get(lineage::STACK));
-    let of_instances = common.instances.iter().flatten().filter_map(|one| one.tags().get(lineage::STACK));
-    let mut of_gone: BTreeMap<&str, usize> = BTreeMap::new();
-    for stack in of_snapshots.chain(of_instances) {
+    let mut of_gone: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut made = |stack, name| {
         if !stacks.iter().any(|known| known == stack) {
-            *of_gone.entry(stack).or_default() += 1;
+            of_gone.entry(stack).or_default().push(name);
+        }
+    };
+    for one in common.snapshots.iter().flatten().filter(|one| one.is_of_replication()) {
+        made(one.tags().get(lineage::STACK).unwrap_or_default(), one.identifier());
+    }
+    for one in common.instances.iter().flatten() {
+        let Some(stack) = one.tags().get(lineage::STACK) else { continue };
+        if one.is_of(stack) {
+            made(stack, one.identifier());
         }
     }
-    for (stack, number) in of_gone {
+    for (stack, names) in of_gone {
+        let more = match names.len().saturating_sub(MOST_NAMES) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
         findings.warning(
             Check::Leftovers,
             stack,
-            format!("the stack is gone and has left {} in this account", count(number, "thing")),
-            format!("deploy the stack {stack} again, or delete what has the tag {}={stack}", lineage::STACK),
+            format!("no stack of this name is in Region {}, and it has made {} here", common.region, count(names.len(), "thing")),
+            format!(
+                "deploy the stack {stack} again, which takes them over; or, if it is in no other Region either and nobody uses them \
+                 any more, delete these: {}{more}",
+                names.iter().take(MOST_NAMES).copied().collect::<Vec<_>>().join(", ")
+            ),
         );
     }
 }

@@ -216,7 +216,7 @@ pub const CASES: &[Case] = &[
         Leftovers,
         Warning,
         Destination,
-        "the stack is gone",
-        "rds-replication:stack=another",
+        "no stack of this name is in Region eu-west-1",
+        "if it is in no other Region either and nobody uses them any more, delete these: copy-x",
     ),
 ];

@@ -110,3 +110,24 @@ fn only_what_never_served_is_to_be_deleted() {
         assert!(!is_deleted(&live) && live.remedy.unwrap().contains("scripts/rollback"));
     }
 }
+
+/// What somebody restores from a snapshot of ours, or makes of an instance of ours, has our tags and is not ours.
+#[test]
+fn what_others_made_is_nobodys_leftover() {
+    let mut facts = whole();
+    let common = &mut world::of_destination(&mut facts).common;
+    let mut restored = world::instance("copy-1", "another", "available");
+    restored.seen.identifier = "theirs".parse().unwrap();
+    let mut by_hand = world::snapshot("copy-x", "another", "available");
+    by_hand.seen.identifier = "before-upgrade".parse().unwrap();
+    let mut failed = world::snapshot("copy-y", "orders-destination", "failed");
+    failed.seen.identifier = "by-hand".parse().unwrap();
+    common.instances = Ok(vec![restored]);
+    common.snapshots = Ok(vec![by_hand, failed]);
+    assert!(of(&facts).iter().all(|one| one.severity == Severity::Ok), "{:#?}", of(&facts));
+    let common = &mut world::of_destination(&mut facts).common;
+    common.instances.as_mut().unwrap().push(world::instance("copy-2", "another", "available"));
+    let all = of(&facts);
+    let finding = all.iter().find(|one| one.severity != Severity::Ok).unwrap();
+    assert!(finding.remedy.as_ref().unwrap().ends_with("delete these: copy-2"), "{finding:?}");
+}

@@ -76,7 +76,9 @@ pub fn network() -> Network {
 }
 
 pub fn snapshot(name: &str, stack: &str, status: &str) -> Snapshot {
+    let id = name.rsplit('-').next().unwrap_or_default();
     let tags = Tags::default().with(lineage::STACK, stack).with(lineage::NAME, name);
+    let tags = tags.with(lineage::REPLICATION_ID, id).with(lineage::SOURCE_DATABASE, "orders");
     Snapshot { seen: testing::snapshot(name, status, tags), shared_with: None }
 }
 
