@@ -12,7 +12,7 @@ use crate::doctor::facts::{Common, Key, Network, Read};
 use crate::doctor::finding::{Check, Findings};
 use crate::hints::Hints;
 use crate::screen::count;
-use crate::status::facts::Instance;
+use crate::status::facts::{Instance, Stack};
 
 /// How many names a line has.
 const MOST_NAMES: usize = 20;
@@ -23,12 +23,12 @@ pub fn check(role: &str, common: &Common, snapshots_needed: i64, hints: &Hints, 
     stack(role, common, hints, findings);
     functions(role, common, hints, findings);
     if let Some(found) = &common.function_network {
-        network(Check::FunctionNetwork, role, found, findings);
+        network(Check::FunctionNetwork, role, &common.stack, found, hints, findings);
     }
     listeners(role, common, hints, findings);
     room(common, snapshots_needed, findings);
     runs::check(role, common, findings);
-    leftovers(role, common, findings);
+    leftovers(role, common, hints, findings);
 }
 
 fn stack(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
@@ -106,7 +106,15 @@ fn functions(role: &str, common: &Common, hints: &Hints, findings: &mut Findings
 }
 
 /// Subnets and security groups are there, and of one VPC.
-pub fn network(check: Check, role: &str, network: &Network, findings: &mut Findings) {
+pub fn network(
+    check: Check,
+    role: &str,
+    stack: &Stack,
+    network: &Network,
+    hints: &Hints,
+    findings: &mut Findings,
+) {
+    let given = |parameter: &str| hints.deploy(role, Some(&format!("{parameter}=...")), &stack.name);
     let Network { subnets_from, groups_from, .. } = network;
     let mut vpcs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut is_whole = true;
@@ -119,7 +127,7 @@ pub fn network(check: Check, role: &str, network: &Network, findings: &mut Findi
                     check,
                     *parameter,
                     unread.why.clone(),
-                    format!("give the stack's {parameter} what exists in this Region: scripts/deploy {role} --parameter {parameter}=..."),
+                    format!("give the stack's {parameter} what exists in this Region: {}", given(parameter)),
                 );
                 continue;
             }
@@ -138,7 +146,7 @@ pub fn network(check: Check, role: &str, network: &Network, findings: &mut Findi
                         check,
                         *parameter,
                         format!("there is no {name} in this account and Region"),
-                        format!("create it, or give the stack another {parameter}: scripts/deploy {role} --parameter {parameter}=..."),
+                        format!("create it, or give the stack another {parameter}: {}", given(parameter)),
                     );
                 }
             }
@@ -151,9 +159,7 @@ pub fn network(check: Check, role: &str, network: &Network, findings: &mut Findi
             check,
             format!("{subnets_from}, {groups_from}"),
             format!("they are in different VPCs: {}", named.join("; ")),
-            format!(
-                "give security groups of the VPC of the subnets: scripts/deploy {role} --parameter {groups_from}=..."
-            ),
+            format!("give security groups of the VPC of the subnets: {}", given(groups_from)),
         );
     } else if is_whole {
         let vpc = vpcs.keys().next().copied().unwrap_or("the default VPC");
@@ -208,26 +214,30 @@ fn room(common: &Common, needed: i64, findings: &mut Findings) {
     }
 }
 
+/// Whose a thing is: the role of the stack, the stack, and what was given for it.
+pub type Where<'a> = (&'a str, &'a Stack, &'a Hints);
+
 /// A key that RDS is to use; `parameter` is the one of the stack that names it.
 pub fn key(
     check: Check,
-    role: &str,
+    (role, stack, hints): Where<'_>,
     found: &Read<Key>,
     key_use: KeyUse,
     parameter: &str,
     arn: &str,
     findings: &mut Findings,
 ) {
+    let command = |operation: &str| remedies::kms(role, hints, operation, arn);
     match found {
         Ok(key) => match key.problem(key_use, parameter) {
             None => findings.ok(check, arn, "enabled, symmetric"),
             Some((what, advice)) => {
                 let remedy = match key.state.as_deref() {
-                    Some("Disabled") => remedies::aws(role, &["kms", "enable-key", "--key-id", arn]),
+                    Some("Disabled") => format!("in the {role} account: {}", command("enable-key")),
                     Some("PendingDeletion") => format!(
-                        "{} && {}",
-                        remedies::aws(role, &["kms", "cancel-key-deletion", "--key-id", arn]),
-                        crate::screen::shell_words(["aws", "kms", "enable-key", "--key-id", arn])
+                        "in the {role} account: {} && {}",
+                        command("cancel-key-deletion"),
+                        command("enable-key")
                     ),
                     _ => advice,
                 };
@@ -239,16 +249,17 @@ pub fn key(
             arn,
             "there is no such key in this account and Region",
             format!(
-                "give the stack another key: scripts/deploy {role} --parameter {parameter}=<the ARN of a key>"
+                "give the stack another key: {}",
+                hints.deploy(role, Some(&format!("{parameter}=<the ARN of a key>")), &stack.name)
             ),
         ),
         Err(unread) => findings.unread(check, arn, unread),
     }
 }
 
-fn leftovers(role: &str, common: &Common, findings: &mut Findings) {
+fn leftovers(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
     let before = findings.len();
-    of_no_use(role, common, findings);
+    of_no_use(role, common, hints, findings);
     of_stacks_that_are_gone(common, findings);
     let hidden =
         [common.snapshots.as_ref().err(), common.instances.as_ref().err(), common.stacks.as_ref().err()];
@@ -261,7 +272,7 @@ fn leftovers(role: &str, common: &Common, findings: &mut Findings) {
 }
 
 /// What the stack has made and has not become what it was to be.
-fn of_no_use(role: &str, common: &Common, findings: &mut Findings) {
+fn of_no_use(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
     let own = common.stack.name.as_str();
     for snapshot in common.snapshots.as_deref().unwrap_or_default() {
         let name = snapshot.identifier();
@@ -270,7 +281,7 @@ fn of_no_use(role: &str, common: &Common, findings: &mut Findings) {
                 Check::Leftovers,
                 name,
                 format!("it is {} and of no use", snapshot.seen.status.as_str()),
-                remedies::aws(role, &["rds", "delete-db-snapshot", "--db-snapshot-identifier", name]),
+                remedies::aws(role, hints, &["rds", "delete-db-snapshot", "--db-snapshot-identifier", name]),
             );
         }
     }
@@ -285,7 +296,7 @@ fn of_no_use(role: &str, common: &Common, findings: &mut Findings) {
                  a run leaves it alone until as many newer versions as are kept can be rolled back to",
             ),
             Restored::FailedRestore => {
-                findings.warning(Check::Leftovers, name, format!("it is {status}"), failed_restore(role, common, instance));
+                findings.warning(Check::Leftovers, name, format!("it is {status}"), failed_restore(role, common, instance, hints));
             }
             _ => {}
         }
@@ -294,7 +305,7 @@ fn of_no_use(role: &str, common: &Common, findings: &mut Findings) {
 
 /// What is done about an instance that will not come up. It is deleted by hand only if nobody can have written into it: it is not
 /// what the secret names, and was that never.
-fn failed_restore(role: &str, common: &Common, instance: &Instance) -> String {
+fn failed_restore(role: &str, common: &Common, instance: &Instance, hints: &Hints) -> String {
     let name = instance.identifier();
     let (promoted, yes) = lineage::PROMOTED;
     let is_live = common.live.as_ref().map(|all| all.iter().any(|live| live == name));
@@ -316,7 +327,7 @@ fn failed_restore(role: &str, common: &Common, instance: &Instance) -> String {
     let delete = ["rds", "delete-db-instance", "--db-instance-identifier", name, "--skip-final-snapshot"];
     format!(
         "see its events; it was never what the secret names, and a run removes it when a newer version is live; to do it now: {}",
-        remedies::aws(role, &delete)
+        remedies::aws(role, hints, &delete)
     )
 }
 

@@ -37,7 +37,7 @@ pub fn check(
             format!("account {account} cannot see it: {}", unread.why),
             "allow kms:DescribeKey on it to the destination account, in its policy; and to whoever runs the doctor, by IAM",
         ),
-        found => common::key(Check::SharedKey, "source", found, KeyUse::OtherAccounts, parameter, arn, findings),
+        found => common::key(Check::SharedKey, ("source", &source.common.stack, hints), found, KeyUse::OtherAccounts, parameter, arn, findings),
     }
     match &across.refused {
         Err(unread) => findings.unread(Check::Rights, "CopyRole", unread),

@@ -24,13 +24,21 @@ const SNAPSHOTS: i64 = 2;
 /// All of it.
 pub fn check(source: &Source, hints: &Hints, findings: &mut Findings) {
     common::check("source", &source.common, SNAPSHOTS, hints, findings);
-    database(source, findings);
+    database(source, hints, findings);
     let stack = &source.common.stack;
     let (parameter, arn) = shared_key(stack);
-    common::key(Check::Key, "source", &source.key, KeyUse::OtherAccounts, parameter, arn, findings);
+    common::key(
+        Check::Key,
+        ("source", stack, hints),
+        &source.key,
+        KeyUse::OtherAccounts,
+        parameter,
+        arn,
+        findings,
+    );
     key_policy(source, findings);
-    topic(source, findings);
-    subscriptions(source, findings);
+    topic(source, hints, findings);
+    subscriptions(source, hints, findings);
     schedule(source, hints, findings);
 }
 
@@ -44,7 +52,7 @@ pub fn shared_key(stack: &Stack) -> (&'static str, &str) {
     }
 }
 
-fn database(source: &Source, findings: &mut Findings) {
+fn database(source: &Source, hints: &Hints, findings: &mut Findings) {
     let name = &source.database_name;
     let found = match &source.database {
         Ok(found) => found,
@@ -57,7 +65,7 @@ fn database(source: &Source, findings: &mut Findings) {
             "there is no such database; those of the fleet are chosen by every run (--source-db NAME checks one)",
         );
     }
-    state(source, found.as_ref(), findings);
+    state(source, found.as_ref(), hints, findings);
     let Some(found) = found else { return };
     option_group(found, findings);
     match &found.key {
@@ -80,7 +88,7 @@ fn database(source: &Source, findings: &mut Findings) {
             let arn = key.as_ref().map_or(name.as_str(), |key| &key.arn);
             common::key(
                 Check::DatabaseKey,
-                "source",
+                ("source", &source.common.stack, hints),
                 key,
                 KeyUse::OwnAccount,
                 keys::PARAMETER,
@@ -92,7 +100,7 @@ fn database(source: &Source, findings: &mut Findings) {
 }
 
 /// What a run would do with the database now.
-fn state(source: &Source, found: Option<&Database>, findings: &mut Findings) {
+fn state(source: &Source, found: Option<&Database>, hints: &Hints, findings: &mut Findings) {
     let name = &source.database_name;
     let id = ReplicationId::new(OffsetDateTime::UNIX_EPOCH, "doctor");
     let beginning = source.common.stack.parameter("SourceDBSnapshotName").unwrap_or_default();
@@ -132,7 +140,7 @@ fn state(source: &Source, found: Option<&Database>, findings: &mut Findings) {
         Err(error) if is_stopped => {
             let what = format!("{}: {}", error.name().as_str(), error.said().unwrap_or_default());
             let start = ["rds", "start-db-instance", "--db-instance-identifier", name.as_str()];
-            findings.error(Check::Database, name, what, remedies::aws("source", &start));
+            findings.error(Check::Database, name, what, remedies::aws("source", hints, &start));
         }
         Err(error) => findings.refusal(Check::Database, name, &error),
     }
@@ -215,7 +223,7 @@ fn key_policy(source: &Source, findings: &mut Findings) {
     }
 }
 
-fn topic(source: &Source, findings: &mut Findings) {
+fn topic(source: &Source, hints: &Hints, findings: &mut Findings) {
     let stack = &source.common.stack;
     let topic = stack.output("TopicArn");
     let policy = match &source.topic_policy {
@@ -259,11 +267,11 @@ fn topic(source: &Source, findings: &mut Findings) {
             "its policy does not let account {account} do {} for a function of {region}",
             missing.join(", ")
         ),
-        remedies::aws("source", &words),
+        remedies::aws("source", hints, &words),
     );
 }
 
-fn subscriptions(source: &Source, findings: &mut Findings) {
+fn subscriptions(source: &Source, hints: &Hints, findings: &mut Findings) {
     let stack = &source.common.stack;
     let topic = stack.output("TopicArn");
     let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
@@ -280,8 +288,11 @@ fn subscriptions(source: &Source, findings: &mut Findings) {
             Check::Subscription,
             topic,
             format!("no function of account {account} is subscribed, so that nothing starts there"),
-            format!("in the destination account: scripts/deploy destination --parameter SourceTopicArn={topic}; if its stack \
-                     is there, scripts/doctor both says what to subscribe"),
+            format!(
+                "in the destination account: {}, with --stack-name if its stack has another name; if it is there, scripts/doctor both \
+                 says what to subscribe",
+                hints.deploy("destination", Some(&format!("SourceTopicArn={topic}")), "")
+            ),
         );
     }
     for one in functions {
@@ -292,7 +303,7 @@ fn subscriptions(source: &Source, findings: &mut Findings) {
                 Check::Subscription,
                 topic,
                 format!("the subscription of {function} was never confirmed, so that it gets no message"),
-                remedies::subscribe(topic, function),
+                remedies::subscribe(topic, function, hints),
             ),
         }
     }

@@ -25,7 +25,7 @@ pub const CASES: &[Case] = &[
         Wrong,
         Destination,
         "different VPCs",
-        "scripts/deploy destination --parameter",
+        "scripts/deploy destination --stack-name orders-destination --parameter SGID=...",
     ),
     (
         |facts| of_destination(facts).key.as_mut().unwrap().spec = Some("RSA_2048".to_owned()),

@@ -131,3 +131,42 @@ fn what_others_made_is_nobodys_leftover() {
     let finding = all.iter().find(|one| one.severity != Severity::Ok).unwrap();
     assert!(finding.remedy.as_ref().unwrap().ends_with("delete these: copy-2"), "{finding:?}");
 }
+
+/// A command acts on the account, Region and stack that it is about, and not on those that it would find by itself.
+#[test]
+fn commands_name_the_account_the_region_and_the_stack() {
+    let text = |text: &str| Some(text.to_owned());
+    let hints = Hints {
+        source_profile: text("a"),
+        source_region: text("eu-west-1"),
+        destination_profile: text("b"),
+        destination_region: text("eu-west-2"),
+        ..Hints::default()
+    };
+    let mut tried = 0;
+    for case in [source::CASES, destination::CASES, between::CASES].concat() {
+        let mut facts = whole();
+        case.0(&mut facts);
+        let is_there = |role: &str| match role {
+            "source" => facts.source.as_ref().is_some_and(|side| side.found().is_some()),
+            _ => true,
+        };
+        for finding in findings(&facts, &hints) {
+            let remedy = finding.remedy.unwrap_or_default();
+            for (role, profile) in [("source", "--profile a"), ("destination", "--profile b")] {
+                let other = finding.place == Place::Source && role == "destination";
+                if remedy.contains(&format!("scripts/deploy {role}")) && is_there(role) && !other {
+                    tried += 1;
+                    let named =
+                        format!("scripts/deploy {role} --stack-name orders-{role} {profile} --region");
+                    assert!(remedy.contains(&named), "{remedy}");
+                }
+                if remedy.contains(&format!("in the {role} account: aws ")) {
+                    tried += 1;
+                    assert!(remedy.contains(profile) && remedy.contains("--region eu-west-"), "{remedy}");
+                }
+            }
+        }
+    }
+    assert!(tried > 20, "{tried}");
+}
