@@ -7,7 +7,7 @@ use replication::receiving::check_reach;
 use time::OffsetDateTime;
 
 use super::common;
-use super::source::shared_key;
+use super::source::{lets_in, shared_key};
 use crate::doctor::facts::{Across, Destination, Source};
 use crate::doctor::finding::{Check, Findings};
 use crate::hints::Hints;
@@ -31,6 +31,12 @@ pub fn check(
     let (parameter, arn) = shared_key(&source.common.stack);
     let account = &destination.common.account;
     match &across.key {
+        Err(unread) if unread.is_missing_right() && lets_in(source) => findings.warning(
+            Check::SharedKey,
+            arn,
+            format!("not checked: its policy lets account {account} see it, and whoever runs the doctor cannot: {}", unread.why),
+            "allow kms:DescribeKey on it by IAM to whoever runs the doctor in the destination account (docs/security.md)",
+        ),
         Err(unread) if unread.is_missing_right() => findings.error(
             Check::SharedKey,
             arn,

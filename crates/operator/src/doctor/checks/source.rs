@@ -9,6 +9,7 @@ use replication::pacing::{Pace, Stage, StageName};
 use replication::preflight::check_source;
 use replication::progress::Restored;
 use replication::snapshotting::{Absent, SnapshotRequest};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{common, remedies};
@@ -166,19 +167,19 @@ fn option_group(found: &Database, findings: &mut Findings) {
     }
 }
 
-fn key_policy(source: &Source, findings: &mut Findings) {
-    let stack = &source.common.stack;
-    let arn = shared_key(stack).1;
-    let policy = match &source.key_policy {
-        Ok(policy) => policy,
-        Err(unread) => return findings.unread(Check::KeyPolicy, arn, unread),
-    };
-    let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
-    let mut regions = BTreeSet::from([naming::arn_part(arn, 3)]);
+/// The Regions through whose RDS the shared key is used.
+fn regions(stack: &Stack) -> BTreeSet<&str> {
+    let mut regions = BTreeSet::from([naming::arn_part(shared_key(stack).1, 3)]);
     regions.extend(stack.parameter("DestinationRegion"));
-    let (mut missing, mut unclear) = (Vec::new(), Vec::new());
-    for action in NEEDED_ACTIONS.split(", ") {
-        let said = regions.iter().map(|region| {
+    regions
+}
+
+/// What the policy of the shared key says to the destination account of each action that it needs, by Region.
+fn verdicts(stack: &Stack, policy: &Value) -> Vec<(&'static str, Vec<Verdict>)> {
+    let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
+    let arn = shared_key(stack).1;
+    let said = |action: &'static str| {
+        let through = |region: &str| {
             let through = through_rds(region);
             let context = [
                 ("kms:ViaService", through.as_str()),
@@ -189,8 +190,32 @@ fn key_policy(source: &Source, findings: &mut Findings) {
                 policy,
                 &Request { principal: Principal::Account(account), action, resource: arn, context: &context },
             )
-        });
-        let said: Vec<Verdict> = said.collect();
+        };
+        (action, regions(stack).into_iter().map(through).collect())
+    };
+    NEEDED_ACTIONS.split(", ").map(said).collect()
+}
+
+/// Whether the policy of the shared key is known to let the destination account do what it needs.
+pub fn lets_in(source: &Source) -> bool {
+    let is_allowed = |(_, said): &(_, Vec<Verdict>)| said.iter().all(|verdict| *verdict == Verdict::Allowed);
+    source
+        .key_policy
+        .as_ref()
+        .is_ok_and(|policy| verdicts(&source.common.stack, policy).iter().all(is_allowed))
+}
+
+fn key_policy(source: &Source, findings: &mut Findings) {
+    let stack = &source.common.stack;
+    let arn = shared_key(stack).1;
+    let policy = match &source.key_policy {
+        Ok(policy) => policy,
+        Err(unread) => return findings.unread(Check::KeyPolicy, arn, unread),
+    };
+    let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
+    let regions = regions(stack);
+    let (mut missing, mut unclear) = (Vec::new(), Vec::new());
+    for (action, said) in verdicts(stack, policy) {
         if said.iter().any(|verdict| matches!(verdict, Verdict::Denied | Verdict::Silent)) {
             missing.push(action);
         } else if said.contains(&Verdict::Unclear) {

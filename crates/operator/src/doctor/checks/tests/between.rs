@@ -65,6 +65,17 @@ pub const CASES: &[Case] = &[
     (
         |facts| facts.across.as_mut().unwrap().key = Err(denied("kms:DescribeKey")),
         SharedKey,
+        Warning,
+        Both,
+        "whoever runs the doctor cannot",
+        "by IAM",
+    ),
+    (
+        |facts| {
+            facts.across.as_mut().unwrap().key = Err(denied("kms:DescribeKey"));
+            of_source(facts).key_policy = Ok(serde_json::json!({}));
+        },
+        SharedKey,
         Wrong,
         Both,
         B,

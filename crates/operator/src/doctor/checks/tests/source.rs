@@ -44,6 +44,18 @@ pub const CASES: &[Case] = &[
         "scripts/deploy source --parameter",
     ),
     (
+        |facts| {
+            let failure =
+                Failure::named("AccessDenied", "cloudformation:DescribeStacks was refused with AccessDenied");
+            facts.source = Some(Side::NoStack { account: "1".to_owned(), region: "r".to_owned(), failure });
+        },
+        Stack,
+        Wrong,
+        Source,
+        "not checked, because cloudformation:DescribeStacks",
+        "allow cloudformation:DescribeStacks",
+    ),
+    (
         |facts| of_source(facts).common.stack.status = "UPDATE_ROLLBACK_FAILED".to_owned(),
         Stack,
         Wrong,
