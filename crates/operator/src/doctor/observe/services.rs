@@ -103,7 +103,7 @@ async fn listed(
         found.extend(answer.members("Subscriptions").iter().map(|one| {
             let arn = one.text_of("SubscriptionArn");
             Subscription {
-                arn: Some(arn.to_owned()).filter(|arn| arn != PENDING),
+                arn: Some(arn.to_owned()).filter(|arn| arn.starts_with(ARN)),
                 topic: one.text_of("TopicArn").to_owned(),
                 protocol: one.text_of("Protocol").to_owned(),
                 endpoint: one.text_of("Endpoint").to_owned(),
@@ -111,10 +111,11 @@ async fn listed(
         }));
         match answer.find("NextToken").filter(|next| !next.text.is_empty()) {
             Some(next) => token = Some(pair("NextToken", &next.text)),
-            None => break,
+            None => return Ok(found),
         }
     }
-    Ok(found)
+    let operation = question.operation;
+    Err(Failure::new(format!("{operation} has more than {MOST_PAGES} pages, and the rest was not read")))
 }
 
 /// A function.
@@ -174,8 +175,8 @@ pub async fn refused(
     Ok(refused.into_iter().collect())
 }
 
-/// The alarms of a stack.
-pub async fn alarms(account: &Account, stack: &Stack) -> Read<Vec<Watching>> {
+/// The alarms of a stack, and those that it has and CloudWatch does not, as `logical (physical)` names.
+pub async fn alarms(account: &Account, stack: &Stack) -> Read<(Vec<Watching>, Vec<String>)> {
     let found = single::described_alarms(account, stack).await?;
     let actions = |said: &Value| {
         let all = said["AlarmActions"].as_array().into_iter().flatten();
