@@ -238,6 +238,8 @@ pub struct Destination {
     /// How many messages could not be handled.
     pub dead_letters: Read<i64>,
 }
+    /// Alarms that the stack has and CloudWatch does not.
+    pub gone_alarms: Vec<String>,
 
 /// An alarm.
 #[derive(Debug, Clone)]

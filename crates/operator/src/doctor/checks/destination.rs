@@ -238,7 +238,16 @@ fn alarms(destination: &Destination, hints: &Hints, findings: &mut Findings) {
             quiet += 1;
         }
     }
-    if quiet == all.len() {
+    for name in &destination.gone_alarms {
+        findings.warning(
+            Check::Alarms,
+            name,
+            "it is gone although the stack has it, so that it tells nobody",
+            "CloudFormation does not make it again by itself: make it by hand under its name, with what \
+             cloudformation/destination-account.yaml says of it",
+        );
+    }
+    if quiet == all.len() && destination.gone_alarms.is_empty() {
         findings.ok(
             Check::Alarms,
             &stack.name,

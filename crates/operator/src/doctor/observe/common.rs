@@ -106,7 +106,11 @@ pub async fn physical_id(account: &Account, stack: &Stack, logical: &str) -> Res
     physical.ok_or_else(|| Failure::new(format!("the stack {} has no {logical}", stack.name)))
 }
 
-async fn resources(account: &Account, stack: &Stack) -> Result<Vec<StackResourceSummary>, Failure> {
+/// The resources of a stack.
+///
+/// # Errors
+/// A fault of CloudFormation.
+pub async fn resources(account: &Account, stack: &Stack) -> Result<Vec<StackResourceSummary>, Failure> {
     let client = account.stacks();
     let mut pages = client.list_stack_resources().stack_name(&stack.name).into_paginator().items().send();
     let mut found = Vec::new();

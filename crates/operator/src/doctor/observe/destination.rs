@@ -19,6 +19,10 @@ pub async fn read(account: &Account, mut common: Common, database: Option<&Snaps
     let secret = readable(account, &common.stack).await;
     common.live = secret.as_ref().ok().and_then(|host| live(&common, host.as_deref()?));
     let stack = &common.stack;
+    let (alarms, gone_alarms) = match services::alarms(account, stack).await {
+        Ok((alarms, gone)) => (Ok(alarms), gone),
+        Err(unread) => (Err(unread), Vec::new()),
+    };
     let wanted = wanted(stack);
     let function = launch_arn(&common);
     let topic = stack.parameter("SourceTopicArn").unwrap_or_default();
@@ -30,7 +34,8 @@ pub async fn read(account: &Account, mut common: Common, database: Option<&Snaps
         secret_key: secret_key(account, stack).await,
         settings: judged(account, &common, &wanted, database).await,
         network: network::of_databases(account, stack, &wanted).await,
-        alarms: services::alarms(account, stack).await,
+        alarms,
+        gone_alarms,
         dead_letters: single::waiting_messages(account, stack.output("DeadLetterQueueUrl"))
             .await
             .map_err(Unread::from),

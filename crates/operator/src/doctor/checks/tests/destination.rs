@@ -193,6 +193,14 @@ pub const CASES: &[Case] = &[
         "enable-alarm-actions",
     ),
     (
+        |facts| of_destination(facts).gone_alarms = vec!["StaleCopyAlarm (stack-StaleCopyAlarm)".to_owned()],
+        Alarms,
+        Warning,
+        Destination,
+        "it is gone although the stack has it",
+        "cloudformation/destination-account.yaml",
+    ),
+    (
         |facts| of_destination(facts).dead_letters = Ok(2),
         DeadLetters,
         Warning,

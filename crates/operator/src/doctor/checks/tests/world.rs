@@ -218,6 +218,7 @@ fn destination() -> Destination {
         network: network(),
         alarms: Ok(vec![Watching { alarm, actions: vec!["alerts".to_owned()], is_on: true }]),
         dead_letters: Ok(0),
+        gone_alarms: vec![],
     }
 }
 
