@@ -1,11 +1,12 @@
 //! What is checked of either stack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use replication::keys::KeyUse;
 use replication::lineage;
 use replication::progress::{Progress, Restored};
 use replication::quota::{self, SnapshotQuota};
+use replication::retention::{self, SnapshotRule};
 
 use super::{remedies, runs};
 use crate::doctor::facts::{Common, Key, Network, Read};
@@ -204,13 +205,28 @@ fn room(common: &Common, needed: i64, findings: &mut Findings) {
         return findings.ok(Check::Quotas, &common.account, "RDS says nothing of manual snapshots");
     };
     let (used, max) = (snapshots.used, snapshots.max);
-    if used + needed > max {
-        let said =
-            format!("a run needs {}", count(usize::try_from(needed).unwrap_or_default(), "manual snapshot"));
-        let full = quota::full("checking the quotas", &said, Some(SnapshotQuota { used, max }));
-        findings.refusal(Check::Quotas, &common.account, &full);
-    } else {
-        findings.ok(Check::Quotas, &common.account, format!("{used} of {max} manual snapshots"));
+    // One of those that a run makes is in that Region.
+    let elsewhere = common.stack.copies_into();
+    let needed = if elsewhere.is_some() { needed - 1 } else { needed };
+    let unread = elsewhere.map_or_else(String::new, |region| {
+        format!("; the quota of Region {region}, which the copies are in, was not read")
+    });
+    if used + needed <= max {
+        let what = format!("{used} of {max} manual snapshots{unread}");
+        return findings.ok(Check::Quotas, &common.account, what);
+    }
+    let due = due(common);
+    if used + needed - due <= max {
+        return findings.warning(
+            Check::Quotas,
+            &common.account,
+            format!(
+                "{used} of {max} manual snapshots; {} of this stack may be due, which a run deletes before it makes others{unread}",
+                count(usize::try_from(due).unwrap_or_default(), "older one")
+            ),
+            "none, unless they are still shared or running replications need them: then wait for that, or ask AWS for a larger \
+             quota",
+        );
     }
 }
 
@@ -218,6 +234,23 @@ fn room(common: &Common, needed: i64, findings: &mut Findings) {
 pub type Where<'a> = (&'a str, &'a Stack, &'a Hints);
 
 /// A key that RDS is to use; `parameter` is the one of the stack that names it.
+    let said =
+        format!("a run needs {}", count(usize::try_from(needed).unwrap_or_default(), "manual snapshot"));
+    let full = quota::full("checking the quotas", &said, Some(SnapshotQuota { used, max }));
+    findings.refusal(Check::Quotas, &common.account, &full);
+}
+
+/// How many snapshots of the stack a run deletes first, but for those that are still shared.
+fn due(common: &Common) -> i64 {
+    let stack = &common.stack;
+    let keep = stack.number("SnapshotsToKeep").and_then(|keep| usize::try_from(keep).ok());
+    let Some(keep) = keep else { return 0 };
+    let all: Vec<_> = common.snapshots.iter().flatten().map(|one| one.seen.clone()).collect();
+    let databases: BTreeSet<_> = all.iter().map(|one| &one.source_database).collect();
+    let of = |database| retention::plan_snapshots(&all, &SnapshotRule::new(&stack.name, database, keep));
+    let decisions = databases.into_iter().flat_map(of);
+    let due = decisions.filter(|decision| decision.verdict == retention::Verdict::Delete);
+    i64::try_from(due.count()).unwrap_or_default()
 pub fn key(
     check: Check,
     (role, stack, hints): Where<'_>,

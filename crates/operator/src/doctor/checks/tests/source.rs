@@ -281,6 +281,20 @@ pub const CASES: &[Case] = &[
     ),
     (
         |facts| {
+            let common = &mut of_source(facts).common;
+            common.quotas = Ok(vec![Quota { name: "ManualSnapshots".to_owned(), used: 99, max: 100 }]);
+            common.stack.parameters.insert("SnapshotsToKeep".to_owned(), "1".to_owned());
+            let all = ["nightly-1", "nightly-2"].map(|name| snapshot(name, "orders-source", "available"));
+            common.snapshots = Ok(all.to_vec());
+        },
+        Quotas,
+        Warning,
+        Source,
+        "1 older one of this stack may be due",
+        "still shared",
+    ),
+    (
+        |facts| {
             let cause = "copying s: RDS said no; to fix this: start again";
             let run = ended("FAILED", "CopyFailed", cause);
             of_source(facts).common.runs.insert("source", Ok(Some(run)));
