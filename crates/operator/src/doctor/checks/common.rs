@@ -28,7 +28,7 @@ pub fn check(role: &str, common: &Common, snapshots_needed: i64, hints: &Hints, 
     }
     listeners(role, common, hints, findings);
     room(common, snapshots_needed, findings);
-    runs::check(role, common, findings);
+    runs::check(role, common, hints, findings);
     leftovers(role, common, hints, findings);
 }
 
@@ -228,12 +228,6 @@ fn room(common: &Common, needed: i64, findings: &mut Findings) {
              quota",
         );
     }
-}
-
-/// Whose a thing is: the role of the stack, the stack, and what was given for it.
-pub type Where<'a> = (&'a str, &'a Stack, &'a Hints);
-
-/// A key that RDS is to use; `parameter` is the one of the stack that names it.
     let said =
         format!("a run needs {}", count(usize::try_from(needed).unwrap_or_default(), "manual snapshot"));
     let full = quota::full("checking the quotas", &said, Some(SnapshotQuota { used, max }));
@@ -257,6 +251,12 @@ pub fn key(
     found: &Read<Key>,
     key_use: KeyUse,
     parameter: &str,
+}
+
+/// Whose a thing is: the role of the stack, the stack, and what was given for it.
+pub type Where<'a> = (&'a str, &'a Stack, &'a Hints);
+
+/// A key that RDS is to use; `parameter` is the one of the stack that names it.
     arn: &str,
     findings: &mut Findings,
 ) {

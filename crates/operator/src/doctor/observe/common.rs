@@ -13,6 +13,7 @@ use crate::failure::{Failure, fault};
 use crate::status::facts::Stack;
 use crate::status::observe::machines::{Listed, described};
 use crate::status::observe::{databases, stacks};
+use crate::times::moment;
 
 /// What a function is called in a template.
 const FUNCTION: &str = "AWS::Lambda::Function";
@@ -75,6 +76,7 @@ async fn last_ended(account: &Account, machine: &str) -> Result<Option<Ended>, F
         }
         let Some(found) = described(&client, one.execution_arn()).await? else { continue };
         return Ok(Some(Ended {
+            at: found.stop_date.as_ref().and_then(moment),
             arn: found.execution_arn,
             status: found.status.as_str().to_owned(),
             error: found.error.unwrap_or_default(),

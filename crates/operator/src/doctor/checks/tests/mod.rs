@@ -8,10 +8,12 @@ mod world;
 use std::collections::BTreeSet;
 
 use replication::lineage;
+use replication::preflight::Quota;
+use time::{Duration, OffsetDateTime};
 
 use self::world::whole;
 use super::findings;
-use crate::doctor::facts::Facts;
+use crate::doctor::facts::{Ended, Facts};
 use crate::doctor::finding::{Check, Finding, Place, Severity};
 use crate::hints::Hints;
 
@@ -169,4 +171,36 @@ fn commands_name_the_account_the_region_and_the_stack() {
         }
     }
     assert!(tried > 20, "{tried}");
+}
+
+/// With `source-copies` one of the two snapshots of a run is in the other Region, whose quota is another.
+#[test]
+fn a_copy_in_another_region_takes_no_room_here() {
+    let mut facts = whole();
+    let common = &mut world::of_source(&mut facts).common;
+    common.quotas = Ok(vec![Quota { name: "ManualSnapshots".to_owned(), used: 99, max: 100 }]);
+    let elsewhere = [("CrossRegionCopy", "source-copies"), ("DestinationRegion", "eu-west-2")];
+    common.stack.parameters.extend(elsewhere.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    let all = of(&facts);
+    let is_it = |one: &&Finding| one.check == Check::Quotas && one.place == Place::Source;
+    let found = all.iter().find(is_it).unwrap();
+    assert_eq!(found.severity, Severity::Ok);
+    assert!(found.what.contains("eu-west-2") && found.what.contains("not read"), "{found:?}");
+}
+
+/// A rollback or a run of a fleet that failed is past when a run has succeeded since then, and not before.
+#[test]
+fn a_failure_that_a_later_run_has_gone_past_is_a_warning() {
+    let at = |seconds| Some(OffsetDateTime::UNIX_EPOCH + Duration::seconds(seconds));
+    for (ended, severity) in [(10, Severity::Warning), (30, Severity::Error)] {
+        let mut facts = whole();
+        let runs = &mut world::of_destination(&mut facts).common.runs;
+        let run = |status, error, seconds| Ended { at: at(seconds), ..world::ended(status, error, "busy") };
+        runs.insert("destination", Ok(Some(run("SUCCEEDED", "", 20))));
+        runs.insert("rollback", Ok(Some(run("FAILED", "Throttled", ended))));
+        let all = of(&facts);
+        let found = all.iter().find(|one| one.severity != Severity::Ok).unwrap();
+        assert_eq!((found.check, found.severity), (Check::LastRun, severity), "{found:?}");
+        assert_eq!(found.what.contains("1970-01-01T00:00:10Z"), severity == Severity::Warning, "{found:?}");
+    }
 }

@@ -96,6 +96,7 @@ pub fn ended(status: &str, error: &str, cause: &str) -> Ended {
         status: text(status),
         error: text(error),
         cause: text(cause),
+        at: None,
     }
 }
 
@@ -217,8 +218,8 @@ fn destination() -> Destination {
         settings: Some(Judged { by: "by the database orders".to_owned(), report: Ok(Report::default()) }),
         network: network(),
         alarms: Ok(vec![Watching { alarm, actions: vec!["alerts".to_owned()], is_on: true }]),
-        dead_letters: Ok(0),
         gone_alarms: vec![],
+        dead_letters: Ok(0),
     }
 }
 
