@@ -48,6 +48,12 @@ fn stack(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
             "it could not be created, and nothing of it is there",
             format!("see its events, delete it, and deploy it again: {again}"),
         ),
+        "REVIEW_IN_PROGRESS" => findings.error(
+            Check::Stack,
+            name,
+            "only a change set was made for it, and nothing of it is there yet",
+            format!("deploy it again: {again}"),
+        ),
         _ if status.ends_with("_COMPLETE") => findings.ok(Check::Stack, name, status),
         _ if status.ends_with("_IN_PROGRESS") => findings.warning(
             Check::Stack,
@@ -245,18 +251,18 @@ fn due(common: &Common) -> i64 {
     let decisions = databases.into_iter().flat_map(of);
     let due = decisions.filter(|decision| decision.verdict == retention::Verdict::Delete);
     i64::try_from(due.count()).unwrap_or_default()
-pub fn key(
-    check: Check,
-    (role, stack, hints): Where<'_>,
-    found: &Read<Key>,
-    key_use: KeyUse,
-    parameter: &str,
 }
 
 /// Whose a thing is: the role of the stack, the stack, and what was given for it.
 pub type Where<'a> = (&'a str, &'a Stack, &'a Hints);
 
 /// A key that RDS is to use; `parameter` is the one of the stack that names it.
+pub fn key(
+    check: Check,
+    (role, stack, hints): Where<'_>,
+    found: &Read<Key>,
+    key_use: KeyUse,
+    parameter: &str,
     arn: &str,
     findings: &mut Findings,
 ) {

@@ -99,7 +99,19 @@ fn permission(destination: &Destination, hints: &Hints, findings: &mut Findings)
         Verdict::Allowed => {
             findings.ok(Check::Permission, &function, format!("lets {service} call it for the topic"));
         }
-        Verdict::Denied | Verdict::Silent => findings.error(
+        Verdict::Denied => findings.error(
+            Check::Permission,
+            &function,
+            format!("a statement of its policy denies {service} to call it for {topic}, so that every message is lost"),
+            format!(
+                "remove the statement with the effect Deny, because no other statement outweighs it: {}",
+                remedies::aws("destination", hints, &[
+                    "lambda", "remove-permission", "--function-name", stack.output("LaunchFunctionName"), "--statement-id",
+                    "<its Sid>",
+                ])
+            ),
+        ),
+        Verdict::Silent => findings.error(
             Check::Permission,
             &function,
             format!("its policy does not let {service} call it for {topic}, so that every message is lost"),

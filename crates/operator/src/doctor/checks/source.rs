@@ -13,7 +13,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{common, remedies};
-use crate::doctor::facts::{Database, Read, Source};
+use crate::doctor::facts::{Database, Key, Read, Source};
 use crate::doctor::finding::{Check, Findings};
 use crate::doctor::policy::{Principal, Request, Verdict, judge, through_rds};
 use crate::hints::Hints;
@@ -37,7 +37,7 @@ pub fn check(source: &Source, hints: &Hints, findings: &mut Findings) {
         arn,
         findings,
     );
-    key_policy(source, findings);
+    key_policy(source, hints, findings);
     topic(source, hints, findings);
     subscriptions(source, hints, findings);
     schedule(source, hints, findings);
@@ -85,18 +85,30 @@ fn database(source: &Source, hints: &Hints, findings: &mut Findings) {
             };
             findings.ok(Check::DatabaseKey, &key.arn, what);
         }
-        Some(key) => {
-            let arn = key.as_ref().map_or(name.as_str(), |key| &key.arn);
-            common::key(
-                Check::DatabaseKey,
-                ("source", &source.common.stack, hints),
-                key,
-                KeyUse::OwnAccount,
-                keys::PARAMETER,
-                arn,
-                findings,
-            );
+        Some(key) => own_key(source, key, hints, findings),
+    }
+}
+
+/// The key of the database, which no parameter of the stack changes.
+fn own_key(source: &Source, key: &Read<Key>, hints: &Hints, findings: &mut Findings) {
+    let name = source.database_name.as_str();
+    let place = ("source", &source.common.stack, hints);
+    let lost = "restore the key or enable it again: the database cannot be read without it, and neither can its snapshots";
+    match key {
+        Ok(key) if matches!(key.state.as_deref(), Some("Disabled" | "PendingDeletion")) => {
+            let found = Ok(key.clone());
+            let (key_use, parameter) = (KeyUse::OwnAccount, keys::PARAMETER);
+            common::key(Check::DatabaseKey, place, &found, key_use, parameter, &key.arn, findings);
         }
+        Ok(key) => {
+            let problem = key.problem(KeyUse::OwnAccount, keys::PARAMETER);
+            let what = problem.map_or_else(String::new, |(what, _)| what);
+            findings.error(Check::DatabaseKey, key.arn.as_str(), what, lost);
+        }
+        Err(unread) if unread.code == "NotFoundException" => {
+            findings.error(Check::DatabaseKey, name, "its key is not there", lost);
+        }
+        Err(unread) => findings.unread(Check::DatabaseKey, name, unread),
     }
 }
 
@@ -205,7 +217,14 @@ pub fn lets_in(source: &Source) -> bool {
         .is_ok_and(|policy| verdicts(&source.common.stack, policy).iter().all(is_allowed))
 }
 
-fn key_policy(source: &Source, findings: &mut Findings) {
+fn put_policy(arn: &str, hints: &Hints) -> String {
+    format!(
+        "{} --policy-name default --policy file://...",
+        remedies::kms("source", hints, "put-key-policy", arn)
+    )
+}
+
+fn key_policy(source: &Source, hints: &Hints, findings: &mut Findings) {
     let stack = &source.common.stack;
     let arn = shared_key(stack).1;
     let policy = match &source.key_policy {
@@ -214,15 +233,29 @@ fn key_policy(source: &Source, findings: &mut Findings) {
     };
     let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
     let regions = regions(stack);
-    let (mut missing, mut unclear) = (Vec::new(), Vec::new());
+    let (mut denied, mut missing, mut unclear) = (Vec::new(), Vec::new(), Vec::new());
     for (action, said) in verdicts(stack, policy) {
-        if said.iter().any(|verdict| matches!(verdict, Verdict::Denied | Verdict::Silent)) {
+        if said.contains(&Verdict::Denied) {
+            denied.push(action);
+        } else if said.contains(&Verdict::Silent) {
             missing.push(action);
         } else if said.contains(&Verdict::Unclear) {
             unclear.push(action);
         }
     }
     let regions = regions.into_iter().collect::<Vec<_>>().join(" and ");
+    if !denied.is_empty() {
+        findings.error(
+            Check::KeyPolicy,
+            arn,
+            format!("a statement of it denies account {account} {} through RDS of {regions}", denied.join(", ")),
+            format!(
+                "remove the statement with the effect Deny, or narrow it so that it is not about account {account}, because no other \
+                 statement outweighs it; in the source account: {}",
+                put_policy(arn, hints)
+            ),
+        );
+    }
     if !missing.is_empty() {
         findings.error(
             Check::KeyPolicy,
@@ -230,13 +263,18 @@ fn key_policy(source: &Source, findings: &mut Findings) {
             format!("it does not let account {account} do {} through RDS of {regions}", missing.join(", ")),
             format!(
                 "in the source account: put a statement into the policy of the key that allows {} to \
-                 arn:{}:iam::{account}:root (aws kms put-key-policy --key-id {arn} --policy-name default --policy file://...); \
-                 the statements Destination... of SnapshotKey in cloudformation/source-account.yaml are it",
+                 arn:{}:iam::{account}:root ({}); the statements Destination... of SnapshotKey in \
+                 cloudformation/source-account.yaml are it",
                 missing.join(", "),
-                naming::arn_part(arn, 1)
+                naming::arn_part(arn, 1),
+                put_policy(arn, hints)
             ),
         );
-    } else if unclear.is_empty() {
+    }
+    if !denied.is_empty() || !missing.is_empty() {
+        return;
+    }
+    if unclear.is_empty() {
         findings.ok(Check::KeyPolicy, arn, format!("lets account {account} copy through RDS of {regions}"));
     } else {
         findings.warning(
@@ -248,6 +286,24 @@ fn key_policy(source: &Source, findings: &mut Findings) {
     }
 }
 
+/// What the policy of the topic says of each action that subscribes a function of the destination account.
+fn topic_verdicts(
+    stack: &Stack,
+    account: &str,
+    region: &str,
+    policy: &Value,
+) -> Vec<(&'static str, Verdict)> {
+    let topic = stack.output("TopicArn");
+    let function = format!("arn:{}:lambda:{region}:{account}:function:doctor", naming::arn_part(topic, 1));
+    let context = [("sns:Protocol", "lambda"), ("sns:Endpoint", function.as_str())];
+    let said = |action: &&'static str| {
+        let asked =
+            Request { principal: Principal::Account(account), action, resource: topic, context: &context };
+        (*action, judge(policy, &asked))
+    };
+    ["sns:Subscribe", "sns:GetTopicAttributes"].iter().map(said).collect()
+}
+
 fn topic(source: &Source, hints: &Hints, findings: &mut Findings) {
     let stack = &source.common.stack;
     let topic = stack.output("TopicArn");
@@ -257,15 +313,35 @@ fn topic(source: &Source, hints: &Hints, findings: &mut Findings) {
     };
     let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
     let region = stack.parameter("DestinationRegion").unwrap_or(&source.common.region);
-    let function = format!("arn:{}:lambda:{region}:{account}:function:doctor", naming::arn_part(topic, 1));
-    let context = [("sns:Protocol", "lambda"), ("sns:Endpoint", function.as_str())];
-    let refuses = |action: &&str| {
-        let asked =
-            Request { principal: Principal::Account(account), action, resource: topic, context: &context };
-        matches!(judge(policy, &asked), Verdict::Denied | Verdict::Silent)
+    let said = topic_verdicts(stack, account, region, policy);
+    let with = |verdict: Verdict| -> Vec<&str> {
+        said.iter().filter(|(_, said)| *said == verdict).map(|(action, _)| *action).collect()
     };
-    let missing: Vec<&str> =
-        ["sns:Subscribe", "sns:GetTopicAttributes"].into_iter().filter(refuses).collect();
+    let denied = with(Verdict::Denied);
+    if !denied.is_empty() {
+        return findings.error(
+            Check::Topic,
+            topic,
+            format!("a statement of its policy denies account {account} {}", denied.join(", ")),
+            format!(
+                "in the source account, remove the statement with the effect Deny from the policy of the topic, or narrow it so that it \
+                 is not about account {account}, because no other statement outweighs it"
+            ),
+        );
+    }
+    let missing = with(Verdict::Silent);
+    let unclear = with(Verdict::Unclear);
+    if missing.is_empty() && !unclear.is_empty() {
+        return findings.warning(
+            Check::Topic,
+            topic,
+            format!(
+                "whether its policy lets account {account} do {} depends on conditions that are not known here",
+                unclear.join(", ")
+            ),
+            "compare its conditions with the destination account, or see whether the subscription is there (scripts/doctor both)",
+        );
+    }
     if missing.is_empty() {
         return findings.ok(
             Check::Topic,

@@ -227,4 +227,15 @@ pub const CASES: &[Case] = &[
         "no stack of this name is in Region eu-west-1",
         "if it is in no other Region either and nobody uses them any more, delete these: copy-x",
     ),
+    (
+        |facts| {
+            let policy = of_destination(facts).function_policy.as_mut().unwrap().as_mut().unwrap();
+            policy["Statement"][0]["Effect"] = json!("Deny");
+        },
+        Permission,
+        Wrong,
+        Destination,
+        "denies sns.amazonaws.com",
+        "aws lambda remove-permission --function-name launch",
+    ),
 ];

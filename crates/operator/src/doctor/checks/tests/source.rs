@@ -336,4 +336,64 @@ pub const CASES: &[Case] = &[
         "it is failed",
         "aws rds delete-db-snapshot --db-snapshot-identifier nightly-1",
     ),
+    (
+        |facts| of_source(facts).common.stack.status = "REVIEW_IN_PROGRESS".to_owned(),
+        Stack,
+        Wrong,
+        Source,
+        "nothing of it is there yet",
+        "scripts/deploy source --stack-name orders-source",
+    ),
+    (
+        |facts| {
+            let policy = of_source(facts).key_policy.as_mut().unwrap();
+            let deny =
+                json!({"Effect": "Deny", "Principal": "*", "Action": "kms:CreateGrant", "Resource": "*"});
+            policy["Statement"].as_array_mut().unwrap().push(deny);
+        },
+        KeyPolicy,
+        Wrong,
+        Source,
+        "denies account 222222222222 kms:CreateGrant",
+        "remove the statement with the effect Deny",
+    ),
+    (
+        |facts| {
+            let policy = of_source(facts).topic_policy.as_mut().unwrap();
+            let deny =
+                json!({"Effect": "Deny", "Principal": "*", "Action": "sns:Subscribe", "Resource": "*"});
+            let allow = policy["Statement"][0].clone();
+            policy["Statement"] = json!([allow, deny]);
+        },
+        Topic,
+        Wrong,
+        Source,
+        "denies account 222222222222 sns:Subscribe",
+        "remove the statement with the effect Deny",
+    ),
+    (
+        |facts| {
+            let policy = of_source(facts).topic_policy.as_mut().unwrap();
+            policy["Statement"][0]["Condition"] = json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}});
+        },
+        Topic,
+        Warning,
+        Source,
+        "not known here",
+        "compare its conditions",
+    ),
+    (
+        |facts| {
+            let gone = crate::doctor::facts::Unread {
+                code: "NotFoundException".to_owned(),
+                ..denied("kms:DescribeKey")
+            };
+            of_source(facts).database.as_mut().unwrap().as_mut().unwrap().key = Some(Err(gone));
+        },
+        DatabaseKey,
+        Wrong,
+        Source,
+        "its key is not there",
+        "the database cannot be read without it",
+    ),
 ];
