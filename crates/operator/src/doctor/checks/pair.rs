@@ -16,6 +16,9 @@ use crate::status::facts::includes;
 /// The functions that both stacks have, of the same code.
 const SHARED: [&str; 3] = ["CopyFunction", "NotifyFunction", "PruneFunction"];
 
+/// What a question fails with whose service is not known to have an endpoint.
+const NO_ENDPOINT: &str = "UnknownEndpointError";
+
 /// All of it.
 pub fn check(
     source: &Source,
@@ -46,6 +49,12 @@ pub fn check(
         found => common::key(Check::SharedKey, ("source", &source.common.stack, hints), found, KeyUse::OtherAccounts, parameter, arn, findings),
     }
     match &across.refused {
+        Err(unread) if unread.code == NO_ENDPOINT => findings.warning(
+            Check::Rights,
+            "CopyRole",
+            "not checked in this partition: the endpoint of IAM is not known here",
+            "simulate in the IAM console what the role may do with a key of its own account",
+        ),
         Err(unread) => findings.unread(Check::Rights, "CopyRole", unread),
         Ok(refused) if refused.is_empty() => {
             findings.ok(Check::Rights, "CopyRole", "its policies let it copy from the shared key");

@@ -2,6 +2,7 @@
 
 use super::Case;
 use super::world::{B, TOPIC, denied, of_destination, of_source};
+use crate::doctor::facts::Unread;
 use crate::doctor::finding::Check::{Pairing, Reach, Rights, SharedKey, Versions};
 use crate::doctor::finding::Place::Both;
 use crate::doctor::finding::Severity::{Error as Wrong, Warning};
@@ -107,5 +108,17 @@ pub const CASES: &[Case] = &[
         Both,
         "not compared",
         "same release",
+    ),
+    (
+        |facts| {
+            let unread =
+                Unread { code: "UnknownEndpointError".to_owned(), ..denied("iam:SimulatePrincipalPolicy") };
+            facts.across.as_mut().unwrap().refused = Err(unread);
+        },
+        Rights,
+        Warning,
+        Both,
+        "not checked in this partition",
+        "IAM console",
     ),
 ];
