@@ -329,8 +329,7 @@ fn topic(source: &Source, hints: &Hints, findings: &mut Findings) {
             ),
         );
     }
-    let missing = with(Verdict::Silent);
-    let unclear = with(Verdict::Unclear);
+    let (missing, unclear) = (with(Verdict::Silent), with(Verdict::Unclear));
     if missing.is_empty() && !unclear.is_empty() {
         return findings.warning(
             Check::Topic,
