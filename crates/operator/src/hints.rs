@@ -92,16 +92,24 @@ impl Hints {
         if ![SOURCE_STACK, DESTINATION_STACK, ""].contains(&stack) {
             words.extend(["--stack-name", stack]);
         }
-        if self.local.is_none() {
-            let (profile, region) = match role {
-                "source" => (&self.source_profile, &self.source_region),
-                _ => (&self.destination_profile, &self.destination_region),
-            };
-            words.extend(option("--profile", profile.as_deref()));
-            words.extend(option("--region", region.as_deref()));
-        }
+        words.extend(self.aws(role).into_iter().flat_map(|(name, value)| [name, value]));
         words.extend(option("--parameter", parameter));
         shell_words(words)
+    }
+
+    /// The options by which the AWS CLI finds the account and Region of a stack of this role, as deploying has them too.
+    pub fn aws(&self, role: &str) -> Vec<(&'static str, &str)> {
+        if self.local.is_some() {
+            return Vec::new();
+        }
+        let (profile, region) = match role {
+            "source" => (&self.source_profile, &self.source_region),
+            _ => (&self.destination_profile, &self.destination_region),
+        };
+        [("--profile", profile), ("--region", region)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref().filter(|value| !value.is_empty())?)))
+            .collect()
     }
 
     fn account(&self, role: Role) -> Vec<&str> {

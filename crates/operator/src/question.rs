@@ -7,6 +7,7 @@ pub mod xml;
 use std::fmt;
 
 use aws_credential_types::provider::ProvideCredentials;
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_sdk_cloudformation::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_sdk_sts::config::endpoint as sts;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
@@ -169,6 +170,7 @@ async fn send<T: fmt::Debug + Send + Sync + 'static>(
         .no_auth()
         .time_source(SystemTimeSource::new())
         .retry_classifier(TransientErrorClassifier::<Refused>::new())
+        .retry_classifier(AwsErrorCodeClassifier::<Refused>::new())
         .retry_classifier(HttpStatusCodeClassifier::default());
     if let Some(version) = config.behavior_version() {
         builder = builder.behavior_version(version);
@@ -325,6 +327,8 @@ fn refused(code: String, message: Option<String>) -> OrchestratorError<Refused> 
 
 #[cfg(test)]
 mod tests {
+    use aws_config::retry::RetryConfig;
+    use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep};
     use serde_json::json;
 
     use super::*;
@@ -353,6 +357,31 @@ mod tests {
         fake.refuse("policy", "AccessDeniedException");
         let refused = get(&account, "lambda", "lambda:GetPolicy", "2015-03-31/functions/f/policy").await;
         assert_eq!(refused.unwrap_err().code, "AccessDeniedException");
+    }
+
+    /// Waits for nothing.
+    #[derive(Debug)]
+    struct NoSleep;
+
+    impl AsyncSleep for NoSleep {
+        fn sleep(&self, _: std::time::Duration) -> Sleep {
+            Sleep::new(std::future::ready(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_throttled_is_asked_again() {
+        let fake = FakeAccount::new("111111111111");
+        let mut account = fake.account();
+        let sleep = SharedAsyncSleep::new(NoSleep);
+        account.config =
+            account.config.to_builder().retry_config(RetryConfig::standard()).sleep_impl(sleep).build();
+        fake.refuse("ListTopics", "Throttling");
+        assert_eq!(ask_query(&account, TOPICS, &[]).await.unwrap_err().code, "Throttling");
+        assert_eq!(fake.count("ListTopics"), 3);
+        fake.refuse("ListTopics", "AuthorizationError");
+        ask_query(&account, TOPICS, &[]).await.unwrap_err();
+        assert_eq!(fake.count("ListTopics"), 4);
     }
 
     #[tokio::test]

@@ -2,7 +2,8 @@
 
 AWS: SimulatePrincipalPolicy knows a role or user by its whole ARN, path included, and none that is not there. It judges
 every action on every resource, with the condition keys that the request gives and no others, and by the permissions
-boundary too. Policies of the resources are not part of it.
+boundary too. Policies of the resources are not part of it, and for a role the request cannot give one: so nothing allows a
+role the resource of another account, which both sides have to allow.
 """
 
 from __future__ import annotations
@@ -68,6 +69,12 @@ def _members(parameters: dict[str, Any], name: str) -> list[str]:
     return found
 
 
+def _account(resource: str) -> str:
+    """The account in an ARN; empty where it names none."""
+    parts = resource.split(":", 5)
+    return parts[4] if len(parts) == 6 else ""
+
+
 def _result(principal: iam_evaluator.PrincipalInfo, action: str, resource: str, keys: dict[str, str]) -> str:
     context = iam_evaluator.EvalContext(
         principal_arn=principal.arn,
@@ -79,6 +86,8 @@ def _result(principal: iam_evaluator.PrincipalInfo, action: str, resource: str, 
         service_context=dict(keys),
     )
     decided = iam_evaluator.evaluate(context, principal.policies or [], *principal.limits).decision
+    if decided == "Allow" and _account(resource) not in ("", principal.account):
+        decided = "ImplicitDeny"
     word = {"Allow": "allowed", "Deny": "explicitDeny"}.get(decided, "implicitDeny")
     return (
         f"<member><EvalActionName>{action}</EvalActionName><EvalResourceName>{resource}</EvalResourceName>"

@@ -41,6 +41,16 @@ def test_every_resource_is_judged(cloud: Any, accounts: Any, name: str) -> None:
     assert simulated(iam, role, "kms:Decrypt", ResourceArns=KEYS) == ["allowed", "implicitDeny"]
 
 
+def test_no_role_is_allowed_what_another_account_has(cloud: Any, accounts: Any, name: str) -> None:
+    role = accounts.role("source", name, "lambda.amazonaws.com", allow("kms:Decrypt"))
+    iam = cloud.client("iam", "source")
+    own, foreign = KEYS[0], KEYS[0].replace("111111111111", "222222222222")
+    assert role.split(":")[4] == own.split(":")[4]
+    assert simulated(iam, role, "kms:Decrypt", ResourceArns=[own, foreign]) == ["allowed", "implicitDeny"]
+    assert simulated(iam, role, "kms:Decrypt", ResourceArns=["arn:aws:s3:::bucket"]) == ["allowed"]
+    assert simulated(iam, role, "kms:Decrypt") == ["allowed"]
+
+
 def test_a_boundary_limits_what_a_policy_allows(cloud: Any, accounts: Any, name: str) -> None:
     role = accounts.role("source", name, "lambda.amazonaws.com", allow("kms:*"))
     iam = cloud.client("iam", "source")

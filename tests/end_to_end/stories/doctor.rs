@@ -218,7 +218,7 @@ fn what_a_run_needs_breaks(ward: &Ward<'_>) {
     let own = parameters.iter().find(|one| one["ParameterKey"] == "SGID").unwrap();
     b.deploy(&stack, &[("SGID", &foreign), ("DBInstanceClass", "db.none")]);
     let said = ward.examine("both");
-    said.has("error", "network", "destination", "--parameter SGID=");
+    said.has("error", "network", "destination", &format!("--stack-name {stack} --parameter SGID="));
     said.has("error", "settings", "destination", "--parameter DBInstanceClass=");
     b.deploy(&stack, &[("SGID", &text(&own["ParameterValue"])), ("DBInstanceClass", "")]);
 }

@@ -6,6 +6,7 @@ use replication::keys::{self, KeyUse};
 use replication::observed;
 use replication::preflight::{Known, OptionGroup, Quota, Report};
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use crate::failure::Failure;
 use crate::status::facts::{Alarm, Instance, Read as StatusRead, Schedule, Snapshot, Stack};
@@ -89,6 +90,8 @@ pub struct Common {
     pub quotas: Read<Vec<Quota>>,
     /// The account's instances.
     pub instances: Read<Vec<Instance>>,
+    /// The instances that the secret names: at most one. Nothing if that is not known.
+    pub live: Option<Vec<String>>,
     /// The account's manual snapshots.
     pub snapshots: Read<Vec<Snapshot>>,
     /// The names of all stacks of the account.
@@ -136,6 +139,8 @@ pub struct Ended {
     pub error: String,
     /// The sentence in its cause, or nothing.
     pub cause: String,
+    /// When it ended.
+    pub at: Option<OffsetDateTime>,
 }
 
 /// A function.
@@ -233,6 +238,8 @@ pub struct Destination {
     pub network: Network,
     /// Its alarms, with whether they tell the alert topic.
     pub alarms: Read<Vec<Watching>>,
+    /// Alarms that the stack has and CloudWatch does not.
+    pub gone_alarms: Vec<String>,
     /// How many messages could not be handled.
     pub dead_letters: Read<i64>,
 }

@@ -161,18 +161,14 @@ impl Findings {
 
     /// What could not be read.
     pub fn unread(&mut self, check: Check, subject: impl Into<String>, unread: &Unread) {
-        let (what, remedy) = if unread.is_missing_right() {
-            (
-                format!("not checked, because {}", unread.why),
-                format!(
-                    "allow {} to whoever runs the doctor (docs/security.md), and run it again",
-                    unread.right
-                ),
-            )
-        } else {
-            (format!("not checked: {}", unread.why), "run it again".to_owned())
-        };
+        let (what, remedy) = hidden(unread);
         self.push(check, Severity::Warning, subject.into(), what, Some(remedy));
+    }
+
+    /// What could not be read, and without which nothing is known.
+    pub fn unread_all(&mut self, check: Check, subject: impl Into<String>, unread: &Unread) {
+        let (what, remedy) = hidden(unread);
+        self.push(check, Severity::Error, subject.into(), what, Some(remedy));
     }
 
     fn push(
@@ -184,5 +180,17 @@ impl Findings {
         remedy: Option<String>,
     ) {
         self.all.push(Finding { check, severity, place: self.place, subject, what, remedy });
+    }
+}
+
+/// What hides a fact, and what is done about that.
+fn hidden(unread: &Unread) -> (String, String) {
+    if unread.is_missing_right() {
+        (
+            format!("not checked, because {}", unread.why),
+            format!("allow {} to whoever runs the doctor (docs/security.md), and run it again", unread.right),
+        )
+    } else {
+        (format!("not checked: {}", unread.why), "run it again".to_owned())
     }
 }

@@ -1,17 +1,22 @@
 //! What is checked of either stack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use replication::keys::KeyUse;
 use replication::lineage;
 use replication::progress::{Progress, Restored};
 use replication::quota::{self, SnapshotQuota};
+use replication::retention::{self, SnapshotRule};
 
 use super::{remedies, runs};
 use crate::doctor::facts::{Common, Key, Network, Read};
 use crate::doctor::finding::{Check, Findings};
 use crate::hints::Hints;
 use crate::screen::count;
+use crate::status::facts::{Instance, Stack};
+
+/// How many names a line has.
+const MOST_NAMES: usize = 20;
 
 /// Checks what both stacks have; `snapshots_needed` is how many one run makes.
 pub fn check(role: &str, common: &Common, snapshots_needed: i64, hints: &Hints, findings: &mut Findings) {
@@ -19,12 +24,12 @@ pub fn check(role: &str, common: &Common, snapshots_needed: i64, hints: &Hints, 
     stack(role, common, hints, findings);
     functions(role, common, hints, findings);
     if let Some(found) = &common.function_network {
-        network(Check::FunctionNetwork, role, found, findings);
+        network(Check::FunctionNetwork, role, &common.stack, found, hints, findings);
     }
     listeners(role, common, hints, findings);
     room(common, snapshots_needed, findings);
-    runs::check(role, common, findings);
-    leftovers(role, common, findings);
+    runs::check(role, common, hints, findings);
+    leftovers(role, common, hints, findings);
 }
 
 fn stack(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
@@ -42,6 +47,12 @@ fn stack(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
             name,
             "it could not be created, and nothing of it is there",
             format!("see its events, delete it, and deploy it again: {again}"),
+        ),
+        "REVIEW_IN_PROGRESS" => findings.error(
+            Check::Stack,
+            name,
+            "only a change set was made for it, and nothing of it is there yet",
+            format!("deploy it again: {again}"),
         ),
         _ if status.ends_with("_COMPLETE") => findings.ok(Check::Stack, name, status),
         _ if status.ends_with("_IN_PROGRESS") => findings.warning(
@@ -102,7 +113,15 @@ fn functions(role: &str, common: &Common, hints: &Hints, findings: &mut Findings
 }
 
 /// Subnets and security groups are there, and of one VPC.
-pub fn network(check: Check, role: &str, network: &Network, findings: &mut Findings) {
+pub fn network(
+    check: Check,
+    role: &str,
+    stack: &Stack,
+    network: &Network,
+    hints: &Hints,
+    findings: &mut Findings,
+) {
+    let given = |parameter: &str| hints.deploy(role, Some(&format!("{parameter}=...")), &stack.name);
     let Network { subnets_from, groups_from, .. } = network;
     let mut vpcs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut is_whole = true;
@@ -115,7 +134,7 @@ pub fn network(check: Check, role: &str, network: &Network, findings: &mut Findi
                     check,
                     *parameter,
                     unread.why.clone(),
-                    format!("give the stack's {parameter} what exists in this Region: scripts/deploy {role} --parameter {parameter}=..."),
+                    format!("give the stack's {parameter} what exists in this Region: {}", given(parameter)),
                 );
                 continue;
             }
@@ -134,7 +153,7 @@ pub fn network(check: Check, role: &str, network: &Network, findings: &mut Findi
                         check,
                         *parameter,
                         format!("there is no {name} in this account and Region"),
-                        format!("create it, or give the stack another {parameter}: scripts/deploy {role} --parameter {parameter}=..."),
+                        format!("create it, or give the stack another {parameter}: {}", given(parameter)),
                     );
                 }
             }
@@ -147,9 +166,7 @@ pub fn network(check: Check, role: &str, network: &Network, findings: &mut Findi
             check,
             format!("{subnets_from}, {groups_from}"),
             format!("they are in different VPCs: {}", named.join("; ")),
-            format!(
-                "give security groups of the VPC of the subnets: scripts/deploy {role} --parameter {groups_from}=..."
-            ),
+            format!("give security groups of the VPC of the subnets: {}", given(groups_from)),
         );
     } else if is_whole {
         let vpc = vpcs.keys().next().copied().unwrap_or("the default VPC");
@@ -194,36 +211,72 @@ fn room(common: &Common, needed: i64, findings: &mut Findings) {
         return findings.ok(Check::Quotas, &common.account, "RDS says nothing of manual snapshots");
     };
     let (used, max) = (snapshots.used, snapshots.max);
-    if used + needed > max {
-        let said =
-            format!("a run needs {}", count(usize::try_from(needed).unwrap_or_default(), "manual snapshot"));
-        let full = quota::full("checking the quotas", &said, Some(SnapshotQuota { used, max }));
-        findings.refusal(Check::Quotas, &common.account, &full);
-    } else {
-        findings.ok(Check::Quotas, &common.account, format!("{used} of {max} manual snapshots"));
+    // One of those that a run makes is in that Region.
+    let elsewhere = common.stack.copies_into();
+    let needed = if elsewhere.is_some() { needed - 1 } else { needed };
+    let unread = elsewhere.map_or_else(String::new, |region| {
+        format!("; the quota of Region {region}, which the copies are in, was not read")
+    });
+    if used + needed <= max {
+        let what = format!("{used} of {max} manual snapshots{unread}");
+        return findings.ok(Check::Quotas, &common.account, what);
     }
+    let due = due(common);
+    if used + needed - due <= max {
+        return findings.warning(
+            Check::Quotas,
+            &common.account,
+            format!(
+                "{used} of {max} manual snapshots; {} of this stack may be due, which a run deletes before it makes others{unread}",
+                count(usize::try_from(due).unwrap_or_default(), "older one")
+            ),
+            "none, unless they are still shared or running replications need them: then wait for that, or ask AWS for a larger \
+             quota",
+        );
+    }
+    let said =
+        format!("a run needs {}", count(usize::try_from(needed).unwrap_or_default(), "manual snapshot"));
+    let full = quota::full("checking the quotas", &said, Some(SnapshotQuota { used, max }));
+    findings.refusal(Check::Quotas, &common.account, &full);
 }
+
+/// How many snapshots of the stack a run deletes first, but for those that are still shared.
+fn due(common: &Common) -> i64 {
+    let stack = &common.stack;
+    let keep = stack.number("SnapshotsToKeep").and_then(|keep| usize::try_from(keep).ok());
+    let Some(keep) = keep else { return 0 };
+    let all: Vec<_> = common.snapshots.iter().flatten().map(|one| one.seen.clone()).collect();
+    let databases: BTreeSet<_> = all.iter().map(|one| &one.source_database).collect();
+    let of = |database| retention::plan_snapshots(&all, &SnapshotRule::new(&stack.name, database, keep));
+    let decisions = databases.into_iter().flat_map(of);
+    let due = decisions.filter(|decision| decision.verdict == retention::Verdict::Delete);
+    i64::try_from(due.count()).unwrap_or_default()
+}
+
+/// Whose a thing is: the role of the stack, the stack, and what was given for it.
+pub type Where<'a> = (&'a str, &'a Stack, &'a Hints);
 
 /// A key that RDS is to use; `parameter` is the one of the stack that names it.
 pub fn key(
     check: Check,
-    role: &str,
+    (role, stack, hints): Where<'_>,
     found: &Read<Key>,
     key_use: KeyUse,
     parameter: &str,
     arn: &str,
     findings: &mut Findings,
 ) {
+    let command = |operation: &str| remedies::kms(role, hints, operation, arn);
     match found {
         Ok(key) => match key.problem(key_use, parameter) {
             None => findings.ok(check, arn, "enabled, symmetric"),
             Some((what, advice)) => {
                 let remedy = match key.state.as_deref() {
-                    Some("Disabled") => remedies::aws(role, &["kms", "enable-key", "--key-id", arn]),
+                    Some("Disabled") => format!("in the {role} account: {}", command("enable-key")),
                     Some("PendingDeletion") => format!(
-                        "{} && {}",
-                        remedies::aws(role, &["kms", "cancel-key-deletion", "--key-id", arn]),
-                        crate::screen::shell_words(["aws", "kms", "enable-key", "--key-id", arn])
+                        "in the {role} account: {} && {}",
+                        command("cancel-key-deletion"),
+                        command("enable-key")
                     ),
                     _ => advice,
                 };
@@ -235,16 +288,17 @@ pub fn key(
             arn,
             "there is no such key in this account and Region",
             format!(
-                "give the stack another key: scripts/deploy {role} --parameter {parameter}=<the ARN of a key>"
+                "give the stack another key: {}",
+                hints.deploy(role, Some(&format!("{parameter}=<the ARN of a key>")), &stack.name)
             ),
         ),
         Err(unread) => findings.unread(check, arn, unread),
     }
 }
 
-fn leftovers(role: &str, common: &Common, findings: &mut Findings) {
+fn leftovers(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
     let before = findings.len();
-    of_no_use(role, common, findings);
+    of_no_use(role, common, hints, findings);
     of_stacks_that_are_gone(common, findings);
     let hidden =
         [common.snapshots.as_ref().err(), common.instances.as_ref().err(), common.stacks.as_ref().err()];
@@ -257,53 +311,98 @@ fn leftovers(role: &str, common: &Common, findings: &mut Findings) {
 }
 
 /// What the stack has made and has not become what it was to be.
-fn of_no_use(role: &str, common: &Common, findings: &mut Findings) {
+fn of_no_use(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
     let own = common.stack.name.as_str();
     for snapshot in common.snapshots.as_deref().unwrap_or_default() {
         let name = snapshot.identifier();
-        if snapshot.tags().get(lineage::STACK) == Some(own)
-            && snapshot.seen.status.progress() == Progress::Failed
-        {
+        if snapshot.is_of(own) && snapshot.seen.status.progress() == Progress::Failed {
             findings.warning(
                 Check::Leftovers,
                 name,
                 format!("it is {} and of no use", snapshot.seen.status.as_str()),
-                remedies::aws(role, &["rds", "delete-db-snapshot", "--db-snapshot-identifier", name]),
+                remedies::aws(role, hints, &["rds", "delete-db-snapshot", "--db-snapshot-identifier", name]),
             );
         }
     }
     for instance in common.instances.as_deref().unwrap_or_default().iter().filter(|one| one.is_of(own)) {
-        if matches!(instance.seen.status.restored(), Restored::Broken | Restored::FailedRestore) {
-            let name = instance.identifier();
-            let delete =
-                ["rds", "delete-db-instance", "--db-instance-identifier", name, "--skip-final-snapshot"];
-            let status = instance.seen.status.as_str();
-            findings.warning(
+        let (name, status) = (instance.identifier(), instance.seen.status.as_str());
+        match instance.seen.status.restored() {
+            Restored::Broken => findings.warning(
                 Check::Leftovers,
                 name,
-                format!("it is {status}; a later run deletes it, if its rules let it"),
-                format!("see its events; {}", remedies::aws(role, &delete)),
-            );
+                format!("it is {status}"),
+                "see its events, and do what they ask for: increase its storage, start it, correct its groups or its key; \
+                 a run leaves it alone until as many newer versions as are kept can be rolled back to",
+            ),
+            Restored::FailedRestore => {
+                findings.warning(Check::Leftovers, name, format!("it is {status}"), failed_restore(role, common, instance, hints));
+            }
+            _ => {}
         }
     }
 }
 
+/// What is done about an instance that will not come up. It is deleted by hand only if nobody can have written into it: it is not
+/// what the secret names, and was that never.
+fn failed_restore(role: &str, common: &Common, instance: &Instance, hints: &Hints) -> String {
+    let name = instance.identifier();
+    let (promoted, yes) = lineage::PROMOTED;
+    let is_live = common.live.as_ref().map(|all| all.iter().any(|live| live == name));
+    if is_live == Some(true) {
+        return "the secret names it: see its events, and roll back to another version (scripts/rollback), or replicate anew \
+                (scripts/replicate)"
+            .to_owned();
+    }
+    if instance.tags().get(promoted) == Some(yes) {
+        return "see its events; it has served readers, so that what they wrote may be in it: make sure that nobody needs that \
+                before you remove it"
+            .to_owned();
+    }
+    if is_live.is_none() {
+        return "see its events, and whether a secret names it (scripts/status); if none does, the first run that has made a \
+                newer version removes it"
+            .to_owned();
+    }
+    let delete = ["rds", "delete-db-instance", "--db-instance-identifier", name, "--skip-final-snapshot"];
+    format!(
+        "see its events; it was never what the secret names, and a run removes it when a newer version is live; to do it now: {}",
+        remedies::aws(role, hints, &delete)
+    )
+}
+
+/// What stacks have made that are not here. RDS copies tags to what others restore, copy and snapshot, so that a tag alone says
+/// nothing; and a source stack of another Region may keep its copies here.
 fn of_stacks_that_are_gone(common: &Common, findings: &mut Findings) {
     let Ok(stacks) = &common.stacks else { return };
-    let of_snapshots = common.snapshots.iter().flatten().filter_map(|one| one.tags().get(lineage::STACK));
-    let of_instances = common.instances.iter().flatten().filter_map(|one| one.tags().get(lineage::STACK));
-    let mut of_gone: BTreeMap<&str, usize> = BTreeMap::new();
-    for stack in of_snapshots.chain(of_instances) {
+    let mut of_gone: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut made = |stack, name| {
         if !stacks.iter().any(|known| known == stack) {
-            *of_gone.entry(stack).or_default() += 1;
+            of_gone.entry(stack).or_default().push(name);
+        }
+    };
+    for one in common.snapshots.iter().flatten().filter(|one| one.is_of_replication()) {
+        made(one.tags().get(lineage::STACK).unwrap_or_default(), one.identifier());
+    }
+    for one in common.instances.iter().flatten() {
+        let Some(stack) = one.tags().get(lineage::STACK) else { continue };
+        if one.is_of(stack) {
+            made(stack, one.identifier());
         }
     }
-    for (stack, number) in of_gone {
+    for (stack, names) in of_gone {
+        let more = match names.len().saturating_sub(MOST_NAMES) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
         findings.warning(
             Check::Leftovers,
             stack,
-            format!("the stack is gone and has left {} in this account", count(number, "thing")),
-            format!("deploy the stack {stack} again, or delete what has the tag {}={stack}", lineage::STACK),
+            format!("no stack of this name is in Region {}, and it has made {} here", common.region, count(names.len(), "thing")),
+            format!(
+                "deploy the stack {stack} again, which takes them over; or, if it is in no other Region either and nobody uses them \
+                 any more, delete these: {}{more}",
+                names.iter().take(MOST_NAMES).copied().collect::<Vec<_>>().join(", ")
+            ),
         );
     }
 }

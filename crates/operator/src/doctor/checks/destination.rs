@@ -24,12 +24,14 @@ pub fn check(destination: &Destination, hints: &Hints, findings: &mut Findings) 
     common::check("destination", &destination.common, SNAPSHOTS, hints, findings);
     let arn = destination.common.stack.output("KMSKeyArn");
     let (key, parameter) = (&destination.key, keys::PARAMETER);
-    common::key(Check::Key, "destination", key, KeyUse::OwnAccount, parameter, arn, findings);
-    subscription(destination, findings);
-    permission(destination, findings);
-    secret(destination, findings);
+    let place = ("destination", &destination.common.stack, hints);
+    common::key(Check::Key, place, key, KeyUse::OwnAccount, parameter, arn, findings);
+    subscription(destination, hints, findings);
+    permission(destination, hints, findings);
+    secret(destination, hints, findings);
     settings(destination, hints, findings);
-    common::network(Check::Network, "destination", &destination.network, findings);
+    let stack = &destination.common.stack;
+    common::network(Check::Network, "destination", stack, &destination.network, hints, findings);
     alarms(destination, hints, findings);
     dead_letters(destination, findings);
 }
@@ -47,7 +49,7 @@ pub fn launch_arn(common: &Common) -> String {
     )
 }
 
-fn subscription(destination: &Destination, findings: &mut Findings) {
+fn subscription(destination: &Destination, hints: &Hints, findings: &mut Findings) {
     let topic = destination.common.stack.parameter("SourceTopicArn").unwrap_or_default();
     let function = launch_arn(&destination.common);
     match &destination.subscription {
@@ -56,13 +58,13 @@ fn subscription(destination: &Destination, findings: &mut Findings) {
             Check::Subscription,
             topic,
             format!("{function} is not subscribed to it, so that no message starts a run"),
-            remedies::subscribe(topic, &function),
+            remedies::subscribe(topic, &function, hints),
         ),
         Ok(Some(found)) if found.arn.is_none() => findings.error(
             Check::Subscription,
             topic,
             "the subscription was never confirmed, so that no message comes",
-            remedies::subscribe(topic, &function),
+            remedies::subscribe(topic, &function, hints),
         ),
         Ok(Some(_)) => findings.ok(
             Check::Subscription,
@@ -72,7 +74,7 @@ fn subscription(destination: &Destination, findings: &mut Findings) {
     }
 }
 
-fn permission(destination: &Destination, findings: &mut Findings) {
+fn permission(destination: &Destination, hints: &Hints, findings: &mut Findings) {
     let stack = &destination.common.stack;
     let topic = stack.parameter("SourceTopicArn").unwrap_or_default();
     let function = launch_arn(&destination.common);
@@ -92,12 +94,24 @@ fn permission(destination: &Destination, findings: &mut Findings) {
     let words = ["lambda", "add-permission", "--function-name", stack.output("LaunchFunctionName")];
     let more = ["--statement-id", "Topic", "--action", "lambda:InvokeFunction", "--principal", service];
     let words: Vec<&str> = words.into_iter().chain(more).chain(["--source-arn", topic]).collect();
-    let remedy = remedies::aws("destination", &words);
+    let remedy = remedies::aws("destination", hints, &words);
     match verdict {
         Verdict::Allowed => {
             findings.ok(Check::Permission, &function, format!("lets {service} call it for the topic"));
         }
-        Verdict::Denied | Verdict::Silent => findings.error(
+        Verdict::Denied => findings.error(
+            Check::Permission,
+            &function,
+            format!("a statement of its policy denies {service} to call it for {topic}, so that every message is lost"),
+            format!(
+                "remove the statement with the effect Deny, because no other statement outweighs it: {}",
+                remedies::aws("destination", hints, &[
+                    "lambda", "remove-permission", "--function-name", stack.output("LaunchFunctionName"), "--statement-id",
+                    "<its Sid>",
+                ])
+            ),
+        ),
+        Verdict::Silent => findings.error(
             Check::Permission,
             &function,
             format!("its policy does not let {service} call it for {topic}, so that every message is lost"),
@@ -114,7 +128,7 @@ fn permission(destination: &Destination, findings: &mut Findings) {
     }
 }
 
-fn secret(destination: &Destination, findings: &mut Findings) {
+fn secret(destination: &Destination, hints: &Hints, findings: &mut Findings) {
     let stack = &destination.common.stack;
     let (arn, name) = (stack.output("SecretArn"), stack.output("SecretName"));
     match &destination.secret {
@@ -151,7 +165,8 @@ fn secret(destination: &Destination, findings: &mut Findings) {
             let arn = found.as_ref().map_or("", |key| key.arn.as_str());
             let arn = if arn.is_empty() { stack.parameter("SecretKMSKey").unwrap_or(name) } else { arn };
             let key_use = KeyUse::OwnAccount;
-            common::key(Check::SecretKey, "destination", found, key_use, "SecretKMSKey", arn, findings);
+            let place = ("destination", stack, hints);
+            common::key(Check::SecretKey, place, found, key_use, "SecretKMSKey", arn, findings);
         }
     }
 }
@@ -222,8 +237,12 @@ fn alarms(destination: &Destination, hints: &Hints, findings: &mut Findings) {
                 name,
                 "it tells nobody: its actions are off, or are not the alert topic of the stack",
                 format!(
-                    "in the destination account: aws cloudwatch enable-alarm-actions --alarm-names <its name>; if its action was \
-                     removed, {}",
+                    "{}; if its action was removed, {}",
+                    remedies::aws(
+                        "destination",
+                        hints,
+                        &["cloudwatch", "enable-alarm-actions", "--alarm-names", "<its name>"]
+                    ),
                     hints.deploy("destination", None, &stack.name)
                 ),
             );
@@ -231,7 +250,16 @@ fn alarms(destination: &Destination, hints: &Hints, findings: &mut Findings) {
             quiet += 1;
         }
     }
-    if quiet == all.len() {
+    for name in &destination.gone_alarms {
+        findings.warning(
+            Check::Alarms,
+            name,
+            "it is gone although the stack has it, so that it tells nobody",
+            "CloudFormation does not make it again by itself: make it by hand under its name, with what \
+             cloudformation/destination-account.yaml says of it",
+        );
+    }
+    if quiet == all.len() && destination.gone_alarms.is_empty() {
         findings.ok(
             Check::Alarms,
             &stack.name,

@@ -62,7 +62,7 @@ fn present<'s, T>(side: &'s Side<T>, role: &str, hints: &Hints, findings: &mut F
             if failure.code == "ValidationError" {
                 findings.error(Check::Stack, format!("{role} stack"), what, remedies::deploy(role, hints));
             } else {
-                findings.unread(Check::Stack, format!("{role} stack"), &failure.clone().into());
+                findings.unread_all(Check::Stack, format!("{role} stack"), &failure.clone().into());
             }
             None
         }

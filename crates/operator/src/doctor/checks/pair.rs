@@ -7,7 +7,7 @@ use replication::receiving::check_reach;
 use time::OffsetDateTime;
 
 use super::common;
-use super::source::shared_key;
+use super::source::{lets_in, shared_key};
 use crate::doctor::facts::{Across, Destination, Source};
 use crate::doctor::finding::{Check, Findings};
 use crate::hints::Hints;
@@ -15,6 +15,9 @@ use crate::status::facts::includes;
 
 /// The functions that both stacks have, of the same code.
 const SHARED: [&str; 3] = ["CopyFunction", "NotifyFunction", "PruneFunction"];
+
+/// What a question fails with whose service is not known to have an endpoint.
+const NO_ENDPOINT: &str = "UnknownEndpointError";
 
 /// All of it.
 pub fn check(
@@ -31,15 +34,27 @@ pub fn check(
     let (parameter, arn) = shared_key(&source.common.stack);
     let account = &destination.common.account;
     match &across.key {
+        Err(unread) if unread.is_missing_right() && lets_in(source) => findings.warning(
+            Check::SharedKey,
+            arn,
+            format!("not checked: its policy lets account {account} see it, and whoever runs the doctor cannot: {}", unread.why),
+            "allow kms:DescribeKey on it by IAM to whoever runs the doctor in the destination account (docs/security.md)",
+        ),
         Err(unread) if unread.is_missing_right() => findings.error(
             Check::SharedKey,
             arn,
             format!("account {account} cannot see it: {}", unread.why),
             "allow kms:DescribeKey on it to the destination account, in its policy; and to whoever runs the doctor, by IAM",
         ),
-        found => common::key(Check::SharedKey, "source", found, KeyUse::OtherAccounts, parameter, arn, findings),
+        found => common::key(Check::SharedKey, ("source", &source.common.stack, hints), found, KeyUse::OtherAccounts, parameter, arn, findings),
     }
     match &across.refused {
+        Err(unread) if unread.code == NO_ENDPOINT => findings.warning(
+            Check::Rights,
+            "CopyRole",
+            "not checked in this partition: the endpoint of IAM is not known here",
+            "simulate in the IAM console what the role may do with a key of its own account",
+        ),
         Err(unread) => findings.unread(Check::Rights, "CopyRole", unread),
         Ok(refused) if refused.is_empty() => {
             findings.ok(Check::Rights, "CopyRole", "its policies let it copy from the shared key");

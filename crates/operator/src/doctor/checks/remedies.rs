@@ -37,14 +37,35 @@ pub fn with_parameter(role: &str, parameter: &str, stack: &Stack, hints: &Hints)
     hints.deploy(role, Some(parameter), &stack.name)
 }
 
-/// A command of the AWS CLI, in the account that it is for.
-pub fn aws(role: &str, words: &[&str]) -> String {
-    format!("in the {role} account: {}", shell_words(["aws"].into_iter().chain(words.iter().copied())))
+/// A command of the AWS CLI, in the account that it is for, and in the Region of that stack unless one is among the words.
+pub fn aws(role: &str, hints: &Hints, words: &[&str]) -> String {
+    format!("in the {role} account: {}", aws_words(role, hints, words))
+}
+
+/// The command alone.
+pub fn aws_words(role: &str, hints: &Hints, words: &[&str]) -> String {
+    let options = hints.aws(role);
+    let (profile, region): (Vec<_>, Vec<_>) = options.into_iter().partition(|(name, _)| *name == "--profile");
+    let region = if words.contains(&"--region") { Vec::new() } else { region };
+    let options = profile.into_iter().chain(region).flat_map(|(name, value)| [name, value]);
+    shell_words(["aws"].into_iter().chain(words.iter().copied()).chain(options))
+}
+
+/// A command about a key, in the Region of the key.
+pub fn kms(role: &str, hints: &Hints, operation: &str, arn: &str) -> String {
+    let words = ["kms", operation, "--key-id", arn];
+    let region = arn_part(arn, 3);
+    let region: &[&str] = if region.is_empty() { &[] } else { &["--region", region] };
+    aws_words(role, hints, &[&words[..], region].concat())
 }
 
 /// What subscribes a function to a topic.
-pub fn subscribe(topic: &str, function: &str) -> String {
+pub fn subscribe(topic: &str, function: &str, hints: &Hints) -> String {
     let region = arn_part(topic, 3);
     let words = ["sns", "subscribe", "--region", region, "--topic-arn", topic, "--protocol", "lambda"];
-    aws("destination", &words.into_iter().chain(["--notification-endpoint", function]).collect::<Vec<_>>())
+    aws(
+        "destination",
+        hints,
+        &words.into_iter().chain(["--notification-endpoint", function]).collect::<Vec<_>>(),
+    )
 }

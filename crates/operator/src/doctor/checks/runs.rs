@@ -1,14 +1,19 @@
 //! What the last runs have stumbled over.
 
+use super::remedies;
 use crate::doctor::facts::{Common, Ended};
 use crate::doctor::finding::{Check, Findings};
 use crate::execution::name_in;
+use crate::hints::Hints;
+use crate::screen::timestamp;
 
 /// The documentation of the errors, which a test of the domain holds against their names.
 const ERRORS: &str = include_str!("../../../../../docs/errors.md");
 
 /// The newest run of each machine that has ended.
-pub fn check(role: &str, common: &Common, findings: &mut Findings) {
+pub fn check(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
+    let main = common.runs.get(role).and_then(|run| run.as_ref().ok()?.as_ref());
+    let succeeded = main.filter(|run| run.status == "SUCCEEDED").and_then(|run| run.at);
     for (machine, run) in &common.runs {
         let subject = format!("{machine} machine");
         match run {
@@ -22,13 +27,18 @@ pub fn check(role: &str, common: &Common, findings: &mut Findings) {
                 format!("{} was stopped", name_in(&run.arn)),
                 "start it again when what it was stopped for is over: scripts/replicate",
             ),
-            Ok(Some(run)) => failed(role, &subject, run, findings),
+            Ok(Some(run)) => {
+                // What went wrong once has been gone past by a run of the whole.
+                let is_past =
+                    *machine != role && run.at.is_some_and(|at| succeeded.is_some_and(|later| later > at));
+                failed(role, hints, &subject, run, is_past, findings);
+            }
             Err(unread) => findings.unread(Check::LastRun, subject, unread),
         }
     }
 }
 
-fn failed(role: &str, subject: &str, run: &Ended, findings: &mut Findings) {
+fn failed(role: &str, hints: &Hints, subject: &str, run: &Ended, is_past: bool, findings: &mut Findings) {
     // The domain's errors say themselves what to do.
     let (said, advice) = match run.cause.split_once("; to fix this: ") {
         Some((said, advice)) => (said, Some(advice.to_owned())),
@@ -36,17 +46,19 @@ fn failed(role: &str, subject: &str, run: &Ended, findings: &mut Findings) {
     };
     let error = if run.error.is_empty() { run.status.as_str() } else { run.error.as_str() };
     let remedy = advice.or_else(|| remedy_of(error)).unwrap_or_else(|| {
-        format!(
-            "see the execution: aws stepfunctions get-execution-history --execution-arn {} (in the {role} account)",
-            run.arn
-        )
+        let words = ["stepfunctions", "get-execution-history", "--execution-arn", run.arn.as_str()];
+        format!("see the execution: {}", remedies::aws(role, hints, &words))
     });
-    findings.error(
-        Check::LastRun,
-        subject,
-        format!("{} ended {}: {error}: {said}", name_in(&run.arn), run.status),
-        remedy,
-    );
+    let what = format!("{} ended {}: {error}: {said}", name_in(&run.arn), run.status);
+    match run.at.filter(|_| is_past) {
+        Some(at) => findings.warning(
+            Check::LastRun,
+            subject,
+            format!("{what} ({}, and a run of the {role} machine has succeeded since then)", timestamp(at)),
+            remedy,
+        ),
+        None => findings.error(Check::LastRun, subject, what, remedy),
+    }
 }
 
 /// What the documentation says that a person does about an error.

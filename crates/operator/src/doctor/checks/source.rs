@@ -9,10 +9,11 @@ use replication::pacing::{Pace, Stage, StageName};
 use replication::preflight::check_source;
 use replication::progress::Restored;
 use replication::snapshotting::{Absent, SnapshotRequest};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{common, remedies};
-use crate::doctor::facts::{Database, Read, Source};
+use crate::doctor::facts::{Database, Key, Read, Source};
 use crate::doctor::finding::{Check, Findings};
 use crate::doctor::policy::{Principal, Request, Verdict, judge, through_rds};
 use crate::hints::Hints;
@@ -24,13 +25,21 @@ const SNAPSHOTS: i64 = 2;
 /// All of it.
 pub fn check(source: &Source, hints: &Hints, findings: &mut Findings) {
     common::check("source", &source.common, SNAPSHOTS, hints, findings);
-    database(source, findings);
+    database(source, hints, findings);
     let stack = &source.common.stack;
     let (parameter, arn) = shared_key(stack);
-    common::key(Check::Key, "source", &source.key, KeyUse::OtherAccounts, parameter, arn, findings);
-    key_policy(source, findings);
-    topic(source, findings);
-    subscriptions(source, findings);
+    common::key(
+        Check::Key,
+        ("source", stack, hints),
+        &source.key,
+        KeyUse::OtherAccounts,
+        parameter,
+        arn,
+        findings,
+    );
+    key_policy(source, hints, findings);
+    topic(source, hints, findings);
+    subscriptions(source, hints, findings);
     schedule(source, hints, findings);
 }
 
@@ -44,7 +53,7 @@ pub fn shared_key(stack: &Stack) -> (&'static str, &str) {
     }
 }
 
-fn database(source: &Source, findings: &mut Findings) {
+fn database(source: &Source, hints: &Hints, findings: &mut Findings) {
     let name = &source.database_name;
     let found = match &source.database {
         Ok(found) => found,
@@ -57,7 +66,7 @@ fn database(source: &Source, findings: &mut Findings) {
             "there is no such database; those of the fleet are chosen by every run (--source-db NAME checks one)",
         );
     }
-    state(source, found.as_ref(), findings);
+    state(source, found.as_ref(), hints, findings);
     let Some(found) = found else { return };
     option_group(found, findings);
     match &found.key {
@@ -76,23 +85,35 @@ fn database(source: &Source, findings: &mut Findings) {
             };
             findings.ok(Check::DatabaseKey, &key.arn, what);
         }
-        Some(key) => {
-            let arn = key.as_ref().map_or(name.as_str(), |key| &key.arn);
-            common::key(
-                Check::DatabaseKey,
-                "source",
-                key,
-                KeyUse::OwnAccount,
-                keys::PARAMETER,
-                arn,
-                findings,
-            );
+        Some(key) => own_key(source, key, hints, findings),
+    }
+}
+
+/// The key of the database, which no parameter of the stack changes.
+fn own_key(source: &Source, key: &Read<Key>, hints: &Hints, findings: &mut Findings) {
+    let name = source.database_name.as_str();
+    let place = ("source", &source.common.stack, hints);
+    let lost = "restore the key or enable it again: the database cannot be read without it, and neither can its snapshots";
+    match key {
+        Ok(key) if matches!(key.state.as_deref(), Some("Disabled" | "PendingDeletion")) => {
+            let found = Ok(key.clone());
+            let (key_use, parameter) = (KeyUse::OwnAccount, keys::PARAMETER);
+            common::key(Check::DatabaseKey, place, &found, key_use, parameter, &key.arn, findings);
         }
+        Ok(key) => {
+            let problem = key.problem(KeyUse::OwnAccount, keys::PARAMETER);
+            let what = problem.map_or_else(String::new, |(what, _)| what);
+            findings.error(Check::DatabaseKey, key.arn.as_str(), what, lost);
+        }
+        Err(unread) if unread.code == "NotFoundException" => {
+            findings.error(Check::DatabaseKey, name, "its key is not there", lost);
+        }
+        Err(unread) => findings.unread(Check::DatabaseKey, name, unread),
     }
 }
 
 /// What a run would do with the database now.
-fn state(source: &Source, found: Option<&Database>, findings: &mut Findings) {
+fn state(source: &Source, found: Option<&Database>, hints: &Hints, findings: &mut Findings) {
     let name = &source.database_name;
     let id = ReplicationId::new(OffsetDateTime::UNIX_EPOCH, "doctor");
     let beginning = source.common.stack.parameter("SourceDBSnapshotName").unwrap_or_default();
@@ -132,7 +153,7 @@ fn state(source: &Source, found: Option<&Database>, findings: &mut Findings) {
         Err(error) if is_stopped => {
             let what = format!("{}: {}", error.name().as_str(), error.said().unwrap_or_default());
             let start = ["rds", "start-db-instance", "--db-instance-identifier", name.as_str()];
-            findings.error(Check::Database, name, what, remedies::aws("source", &start));
+            findings.error(Check::Database, name, what, remedies::aws("source", hints, &start));
         }
         Err(error) => findings.refusal(Check::Database, name, &error),
     }
@@ -158,19 +179,19 @@ fn option_group(found: &Database, findings: &mut Findings) {
     }
 }
 
-fn key_policy(source: &Source, findings: &mut Findings) {
-    let stack = &source.common.stack;
-    let arn = shared_key(stack).1;
-    let policy = match &source.key_policy {
-        Ok(policy) => policy,
-        Err(unread) => return findings.unread(Check::KeyPolicy, arn, unread),
-    };
-    let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
-    let mut regions = BTreeSet::from([naming::arn_part(arn, 3)]);
+/// The Regions through whose RDS the shared key is used.
+fn regions(stack: &Stack) -> BTreeSet<&str> {
+    let mut regions = BTreeSet::from([naming::arn_part(shared_key(stack).1, 3)]);
     regions.extend(stack.parameter("DestinationRegion"));
-    let (mut missing, mut unclear) = (Vec::new(), Vec::new());
-    for action in NEEDED_ACTIONS.split(", ") {
-        let said = regions.iter().map(|region| {
+    regions
+}
+
+/// What the policy of the shared key says to the destination account of each action that it needs, by Region.
+fn verdicts(stack: &Stack, policy: &Value) -> Vec<(&'static str, Vec<Verdict>)> {
+    let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
+    let arn = shared_key(stack).1;
+    let said = |action: &'static str| {
+        let through = |region: &str| {
             let through = through_rds(region);
             let context = [
                 ("kms:ViaService", through.as_str()),
@@ -181,15 +202,60 @@ fn key_policy(source: &Source, findings: &mut Findings) {
                 policy,
                 &Request { principal: Principal::Account(account), action, resource: arn, context: &context },
             )
-        });
-        let said: Vec<Verdict> = said.collect();
-        if said.iter().any(|verdict| matches!(verdict, Verdict::Denied | Verdict::Silent)) {
+        };
+        (action, regions(stack).into_iter().map(through).collect())
+    };
+    NEEDED_ACTIONS.split(", ").map(said).collect()
+}
+
+/// Whether the policy of the shared key is known to let the destination account do what it needs.
+pub fn lets_in(source: &Source) -> bool {
+    let is_allowed = |(_, said): &(_, Vec<Verdict>)| said.iter().all(|verdict| *verdict == Verdict::Allowed);
+    source
+        .key_policy
+        .as_ref()
+        .is_ok_and(|policy| verdicts(&source.common.stack, policy).iter().all(is_allowed))
+}
+
+fn put_policy(arn: &str, hints: &Hints) -> String {
+    format!(
+        "{} --policy-name default --policy file://...",
+        remedies::kms("source", hints, "put-key-policy", arn)
+    )
+}
+
+fn key_policy(source: &Source, hints: &Hints, findings: &mut Findings) {
+    let stack = &source.common.stack;
+    let arn = shared_key(stack).1;
+    let policy = match &source.key_policy {
+        Ok(policy) => policy,
+        Err(unread) => return findings.unread(Check::KeyPolicy, arn, unread),
+    };
+    let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
+    let regions = regions(stack);
+    let (mut denied, mut missing, mut unclear) = (Vec::new(), Vec::new(), Vec::new());
+    for (action, said) in verdicts(stack, policy) {
+        if said.contains(&Verdict::Denied) {
+            denied.push(action);
+        } else if said.contains(&Verdict::Silent) {
             missing.push(action);
         } else if said.contains(&Verdict::Unclear) {
             unclear.push(action);
         }
     }
     let regions = regions.into_iter().collect::<Vec<_>>().join(" and ");
+    if !denied.is_empty() {
+        findings.error(
+            Check::KeyPolicy,
+            arn,
+            format!("a statement of it denies account {account} {} through RDS of {regions}", denied.join(", ")),
+            format!(
+                "remove the statement with the effect Deny, or narrow it so that it is not about account {account}, because no other \
+                 statement outweighs it; in the source account: {}",
+                put_policy(arn, hints)
+            ),
+        );
+    }
     if !missing.is_empty() {
         findings.error(
             Check::KeyPolicy,
@@ -197,13 +263,18 @@ fn key_policy(source: &Source, findings: &mut Findings) {
             format!("it does not let account {account} do {} through RDS of {regions}", missing.join(", ")),
             format!(
                 "in the source account: put a statement into the policy of the key that allows {} to \
-                 arn:{}:iam::{account}:root (aws kms put-key-policy --key-id {arn} --policy-name default --policy file://...); \
-                 the statements Destination... of SnapshotKey in cloudformation/source-account.yaml are it",
+                 arn:{}:iam::{account}:root ({}); the statements Destination... of SnapshotKey in \
+                 cloudformation/source-account.yaml are it",
                 missing.join(", "),
-                naming::arn_part(arn, 1)
+                naming::arn_part(arn, 1),
+                put_policy(arn, hints)
             ),
         );
-    } else if unclear.is_empty() {
+    }
+    if !denied.is_empty() || !missing.is_empty() {
+        return;
+    }
+    if unclear.is_empty() {
         findings.ok(Check::KeyPolicy, arn, format!("lets account {account} copy through RDS of {regions}"));
     } else {
         findings.warning(
@@ -215,7 +286,25 @@ fn key_policy(source: &Source, findings: &mut Findings) {
     }
 }
 
-fn topic(source: &Source, findings: &mut Findings) {
+/// What the policy of the topic says of each action that subscribes a function of the destination account.
+fn topic_verdicts(
+    stack: &Stack,
+    account: &str,
+    region: &str,
+    policy: &Value,
+) -> Vec<(&'static str, Verdict)> {
+    let topic = stack.output("TopicArn");
+    let function = format!("arn:{}:lambda:{region}:{account}:function:doctor", naming::arn_part(topic, 1));
+    let context = [("sns:Protocol", "lambda"), ("sns:Endpoint", function.as_str())];
+    let said = |action: &&'static str| {
+        let asked =
+            Request { principal: Principal::Account(account), action, resource: topic, context: &context };
+        (*action, judge(policy, &asked))
+    };
+    ["sns:Subscribe", "sns:GetTopicAttributes"].iter().map(said).collect()
+}
+
+fn topic(source: &Source, hints: &Hints, findings: &mut Findings) {
     let stack = &source.common.stack;
     let topic = stack.output("TopicArn");
     let policy = match &source.topic_policy {
@@ -224,15 +313,34 @@ fn topic(source: &Source, findings: &mut Findings) {
     };
     let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
     let region = stack.parameter("DestinationRegion").unwrap_or(&source.common.region);
-    let function = format!("arn:{}:lambda:{region}:{account}:function:doctor", naming::arn_part(topic, 1));
-    let context = [("sns:Protocol", "lambda"), ("sns:Endpoint", function.as_str())];
-    let refuses = |action: &&str| {
-        let asked =
-            Request { principal: Principal::Account(account), action, resource: topic, context: &context };
-        matches!(judge(policy, &asked), Verdict::Denied | Verdict::Silent)
+    let said = topic_verdicts(stack, account, region, policy);
+    let with = |verdict: Verdict| -> Vec<&str> {
+        said.iter().filter(|(_, said)| *said == verdict).map(|(action, _)| *action).collect()
     };
-    let missing: Vec<&str> =
-        ["sns:Subscribe", "sns:GetTopicAttributes"].into_iter().filter(refuses).collect();
+    let denied = with(Verdict::Denied);
+    if !denied.is_empty() {
+        return findings.error(
+            Check::Topic,
+            topic,
+            format!("a statement of its policy denies account {account} {}", denied.join(", ")),
+            format!(
+                "in the source account, remove the statement with the effect Deny from the policy of the topic, or narrow it so that it \
+                 is not about account {account}, because no other statement outweighs it"
+            ),
+        );
+    }
+    let (missing, unclear) = (with(Verdict::Silent), with(Verdict::Unclear));
+    if missing.is_empty() && !unclear.is_empty() {
+        return findings.warning(
+            Check::Topic,
+            topic,
+            format!(
+                "whether its policy lets account {account} do {} depends on conditions that are not known here",
+                unclear.join(", ")
+            ),
+            "compare its conditions with the destination account, or see whether the subscription is there (scripts/doctor both)",
+        );
+    }
     if missing.is_empty() {
         return findings.ok(
             Check::Topic,
@@ -259,11 +367,11 @@ fn topic(source: &Source, findings: &mut Findings) {
             "its policy does not let account {account} do {} for a function of {region}",
             missing.join(", ")
         ),
-        remedies::aws("source", &words),
+        remedies::aws("source", hints, &words),
     );
 }
 
-fn subscriptions(source: &Source, findings: &mut Findings) {
+fn subscriptions(source: &Source, hints: &Hints, findings: &mut Findings) {
     let stack = &source.common.stack;
     let topic = stack.output("TopicArn");
     let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
@@ -280,8 +388,11 @@ fn subscriptions(source: &Source, findings: &mut Findings) {
             Check::Subscription,
             topic,
             format!("no function of account {account} is subscribed, so that nothing starts there"),
-            format!("in the destination account: scripts/deploy destination --parameter SourceTopicArn={topic}; if its stack \
-                     is there, scripts/doctor both says what to subscribe"),
+            format!(
+                "in the destination account: {}, with --stack-name if its stack has another name; if it is there, scripts/doctor both \
+                 says what to subscribe",
+                hints.deploy("destination", Some(&format!("SourceTopicArn={topic}")), "")
+            ),
         );
     }
     for one in functions {
@@ -292,7 +403,7 @@ fn subscriptions(source: &Source, findings: &mut Findings) {
                 Check::Subscription,
                 topic,
                 format!("the subscription of {function} was never confirmed, so that it gets no message"),
-                remedies::subscribe(topic, function),
+                remedies::subscribe(topic, function, hints),
             ),
         }
     }

@@ -13,6 +13,7 @@ use crate::failure::{Failure, fault};
 use crate::status::facts::Stack;
 use crate::status::observe::machines::{Listed, described};
 use crate::status::observe::{databases, stacks};
+use crate::times::moment;
 
 /// What a function is called in a template.
 const FUNCTION: &str = "AWS::Lambda::Function";
@@ -44,6 +45,7 @@ pub async fn read(account: &Account, number: String, stack: Stack) -> Common {
         listeners: services::subscriptions(account, stack.output("AlertTopicArn")).await,
         quotas,
         instances: databases::instances(account).await.map_err(Unread::from),
+        live: None,
         snapshots: databases::snapshots(account, &std::collections::BTreeSet::new())
             .await
             .map_err(Unread::from),
@@ -74,6 +76,7 @@ async fn last_ended(account: &Account, machine: &str) -> Result<Option<Ended>, F
         }
         let Some(found) = described(&client, one.execution_arn()).await? else { continue };
         return Ok(Some(Ended {
+            at: found.stop_date.as_ref().and_then(moment),
             arn: found.execution_arn,
             status: found.status.as_str().to_owned(),
             error: found.error.unwrap_or_default(),
@@ -105,7 +108,11 @@ pub async fn physical_id(account: &Account, stack: &Stack, logical: &str) -> Res
     physical.ok_or_else(|| Failure::new(format!("the stack {} has no {logical}", stack.name)))
 }
 
-async fn resources(account: &Account, stack: &Stack) -> Result<Vec<StackResourceSummary>, Failure> {
+/// The resources of a stack.
+///
+/// # Errors
+/// A fault of CloudFormation.
+pub async fn resources(account: &Account, stack: &Stack) -> Result<Vec<StackResourceSummary>, Failure> {
     let client = account.stacks();
     let mut pages = client.list_stack_resources().stack_name(&stack.name).into_paginator().items().send();
     let mut found = Vec::new();

@@ -15,8 +15,14 @@ use crate::status::facts::{Read as StatusRead, Stack};
 use crate::status::observe::{secret, single};
 
 /// Everything about the destination stack. `database` is a snapshot as one of the source database would be.
-pub async fn read(account: &Account, common: Common, database: Option<&Snapshot>) -> Destination {
+pub async fn read(account: &Account, mut common: Common, database: Option<&Snapshot>) -> Destination {
+    let secret = readable(account, &common.stack).await;
+    common.live = secret.as_ref().ok().and_then(|host| live(&common, host.as_deref()?));
     let stack = &common.stack;
+    let (alarms, gone_alarms) = match services::alarms(account, stack).await {
+        Ok((alarms, gone)) => (Ok(alarms), gone),
+        Err(unread) => (Err(unread), Vec::new()),
+    };
     let wanted = wanted(stack);
     let function = launch_arn(&common);
     let topic = stack.parameter("SourceTopicArn").unwrap_or_default();
@@ -24,11 +30,12 @@ pub async fn read(account: &Account, common: Common, database: Option<&Snapshot>
         key: services::key(account, stack.output("KMSKeyArn")).await,
         subscription: services::own_subscription(account, topic, &function).await,
         function_policy: services::function_policy(account, stack.output("LaunchFunctionName")).await,
-        secret: readable(account, stack).await,
+        secret: secret.map(|_| ()),
         secret_key: secret_key(account, stack).await,
         settings: judged(account, &common, &wanted, database).await,
         network: network::of_databases(account, stack, &wanted).await,
-        alarms: services::alarms(account, stack).await,
+        alarms,
+        gone_alarms,
         dead_letters: single::waiting_messages(account, stack.output("DeadLetterQueueUrl"))
             .await
             .map_err(Unread::from),
@@ -54,13 +61,24 @@ fn wanted(stack: &Stack) -> Wanted {
     }
 }
 
-/// Whether the secret can be read and is as a run needs it. Its value ends here.
-async fn readable(account: &Account, stack: &Stack) -> StatusRead<()> {
+/// The host in the secret, if it can be read and is as a run needs it; nothing where each database has a secret of its own.
+async fn readable(account: &Account, stack: &Stack) -> StatusRead<Option<String>> {
     if stack.is_for_several() {
-        return Ok(());
+        return Ok(None);
     }
     let found = secret::read(&account.secrets(), stack.output("SecretArn"), stack.output("SecretName")).await;
-    found.map(|_| ())
+    found.map(|named| Some(named.pointer.host))
+}
+
+/// The instances with this host; nothing if it is none that is known, so that nobody takes one for superseded.
+fn live(common: &Common, host: &str) -> Option<Vec<String>> {
+    if host.is_empty() {
+        return Some(Vec::new());
+    }
+    let all = common.instances.as_ref().ok()?.iter();
+    let named = all.filter(|one| one.seen.host.as_deref() == Some(host));
+    let named: Vec<String> = named.map(|one| one.identifier().to_owned()).collect();
+    Some(named).filter(|named| !named.is_empty())
 }
 
 /// The key of the secret, if it is not the default one.

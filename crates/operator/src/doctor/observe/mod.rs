@@ -101,12 +101,21 @@ async fn across(account: &Account, destination: &Destination, key: &str) -> Acro
             let path = stack.parameter("RolePath").unwrap_or("/");
             let role =
                 format!("arn:{}:iam::{}:role{path}{name}", arn_part(key, 1), destination.common.account);
-            services::refused(account, &role, key, &regions, &NEEDED_ACTIONS.split(", ").collect::<Vec<_>>())
-                .await
+            let actions: Vec<&str> = NEEDED_ACTIONS.split(", ").collect();
+            let like = as_of_account(key, &destination.common.account);
+            services::refused(account, &role, &like, &regions, &actions).await
         }
         Err(failure) => Err(failure),
     };
     Across { key: services::key(account, key).await, refused: refused.map_err(Unread::from) }
+}
+
+/// A key as it would be if this account had it. A role may use the key of another account only if the key's policy allows that
+/// too, which a simulation for a role cannot be given, so that it denies every such key; the policies of our role have keys of any
+/// account (cloudformation/destination-account.yaml).
+fn as_of_account(key: &str, account: &str) -> String {
+    let parts = key.splitn(6, ':').enumerate();
+    parts.map(|(place, part)| if place == 4 { account } else { part }).collect::<Vec<_>>().join(":")
 }
 
 /// The same account in another Region.
@@ -116,4 +125,15 @@ fn in_region(account: &Account, region: &str) -> Account {
     }
     let config = account.config.to_builder().region(Region::new(region.to_owned())).build();
     Account { config, region: region.to_owned(), ..account.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_account_of_a_key_is_another() {
+        let key = "arn:aws:kms:eu-west-1:111111111111:key/a-b";
+        assert_eq!(as_of_account(key, "222222222222"), "arn:aws:kms:eu-west-1:222222222222:key/a-b");
+    }
 }

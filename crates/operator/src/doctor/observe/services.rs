@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use replication::naming::arn_part;
 use serde_json::{Value, json};
 
+use super::common::resources;
 use super::in_region;
 use crate::account::Account;
 use crate::doctor::facts::{Function, Key, Read, Subscription, Watching};
@@ -33,8 +34,11 @@ const OF_ACCOUNT: Query = Query { service: "sns", operation: "sns:ListSubscripti
 const SNS: &str = "2010-03-31";
 const IAM: &str = "2010-05-08";
 const SIMULATE: Query = Query { service: "iam", operation: "iam:SimulatePrincipalPolicy", version: IAM };
-/// What stands for the ARN of a subscription that waits for its confirmation (API of SNS, `ListSubscriptions`).
-const PENDING: &str = "PendingConfirmation";
+/// How the ARN of a subscription begins. One that waits for its confirmation has `PendingConfirmation` in its place, and one that
+/// is on its way out `Deleted` (API of SNS, `ListSubscriptions`).
+const ARN: &str = "arn:";
+/// What an alarm is called in a template.
+const ALARM: &str = "AWS::CloudWatch::Alarm";
 /// How many pages of subscriptions are read.
 const MOST_PAGES: usize = 50;
 
@@ -103,7 +107,7 @@ async fn listed(
         found.extend(answer.members("Subscriptions").iter().map(|one| {
             let arn = one.text_of("SubscriptionArn");
             Subscription {
-                arn: Some(arn.to_owned()).filter(|arn| arn != PENDING),
+                arn: Some(arn.to_owned()).filter(|arn| arn.starts_with(ARN)),
                 topic: one.text_of("TopicArn").to_owned(),
                 protocol: one.text_of("Protocol").to_owned(),
                 endpoint: one.text_of("Endpoint").to_owned(),
@@ -111,10 +115,11 @@ async fn listed(
         }));
         match answer.find("NextToken").filter(|next| !next.text.is_empty()) {
             Some(next) => token = Some(pair("NextToken", &next.text)),
-            None => break,
+            None => return Ok(found),
         }
     }
-    Ok(found)
+    let operation = question.operation;
+    Err(Failure::new(format!("{operation} has more than {MOST_PAGES} pages, and the rest was not read")))
 }
 
 /// A function.
@@ -174,9 +179,16 @@ pub async fn refused(
     Ok(refused.into_iter().collect())
 }
 
-/// The alarms of a stack.
-pub async fn alarms(account: &Account, stack: &Stack) -> Read<Vec<Watching>> {
+/// The alarms of a stack, and those that it has and CloudWatch does not, as `logical (physical)` names.
+pub async fn alarms(account: &Account, stack: &Stack) -> Read<(Vec<Watching>, Vec<String>)> {
     let found = single::described_alarms(account, stack).await?;
+    let all = resources(account, stack).await?;
+    let gone = all.iter().filter(|one| one.resource_type() == Some(ALARM)).filter_map(|one| {
+        let (logical, physical) = (one.logical_resource_id()?, one.physical_resource_id()?);
+        let is_there = found.iter().any(|(alarm, _)| alarm.name == logical);
+        (!is_there).then(|| format!("{logical} ({physical})"))
+    });
+    let gone = gone.collect();
     let actions = |said: &Value| {
         let all = said["AlarmActions"].as_array().into_iter().flatten();
         all.filter_map(Value::as_str).map(str::to_owned).collect()
@@ -186,5 +198,61 @@ pub async fn alarms(account: &Account, stack: &Stack) -> Read<Vec<Watching>> {
         actions: actions(&said),
         is_on: said["ActionsEnabled"].as_bool().unwrap_or(true),
     };
-    Ok(found.into_iter().map(read).collect())
+    Ok((found.into_iter().map(read).collect(), gone))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::tests::FakeAccount;
+
+    const TOPIC_ARN: &str = "arn:aws:sns:eu-west-1:111111111111:topic";
+
+    #[tokio::test]
+    async fn only_a_subscription_with_an_arn_is_confirmed() {
+        let fake = FakeAccount::new("111111111111");
+        let all = ["Deleted", "PendingConfirmation", "arn:aws:sns:eu-west-1:111111111111:topic:one"];
+        let all = all.map(|arn| json!({"SubscriptionArn": arn, "TopicArn": TOPIC_ARN}));
+        fake.page("ListSubscriptionsByTopic", "Subscriptions", "NextToken", all.to_vec());
+        let found = subscriptions(&fake.account(), TOPIC_ARN).await.unwrap();
+        let confirmed: Vec<bool> = found.iter().map(|one| one.arn.is_some()).collect();
+        assert_eq!(confirmed, [false, false, true]);
+    }
+
+    #[tokio::test]
+    async fn a_list_that_does_not_end_is_not_taken_for_whole() {
+        let fake = FakeAccount::new("111111111111");
+        fake.answer("ListSubscriptionsByTopic", json!({"Subscriptions": [], "NextToken": "more"}));
+        let unread = subscriptions(&fake.account(), TOPIC_ARN).await.unwrap_err();
+        assert_eq!(unread.right, "sns:ListSubscriptionsByTopic");
+        assert_eq!(fake.count("ListSubscriptionsByTopic"), MOST_PAGES);
+    }
+
+    #[tokio::test]
+    async fn an_alarm_that_somebody_deleted_is_named() {
+        let fake = FakeAccount::new("111111111111");
+        let alarm = |name: &str| {
+            json!({"LogicalResourceId": name, "PhysicalResourceId": format!("stack-{name}"),
+                   "ResourceType": ALARM, "ResourceStatus": "CREATE_COMPLETE",
+                   "LastUpdatedTimestamp": "2026-01-01T00:00:00Z"})
+        };
+        fake.answer("ListStackResources", json!({"StackResourceSummaries": [alarm("One"), alarm("Two")]}));
+        fake.answer(
+            "DescribeAlarms",
+            json!({"MetricAlarms": [{"AlarmName": "stack-Two", "StateValue": "OK"}]}),
+        );
+        let stack = Stack {
+            name: "stack".to_owned(),
+            status: String::new(),
+            parameters: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+            created: None,
+            pattern: String::new(),
+        };
+        let (there, gone) = alarms(&fake.account(), &stack).await.unwrap();
+        assert_eq!(there.iter().map(|one| one.alarm.name.as_str()).collect::<Vec<_>>(), ["Two"]);
+        assert_eq!(gone, ["One (stack-One)"]);
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::Case;
 use super::world::{B, TOPIC, denied, of_destination, of_source};
+use crate::doctor::facts::Unread;
 use crate::doctor::finding::Check::{Pairing, Reach, Rights, SharedKey, Versions};
 use crate::doctor::finding::Place::Both;
 use crate::doctor::finding::Severity::{Error as Wrong, Warning};
@@ -65,6 +66,17 @@ pub const CASES: &[Case] = &[
     (
         |facts| facts.across.as_mut().unwrap().key = Err(denied("kms:DescribeKey")),
         SharedKey,
+        Warning,
+        Both,
+        "whoever runs the doctor cannot",
+        "by IAM",
+    ),
+    (
+        |facts| {
+            facts.across.as_mut().unwrap().key = Err(denied("kms:DescribeKey"));
+            of_source(facts).key_policy = Ok(serde_json::json!({}));
+        },
+        SharedKey,
         Wrong,
         Both,
         B,
@@ -96,5 +108,17 @@ pub const CASES: &[Case] = &[
         Both,
         "not compared",
         "same release",
+    ),
+    (
+        |facts| {
+            let unread =
+                Unread { code: "UnknownEndpointError".to_owned(), ..denied("iam:SimulatePrincipalPolicy") };
+            facts.across.as_mut().unwrap().refused = Err(unread);
+        },
+        Rights,
+        Warning,
+        Both,
+        "not checked in this partition",
+        "IAM console",
     ),
 ];

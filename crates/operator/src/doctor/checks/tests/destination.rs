@@ -25,7 +25,7 @@ pub const CASES: &[Case] = &[
         Wrong,
         Destination,
         "different VPCs",
-        "scripts/deploy destination --parameter",
+        "scripts/deploy destination --stack-name orders-destination --parameter SGID=...",
     ),
     (
         |facts| of_destination(facts).key.as_mut().unwrap().spec = Some("RSA_2048".to_owned()),
@@ -193,6 +193,14 @@ pub const CASES: &[Case] = &[
         "enable-alarm-actions",
     ),
     (
+        |facts| of_destination(facts).gone_alarms = vec!["StaleCopyAlarm (stack-StaleCopyAlarm)".to_owned()],
+        Alarms,
+        Warning,
+        Destination,
+        "it is gone although the stack has it",
+        "cloudformation/destination-account.yaml",
+    ),
+    (
         |facts| of_destination(facts).dead_letters = Ok(2),
         DeadLetters,
         Warning,
@@ -216,7 +224,18 @@ pub const CASES: &[Case] = &[
         Leftovers,
         Warning,
         Destination,
-        "the stack is gone",
-        "rds-replication:stack=another",
+        "no stack of this name is in Region eu-west-1",
+        "if it is in no other Region either and nobody uses them any more, delete these: copy-x",
+    ),
+    (
+        |facts| {
+            let policy = of_destination(facts).function_policy.as_mut().unwrap().as_mut().unwrap();
+            policy["Statement"][0]["Effect"] = json!("Deny");
+        },
+        Permission,
+        Wrong,
+        Destination,
+        "denies sns.amazonaws.com",
+        "aws lambda remove-permission --function-name launch",
     ),
 ];

@@ -7,9 +7,13 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use replication::lineage;
+use replication::preflight::Quota;
+use time::{Duration, OffsetDateTime};
+
 use self::world::whole;
 use super::findings;
-use crate::doctor::facts::Facts;
+use crate::doctor::facts::{Ended, Facts};
 use crate::doctor::finding::{Check, Finding, Place, Severity};
 use crate::hints::Hints;
 
@@ -68,4 +72,135 @@ fn every_check_finds_what_is_broken_and_names_the_remedy() {
     tried.extend(try_all(destination::CASES));
     tried.extend(try_all(between::CASES));
     assert_eq!(tried, Check::ALL.iter().copied().collect(), "a check without a test that breaks it");
+}
+
+/// What is said of an instance of the destination stack in this state, where the secret names these.
+fn of_instance(status: &str, live: Option<&[&str]>, promoted: bool) -> Finding {
+    let mut facts = whole();
+    let common = &mut world::of_destination(&mut facts).common;
+    let mut instance = world::instance("copy-1", "orders-destination", status);
+    if promoted {
+        let (tag, yes) = lineage::PROMOTED;
+        instance.seen.tags = instance.seen.tags.with(tag, yes);
+    }
+    common.instances = Ok(vec![instance]);
+    common.live = live.map(|live| live.iter().map(|name| (*name).to_owned()).collect());
+    let mut wrong = of(&facts).into_iter().filter(|one| one.severity != Severity::Ok);
+    let finding = wrong.next().unwrap();
+    assert_eq!((finding.check, wrong.next()), (Check::Leftovers, None));
+    finding
+}
+
+/// A command that deletes an instance is named only if its restore has failed and no secret has ever named it.
+#[test]
+fn only_what_never_served_is_to_be_deleted() {
+    let is_deleted = |finding: &Finding| {
+        format!("{} {}", finding.what, finding.remedy.as_deref().unwrap()).contains("delete")
+    };
+    for status in ["storage-full", "insufficient-capacity", "incompatible-parameters", "modify-failed"] {
+        for live in [None, Some(&["copy-1"][..]), Some(&[][..])] {
+            let finding = of_instance(status, live, false);
+            assert!(!is_deleted(&finding), "{finding:?}");
+            assert!(finding.remedy.unwrap().contains("increase its storage"));
+        }
+    }
+    for status in ["failed", "incompatible-restore"] {
+        assert!(is_deleted(&of_instance(status, Some(&["copy-2"]), false)));
+        assert!(!is_deleted(&of_instance(status, Some(&["copy-2"]), true)), "it has served readers");
+        assert!(!is_deleted(&of_instance(status, None, false)), "the secret may name it");
+        let live = of_instance(status, Some(&["copy-1"]), false);
+        assert!(!is_deleted(&live) && live.remedy.unwrap().contains("scripts/rollback"));
+    }
+}
+
+/// What somebody restores from a snapshot of ours, or makes of an instance of ours, has our tags and is not ours.
+#[test]
+fn what_others_made_is_nobodys_leftover() {
+    let mut facts = whole();
+    let common = &mut world::of_destination(&mut facts).common;
+    let mut restored = world::instance("copy-1", "another", "available");
+    restored.seen.identifier = "theirs".parse().unwrap();
+    let mut by_hand = world::snapshot("copy-x", "another", "available");
+    by_hand.seen.identifier = "before-upgrade".parse().unwrap();
+    let mut failed = world::snapshot("copy-y", "orders-destination", "failed");
+    failed.seen.identifier = "by-hand".parse().unwrap();
+    common.instances = Ok(vec![restored]);
+    common.snapshots = Ok(vec![by_hand, failed]);
+    assert!(of(&facts).iter().all(|one| one.severity == Severity::Ok), "{:#?}", of(&facts));
+    let common = &mut world::of_destination(&mut facts).common;
+    common.instances.as_mut().unwrap().push(world::instance("copy-2", "another", "available"));
+    let all = of(&facts);
+    let finding = all.iter().find(|one| one.severity != Severity::Ok).unwrap();
+    assert!(finding.remedy.as_ref().unwrap().ends_with("delete these: copy-2"), "{finding:?}");
+}
+
+/// A command acts on the account, Region and stack that it is about, and not on those that it would find by itself.
+#[test]
+fn commands_name_the_account_the_region_and_the_stack() {
+    let text = |text: &str| Some(text.to_owned());
+    let hints = Hints {
+        source_profile: text("a"),
+        source_region: text("eu-west-1"),
+        destination_profile: text("b"),
+        destination_region: text("eu-west-2"),
+        ..Hints::default()
+    };
+    let mut tried = 0;
+    for case in [source::CASES, destination::CASES, between::CASES].concat() {
+        let mut facts = whole();
+        case.0(&mut facts);
+        let is_there = |role: &str| match role {
+            "source" => facts.source.as_ref().is_some_and(|side| side.found().is_some()),
+            _ => true,
+        };
+        for finding in findings(&facts, &hints) {
+            let remedy = finding.remedy.unwrap_or_default();
+            for (role, profile) in [("source", "--profile a"), ("destination", "--profile b")] {
+                let other = finding.place == Place::Source && role == "destination";
+                if remedy.contains(&format!("scripts/deploy {role}")) && is_there(role) && !other {
+                    tried += 1;
+                    let named =
+                        format!("scripts/deploy {role} --stack-name orders-{role} {profile} --region");
+                    assert!(remedy.contains(&named), "{remedy}");
+                }
+                if remedy.contains(&format!("in the {role} account: aws ")) {
+                    tried += 1;
+                    assert!(remedy.contains(profile) && remedy.contains("--region eu-west-"), "{remedy}");
+                }
+            }
+        }
+    }
+    assert!(tried > 20, "{tried}");
+}
+
+/// With `source-copies` one of the two snapshots of a run is in the other Region, whose quota is another.
+#[test]
+fn a_copy_in_another_region_takes_no_room_here() {
+    let mut facts = whole();
+    let common = &mut world::of_source(&mut facts).common;
+    common.quotas = Ok(vec![Quota { name: "ManualSnapshots".to_owned(), used: 99, max: 100 }]);
+    let elsewhere = [("CrossRegionCopy", "source-copies"), ("DestinationRegion", "eu-west-2")];
+    common.stack.parameters.extend(elsewhere.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    let all = of(&facts);
+    let is_it = |one: &&Finding| one.check == Check::Quotas && one.place == Place::Source;
+    let found = all.iter().find(is_it).unwrap();
+    assert_eq!(found.severity, Severity::Ok);
+    assert!(found.what.contains("eu-west-2") && found.what.contains("not read"), "{found:?}");
+}
+
+/// A rollback or a run of a fleet that failed is past when a run has succeeded since then, and not before.
+#[test]
+fn a_failure_that_a_later_run_has_gone_past_is_a_warning() {
+    let at = |seconds| Some(OffsetDateTime::UNIX_EPOCH + Duration::seconds(seconds));
+    for (ended, severity) in [(10, Severity::Warning), (30, Severity::Error)] {
+        let mut facts = whole();
+        let runs = &mut world::of_destination(&mut facts).common.runs;
+        let run = |status, error, seconds| Ended { at: at(seconds), ..world::ended(status, error, "busy") };
+        runs.insert("destination", Ok(Some(run("SUCCEEDED", "", 20))));
+        runs.insert("rollback", Ok(Some(run("FAILED", "Throttled", ended))));
+        let all = of(&facts);
+        let found = all.iter().find(|one| one.severity != Severity::Ok).unwrap();
+        assert_eq!((found.check, found.severity), (Check::LastRun, severity), "{found:?}");
+        assert_eq!(found.what.contains("1970-01-01T00:00:10Z"), severity == Severity::Warning, "{found:?}");
+    }
 }

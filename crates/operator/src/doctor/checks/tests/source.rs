@@ -44,6 +44,18 @@ pub const CASES: &[Case] = &[
         "scripts/deploy source --parameter",
     ),
     (
+        |facts| {
+            let failure =
+                Failure::named("AccessDenied", "cloudformation:DescribeStacks was refused with AccessDenied");
+            facts.source = Some(Side::NoStack { account: "1".to_owned(), region: "r".to_owned(), failure });
+        },
+        Stack,
+        Wrong,
+        Source,
+        "not checked, because cloudformation:DescribeStacks",
+        "allow cloudformation:DescribeStacks",
+    ),
+    (
         |facts| of_source(facts).common.stack.status = "UPDATE_ROLLBACK_FAILED".to_owned(),
         Stack,
         Wrong,
@@ -269,6 +281,20 @@ pub const CASES: &[Case] = &[
     ),
     (
         |facts| {
+            let common = &mut of_source(facts).common;
+            common.quotas = Ok(vec![Quota { name: "ManualSnapshots".to_owned(), used: 99, max: 100 }]);
+            common.stack.parameters.insert("SnapshotsToKeep".to_owned(), "1".to_owned());
+            let all = ["nightly-1", "nightly-2"].map(|name| snapshot(name, "orders-source", "available"));
+            common.snapshots = Ok(all.to_vec());
+        },
+        Quotas,
+        Warning,
+        Source,
+        "1 older one of this stack may be due",
+        "still shared",
+    ),
+    (
+        |facts| {
             let cause = "copying s: RDS said no; to fix this: start again";
             let run = ended("FAILED", "CopyFailed", cause);
             of_source(facts).common.runs.insert("source", Ok(Some(run)));
@@ -309,5 +335,65 @@ pub const CASES: &[Case] = &[
         Source,
         "it is failed",
         "aws rds delete-db-snapshot --db-snapshot-identifier nightly-1",
+    ),
+    (
+        |facts| of_source(facts).common.stack.status = "REVIEW_IN_PROGRESS".to_owned(),
+        Stack,
+        Wrong,
+        Source,
+        "nothing of it is there yet",
+        "scripts/deploy source --stack-name orders-source",
+    ),
+    (
+        |facts| {
+            let policy = of_source(facts).key_policy.as_mut().unwrap();
+            let deny =
+                json!({"Effect": "Deny", "Principal": "*", "Action": "kms:CreateGrant", "Resource": "*"});
+            policy["Statement"].as_array_mut().unwrap().push(deny);
+        },
+        KeyPolicy,
+        Wrong,
+        Source,
+        "denies account 222222222222 kms:CreateGrant",
+        "remove the statement with the effect Deny",
+    ),
+    (
+        |facts| {
+            let policy = of_source(facts).topic_policy.as_mut().unwrap();
+            let deny =
+                json!({"Effect": "Deny", "Principal": "*", "Action": "sns:Subscribe", "Resource": "*"});
+            let allow = policy["Statement"][0].clone();
+            policy["Statement"] = json!([allow, deny]);
+        },
+        Topic,
+        Wrong,
+        Source,
+        "denies account 222222222222 sns:Subscribe",
+        "remove the statement with the effect Deny",
+    ),
+    (
+        |facts| {
+            let policy = of_source(facts).topic_policy.as_mut().unwrap();
+            policy["Statement"][0]["Condition"] = json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}});
+        },
+        Topic,
+        Warning,
+        Source,
+        "not known here",
+        "compare its conditions",
+    ),
+    (
+        |facts| {
+            let gone = crate::doctor::facts::Unread {
+                code: "NotFoundException".to_owned(),
+                ..denied("kms:DescribeKey")
+            };
+            of_source(facts).database.as_mut().unwrap().as_mut().unwrap().key = Some(Err(gone));
+        },
+        DatabaseKey,
+        Wrong,
+        Source,
+        "its key is not there",
+        "the database cannot be read without it",
     ),
 ];

@@ -76,7 +76,9 @@ pub fn network() -> Network {
 }
 
 pub fn snapshot(name: &str, stack: &str, status: &str) -> Snapshot {
+    let id = name.rsplit('-').next().unwrap_or_default();
     let tags = Tags::default().with(lineage::STACK, stack).with(lineage::NAME, name);
+    let tags = tags.with(lineage::REPLICATION_ID, id).with(lineage::SOURCE_DATABASE, "orders");
     Snapshot { seen: testing::snapshot(name, status, tags), shared_with: None }
 }
 
@@ -94,6 +96,7 @@ pub fn ended(status: &str, error: &str, cause: &str) -> Ended {
         status: text(status),
         error: text(error),
         cause: text(cause),
+        at: None,
     }
 }
 
@@ -115,6 +118,7 @@ fn common(account: &str, stack: Stack, functions: &[&str], machines: &[&'static 
         listeners: Ok(vec![subscription("alerts", "email", "a@example.org")]),
         quotas: Ok(vec![Quota { name: "ManualSnapshots".to_owned(), used: 3, max: 100 }]),
         instances: Ok(vec![]),
+        live: Some(vec![]),
         snapshots: Ok(vec![]),
         stacks: Ok(vec![stack.name.clone()]),
         function_network: Some(network()),
@@ -214,6 +218,7 @@ fn destination() -> Destination {
         settings: Some(Judged { by: "by the database orders".to_owned(), report: Ok(Report::default()) }),
         network: network(),
         alarms: Ok(vec![Watching { alarm, actions: vec!["alerts".to_owned()], is_on: true }]),
+        gone_alarms: vec![],
         dead_letters: Ok(0),
     }
 }
