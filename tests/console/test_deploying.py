@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from console.release import Commit, make
+from console.release import COMMAND, Commit, make
 from deployer import ROOT, Account
 from local_cloud import Cloud, launch
 
@@ -123,7 +123,7 @@ def test_a_release_is_deployed_without_rust(cloud: Cloud, tmp_path: Path) -> Non
     release, programs = tmp_path / "release", tmp_path / "programs"
     programs.mkdir()
     tasks = [path.stem for path in (ROOT / "target/lambda").glob("*.zip")]
-    for task in tasks:
+    for task in [*tasks, COMMAND]:
         (programs / task).write_bytes(task.encode())
     make(ROOT, release, tasks, {"arm64": programs}, Commit("1", "c", "2026-11-26T12:00:00Z"))
     deployment = Deployment(cloud, Account("source"), Account("destination"))
