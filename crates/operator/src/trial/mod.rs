@@ -81,34 +81,46 @@ pub async fn run(given: &Trial, environment: &Environment) -> u8 {
     }
 }
 
-async fn whole(given: &Trial, environment: &Environment, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+/// Where a trial writes.
+fn directory(given: &Trial, commands: &Commands) -> PathBuf {
+    given.directory.clone().unwrap_or_else(|| commands.path("target/trial"))
+}
+
+/// Destroys an earlier trial.
+async fn resumed(
+    given: &Trial,
+    id: &str,
+    environment: &Environment,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
     let program = std::env::current_exe().ok();
-    let directory = |commands: &Commands| match &given.directory {
-        Some(directory) => directory.clone(),
-        None => commands.path("target/trial"),
+    let nothing = State {
+        id: String::new(),
+        local: None,
+        source: Side::default(),
+        destination: Side::default(),
+        is_destroyed: false,
     };
-    if let Some(id) = &given.resume_destroy {
-        let nothing = State {
-            id: String::new(),
-            local: None,
-            source: Side::default(),
-            destination: Side::default(),
-            is_destroyed: false,
-        };
-        let directory = directory(&Commands::find(program.as_deref(), &nothing)?);
-        let state = State::read(&directory, id)?;
-        if state.is_destroyed {
-            // What has its names or its place by now, such as the bucket, is of somebody else.
-            terminal.line(&format!("the trial {id} is destroyed already; nothing was changed"));
-            return Ok(());
-        }
-        let recording = directory.join(format!("destroying-{id}.jsonl"));
-        let accounts = reopened(&state, environment).await?;
-        let mut running =
-            Running::new(given, state, directory, &accounts, &recording, program.as_deref(), terminal)?;
-        running.lock().await?;
-        return running.end(Ok(())).await;
+    let directory = directory(given, &Commands::find(program.as_deref(), &nothing)?);
+    let state = State::read(&directory, id)?;
+    if state.is_destroyed {
+        // What has its names or its place by now, such as the bucket, is of somebody else.
+        terminal.line(&format!("the trial {id} is destroyed already; nothing was changed"));
+        return Ok(());
     }
+    let recording = directory.join(format!("destroying-{id}.jsonl"));
+    let accounts = reopened(&state, environment).await?;
+    let mut running =
+        Running::new(given, state, directory, &accounts, &recording, program.as_deref(), terminal)?;
+    running.lock().await?;
+    running.end(Ok(())).await
+}
+
+async fn whole(given: &Trial, environment: &Environment, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    if let Some(id) = &given.resume_destroy {
+        return resumed(given, id, environment, terminal).await;
+    }
+    let program = std::env::current_exe().ok();
     refuse_parameters("--source-parameter", &given.source_parameter)?;
     refuse_parameters("--destination-parameter", &given.destination_parameter)?;
     let (source, destination) = (given.accounts.source(environment), given.accounts.destination(environment));
@@ -122,7 +134,7 @@ async fn whole(given: &Trial, environment: &Environment, terminal: &mut Terminal
         is_destroyed: false,
     };
     refuse(&state)?;
-    let directory = directory(&Commands::find(program.as_deref(), &state)?);
+    let directory = directory(given, &Commands::find(program.as_deref(), &state)?);
     std::fs::create_dir_all(&directory)
         .map_err(|error| Failure::new(format!("{} cannot be made: {error}", directory.display())))?;
     for line in statement(&state.names(), &state.source.account, &state.destination.account) {
