@@ -127,6 +127,17 @@ pub struct Rollback {
     pub timeout: f64,
 }
 
+/// Which two stacks a command is about.
+#[derive(Debug, Args)]
+pub struct Stacks {
+    /// Stack in the source account.
+    #[arg(long, value_name = "NAME", default_value = SOURCE_STACK)]
+    pub source_stack: String,
+    /// Stack in the destination account.
+    #[arg(long, value_name = "NAME", default_value = DESTINATION_STACK)]
+    pub destination_stack: String,
+}
+
 /// The options of `plan`.
 #[derive(Debug, Args)]
 pub struct Plan {
@@ -135,12 +146,8 @@ pub struct Plan {
     pub json: bool,
     #[command(flatten)]
     pub accounts: Accounts,
-    /// Stack in the source account.
-    #[arg(long, value_name = "NAME", default_value = SOURCE_STACK)]
-    pub source_stack: String,
-    /// Stack in the destination account.
-    #[arg(long, value_name = "NAME", default_value = DESTINATION_STACK)]
-    pub destination_stack: String,
+    #[command(flatten)]
+    pub stacks: Stacks,
     /// The database to replicate [default: the source stack's parameter].
     #[arg(long, value_name = "NAME")]
     pub source_db: Option<String>,
@@ -174,12 +181,8 @@ pub struct Doctor {
     pub json: bool,
     #[command(flatten)]
     pub accounts: Accounts,
-    /// Stack in the source account.
-    #[arg(long, value_name = "NAME", default_value = SOURCE_STACK)]
-    pub source_stack: String,
-    /// Stack in the destination account.
-    #[arg(long, value_name = "NAME", default_value = DESTINATION_STACK)]
-    pub destination_stack: String,
+    #[command(flatten)]
+    pub stacks: Stacks,
     /// Another database of the source account than that of the source stack.
     #[arg(long, value_name = "NAME")]
     pub source_db: Option<String>,

@@ -24,8 +24,8 @@ pub async fn run(given: &Doctor, environment: &Environment) -> u8 {
         destination = Some(Account::open(&given.accounts.destination(environment), environment).await);
     }
     let asked = Asked {
-        source_stack: given.source_stack.clone(),
-        destination_stack: given.destination_stack.clone(),
+        source_stack: given.stacks.source_stack.clone(),
+        destination_stack: given.stacks.destination_stack.clone(),
         source_db: given.source_db.clone(),
     };
     let facts = Box::pin(observe::facts(source, destination, &asked)).await;

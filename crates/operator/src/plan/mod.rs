@@ -117,8 +117,8 @@ async fn document(given: &Given, environment: &Environment) -> Result<Document, 
     let source = Account::open(&given.accounts.source(environment), environment).await?;
     let destination = Account::open(&given.accounts.destination(environment), environment).await?;
     let wanted = [&OF_SOURCE[..], &[fleet::DISCOVER_FUNCTION]].concat();
-    let source = Side::open(source, &given.source_stack, &wanted).await?;
-    let destination = Side::open(destination, &given.destination_stack, &OF_DESTINATION).await?;
+    let source = Side::open(source, &given.stacks.source_stack, &wanted).await?;
+    let destination = Side::open(destination, &given.stacks.destination_stack, &OF_DESTINATION).await?;
     let settings = settings(&source)?;
     let sides = Sides { source: &source, settings: &settings, destination: &destination };
     let asked = Asked { now, runs: given.runs_per_month };

@@ -20,22 +20,15 @@ use replication::place::Place;
 use replication::preflight::{self, Known};
 use replication::retention::InUse;
 use replication::{Error, ErrorName};
-use serde_json::json;
 
 use super::destination::Facts as DestinationFacts;
 use super::settings::{Receiving, Source};
 use super::source::{Announced, Described, Facts as SourceFacts};
 use crate::account::Account;
 use crate::failure::{Failure, fault};
-use crate::question::{Question, ask};
 use crate::status::facts::Stack;
+use crate::status::observe::single;
 
-const KEY: Question = Question {
-    service: "kms",
-    operation: "kms:DescribeKey",
-    target: "TrentService.DescribeKey",
-    version: "1.1",
-};
 /// How KMS calls a key that is not there, and a name that is none.
 const NO_KEY: [&str; 2] = ["NotFoundException", "InvalidArnException"];
 /// How RDS calls an instance that is not there.
@@ -126,14 +119,14 @@ async fn key(
     parameter: &str,
 ) -> Result<Result<String, Error>, Failure> {
     let doing = format!("checking KMS key {key}");
-    let answer = match ask(account, KEY, &json!({"KeyId": key})).await {
-        Ok(answer) => answer,
+    let said = match single::key(account, key).await {
+        Ok(said) => said,
         Err(failure) if NO_KEY.contains(&failure.code.as_str()) => {
             return Ok(Err(keys::missing(&doing, &failure.text, parameter)));
         }
         Err(failure) => return Err(failure),
     };
-    let text = |name: &str| answer["KeyMetadata"][name].as_str();
+    let text = |name: &str| said[name].as_str();
     let found = Key {
         state: text("KeyState"),
         usage: text("KeyUsage"),

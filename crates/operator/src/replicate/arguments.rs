@@ -2,8 +2,7 @@
 
 use clap::Args;
 
-use crate::arguments::{Accounts, seconds};
-use crate::hints::{DESTINATION_STACK, SOURCE_STACK};
+use crate::arguments::{Accounts, Stacks, seconds};
 
 /// The options of `replicate`.
 #[derive(Debug, Args)]
@@ -13,12 +12,8 @@ pub struct Replicate {
     pub json: bool,
     #[command(flatten)]
     pub accounts: Accounts,
-    /// Stack in the source account.
-    #[arg(long, value_name = "NAME", default_value = SOURCE_STACK)]
-    pub source_stack: String,
-    /// Stack in the destination account.
-    #[arg(long, value_name = "NAME", default_value = DESTINATION_STACK)]
-    pub destination_stack: String,
+    #[command(flatten)]
+    pub stacks: Stacks,
     /// Database to replicate [default: the source stack's parameter].
     #[arg(long, value_name = "NAME", conflicts_with = "fleet")]
     pub source_db: Option<String>,

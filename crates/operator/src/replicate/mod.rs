@@ -124,7 +124,7 @@ async fn replicate(
         let stop = begun.fleet.map(|fleet| format!("; to stop it: {}", fleet.how_to_stop(accounts.source)));
         terminal.plain(&format!(
             "\nno longer following; what was started continues by itself: {} shows how it ends{}",
-            asked.hints.status(&asked.given.destination_stack),
+            asked.hints.status(&asked.given.stacks.destination_stack),
             stop.unwrap_or_default()
         ));
         return End { code: INTERRUPTED, document: None };
@@ -149,7 +149,7 @@ async fn to_the_end(
     }
     let run = begun.one.insert(one::begin(accounts, asked, terminal).await?);
     run.follow(accounts, asked, terminal).await?;
-    for line in conclusion::lines(run, asked.hints, &asked.given.destination_stack) {
+    for line in conclusion::lines(run, asked.hints, &asked.given.stacks.destination_stack) {
         terminal.line(&line);
     }
     Ok(())

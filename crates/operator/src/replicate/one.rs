@@ -40,8 +40,8 @@ pub async fn begin(
     terminal: &mut Terminal<'_>,
 ) -> Result<Run, Failure> {
     let Accounts { source, destination } = accounts;
-    let from = stack_of(source, &asked.given.source_stack).await?;
-    let to = stack_of(destination, &asked.given.destination_stack).await?;
+    let from = stack_of(source, &asked.given.stacks.source_stack).await?;
+    let to = stack_of(destination, &asked.given.stacks.destination_stack).await?;
     let machine = wanted_output(source, &from, "StateMachineArn")?;
     wanted_output(destination, &to, "StateMachineArn")?;
     let source_db = asked.given.source_db.as_deref().filter(|name| !name.is_empty());

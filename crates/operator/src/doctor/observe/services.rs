@@ -15,12 +15,6 @@ use crate::question::{Query, Question, ask, ask_query, get};
 use crate::status::facts::Stack;
 use crate::status::observe::single;
 
-const KEY: Question = Question {
-    service: "kms",
-    operation: "kms:DescribeKey",
-    target: "TrentService.DescribeKey",
-    version: "1.1",
-};
 const KEY_POLICY: Question = Question {
     service: "kms",
     operation: "kms:GetKeyPolicy",
@@ -37,8 +31,6 @@ const SIMULATE: Query = Query { service: "iam", operation: "iam:SimulatePrincipa
 /// How the ARN of a subscription begins. One that waits for its confirmation has `PendingConfirmation` in its place, and one that
 /// is on its way out `Deleted` (API of SNS, `ListSubscriptions`).
 const ARN: &str = "arn:";
-/// What an alarm is called in a template.
-const ALARM: &str = "AWS::CloudWatch::Alarm";
 /// How many pages of subscriptions are read.
 const MOST_PAGES: usize = 50;
 
@@ -49,8 +41,7 @@ fn pair(name: &str, value: &str) -> (String, String) {
 /// A KMS key, in the Region that its ARN names.
 pub async fn key(account: &Account, key: &str) -> Read<Key> {
     let account = in_region(account, arn_part(key, 3));
-    let answer = ask(&account, KEY, &json!({ "KeyId": key })).await?;
-    let found = &answer["KeyMetadata"];
+    let found = single::key(&account, key).await?;
     let text = |name: &str| found[name].as_str().map(str::to_owned);
     Ok(Key {
         arn: text("Arn").unwrap_or_default(),
@@ -183,7 +174,7 @@ pub async fn refused(
 pub async fn alarms(account: &Account, stack: &Stack) -> Read<(Vec<Watching>, Vec<String>)> {
     let found = single::described_alarms(account, stack).await?;
     let all = resources(account, stack).await?;
-    let gone = all.iter().filter(|one| one.resource_type() == Some(ALARM)).filter_map(|one| {
+    let gone = all.iter().filter(|one| one.resource_type() == Some(single::ALARM)).filter_map(|one| {
         let (logical, physical) = (one.logical_resource_id()?, one.physical_resource_id()?);
         let is_there = found.iter().any(|(alarm, _)| alarm.name == logical);
         (!is_there).then(|| format!("{logical} ({physical})"))
@@ -235,7 +226,7 @@ mod tests {
         let fake = FakeAccount::new("111111111111");
         let alarm = |name: &str| {
             json!({"LogicalResourceId": name, "PhysicalResourceId": format!("stack-{name}"),
-                   "ResourceType": ALARM, "ResourceStatus": "CREATE_COMPLETE",
+                   "ResourceType": single::ALARM, "ResourceStatus": "CREATE_COMPLETE",
                    "LastUpdatedTimestamp": "2026-01-01T00:00:00Z"})
         };
         fake.answer("ListStackResources", json!({"StackResourceSummaries": [alarm("One"), alarm("Two")]}));

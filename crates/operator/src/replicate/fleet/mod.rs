@@ -41,7 +41,7 @@ pub async fn begin(
     asked: &Asked<'_>,
     terminal: &mut Terminal<'_>,
 ) -> Result<Fleet, Failure> {
-    let stack = super::stack_of(source, &asked.given.source_stack).await?;
+    let stack = super::stack_of(source, &asked.given.stacks.source_stack).await?;
     let machine = stack.output(source::FLEET_OUTPUT);
     if machine.is_empty() {
         return Err(Failure::new(format!(
@@ -58,7 +58,7 @@ pub async fn begin(
             return Err(Failure::new(format!(
                 "the fleet run {} is running, so nothing was started\nto fix this: follow it with {}, or stop it first",
                 FleetRun::started(&arn, terminal.now()).name(),
-                asked.hints.fleet(None, &asked.given.source_stack)
+                asked.hints.fleet(None, &asked.given.stacks.source_stack)
             )));
         }
         (Some(arn), None) => {
@@ -134,7 +134,7 @@ impl Fleet {
             terminal.waiting_for_all(&words, &lines);
             (asked.pause)(asked.poll).await;
         }
-        let again = asked.hints.fleet(Some(self.run.name()), &asked.given.source_stack);
+        let again = asked.hints.fleet(Some(self.run.name()), &asked.given.stacks.source_stack);
         self.conclude(asked.given.arrival, &again, terminal)
     }
 

@@ -10,6 +10,12 @@ use crate::failure::{Failure, fault};
 use crate::question::{Question, ask};
 use crate::status::facts::{Alarm, Schedule, Stack};
 
+const KEY: Question = Question {
+    service: "kms",
+    operation: "kms:DescribeKey",
+    target: "TrentService.DescribeKey",
+    version: "1.1",
+};
 const ALARMS: Question = Question {
     service: "monitoring",
     operation: "cloudwatch:DescribeAlarms",
@@ -31,9 +37,17 @@ const RULE: Question = Question {
 /// The messages of a queue that wait, and those that somebody has taken and not deleted.
 const WAITING: [&str; 2] = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
 /// What an alarm is called in a template.
-const ALARM: &str = "AWS::CloudWatch::Alarm";
+pub const ALARM: &str = "AWS::CloudWatch::Alarm";
 /// The most alarms of one answer (API of CloudWatch, `DescribeAlarms`).
 const MOST_ALARMS: usize = 100;
+
+/// What KMS says of a key (`KeyMetadata`).
+///
+/// # Errors
+/// A fault of KMS.
+pub async fn key(account: &Account, key: &str) -> Result<Value, Failure> {
+    Ok(ask(account, KEY, &json!({ "KeyId": key })).await?["KeyMetadata"].take())
+}
 
 /// The alarms of a stack, by their logical names.
 ///
