@@ -106,7 +106,9 @@ impl Account {
             loader = loader.profile_name(profile).credentials_provider(provider.build());
         }
         let config = loader.load().await;
-        let Some(region) = config.region().map(ToString::to_string) else {
+        // A variable that is empty names none, but the SDK takes it.
+        let named = config.region().map(ToString::to_string).filter(|region| !region.is_empty());
+        let Some(region) = named else {
             return Err(Failure::named(
                 "NoRegionError",
                 format!(
