@@ -256,15 +256,16 @@ def emulator_binary() -> Path:
     target = "x86_64-unknown-linux-gnu"
     binary = ROOT / "target" / target / "release" / "rds-emulator"
     # Of the whole workspace, as scripts/build: a selection of packages has other features, and compiles everything again.
-    command = ["cargo", "zigbuild", "--quiet", "--release", "--target", f"{target}.2.34"]
-    command += ["--workspace", "--bin", "rds-emulator"]
+    command = ["cargo", "zigbuild", "--release", "--target", f"{target}.2.34", "--workspace", "--bin", "rds-emulator"]
+    if binary.exists():
+        command.append("--quiet")
     path = f"{TOOLS / 'bin'}:{os.environ.get('PATH', os.defpath)}"
     try:
         build = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PATH": path})
         try:
             build.wait(timeout=2)
         except subprocess.TimeoutExpired:
-            print("local-cloud: building the RDS emulator", file=sys.stderr)
+            print("local-cloud: building the RDS emulator (some minutes the first time)", file=sys.stderr)
             build.wait()
     except OSError as error:
         raise LocalCloudError(f"cargo could not be started: {error}") from error

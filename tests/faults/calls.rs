@@ -62,6 +62,11 @@ pub struct Point {
     pub occurrence: u64,
 }
 
+/// The part of a principal's ARN by which a task of a stack is known.
+pub fn role_of(task: &str, stack: &str) -> String {
+    format!("/{stack}-{task}Role-")
+}
+
 impl Point {
     /// An order that hits this call in the lane that is called so. Its effect is still to be given.
     pub fn order(&self, lane: &str) -> Order {
@@ -69,7 +74,7 @@ impl Point {
         let is_invocation = self.service == "lambda";
         // The topic between the accounts, and not the one of the alerts, which the same function publishes to.
         let is_message = self.service == "sns";
-        let principal = if is_invocation { String::new() } else { format!("/{stack}-{}Role-", self.task) };
+        let principal = if is_invocation { String::new() } else { role_of(&self.task, &stack) };
         let resource = match (is_invocation, is_message) {
             (true, _) => format!(":{stack}-{}Function-", self.task),
             (_, true) => format!(":{stack}-Topic-"),

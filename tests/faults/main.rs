@@ -23,6 +23,7 @@ mod calls;
 mod checks;
 mod fleet;
 mod foreign;
+mod holding;
 mod lane;
 mod messages;
 mod random;
@@ -158,11 +159,12 @@ fn work(lane: &Lane<'_>, queue: &Mutex<VecDeque<Job>>, report: &Report) {
     while let Some(job) = { queue.lock().unwrap().pop_front() } {
         let began = Instant::now();
         match job {
-            Job::Scenario((name, scenario)) => {
-                let verdict =
-                    attempt(lane, || scenario(lane).map_or_else(Verdict::Lied, |()| Verdict::Survived));
+            Job::Scenario(scenario) => {
+                let verdict = attempt(lane, || {
+                    holding::attempt(lane, scenario).map_or_else(Verdict::Lied, |()| Verdict::Survived)
+                });
                 recover(lane, &verdict);
-                report.scenario(name, verdict, began.elapsed());
+                report.scenario(scenario.0, verdict, began.elapsed());
             }
             Job::Trial(pairs) => {
                 let verdict = attempt(lane, || sweep::run(lane, &pairs));

@@ -2,20 +2,22 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use replication::naming::InstanceIdentifier;
 use serde_json::{Value, json};
 
-use crate::calls::Machine;
+use crate::calls::{Machine, role_of};
 use crate::checks::require;
-use crate::lane::{Ended, Lane, Run, SETTLE_LIMIT};
+use crate::holding::{Hold, while_held};
+use crate::lane::{Ended, Lane, Run, SETTLE_LIMIT, Started};
 use crate::rolling::Goal;
 use crate::scenarios::{
     Scenario, all_functions_are_killed_again_and_again, every_invocation_happens_twice, invoke_twice,
     two_replications_arrive_at_once,
 };
-use crate::switches::{Order, Standing};
+use crate::switches::Order;
 use harness::waiting::wait_for;
 
 /// Those of every lane.
@@ -54,8 +56,8 @@ pub const WITH_NEW_PASSWORDS: &[Scenario] = &[
     ("rotate: the new password cannot be read for a moment", the_new_password_cannot_be_read_for_a_moment),
 ];
 
-/// Longer than everything takes that is to happen meanwhile, and shorter than an attempt of a call may take (8 s).
-const HELD_SECONDS: f64 = 4.0;
+/// The call that moves the secret.
+const MOVE: Hold = Hold::at_first("RotateSecret", "secretsmanager", "UpdateSecretVersionStage");
 
 /// > A rollback may be called again at any time too: it deletes nothing, restores a version at most once, and what it
 /// > makes live carries no mark; the next replication takes the next free number and goes live.
@@ -104,12 +106,11 @@ fn a_rollback_and_a_replication_at_the_same_time(lane: &Lane<'_>) -> Result<(), 
     for (task, service, action) in changes {
         // Without a deletion tag by hand: the replication is to set one.
         lane.clean_run(Machine::Destination)?;
-        let hold = hold(lane, task, service, action);
-        let replication = lane.start(Machine::Destination);
-        wait_for("the replication is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
-        let rollback = lane.finish(lane.start(Machine::Rollback), || {});
+        let hold = Hold::at_first(task, service, action);
+        let rolled_back = |_: &Started| lane.finish(lane.start(Machine::Rollback), || {});
+        let (replication, rollback) =
+            while_held(lane, hold, || lane.start(Machine::Destination), rolled_back)?;
         let replication = lane.finish(replication, || {});
-        lane.switches.take_back(&hold);
         both_have_ended_well(lane, &rollback, &replication)
             .map_err(|wrong| format!("with the replication held at {action}: {wrong}"))?;
     }
@@ -119,12 +120,10 @@ fn a_rollback_and_a_replication_at_the_same_time(lane: &Lane<'_>) -> Result<(), 
         lane.clean_run(Machine::Destination)?;
         lane.prepare(Machine::Rollback)?;
         lane.prepare(Machine::Destination)?;
-        let hold = hold(lane, "RotateSecret", service, action);
-        let rollback = lane.start(Machine::Rollback);
-        wait_for("the rollback is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
-        let replication = lane.finish(lane.start(Machine::Destination), || {});
+        let hold = Hold::at_first("RotateSecret", service, action);
+        let replicated = |_: &Started| lane.finish(lane.start(Machine::Destination), || {});
+        let (rollback, replication) = while_held(lane, hold, || lane.start(Machine::Rollback), replicated)?;
         let rollback = lane.finish(rollback, || {});
-        lane.switches.take_back(&hold);
         both_have_ended_well(lane, &rollback, &replication)
             .map_err(|wrong| format!("with the rollback held at {action}: {wrong}"))?;
     }
@@ -150,12 +149,10 @@ fn a_rollback_takes_the_number_of_a_replication(lane: &Lane<'_>) -> Result<(), S
     lane.clean_run(Machine::Rollback)?;
     lane.prepare(Machine::Restoring)?;
     lane.prepare(Machine::Destination)?;
-    let hold = hold(lane, "Restore", "rds", "RestoreDBInstanceFromDBSnapshot");
-    let rollback = lane.start(Machine::Restoring);
-    wait_for("the rollback is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
-    let replication = lane.finish(lane.start(Machine::Destination), || {});
+    let hold = Hold::at_first("Restore", "rds", "RestoreDBInstanceFromDBSnapshot");
+    let replicated = |_: &Started| lane.finish(lane.start(Machine::Destination), || {});
+    let (rollback, replication) = while_held(lane, hold, || lane.start(Machine::Restoring), replicated)?;
     let rollback = lane.finish(rollback, || {});
-    lane.switches.take_back(&hold);
     both_have_ended_well(lane, &rollback, &replication)?;
     require(lane.live_replication()? == rollback.started.id.as_str(), || {
         "the rollback has ended last, and the secret names another version than it was asked for".to_owned()
@@ -165,8 +162,10 @@ fn a_rollback_takes_the_number_of_a_replication(lane: &Lane<'_>) -> Result<(), S
 
 /// The version has the deletion tag and is due, and prune is about to read it for the last time.
 fn a_rollback_while_prune_checks_its_version(lane: &Lane<'_>) -> Result<(), String> {
-    with_prune_held_at(lane, "secretsmanager", "GetSecretValue", 2, HELD_SECONDS)?;
-    with_prune_held_at(lane, "rds", "DescribeDBInstances", 2, HELD_SECONDS)
+    let second = |service, action| Hold { nth: 2, ..Hold::at_first("Prune", service, action) };
+    let until_it_ends = |rollback: &Started| wait_for_end(lane, rollback);
+    with_prune_held(lane, second("secretsmanager", "GetSecretValue"), until_it_ends)?;
+    with_prune_held(lane, second("rds", "DescribeDBInstances"), until_it_ends)
 }
 
 /// The version has the deletion tag and is due, prune has read it for the last time, and the deletion is being sent.
@@ -175,29 +174,28 @@ fn a_rollback_while_prune_checks_its_version(lane: &Lane<'_>) -> Result<(), Stri
 /// > secret stays.
 fn a_rollback_while_its_version_is_being_deleted(lane: &Lane<'_>) -> Result<(), String> {
     // The minute that a rollback waits after it has removed the tag lasts 0.6 s here.
-    with_prune_held_at(lane, "rds", "DeleteDBInstance", 1, 0.4)
+    let for_less_than_that = |_: &Started| std::thread::sleep(Duration::from_millis(400));
+    with_prune_held(lane, Hold::at_first("Prune", "rds", "DeleteDBInstance"), for_less_than_that)
 }
 
-fn with_prune_held_at(
-    lane: &Lane<'_>,
-    service: &str,
-    action: &str,
-    nth: u64,
-    seconds: f64,
-) -> Result<(), String> {
+/// A replication whose prune is held, and meanwhile a rollback to the version that prune is about: from its start for as
+/// long as `wait` takes.
+fn with_prune_held(lane: &Lane<'_>, at: Hold, wait: impl Fn(&Started)) -> Result<(), String> {
     lane.clean_run(Machine::Destination)?;
     // With the next replication the oldest version is superseded.
     let oldest = lane.own_instances().into_iter().min_by_key(|one| one.tags.version()).ok_or("no copy")?;
     let goal = Goal::of(&oldest.tags).ok_or("the oldest copy has no version")?;
-    let effect = json!({"effect": "slow", "seconds": seconds});
-    let hold = order(lane, "Prune", service, action, nth, effect);
-    let replication = lane.start(Machine::Destination);
-    wait_for("prune is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
-    let replicated = lane.pointer();
-    let rollback = lane.finish(lane.start_rollback(Machine::Rollback, goal), || {});
+    let roll_back = |_: &Started| {
+        let replicated = lane.pointer();
+        let rollback = lane.start_rollback(Machine::Rollback, goal);
+        wait(&rollback);
+        (replicated, rollback)
+    };
+    let (replication, (replicated, rollback)) =
+        while_held(lane, at, || lane.start(Machine::Destination), roll_back)?;
+    let rollback = lane.finish(rollback, || {});
     let moved_to = lane.pointer();
     let replication = lane.finish(replication, || {});
-    lane.switches.take_back(&hold);
     let judged = match &rollback.ended {
         Ended::Success => {
             let is_there = require(Some(&moved_to.host) == oldest.host.as_ref(), || {
@@ -213,7 +211,7 @@ fn with_prune_held_at(
     judged
         .and_then(|()| lane.check_readers())
         .and_then(|()| replication.ended.require_success())
-        .map_err(|wrong| format!("with prune held at {action}: {wrong}"))?;
+        .map_err(|wrong| format!("with prune held at {}: {wrong}", at.action))?;
     lane.clean_run(Machine::Destination)
 }
 
@@ -269,17 +267,20 @@ fn while_the_secret_moves(
     let oldest = lane.own_instances().into_iter().min_by_key(|one| one.tags.version()).ok_or("no copy")?;
     let goal = Goal::of(&oldest.tags).ok_or("the oldest copy has no version")?;
     lane.prepare(Machine::Destination)?;
-    let hold = hold(lane, "RotateSecret", "secretsmanager", "UpdateSecretVersionStage");
-    let rollback = lane.start_rollback(Machine::Rollback, goal);
-    wait_for("the rollback is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
-    something(&oldest.identifier)?;
+    let start = || lane.start_rollback(Machine::Rollback, goal);
+    let (rollback, happened) = while_held(lane, MOVE, start, |_| something(&oldest.identifier))?;
     // Nobody watches the secret meanwhile: for a moment it names what is deleted.
-    let execution = lane.execution_of(Machine::Rollback, &rollback);
+    wait_for_end(lane, &rollback);
+    happened?;
+    Ok((lane.finish(rollback, || {}), oldest.identifier))
+}
+
+/// Waits for the end of a rollback, and looks at nothing else.
+fn wait_for_end(lane: &Lane<'_>, rollback: &Started) {
+    let execution = lane.execution_of(Machine::Rollback, rollback);
     wait_for("the rollback ends", SETTLE_LIMIT, || {
         lane.destination.execution(&execution).filter(|found| found.status != ExecutionStatus::Running)
     });
-    lane.switches.take_back(&hold);
-    Ok((lane.finish(rollback, || {}), oldest.identifier))
 }
 
 /// The call that moves the secret is held up: an operator edits the secret, and a newer version goes live. What was decided
@@ -288,28 +289,17 @@ fn while_the_secret_moves(
 /// > An edit of the secret that is made while it moves is kept, and so is a newer version that has gone live meanwhile.
 fn the_secret_changes_while_it_moves(lane: &Lane<'_>) -> Result<(), String> {
     lane.clean_run(Machine::Destination)?;
-    let hold_it = || hold(lane, "RotateSecret", "secretsmanager", "UpdateSecretVersionStage");
-    let held = |hold: &Standing| {
-        wait_for("the move is held", SETTLE_LIMIT, || lane.switches.has_hit(hold).then_some(()));
-    };
-    let hold = hold_it();
-    let replication = lane.start(Machine::Destination);
-    held(&hold);
-    let note = lane.edit_secret();
+    let start = || lane.start(Machine::Destination);
+    let (replication, note) = while_held(lane, MOVE, start, |_| lane.edit_secret())?;
     let replication = lane.finish(replication, || {});
-    lane.switches.take_back(&hold);
     replication.ended.require_success()?;
     require(lane.live_replication()? == replication.started.id.as_str(), || "it is not live".to_owned())?;
     require(lane.note_in_secret() == note, || "the edit is lost".to_owned())?;
 
     lane.prepare(Machine::Destination)?;
     lane.prepare(Machine::Destination)?;
-    let hold = hold_it();
-    let older = lane.start(Machine::Destination);
-    held(&hold);
-    let newer = lane.finish(lane.start(Machine::Destination), || {});
+    let (older, newer) = while_held(lane, MOVE, start, |_| lane.finish(start(), || {}))?;
     let older = lane.finish(older, || {});
-    lane.switches.take_back(&hold);
     newer.ended.require_success()?;
     older.ended.require_success()?;
     require(lane.live_replication()? == newer.started.id.as_str(), || {
@@ -396,12 +386,12 @@ fn at_once(lane: &Lane<'_>, goals: Vec<Goal>) -> Result<(), String> {
 
 /// Without the snapshot there is nothing to go back to, and nothing to write on.
 fn a_snapshot_is_deleted_meanwhile(lane: &Lane<'_>) -> Result<(), String> {
-    let hold = hold(lane, "Restore", "rds", "AddTagsToResource");
-    let replication = lane.start(Machine::Destination);
-    wait_for("the replication is held", SETTLE_LIMIT, || lane.switches.has_hit(&hold).then_some(()));
-    lane.destination.delete_snapshot(&format!("{}{}", lane.pair.copies(), replication.id));
+    let hold = Hold::at_first("Restore", "rds", "AddTagsToResource");
+    let delete = |replication: &Started| {
+        lane.destination.delete_snapshot(&format!("{}{}", lane.pair.copies(), replication.id));
+    };
+    let (replication, ()) = while_held(lane, hold, || lane.start(Machine::Destination), delete)?;
     let run = lane.finish(replication, || {});
-    lane.switches.take_back(&hold);
     run.ended.require_success()?;
     require(lane.live_replication()? == run.started.id.as_str(), || {
         "the new version is not live".to_owned()
@@ -427,7 +417,14 @@ fn the_new_password_cannot_be_read_for_a_moment(lane: &Lane<'_>) -> Result<(), S
 fn the_new_password_is_not_there_at(lane: &Lane<'_>, nth: u64) -> Result<bool, String> {
     let effect = json!({
         "effect": "error", "code": "ResourceNotFoundException", "httpStatus": 400, "message": "as ordered"});
-    let late = order(lane, "RotateSecret", "secretsmanager", "GetSecretValue", nth, effect);
+    let late = lane.switches.order(&Order {
+        service: "secretsmanager".to_owned(),
+        action: "GetSecretValue".to_owned(),
+        principal: role_of("RotateSecret", &lane.stack(Machine::Destination)),
+        nth,
+        effect,
+        ..Order::default()
+    });
     let run = lane.finish(lane.start(Machine::Destination), || {});
     let is_hit = lane.switches.has_hit(&late);
     lane.switches.take_back(&late);
@@ -441,20 +438,4 @@ fn the_new_password_is_not_there_at(lane: &Lane<'_>, nth: u64) -> Result<bool, S
     require(is_hit, || format!("the secret is read less than {nth} times"))?;
     lane.check_success(&run)?;
     Ok(true)
-}
-
-/// Holds a task's first call of an operation, before its effect.
-fn hold(lane: &Lane<'_>, task: &str, service: &str, action: &str) -> Standing {
-    order(lane, task, service, action, 1, json!({"effect": "slow", "seconds": HELD_SECONDS}))
-}
-
-fn order(lane: &Lane<'_>, task: &str, service: &str, action: &str, nth: u64, effect: Value) -> Standing {
-    lane.switches.order(&Order {
-        service: service.to_owned(),
-        action: action.to_owned(),
-        principal: format!("/{}-{task}Role-", lane.stack(Machine::Destination)),
-        nth,
-        effect,
-        ..Order::default()
-    })
 }

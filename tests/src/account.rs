@@ -357,6 +357,15 @@ impl Account {
         self.execution(arn)
     }
 
+    /// Waits until a machine has had so many executions and the newest has ended, however it did; its description.
+    pub fn newest_ended(&self, machine: &str, number: usize) -> Value {
+        let newest = wait_for("the execution starts", LIMIT, || {
+            let executions = self.executions(machine);
+            (executions.len() == number).then(|| text(&executions[0]["executionArn"]))
+        });
+        self.ended(&newest)
+    }
+
     /// An execution: its status, its input and output, its error.
     pub fn execution(&self, arn: &str) -> Value {
         self.aws(&["stepfunctions", "describe-execution", "--execution-arn", arn])

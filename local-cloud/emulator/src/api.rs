@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::arn::Scope;
 use crate::cloud::{Caller, Received};
 use crate::emulator::{Emulator, RecordedCall, locked};
-use crate::faults::{Effect, Hit, Seen};
+use crate::faults::{Effect, Held, Hit, Seen};
 use crate::http::Answer;
 use crate::operations::{Call, Operation};
 use crate::query::Parameters;
@@ -15,6 +15,8 @@ use crate::xml::{self, Xml};
 use crate::{clock, postgres};
 
 const API_VERSION: &str = "2014-10-31";
+/// How often a call that is held looks whether its order was taken back.
+const RELEASE_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The answer, or `None` when the connection is to be closed without one.
 pub async fn answer(emulator: Arc<Emulator>, request: Received) -> Option<Answer> {
@@ -82,8 +84,14 @@ async fn carry_out(
     };
     let Hit { effect: hit, veil } = locked(&emulator.faults).hit(seen);
     let mut fault = None;
-    if let Some((effect, seconds)) = hit {
-        clock::sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default()).await;
+    if let Some(Held { effect, seconds, order }) = hit {
+        let released = async {
+            while locked(&emulator.faults).stands(order) {
+                clock::sleep(RELEASE_INTERVAL).await;
+            }
+        };
+        let held = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        tokio::select! { () = clock::sleep(held) => {}, () = released => {} }
         fault = Some(effect);
     }
     let mut end_status = None;

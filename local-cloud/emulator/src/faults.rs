@@ -22,7 +22,7 @@ pub struct Fault {
     pub times: u32,
     /// From the first one on every so many matching calls one is hit: 1 hits them in a row, 5 a fifth of them.
     pub every: u32,
-    /// How long a call that is hit is held before anything happens, in seconds.
+    /// How long a call that is hit is held before anything happens, in seconds. An order that is taken back holds nothing.
     pub seconds: f64,
     #[serde(flatten)]
     pub effect: Effect,
@@ -66,9 +66,18 @@ pub struct Veil {
 /// What orders do to a call.
 #[derive(Debug, PartialEq, Default)]
 pub struct Hit {
-    /// The effect, and for how many seconds the call is held before.
-    pub effect: Option<(Effect, f64)>,
+    pub effect: Option<Held>,
     pub veil: Veil,
+}
+
+/// An effect, and what holds the call before it.
+#[derive(Debug, PartialEq)]
+pub struct Held {
+    pub effect: Effect,
+    /// For how many seconds it is held at most.
+    pub seconds: f64,
+    /// The order that holds it for as long as it stands.
+    pub order: u64,
 }
 
 impl Veil {
@@ -202,6 +211,11 @@ impl Faults {
         &self.standing
     }
 
+    /// Whether an order stands.
+    pub fn stands(&self, id: u64) -> bool {
+        self.standing.iter().any(|fault| fault.id == id)
+    }
+
     /// Takes back all orders.
     pub fn clear(&mut self) {
         self.standing.clear();
@@ -222,7 +236,8 @@ impl Faults {
             if fault.matches(call) {
                 fault.matched += 1;
                 if fault.hits() && !hit.veil.add(&fault.effect) && hit.effect.is_none() {
-                    hit.effect = Some((fault.effect.clone(), fault.seconds));
+                    let Fault { effect, seconds, id: order, .. } = fault.clone();
+                    hit.effect = Some(Held { effect, seconds, order });
                 }
             }
         }
@@ -250,9 +265,13 @@ mod tests {
         assert_eq!(hit("CopyDBSnapshot", "arn:role/copy", "arn:other"), None);
         assert_eq!(hit("CopyDBSnapshot", "arn:role/share", "arn:orders-1"), None);
         assert_eq!(hit("DeleteDBSnapshot", "arn:role/copy", "arn:orders-1"), None);
-        assert_eq!(hit("CopyDBSnapshot", "arn:role/copy", "arn:orders-2"), Some((Effect::DropAfter, 3.0)));
+        assert_eq!(
+            hit("CopyDBSnapshot", "arn:role/copy", "arn:orders-2"),
+            Some(Held { effect: Effect::DropAfter, seconds: 3.0, order: id })
+        );
         assert_eq!(hit("CopyDBSnapshot", "arn:role/copy", "arn:orders-3"), None);
-        assert!(faults.remove(id) && !faults.remove(id));
+        assert!(faults.stands(id) && faults.remove(id));
+        assert!(!faults.stands(id) && !faults.remove(id));
     }
 
     #[test]
@@ -279,7 +298,8 @@ mod tests {
         }
         let seen = Seen { action: "DescribeDBInstances", account: "1", principal_arn: "", resource: "" };
         let veil = Veil { hides_tags: true, stale: 3.0, late: 5.0 };
-        assert_eq!(faults.hit(seen), Hit { effect: Some((Effect::Slow, 1.0)), veil });
+        let held = Held { effect: Effect::Slow, seconds: 1.0, order: 2 };
+        assert_eq!(faults.hit(seen), Hit { effect: Some(held), veil });
         assert_eq!(faults.hit(seen).veil, Veil { hides_tags: true, ..Veil::default() });
         assert_eq!(faults.hit(seen), Hit::default());
     }

@@ -36,7 +36,8 @@ def _with_faults(execute: Callable[..., Any]) -> Callable[..., Any]:
         call, order = BOARD.begin("lambda", "Invoke", account, "", arn)
         result = None
         if order is not None:
-            time.sleep(order.seconds)
+            for interval in BOARD.held(order):
+                time.sleep(interval)
             if order.effect == "error":
                 result = _failure(order.code, order.message)
             elif order.effect == "dropBefore":

@@ -6,14 +6,16 @@ import itertools
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 MOST_CALLS_KEPT = 50_000
+RELEASE_INTERVAL = 0.02
 
 # What each effect needs, and what it may have beside `seconds`, which but for `stale` is the time that a call is held
-# before anything happens.
+# before anything happens, unless the order is taken back earlier.
 EFFECTS = {
     "error": ({"code"}, {"message", "httpStatus"}),  # refused with this error; nothing happens
     "dropBefore": (set(), {"code", "message"}),  # the connection is closed; nothing happens
@@ -134,6 +136,12 @@ class Board:
     def orders(self) -> list[dict[str, Any]]:
         with self._lock:
             return [asdict(order) for order in self._orders]
+
+    def held(self, order: Order) -> Iterator[float]:
+        """How long to sleep, again and again, while an order holds a call."""
+        until = time.monotonic() + order.seconds
+        while (remaining := until - time.monotonic()) > 0 and order in self._orders:
+            yield min(remaining, RELEASE_INTERVAL)
 
     def remove(self, number: int | None = None) -> bool:
         """Removes one order, or all of them; says whether there was one."""

@@ -93,7 +93,8 @@ async def _serve_call(serve: Callable[..., Any], scope: dict[str, Any], body: by
         finally:
             past.age.reset(token)
         return
-    await asyncio.sleep(order.seconds)
+    for interval in BOARD.held(order):
+        await asyncio.sleep(interval)
     if order.effect == "error":
         call.end(order.code)
         await _send(send, *_refusal(service, scope, order))

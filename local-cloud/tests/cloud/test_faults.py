@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import urllib.error
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -76,6 +77,16 @@ def test_a_call_is_slow(cloud: Cloud, faults: Faults, topic: str, name: str) -> 
     cloud.client("sns", config=ONE_ATTEMPT).publish(TopicArn=topic, Message="m")
     assert time.monotonic() - began >= 0.5
     assert [call["seconds"] >= 0.5 for call in faults.calls(name) if call["action"] == "Publish"] == [True]
+
+
+def test_a_call_is_held_until_its_order_is_taken_back(cloud: Cloud, faults: Faults, topic: str, name: str) -> None:
+    faults.order(service="sns", action="Publish", resource=name, effect="slow", seconds=60)
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(cloud.client("sns", config=ONE_ATTEMPT).publish, TopicArn=topic, Message="m")
+        time.sleep(0.3)
+        assert not held.done()
+        faults.take_back()
+        assert held.result(timeout=10)["MessageId"]
 
 
 @pytest.mark.parametrize(

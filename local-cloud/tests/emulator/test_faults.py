@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import urllib.error
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
@@ -58,6 +59,16 @@ def test_a_call_is_slow(a: Account, admin: Admin) -> None:
     begun = time.monotonic()
     a.rds.describe_db_snapshots()
     assert time.monotonic() - begun >= 0.5
+
+
+def test_a_call_is_held_until_its_order_is_taken_back(a: Account, admin: Admin) -> None:
+    admin.fault("DescribeDBSnapshots", "slow", seconds=60)
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(a.rds.describe_db_snapshots)
+        time.sleep(0.3)
+        assert not held.done()
+        admin.call("DELETE", "faults")
+        held.result(timeout=10)
 
 
 def test_work_ends_in_the_status_given(

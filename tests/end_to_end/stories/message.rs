@@ -7,7 +7,6 @@ use time::format_description::well_known::Rfc3339;
 use harness::account::{Account, Database, text};
 use harness::cloud::Cloud;
 use harness::pair::{Pair, contents, fill, password};
-use harness::waiting::wait_for;
 
 /// What our source says has the original's three fields; what the original's source says is replicated; and a message
 /// that is delivered again starts nothing.
@@ -106,12 +105,7 @@ fn is_superseded_by(execution: &Value, live: &Database) {
 
 /// The newest of so many executions of a machine, when it has ended well.
 fn ended(account: &Account, machine: &str, number: usize) -> Value {
-    let ended = wait_for("the execution ends", harness::account::LIMIT, || {
-        let executions = account.executions(machine);
-        let newest = executions.first()?;
-        (executions.len() == number && newest["status"] != "RUNNING").then(|| newest.clone())
-    });
-    let execution = account.execution(&text(&ended["executionArn"]));
+    let execution = account.newest_ended(machine, number);
     assert_eq!(execution["status"], "SUCCEEDED", "{execution}");
     execution
 }

@@ -98,8 +98,12 @@ pub fn only_the_secret_opens_a_copy(cloud: &Cloud) {
     let read = || b.aws(&[&["secretsmanager", "get-secret-value"], &named[..]].concat());
     let binary = read();
     assert!(binary["SecretBinary"].is_string(), "it is binary");
-    let refused = pair.try_replicate();
-    let execution = b.execution(refused.destination.as_ref().unwrap());
+    // The command starts nothing that is sure to fail; a schedule does.
+    let machine = &pair.destination["StateMachineArn"];
+    let before = b.executions(machine).len();
+    let told = a.ended(&a.start(&pair.source["StateMachineArn"], &json!({})));
+    assert_eq!(told["status"], "SUCCEEDED", "{told}");
+    let execution = b.newest_ended(machine, before + 1);
     assert_eq!(execution["error"], "SecretInvalid", "{execution}");
     assert_eq!(pair.try_roll_back(&json!({"version": 2}))["error"], "SecretInvalid");
     assert_eq!(read(), binary, "the secret is as it was");

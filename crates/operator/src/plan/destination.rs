@@ -21,7 +21,7 @@ use replication::secret::{Pointer, Version};
 use replication::versions::World;
 use replication::{Error, ErrorName};
 
-use super::journal::{Journal, state_of};
+use super::journal::{INSTANCES, Journal, MANUAL_SNAPSHOTS, state_of};
 use super::moving;
 use super::pruning::{self, Allowance, Things};
 use super::settings::{Receiving, final_snapshot};
@@ -203,6 +203,11 @@ impl Run<'_> {
         let snapshot = final_snapshot(self.settings, instance).ok().flatten();
         let kept = snapshot.as_ref().map(|name| format!("; its final snapshot is {name}"));
         journal.call("rds:DeleteDBInstance", &instance.identifier, why + &kept.unwrap_or_default());
+        let region = &self.facts.place.region;
+        if snapshot.is_some() {
+            journal.uses(MANUAL_SNAPSHOTS, region, 1);
+        }
+        journal.uses(INSTANCES, region, -1);
         if let Some(snapshot) = snapshot.filter(|_| !self.settings.options.extra_tags().is_empty()) {
             journal.call("rds:AddTagsToResource", snapshot, "the tags of ExtraTags");
         }
@@ -252,6 +257,7 @@ impl Run<'_> {
         }
         self.check_room(&format!("copying snapshot {arn} to {name}"))?;
         journal.call("rds:CopyDBSnapshot", &name, format!("the copy under {key_arn}: {}", copy.reason));
+        journal.uses(MANUAL_SNAPSHOTS, &self.facts.place.region, 1);
         let history = &self.snapshots;
         let expected = history::expected_seconds(history, stack, database, StageName::Copy, Some(shared));
         journal.take(stage, expected, 0);
@@ -342,6 +348,7 @@ impl Run<'_> {
         let why = format!("version {} of {}, from {}", choice.version, scope.database, copy.identifier);
         journal.call("rds:RestoreDBInstanceFromDBSnapshot", name, why);
         let Place { partition, account, region } = &self.facts.place;
+        journal.uses(INSTANCES, region, 1);
         let mut instance = Instance {
             identifier: name.clone(),
             arn: format!("arn:{partition}:rds:{region}:{account}:db:{name}"),

@@ -1,5 +1,6 @@
 //! What is printed with `--json`: every field is described in `help.txt`.
 
+use replication::machines::Machine;
 use serde::Serialize;
 
 use super::costs::Costs;
@@ -91,7 +92,7 @@ impl Plan {
 #[derive(Debug, Clone, Serialize)]
 pub struct Ends {
     /// The machine and the state.
-    pub machine: replication::machines::Machine,
+    pub machine: Machine,
     pub state: &'static str,
     pub error: &'static str,
     pub cause: String,
@@ -120,14 +121,39 @@ impl Duration {
 #[derive(Debug, Clone, Serialize)]
 pub struct Quota {
     #[serde(skip)]
-    pub machine: replication::machines::Machine,
+    pub machine: Machine,
     pub account: String,
     pub region: String,
     pub name: &'static str,
     pub used: i64,
-    /// While the run has its most, with what it makes and without what it deletes before.
+    /// While the run has its most: with what it makes, the final snapshots too, and without what it deletes before.
     pub needed: i64,
     pub max: i64,
+}
+
+impl Quota {
+    /// One of which a run needs nothing.
+    pub fn of(
+        machine: Machine,
+        account: &str,
+        region: &str,
+        name: &'static str,
+        (used, max): (i64, i64),
+    ) -> Self {
+        let (account, region) = (account.to_owned(), region.to_owned());
+        Self { machine, account, region, name, used, needed: used, max }
+    }
+
+    /// Counts what the run takes of it and gives back, to its most.
+    pub fn count(&mut self, states: &[Entered]) {
+        let uses = states.iter().filter(|state| state.machine == self.machine).flat_map(|state| &state.uses);
+        let (mut now, mut most) = (0, 0);
+        for one in uses.filter(|one| one.name == self.name && one.region == self.region) {
+            now += one.by;
+            most = most.max(now);
+        }
+        self.needed = self.used + most;
+    }
 }
 
 /// What a run of the fleet decides before.

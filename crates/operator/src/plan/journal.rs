@@ -46,6 +46,25 @@ pub struct Entered {
     /// What else there is to say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What it takes of quotas and gives back, in the order of its calls.
+    #[serde(skip)]
+    pub uses: Vec<Use>,
+}
+
+/// How RDS calls its quota of manual snapshots.
+pub const MANUAL_SNAPSHOTS: &str = "ManualSnapshots";
+/// How it calls that of instances.
+pub const INSTANCES: &str = "DBInstances";
+
+/// What a call takes of a quota, or gives back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// The quota.
+    pub name: &'static str,
+    /// The Region whose quota it is.
+    pub region: String,
+    /// One more or one less.
+    pub by: i64,
 }
 
 /// A run that is thought through.
@@ -87,6 +106,7 @@ impl Journal {
             expected_seconds: Some(0),
             polls: Some(1),
             notes: Vec::new(),
+            uses: Vec::new(),
         });
     }
 
@@ -115,6 +135,13 @@ impl Journal {
                 resource: resource.to_string(),
                 why: why.into(),
             });
+        }
+    }
+
+    /// What the call takes of a quota (1), or gives back (-1).
+    pub fn uses(&mut self, name: &'static str, region: &str, by: i64) {
+        if let Some(state) = self.states.last_mut() {
+            state.uses.push(Use { name, region: region.to_owned(), by });
         }
     }
 

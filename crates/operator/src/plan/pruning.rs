@@ -7,7 +7,7 @@ use replication::machines::{Machine, Stage};
 use replication::observed::{Instance, Snapshot};
 use replication::retention::{self, Decision, First, Planned, Verdict};
 
-use super::journal::Journal;
+use super::journal::{Journal, MANUAL_SNAPSHOTS};
 
 /// What there is, and what was decided about it.
 #[derive(Debug, Default)]
@@ -62,7 +62,12 @@ pub fn prune(
     for thing in &planned {
         let reason = things.reason(thing);
         match thing {
-            Planned::Snapshot(name) => journal.call("rds:DeleteDBSnapshot", name, reason),
+            Planned::Snapshot(name) => {
+                journal.call("rds:DeleteDBSnapshot", name, reason);
+                if let Some(one) = things.snapshots.iter().find(|one| one.identifier.as_str() == name) {
+                    journal.uses(MANUAL_SNAPSHOTS, &one.arn.region, -1);
+                }
+            }
             Planned::Instance(name) => {
                 if let Some(one) = things.instances.iter().find(|one| one.identifier.as_str() == name) {
                     delete(journal, one, reason);

@@ -8,16 +8,11 @@ use replication::preflight::{self, Known};
 use replication::quota::SnapshotQuota;
 
 use super::document::{Ends, Plan, Quota};
-use super::journal::{self, Journal};
+use super::journal::{self, INSTANCES, Journal, MANUAL_SNAPSHOTS};
 use super::settings::{Receiving, ReceivingEnvironments};
 use super::source::Announced;
 use super::{Asked, OF_DESTINATION, Side, Sides, costs, destination, observe, prices, source};
 use crate::failure::Failure;
-
-/// How RDS calls its quota of manual snapshots.
-const MANUAL_SNAPSHOTS: &str = "ManualSnapshots";
-/// How it calls that of instances.
-const INSTANCES: &str = "DBInstances";
 
 /// What one database's run would do; `name` is that of an execution that nobody has started.
 ///
@@ -34,7 +29,10 @@ pub async fn plan(
     let mut journal = Journal::new(asked.now, naming::execution_arn(machine, name));
     let mut plan = Plan::new(database.to_string(), journal.id.to_string());
     let facts = observe::source(&source.account, settings, database).await?;
-    plan.quotas = quotas(source, Machine::Source, facts.quota, &[]);
+    plan.quotas.extend(of_snapshots(source, Machine::Source, &source.account.region, facts.quota));
+    if let Some(region) = &settings.copies_into {
+        plan.quotas.extend(of_snapshots(source, Machine::Source, region, facts.quota_elsewhere));
+    }
     let announced = match source::run(&mut journal, settings, &facts, database) {
         Ok(announced) => announced,
         Err(error) => return Ok(ended(plan, journal, &error)),
@@ -49,8 +47,8 @@ pub async fn plan(
     };
     let Side { account, stack, .. } = destination;
     let there = observe::destination(account, stack, &receiving, &replicated, &announced).await?;
-    let others = there.offered.quotas.as_slice();
-    plan.quotas.extend(quotas(destination, Machine::Destination, there.quota, others));
+    plan.quotas.extend(of_snapshots(destination, Machine::Destination, &account.region, there.quota));
+    plan.quotas.extend(of_instances(destination, there.offered.quotas.as_ref()));
     let end = match destination::run(&mut journal, &receiving, &replicated, &there, &announced) {
         Ok(end) => end,
         Err(error) => return Ok(ended(plan, journal, &error)),
@@ -114,52 +112,23 @@ fn ended(plan: Plan, journal: Journal, error: &Error) -> Plan {
 fn finished(mut plan: Plan, journal: Journal) -> Plan {
     plan.duration = super::document::Duration::of(&journal.states);
     plan.states = journal.states;
-    let states = &plan.states;
     for quota in &mut plan.quotas {
-        quota.needed = quota.used + more(states, quota);
+        quota.count(&plan.states);
     }
     plan
 }
 
-/// How much more of a quota is used while the run has its most: with what it makes, without what it deletes before.
-fn more(states: &[journal::Entered], quota: &Quota) -> i64 {
-    let of_machine = states.iter().filter(|state| state.machine == quota.machine);
-    let made: &[&str] = match quota.name {
-        MANUAL_SNAPSHOTS => &["rds:CreateDBSnapshot", "rds:CopyDBSnapshot"],
-        _ => &["rds:RestoreDBInstanceFromDBSnapshot"],
-    };
-    let deleted =
-        if quota.name == MANUAL_SNAPSHOTS { "rds:DeleteDBSnapshot" } else { "rds:DeleteDBInstance" };
-    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    let calls = of_machine.clone().flat_map(|state| &state.calls);
-    let makes = calls.filter(|call| made.contains(&call.action.as_str())).count();
-    let room = of_machine.take(1).flat_map(|state| &state.calls);
-    count(makes) - count(room.filter(|call| call.action == deleted).count())
+/// What there is of the quota of manual snapshots, in a Region of a side.
+fn of_snapshots(side: &Side, machine: Machine, region: &str, quota: Option<SnapshotQuota>) -> Option<Quota> {
+    quota.map(|SnapshotQuota { used, max }| {
+        Quota::of(machine, &side.number, region, MANUAL_SNAPSHOTS, (used, max))
+    })
 }
 
-/// What there is of each quota that a run needs something of.
-fn quotas(
-    side: &Side,
-    machine: Machine,
-    snapshots: Option<SnapshotQuota>,
-    others: &[Known<Vec<preflight::Quota>>],
-) -> Vec<Quota> {
-    let quota = |name: &'static str, used: i64, max: i64| Quota {
-        machine,
-        account: side.number.clone(),
-        region: side.account.region.clone(),
-        name,
-        used,
-        needed: used,
-        max,
-    };
-    let mut found: Vec<Quota> = Vec::new();
-    found.extend(snapshots.map(|SnapshotQuota { used, max }| quota(MANUAL_SNAPSHOTS, used, max)));
-    for one in others {
-        let Known::Seen(all) = one else { continue };
-        found.extend(
-            all.iter().filter(|one| one.name == INSTANCES).map(|one| quota(INSTANCES, one.used, one.max)),
-        );
-    }
-    found
+/// What there is of the quota of instances that the destination restores into.
+fn of_instances(side: &Side, offered: Option<&Known<Vec<preflight::Quota>>>) -> Option<Quota> {
+    let Known::Seen(all) = offered? else { return None };
+    let one = all.iter().find(|one| one.name == INSTANCES)?;
+    let (number, region) = (&side.number, &side.account.region);
+    Some(Quota::of(Machine::Destination, number, region, INSTANCES, (one.used, one.max)))
 }

@@ -22,7 +22,7 @@ use replication::{Error, ErrorName};
 use time::Duration;
 use time::format_description::well_known::Rfc3339;
 
-use super::journal::{Journal, state_of};
+use super::journal::{Journal, MANUAL_SNAPSHOTS, state_of};
 use super::pruning::{self, Allowance, Things};
 use super::settings::Source;
 
@@ -195,6 +195,7 @@ impl Run<'_> {
         self.check_room(&doing, facts.quota, &Place::of_arn(&instance.arn).region, 0)?;
         journal.call("rds:CreateDBSnapshot", &name, format!("the snapshot of {database}"));
         let made = made(journal, instance, described, &name, tags);
+        journal.uses(MANUAL_SNAPSHOTS, &made.arn.region, 1);
         let history = &self.snapshots;
         let expected =
             history::expected_seconds(history, &settings.stack, database, StageName::Snapshot, None);
@@ -265,6 +266,7 @@ impl Run<'_> {
             None => self.check_room(&doing, facts.quota, &place.region, 1)?,
         }
         journal.call("rds:CopyDBSnapshot", &name, format!("the copy under {key_arn}: {}", copy.reason));
+        journal.uses(MANUAL_SNAPSHOTS, &place.region, 1);
         let from = (made.arn.region == place.region).then_some(made);
         let expected = history::expected_seconds(&there, &settings.stack, database, StageName::Copy, from);
         journal.take(stage, expected, 0);

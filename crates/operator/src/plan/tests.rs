@@ -4,6 +4,7 @@ use rds_access::settings::{Kind, SETTINGS};
 use replication::copying::Kind as Copied;
 use replication::environment::Environment;
 use replication::lineage::{self, DELETION_TAG, Tags};
+use replication::machines::Machine;
 use replication::naming::InstanceIdentifier;
 use replication::observed::testing::{host, instance, snapshot};
 use replication::observed::{Instance, Snapshot};
@@ -17,7 +18,8 @@ use replication::{Error, ErrorName};
 use time::macros::datetime;
 
 use super::destination::{self, Outcome};
-use super::journal::Journal;
+use super::document::Quota;
+use super::journal::{INSTANCES, Journal, MANUAL_SNAPSHOTS};
 use super::settings::{Receiving, ReceivingEnvironments, Source};
 use super::source::{self, Announced, Described};
 
@@ -143,7 +145,7 @@ fn what_ends_a_run_has_its_error_and_its_state() {
         break_it(&mut facts);
         let (journal, ended) = in_source(&facts);
         assert_eq!(ended.unwrap_err().name(), error);
-        let state = super::journal::state_of(replication::machines::Machine::Source, task, false).state;
+        let state = super::journal::state_of(Machine::Source, task, false).state;
         assert_eq!(journal.states.last().unwrap().state, state);
         assert_eq!(actions(&journal).len(), made, "{error:?}");
     }
@@ -210,18 +212,27 @@ fn facts(live: &str, instances: Vec<Instance>, snapshots: Vec<Snapshot>) -> dest
     }
 }
 
+/// A whole run.
+fn whole(
+    chosen: &[(&str, &str)],
+    facts: &destination::Facts,
+) -> (Journal, Result<destination::Ended, Error>) {
+    let (mut journal, announced) = in_source(&source_facts());
+    let announced = announced.unwrap();
+    let settings = receiving(chosen);
+    let replicated = settings.destination.of(Some(&orders()), "planning").unwrap();
+    let ended = destination::run(&mut journal, &settings, &replicated, facts, &announced);
+    (journal, ended)
+}
+
 /// A whole run, with what is called in the destination account.
 fn in_destination(
     chosen: &[(&str, &str)],
     facts: &destination::Facts,
 ) -> (Vec<(String, String)>, Result<Outcome, Error>) {
-    let (mut journal, announced) = in_source(&source_facts());
-    let announced = announced.unwrap();
-    let settings = receiving(chosen);
-    let replicated = settings.destination.of(Some(&orders()), "planning").unwrap();
-    let before = journal.states.len();
-    let ended = destination::run(&mut journal, &settings, &replicated, facts, &announced);
-    let calls = journal.states[before..].iter().flat_map(|state| &state.calls);
+    let (journal, ended) = whole(chosen, facts);
+    let there = journal.states.iter().filter(|state| state.machine == Machine::Destination);
+    let calls = there.flat_map(|state| &state.calls);
     let short = |action: &str| action.split_once(':').unwrap().1.to_owned();
     let calls = calls.map(|call| (short(&call.action), call.resource.clone())).collect();
     (calls, ended.map(|ended| ended.outcome))
@@ -282,4 +293,29 @@ fn what_is_marked_goes_first() {
     assert_eq!(outcome.unwrap(), Outcome::Live);
     assert_eq!(calls[0], ("DeleteDBInstance".to_owned(), "copy-1".to_owned()));
     assert_eq!(about(&calls, "DeleteDBInstance"), ["copy-1", "copy-2"]);
+}
+
+/// A quota is counted in the Region that it is of, with final snapshots, and at the run's most.
+#[test]
+fn a_quota_counts_what_is_there_at_once() {
+    let needed = |journal: &Journal, machine, region: &str, name| {
+        let mut quota = Quota::of(machine, "", region, name, (10, 100));
+        quota.count(&journal.states);
+        quota.needed
+    };
+    let settings = Source { copies_into: Some("eu-central-1".to_owned()), ..source_settings() };
+    let mut journal = journal();
+    source::run(&mut journal, &settings, &source_facts(), &orders()).unwrap();
+    for region in ["eu-west-1", "eu-central-1"] {
+        assert_eq!(needed(&journal, Machine::Source, region, MANUAL_SNAPSHOTS), 11, "{region}");
+    }
+
+    let mut old = version(1, 1);
+    old.tags = old.tags.with(DELETION_TAG.0, DELETION_TAG.1);
+    let there = facts("copy-2", vec![old, version(2, 2)], vec![]);
+    let (journal, ended) = whole(&[("MAX_DELETIONS", "2"), ("FINAL_SNAPSHOT", "true")], &there);
+    ended.unwrap();
+    let here = |name| needed(&journal, Machine::Destination, "eu-west-1", name);
+    assert_eq!(here(MANUAL_SNAPSHOTS), 13, "the copy and two final snapshots");
+    assert_eq!(here(INSTANCES), 10, "the old one goes before the new one comes");
 }

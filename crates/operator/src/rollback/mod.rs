@@ -4,12 +4,15 @@ mod named;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use replication::contract::Outcome;
 use replication::naming::execution_arn;
-use replication::rollback::RequestedVersion;
+use replication::observed;
+use replication::rollback::{self, RequestedVersion};
+use replication::versions::{Scope, World};
 use serde_json::{Value, json};
 
 use self::named::{Named, named, of_host};
@@ -23,8 +26,8 @@ use crate::hints::Hints;
 use crate::screen::duration;
 use crate::status::facts::{Stack, includes};
 use crate::status::observe::machines::{self, Followed};
-use crate::status::observe::stacks;
-use crate::status::report::secret::unusable;
+use crate::status::observe::{databases, stacks};
+use crate::status::report::secret::refusal;
 use crate::terminal::Terminal;
 
 /// The exit code of a command that an operator has interrupted.
@@ -105,9 +108,10 @@ async fn to_the_end(
     let stack = of_database(&stack, asked.given.source_db.as_deref())?;
     let before = named(account, &stack).await;
     let (secret, name) = (stack.output("SecretArn"), stack.output("SecretName"));
-    if let Some(advice) = unusable(&before.hidden_by, secret, name) {
+    if let Some(advice) = refusal(&before.hidden_by, secret, name) {
         return Err(Failure::new(format!("{advice}; nothing was started")));
     }
+    check_version(account, &stack, &before, asked.given).await?;
     terminal.line(&format!("the secret names {}", before.words(terminal.now())));
     // Which one is the previous one, the machine decides, by the data.
     let version = match asked.given.version {
@@ -139,6 +143,37 @@ async fn to_the_end(
     }
     conclude(moved, &before, &after, terminal);
     Ok(())
+}
+
+/// Refuses a version that is not there while nobody is told: what the machine refuses is an alert to every operator. The
+/// machine decides by itself what these credentials cannot see.
+async fn check_version(
+    account: &Account,
+    stack: &Stack,
+    live: &Named,
+    given: &Rollback,
+) -> Result<(), Failure> {
+    let (true, Ok(prefix), Ok(database)) =
+        (live.hidden_by.is_empty(), stack.prefix().parse(), stack.database().parse())
+    else {
+        return Ok(());
+    };
+    let (Ok(instances), Ok(snapshots)) =
+        (databases::instances(account).await, databases::snapshots(account, &BTreeSet::new()).await)
+    else {
+        return Ok(());
+    };
+    let instances: Vec<observed::Instance> = instances.into_iter().map(|one| one.seen).collect();
+    let snapshots: Vec<observed::Snapshot> = snapshots.into_iter().map(|one| one.seen).collect();
+    let scope = Scope { stack: &stack.name, prefix: &prefix, database: &database };
+    let world = World {
+        instances: &instances,
+        snapshots: &snapshots,
+        live_host: &live.host,
+        live_prefix: stack.prefix(),
+    };
+    let found = rollback::find(given.version, given.source_db.is_some(), &scope, &world);
+    found.map(|_| ()).map_err(|error| Failure::new(format!("{error}; nothing was started")))
 }
 
 /// The stack as it is for the database, which has to be named where there are several.

@@ -289,7 +289,7 @@ async fn an_end_that_is_not_the_wanted_one_is_said() {
     let cause =
         json!({"errorMessage": "rolling back to version 9: ...; the versions that exist: 4, 3"}).to_string();
     here.ends(json!({"status": "FAILED", "stopDate": NOW.unix_timestamp(), "error": "VersionNotFound", "cause": cause}));
-    let (code, shown) = here.run(&["9"]).await;
+    let (code, shown) = here.run(&["3"]).await;
     assert_eq!(code, 1);
     assert!(shown.contains(&format!("\nfailed: the rollback machine ended FAILED in {UPDATE}\n")), "{shown}");
     assert!(shown.contains("  error      VersionNotFound\n  cause      rolling back to version 9: ...; the versions that exist: 4, 3\n"));
@@ -306,6 +306,21 @@ async fn an_end_that_is_not_the_wanted_one_is_said() {
     same.ends(succeeded(4, "alreadyMoved", &json!({})));
     let (code, shown) = same.run(&["4"]).await;
     assert!(code == 0 && shown.contains("it did so before"), "{shown}");
+}
+
+/// What the machine refuses is an alert to every operator; a typing mistake is not worth one.
+#[tokio::test]
+async fn a_version_that_is_not_there_is_refused_before_the_start() {
+    let here = World::new();
+    let (code, shown) = here.run(&["9"]).await;
+    assert_eq!(code, 1);
+    assert!(shown.contains("rolling back to version 9: "), "{shown}");
+    assert!(shown.contains("4 (live)") && shown.contains("; nothing was started\n"), "{shown}");
+    assert!(here.started.lock().unwrap().is_empty());
+    // What these credentials cannot see, the machine decides.
+    here.account.refuse("DescribeDBInstances", "AccessDenied");
+    here.run(&["9"]).await;
+    assert_eq!(*here.started.lock().unwrap(), [json!({"version": 9})]);
 }
 
 #[tokio::test]

@@ -199,28 +199,47 @@ fn about_what_was_told(document: &Database, left: &BTreeMap<String, String>) -> 
 }
 
 fn about_leftovers(document: &Database, left: &BTreeMap<String, String>) -> Vec<Warning> {
+    let versions = || document.versions.iter().flatten();
+    let marked = versions().filter(|one| one.standing != Standing::Live);
+    let marked = marked.filter_map(|one| Some((named(one), one.not_deleted.as_deref()?)));
+    let snapshots = document.destination_snapshots.iter().flatten();
+    let snapshots = snapshots.filter_map(|one| Some((one.name.clone(), left.get(&one.name)?.as_str())));
+
     let mut found = Vec::new();
-    for one in document.versions.iter().flatten() {
-        let name = named(one);
-        if let Some(reason) = one.not_deleted.as_deref().filter(|_| one.standing != Standing::Live) {
-            found.push(warning(
-                "markedStillExists",
-                format!("{name} is marked to-be-deleted and still exists: {reason}"),
-            ));
-        }
-        if matches!(one.standing, Standing::Failed | Standing::Broken | Standing::Leftover) {
-            found.push(warning("leftover", format!("{name} is {}: {}", one.rds_status, one.words)));
-        }
+    for (names, reason) in by_reason(marked) {
+        let are = if names.len() == 1 {
+            "is marked to-be-deleted and still exists"
+        } else {
+            "are marked to-be-deleted and still exist"
+        };
+        found.push(warning("markedStillExists", format!("{} {are}: {reason}", names.join(", "))));
     }
-    for one in document.destination_snapshots.iter().flatten() {
-        if let Some(reason) = left.get(&one.name) {
-            found.push(warning(
-                "notDeleted",
-                format!("snapshot {} was to be deleted and still exists: {reason}", one.name),
-            ));
-        }
+    for one in versions()
+        .filter(|one| matches!(one.standing, Standing::Failed | Standing::Broken | Standing::Leftover))
+    {
+        found.push(warning("leftover", format!("{} is {}: {}", named(one), one.rds_status, one.words)));
+    }
+    for (names, reason) in by_reason(snapshots) {
+        let [noun, were] = if names.len() == 1 {
+            ["snapshot", "was to be deleted and still exists"]
+        } else {
+            ["snapshots", "were to be deleted and still exist"]
+        };
+        found.push(warning("notDeleted", format!("{noun} {} {were}: {reason}", names.join(", "))));
     }
     found
+}
+
+/// What stays for one reason is one warning: a backlog of deletions has one cause.
+fn by_reason<'a>(things: impl Iterator<Item = (String, &'a str)>) -> Vec<(Vec<String>, &'a str)> {
+    let mut groups: Vec<(Vec<String>, &str)> = Vec::new();
+    for (name, reason) in things {
+        match groups.iter_mut().find(|(_, of)| *of == reason) {
+            Some((names, _)) => names.push(name),
+            None => groups.push((vec![name], reason)),
+        }
+    }
+    groups
 }
 
 fn about_what_is_not_served(document: &Database) -> Vec<Warning> {
