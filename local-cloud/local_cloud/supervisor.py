@@ -257,6 +257,8 @@ def emulator_binary() -> Path:
     binary = ROOT / "target" / target / "release" / "rds-emulator"
     # Of the whole workspace, as scripts/build: a selection of packages has other features, and compiles everything again.
     command = ["cargo", "zigbuild", "--release", "--target", f"{target}.2.34", "--workspace", "--bin", "rds-emulator"]
+    if _is_current(binary):
+        return binary
     if binary.exists():
         command.append("--quiet")
     path = f"{TOOLS / 'bin'}:{os.environ.get('PATH', os.defpath)}"
@@ -274,6 +276,16 @@ def emulator_binary() -> Path:
             f"the RDS emulator could not be built: {shlex.join(command)} ended with {build.returncode}"
         )
     return binary
+
+
+def _is_current(binary: Path) -> bool:
+    """Whether a program is newer than everything that it was made of. Cargo would say so too, but waits for every other build."""
+    try:
+        made = binary.stat().st_mtime
+        sources = shlex.split(binary.with_suffix(".d").read_text().partition(":")[2])
+        return all(Path(source).stat().st_mtime <= made for source in [str(ROOT / "Cargo.lock"), *sources])
+    except OSError:
+        return False
 
 
 def postgres_bin() -> str:
