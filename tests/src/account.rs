@@ -66,6 +66,19 @@ impl Account {
         Self { role: number.to_owned(), environment, deploying: Mutex::new(()) }
     }
 
+    /// The profile of this account's credentials, as the local cloud writes them.
+    pub fn profile(&self) -> String {
+        let key = |(name, variable): &(&str, &str)| {
+            Some(format!("{name} = {}\n", self.environment.get(*variable)?))
+        };
+        let keys = [
+            ("aws_access_key_id", "AWS_ACCESS_KEY_ID"),
+            ("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY"),
+            ("aws_session_token", "AWS_SESSION_TOKEN"),
+        ];
+        keys.iter().filter_map(key).collect()
+    }
+
     /// The same account in another Region.
     pub fn in_region(&self, region: &str) -> Self {
         let mut environment = self.environment.clone();
@@ -121,6 +134,20 @@ impl Account {
             String::from_utf8_lossy(&output.stderr)
         );
         serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    /// A command of a shell in this account, as an operator copies it from what was printed; it must succeed. What `scripts/deploy`
+    /// would build is there.
+    pub fn shell(&self, printed: &str) {
+        let is_deployment = printed.starts_with("scripts/deploy ");
+        let mut command = self.command("bash");
+        command
+            .current_dir(root())
+            .env("PATH", format!("{}:{}", root().join("target/tools/bin").display(), self.variable("PATH")));
+        command
+            .args(["-c", &if is_deployment { format!("{printed} --no-build") } else { printed.to_owned() }]);
+        let _alone = is_deployment.then(|| self.deploying.lock().unwrap_or_else(PoisonError::into_inner));
+        run(command);
     }
 
     /// `scripts/deploy` in this account.
