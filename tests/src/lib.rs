@@ -17,4 +17,5 @@ pub mod fleet;
 pub mod model;
 pub mod network;
 pub mod pair;
+pub mod queue;
 pub mod waiting;
