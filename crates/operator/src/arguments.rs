@@ -51,14 +51,7 @@ Exits with 0 only if the secret names the version at the end.")]
     ///
     /// It says first what it makes, how long that takes and what it costs, and asks. docs/trial.md has the rights that it needs
     /// and what becomes of the recording.
-    #[command(after_help = "\
-Examples:
-  scripts/trial                                     in the accounts of the profiles source and destination
-  scripts/trial --psql ./through-the-bastion        checks rows with a program that behaves like psql
-  scripts/trial --local --yes                       in the local cloud
-  scripts/trial --resume-destroy 6927a1b2           destroys what a trial that was killed has left
-
-Exits with 0 only if everything succeeded and nothing is left.")]
+    #[command(after_long_help = include_str!("trial/help.txt"))]
     Trial(Box<Trial>),
     /// Says what a replication would do if it began now, and changes nothing: every call that changes something, with the names;
     /// what RDS is expected to copy, in full or only what changed; what would be deleted and marked, and why; how long it takes

@@ -20,6 +20,7 @@ pub mod pruning;
 pub mod regions;
 pub mod releasing;
 pub mod returning;
+pub mod rights;
 pub mod room;
 pub mod rotating;
 pub mod settings;

@@ -3,25 +3,46 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use harness::account::{Account, LIMIT, text};
 use harness::cloud::{Cloud, script};
 use harness::waiting::wait_for;
 
+use super::rights;
+
 /// A trial replicates twice, rolls back, compares rows, destroys everything, and records nothing that says whose it was.
 ///
 /// > `scripts/trial` ends with nothing left in either account, and its recording has no account number, endpoint, name or
 /// > secret.
+///
+/// It runs as it does in AWS, with profiles, of roles that have the rights in docs.
+///
+/// > A trial succeeds with the rights of docs/trial.md, is refused nothing, and uses every action of the two policies that its
+/// > normal way needs.
 pub fn a_trial_arrives_and_leaves_nothing(cloud: &Cloud) {
     let directory = directory(cloud, "whole");
     let password = cloud.directory().join("trial-password");
-    let mut command = command(cloud, &directory);
+    let mut command = script("trial");
+    for (variable, _) in std::env::vars().filter(|(variable, _)| variable.starts_with("AWS_")) {
+        command.env_remove(variable);
+    }
+    command.env("AWS_CONFIG_FILE", rights::profiles(cloud)).env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    // scripts/deploy lets the bucket refuse plain HTTP otherwise.
+    command.env("AWS_ENDPOINT_URL_S3", cloud.source.variable("AWS_ENDPOINT_URL"));
+    command.args(["--json", "--poll", "0.3", "--yes", "--no-build", "--directory"]).arg(&directory);
     // The password is in no answer and in no file of the trial: only what reads rows gets it.
-    command.args(["--psql", &format!(r#"printenv PGPASSWORD >"{}"; psql"#, password.display())]);
-    let output = command.output().unwrap();
+    let psql = rights::psql();
+    let psql = format!(
+        r#"printenv PGPASSWORD >"{}"; PGHOSTADDR=127.0.0.1 "{}""#,
+        password.display(),
+        psql.display()
+    );
+    rights::hide_tags(cloud);
+    let output = command.args(["--psql", &psql]).output().unwrap();
     let printed = printed(&output);
     assert!(output.status.success(), "{printed}");
+    rights::require_what_is_called(cloud);
     let password = std::fs::read_to_string(&password).unwrap().trim().to_owned();
     assert_eq!(password.len(), 32);
     assert!(!printed.contains(&password), "the password is printed");
@@ -37,7 +58,10 @@ pub fn a_trial_arrives_and_leaves_nothing(cloud: &Cloud) {
     require_both_keys(&state);
     require_nothing(cloud, &state);
 
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    require_report(&document, &state, &printed);
     let recording = std::fs::read_to_string(directory.join("recording.jsonl")).unwrap();
+    assert_eq!(document["recording"], directory.join("recording.jsonl").display().to_string());
     let id = text(&state["id"]);
     for hidden in [
         &cloud.source.number(),
@@ -67,6 +91,41 @@ pub fn a_trial_arrives_and_leaves_nothing(cloud: &Cloud) {
             lines.iter().any(|line| line["operation"] == operation),
             "nothing of {operation} is recorded"
         );
+    }
+}
+
+/// > `scripts/trial` says at its end which open questions its recording answers, and how.
+fn require_report(document: &Value, state: &Value, printed: &str) {
+    assert_eq!((&document["failure"], &document["isDestroyed"]), (&Value::Null, &Value::Bool(true)));
+    assert_eq!((&document["id"], &document["rowsCompared"]), (&state["id"], &json!(3)));
+    let all = |field: &str| document[field].as_array().unwrap().clone();
+    assert!(all("steps").iter().all(|step| step["outcome"] == "succeeded"), "{document}");
+    assert_eq!(all("left"), [Value::Null; 0]);
+    let kinds = |field: &str, account: &str| -> Vec<String> {
+        let of_account = all(field).into_iter().filter(|one| one["account"] == account);
+        of_account.map(|one| text(&one["kind"])).collect()
+    };
+    for account in ["source", "destination"] {
+        let created = kinds("created", account);
+        for kind in ["stack", "KMS key", "database", "snapshot"] {
+            assert!(created.iter().any(|one| one == kind), "{kind}: {document}");
+        }
+        assert_eq!(kinds("stays", account).first().map(String::as_str), Some("KMS key"));
+    }
+    // What the emulator answers is known.
+    for (question, expected) in [
+        (
+            "9",
+            "CreateDBSnapshot: no TagList; CopyDBSnapshot: no TagList; RestoreDBInstanceFromDBSnapshot: no TagList",
+        ),
+        ("13", "the code InvalidDBSnapshotState"),
+    ] {
+        let found = all("answers").into_iter().find(|one| one["question"] == question).unwrap();
+        assert_eq!(found["answer"], expected);
+        assert!(printed.contains(&format!("{question}: ")) && printed.contains(expected), "{printed}");
+    }
+    for answered in all("answers").iter().filter(|one| !one["lines"].is_null()) {
+        assert!(answered["answer"].is_string(), "{answered}");
     }
 }
 

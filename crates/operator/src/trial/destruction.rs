@@ -68,12 +68,18 @@ impl Running<'_, '_> {
     async fn destroy_account(&mut self, role: &'static str) -> Result<(), Failure> {
         let mut problems = Vec::new();
         self.begin_step();
-        let stack = self.destroy_stack(role).await;
+        let is_begun = self.state.side(role).is_begun;
+        if is_begun {
+            self.note_made(role).await;
+        }
+        let stack = if is_begun { self.destroy_stack(role).await } else { Ok(()) };
         let is_stack_gone = stack.is_ok();
         problems.extend(stack.err());
         self.begin_step();
         if role == "source" {
             problems.extend(self.destroy_own().await.err());
+        } else if !is_begun {
+            // There is no secret. IAM refuses what is asked about one that is not there, if only its ARN is allowed.
         } else if is_stack_gone {
             problems.extend(self.delete_secret().await.err());
         } else {
@@ -96,6 +102,18 @@ impl Running<'_, '_> {
         problems.extend(self.delete_bucket(role).await.err());
         let words: Vec<String> = problems.iter().map(ToString::to_string).collect();
         if words.is_empty() { Ok(()) } else { Err(Failure::new(words.join("\n  "))) }
+    }
+
+    /// Keeps for the report what the stack has made, which nobody has counted until now.
+    async fn note_made(&mut self, role: &'static str) {
+        let instances = self.made_instances(role).await.unwrap_or_default();
+        let snapshots = self.made_snapshots(role).await.unwrap_or_default();
+        for name in instances.iter().filter_map(DbInstance::db_instance_identifier) {
+            self.report.created(role, "database", name);
+        }
+        for name in snapshots.iter().filter_map(DbSnapshot::db_snapshot_identifier) {
+            self.report.created(role, "snapshot", name);
+        }
     }
 
     /// The stack, its versions and its snapshots, with the command for that.
@@ -347,7 +365,7 @@ impl Running<'_, '_> {
         Ok(())
     }
 
-    async fn schedule_key_deletion(&mut self, role: &str) -> Result<(), Failure> {
+    async fn schedule_key_deletion(&mut self, role: &'static str) -> Result<(), Failure> {
         let key = self.state.side(role).key.clone();
         if key.is_empty() {
             return Ok(());
@@ -362,19 +380,21 @@ impl Running<'_, '_> {
         }
         let _ = ask(self.account(role), DESCRIBE_KEY, &json!({"KeyId": key})).await;
         self.terminal.line(&format!("the key {key} will be gone in {KEY_DAYS} days"));
+        self.report.stays(role, "KMS key", &key, format!("KMS deletes it in {KEY_DAYS} days"));
         Ok(())
     }
 
     /// The bucket of scripts/deploy, if it was not there before and no other stack uses it now.
     async fn delete_bucket(&mut self, role: &'static str) -> Result<(), Failure> {
-        let side = self.state.side(role).clone();
-        if !side.makes_bucket {
+        if !self.state.side(role).makes_bucket {
             return Ok(());
         }
-        let bucket = bucket(&side.account, &side.region);
+        let bucket = self.bucket(role);
         let others = stacks::all(self.account(role)).await?;
         if others.iter().any(is_of_project) {
             self.terminal.line(&format!("the bucket {bucket} stays: another stack of this project is there"));
+            let why = "another stack of this project is there".to_owned();
+            self.report.stays(role, "bucket", &bucket, why);
             return Ok(());
         }
         let listed = self.aws(role, &["s3api", "list-object-versions", "--bucket", &bucket]).await?;
@@ -394,11 +414,16 @@ impl Running<'_, '_> {
 
     /// Whether scripts/deploy would make its bucket: only a clear answer says so, because it decides about deleting it.
     pub(super) async fn makes_bucket(&self, role: &'static str) -> Result<bool, Failure> {
-        let side = self.state.side(role);
-        let bucket = bucket(&side.account, &side.region);
+        let bucket = self.bucket(role);
         let command = self.commands.aws(role, &["s3api", "head-bucket", "--bucket", &bucket]);
         let said = ask_program(command, "", &self.interruption).await?;
         Ok(!said.status.success() && said.error.contains("(404)"))
+    }
+
+    /// The bucket of scripts/deploy.
+    pub(super) fn bucket(&self, role: &str) -> String {
+        let side = self.state.side(role);
+        format!("rds-replication-artifacts-{}-{}", side.account, side.region)
     }
 
     /// The answer of the AWS CLI; none if the thing does not exist.
@@ -412,8 +437,4 @@ impl Running<'_, '_> {
         }
         Err(Failure::new(format!("aws {}: {}", words.join(" "), said.error.trim())))
     }
-}
-
-fn bucket(account: &str, region: &str) -> String {
-    format!("rds-replication-artifacts-{account}-{region}")
 }

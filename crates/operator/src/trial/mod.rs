@@ -1,6 +1,7 @@
 //! Tries the whole product in two accounts with a database of its own: two replications, a rollback, and everything destroyed
 //! again. What AWS answers meanwhile is recorded, without anything that says whose it is.
 
+mod answers;
 mod command;
 mod destruction;
 mod interruption;
@@ -8,6 +9,7 @@ mod observer;
 pub mod options;
 mod plan;
 mod redaction;
+mod report;
 mod rows;
 mod state;
 mod steps;
@@ -18,20 +20,25 @@ use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use serde_json::Value;
 
 use self::command::Commands;
 use self::interruption::{INTERRUPTED, Interruption};
-use self::observer::watch;
+use self::observer::{Machines, watch};
 use self::options::Trial;
 use self::plan::{Names, STEPS, refuse_parameters, statement};
 use self::redaction::Redaction;
+use self::report::{Outcome, Report};
 use self::state::{Side, State};
 use self::tape::{Tape, recorded};
 use crate::account::Account;
 use crate::environment::{self, Environment, pause};
 use crate::failure::Failure;
+use crate::output::print;
 use crate::screen::shell_words;
 use crate::terminal::Terminal;
 
@@ -63,22 +70,32 @@ struct Running<'t, 'w> {
     password: String,
     /// What the source database held for each version, where rows can be read.
     contents: BTreeMap<u32, String>,
-    /// How often rows were compared.
-    checked: u32,
+    /// The machines of the stacks, once they are there, for the observer.
+    machines: Machines,
+    /// What has happened.
+    report: Report,
 }
 
 /// The command. Answers with its exit code.
 pub async fn run(given: &Trial, environment: &Environment) -> u8 {
-    let mut output = std::io::stdout();
-    let is_terminal = output.is_terminal();
-    let mut terminal = Terminal::new(&mut output, is_terminal, environment::now);
-    match Box::pin(whole(given, environment, &mut terminal)).await {
+    let (mut stdout, mut stderr) = (std::io::stdout(), std::io::stderr());
+    let (is_terminal, output): (bool, &mut (dyn Write + Send)) =
+        if given.json { (stderr.is_terminal(), &mut stderr) } else { (stdout.is_terminal(), &mut stdout) };
+    let mut terminal = Terminal::new(output, is_terminal, environment::now);
+    let mut document = None;
+    let code = match Box::pin(whole(given, environment, &mut terminal, &mut document)).await {
         Ok(()) => 0,
         Err(failure) => {
             terminal.plain(&format!("\nfailed: {failure}"));
             if failure.code == INTERRUPTED { CODE_INTERRUPTED } else { 1 }
         }
+    };
+    let Some(document) = document.filter(|_| given.json) else { return code };
+    if let Err(error) = print(&format!("{document:#}\n")) {
+        terminal.plain(&format!("\nfailed: the report cannot be written: {error}"));
+        return 1;
     }
+    code
 }
 
 /// Where a trial writes.
@@ -92,6 +109,7 @@ async fn resumed(
     id: &str,
     environment: &Environment,
     terminal: &mut Terminal<'_>,
+    document: &mut Option<Value>,
 ) -> Result<(), Failure> {
     let program = std::env::current_exe().ok();
     let nothing = State {
@@ -113,12 +131,19 @@ async fn resumed(
     let mut running =
         Running::new(given, state, directory, &accounts, &recording, program.as_deref(), terminal)?;
     running.lock().await?;
-    running.end(Ok(())).await
+    let ended = running.end(Ok(())).await;
+    *document = Some(running.conclusion(&recording, &ended));
+    ended
 }
 
-async fn whole(given: &Trial, environment: &Environment, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+async fn whole(
+    given: &Trial,
+    environment: &Environment,
+    terminal: &mut Terminal<'_>,
+    document: &mut Option<Value>,
+) -> Result<(), Failure> {
     if let Some(id) = &given.resume_destroy {
-        return resumed(given, id, environment, terminal).await;
+        return resumed(given, id, environment, terminal, document).await;
     }
     let program = std::env::current_exe().ok();
     refuse_parameters("--source-parameter", &given.source_parameter)?;
@@ -151,14 +176,14 @@ async fn whole(given: &Trial, environment: &Environment, terminal: &mut Terminal
     running.state = state;
     running.state.write(&running.directory)?;
     let (source, destination) = (running.source.clone(), running.destination.clone());
-    let observing = watch(source, destination, running.names.clone(), running.poll);
-    let words = format!("the recording is in {}; docs/trial.md says what to do with it", recording.display());
+    let machines = Arc::clone(&running.machines);
+    let observing = watch(source, destination, running.names.clone(), machines, running.poll);
     let ended = tokio::select! {
         ended = running.whole() => ended,
         // It goes on as long as there is something to observe.
         () = observing => Ok(()),
     };
-    terminal.plain(&words);
+    *document = Some(running.conclusion(&recording, &ended));
     ended
 }
 
@@ -276,14 +301,17 @@ impl<'t, 'w> Running<'t, 'w> {
             commands: Commands::find(program, &state)?,
             tape,
             interruption: Interruption::listen(),
-            poll: Duration::from_millis(if state.local.is_some() { of_local } else { of_account }),
+            poll: given.poll.unwrap_or_else(|| {
+                Duration::from_millis(if state.local.is_some() { of_local } else { of_account })
+            }),
             state,
             lock,
             began: terminal.elapsed(),
             terminal,
             password: String::new(),
             contents: BTreeMap::new(),
-            checked: 0,
+            machines: Arc::new(Mutex::new(Vec::new())),
+            report: Report::default(),
         })
     }
 
@@ -297,6 +325,14 @@ impl<'t, 'w> Running<'t, 'w> {
             self.lock.try_clone().map_err(|error| Failure::new(format!("the lock is lost: {error}")))?;
         command.stdin(lock);
         command::run(command, &self.interruption).await
+    }
+
+    /// The same for one whose output is the operator's to read: never where a program reads the report.
+    async fn run_shown(&self, mut command: std::process::Command) -> Result<(), Failure> {
+        if self.given.json {
+            command.stdout(Stdio::from(std::io::stderr()));
+        }
+        self.run(command).await
     }
 
     /// Waits until no command of this trial runs that was started before this one.
@@ -336,15 +372,21 @@ impl<'t, 'w> Running<'t, 'w> {
 
     /// Every step until one fails.
     async fn all_steps(&mut self) -> Result<(), Failure> {
+        let mut ended = Ok(());
         for step in STEPS {
             let words = step.words(&self.names);
+            if ended.is_err() {
+                self.report.step(&words, Outcome::NotBegun);
+                continue;
+            }
             self.terminal.line(&format!("== {words}"));
             self.begin_step();
-            self.step(*step)
-                .await
-                .map_err(|failure| Failure { text: format!("{words}: {failure}"), ..failure })?;
+            let done = self.step(*step).await;
+            let seconds = self.terminal.elapsed() - self.began;
+            self.report.step(&words, outcome(seconds, done.as_ref().err()));
+            ended = done.map_err(|failure| Failure { text: format!("{words}: {failure}"), ..failure });
         }
-        Ok(())
+        ended
     }
 
     /// Destroys all of it, and says how the trial has ended.
@@ -353,7 +395,12 @@ impl<'t, 'w> Running<'t, 'w> {
             self.terminal.plain(&format!("\n{failure}\n"));
         }
         self.terminal.line("== destroy everything");
+        let began = self.terminal.elapsed();
         let left = self.destroy().await;
+        let seconds = self.terminal.elapsed() - began;
+        let failure = (!left.is_empty()).then(|| Failure::new("something is left"));
+        self.report.step("destroy everything", outcome(seconds, failure.as_ref()));
+        self.report.left.clone_from(&left);
         if !left.is_empty() {
             let again = shell_words(["scripts/trial", "--resume-destroy", &self.names.id]);
             let how = ended.err().map(|failure| format!("{failure}\n")).unwrap_or_default();
@@ -367,7 +414,7 @@ impl<'t, 'w> Running<'t, 'w> {
         self.terminal.line("nothing of the trial is left");
         ended?;
         if self.given.resume_destroy.is_none() {
-            let rows = match self.checked {
+            let rows = match self.report.compared {
                 0 => "rows were not checked".to_owned(),
                 number => format!("rows were compared {number} times, and are the same"),
             };
@@ -375,6 +422,10 @@ impl<'t, 'w> Running<'t, 'w> {
         }
         Ok(())
     }
+}
+
+fn outcome(seconds: f64, failure: Option<&Failure>) -> Outcome {
+    failure.map_or(Outcome::Succeeded(seconds), |failure| Outcome::Failed(seconds, failure.text.clone()))
 }
 
 #[cfg(test)]

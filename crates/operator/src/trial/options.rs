@@ -1,6 +1,7 @@
 //! The options of `trial`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -36,7 +37,38 @@ pub struct Trial {
     /// Where the recording is written, and what a trial that was killed has made [default: target/trial].
     #[arg(long, value_name = "DIRECTORY")]
     pub directory: Option<PathBuf>,
+    /// How often what the trial makes is polled, for its recording: a status that is shorter may be missed [default: 5, in the
+    /// local cloud 0.3].
+    #[arg(long, value_name = "SECONDS", value_parser = poll)]
+    pub poll: Option<Duration>,
+    /// Print one JSON document at the end and nothing else; what happens meanwhile goes to the standard error.
+    #[arg(long)]
+    pub json: bool,
     /// Begin nothing; destroy what the trial of this id has made, which was killed or could not destroy all of it.
     #[arg(long, value_name = "ID")]
     pub resume_destroy: Option<String>,
+}
+
+/// The shortest and the longest time between two polls, in seconds: with less AWS throttles what others do in the account, too.
+const POLL: [f64; 2] = [0.1, 60.0];
+
+fn poll(text: &str) -> Result<Duration, String> {
+    let [shortest, longest] = POLL;
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (shortest..=longest).contains(seconds));
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("a number of seconds from {shortest} to {longest} is needed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poll_is_neither_always_nor_never() {
+        assert_eq!(poll("0.3"), Ok(Duration::from_millis(300)));
+        for wrong in ["0", "-1", "61", "NaN", "inf", "5s", ""] {
+            assert!(poll(wrong).unwrap_err().contains("from 0.1 to 60"), "{wrong}");
+        }
+    }
 }

@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 
 use replication::machines::Machine;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+
+use crate::execution::tenths;
 
 /// What stands for a text, a number and a point in time that are not written down.
 const TEXT: &str = "text";
@@ -37,6 +40,8 @@ const NUMBERS: &[&str] = &[
     "PercentProgress", "StorageOperationPercentProgress", "AllocatedStorage", "Iops", "StorageThroughput",
     "BackupRetentionPeriod", "FullSnapshotSizeInBytes", "PendingWindowInDays",
 ];
+/// Fields whose points in time are written down as seconds since the recording began: that says nothing about whose they are.
+const MOMENTS: &[&str] = &["startDate", "stopDate"];
 /// The labels of a secret's versions that are the same for everybody.
 const STAGES: &[&str] =
     &["AWSCURRENT", "AWSPREVIOUS", "AWSPENDING", "rds-replication-pending", "rds-replication-credentials"];
@@ -51,6 +56,9 @@ const THINGS: &[(&str, &str)] = &[
 /// Fields that say which request it was, and change each time.
 const DROPPED: &[&str] = &["ResponseMetadata", "RequestId", "requestId"];
 
+/// The longest time that is written down in seconds: no trial takes as long.
+const LONGEST_SECONDS: f64 = 100_000.0;
+
 /// Remembers the labels.
 #[derive(Debug, Default)]
 pub struct Redaction {
@@ -58,6 +66,7 @@ pub struct Redaction {
     numbers: HashMap<String, usize>,
     accounts: Vec<(String, String)>,
     forbidden: Vec<String>,
+    began: Option<OffsetDateTime>,
 }
 
 impl Redaction {
@@ -67,6 +76,11 @@ impl Redaction {
         let forbidden = [&[source, destination], forbidden].concat();
         let forbidden = forbidden.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect();
         Self { accounts, forbidden, ..Self::default() }
+    }
+
+    /// The same, where seconds are counted from this time.
+    pub fn counting_from(self, began: OffsetDateTime) -> Self {
+        Self { began: Some(began), ..self }
     }
 
     /// Adds a text that must not be written down.
@@ -102,11 +116,20 @@ impl Redaction {
             Value::Number(number) if number.as_i64().is_some_and(|number| is_kept_number(field, number)) => {
                 value.clone()
             }
-            Value::Number(_) => NUMBER.into(),
+            Value::Number(number) => self.moment(field, number.as_f64()),
             Value::String(text) => self.text(field, text),
             Value::Array(all) => all.iter().map(|one| self.value(field, one)).collect(),
             Value::Object(fields) => self.object(field, fields),
         }
+    }
+
+    fn moment(&self, field: &str, seconds: Option<f64>) -> Value {
+        let (Some(began), Some(seconds)) = (self.began, seconds.filter(|_| MOMENTS.contains(&field))) else {
+            return NUMBER.into();
+        };
+        let since = seconds - (began - OffsetDateTime::UNIX_EPOCH).as_seconds_f64();
+        // What is older than a trial or younger is no such time.
+        if since.abs() < LONGEST_SECONDS { json!(tenths(since)) } else { NUMBER.into() }
     }
 
     fn object(&mut self, field: &str, fields: &Map<String, Value>) -> Value {
@@ -275,6 +298,18 @@ mod tests {
                 "ARN": "arn:secretsmanager:B:secret-1", "Name": "name-1", "SecretString": "text", "SecretBinary": "text",
                 "CreatedDate": "number", "VersionIdsToStages": {"version-1": ["AWSCURRENT", "text"]}, "RandomPassword": "text"})
         );
+    }
+
+    #[test]
+    fn a_moment_is_counted_from_the_beginning() {
+        let began = OffsetDateTime::from_unix_timestamp(1_795_711_234).unwrap();
+        let fields =
+            json!({"startDate": 1_795_711_240.26, "stopDate": 1.7e9, "CreatedDate": 1_795_711_240.26});
+        assert_eq!(
+            redaction().counting_from(began).fields(&fields),
+            json!({"startDate": 6.3, "stopDate": "number", "CreatedDate": "number"})
+        );
+        assert_eq!(redaction().fields(&fields)["startDate"], "number");
     }
 
     #[test]

@@ -21,8 +21,16 @@ pub struct Side {
     pub account: String,
     /// Whether the bucket of scripts/deploy was not there before.
     pub makes_bucket: bool,
+    /// Whether the stack was begun: before that there is nothing of it, and nobody is asked about that.
+    #[serde(default = "unknown")]
+    pub is_begun: bool,
     /// The key that the stack has made, once that is known.
     pub key: String,
+}
+
+/// A trial that an earlier version has begun may have made anything.
+fn unknown() -> bool {
+    true
 }
 
 /// A trial.

@@ -1,5 +1,7 @@
 //! What each step of a trial does, and how it is checked.
 
+use std::sync::PoisonError;
+
 use aws_sdk_rds::types::{DbInstance, DbSnapshot, Filter, Tag};
 use aws_sdk_sfn::types::ExecutionListItem;
 use replication::lineage;
@@ -61,6 +63,7 @@ impl Running<'_, '_> {
         let request = request.backup_retention_period(0).auto_minor_version_upgrade(false).tags(self.tag());
         let request = request.set_db_subnet_group_name(self.given.source_subnet_group.clone());
         request.send().await.map_err(|error| fault("rds:CreateDBInstance", &error))?;
+        self.report.created("source", "database", &name);
         self.available(&self.source.clone(), &name).await?;
         self.terminal.line(&format!("{name} is available"));
         Ok(())
@@ -93,18 +96,31 @@ impl Running<'_, '_> {
         if let Some(release) = &self.given.release {
             command.arg("--release").arg(release);
         }
-        self.run(command).await?;
+        self.state.side_mut(role).is_begun = true;
+        self.state.write(&self.directory)?;
+        if self.state.side(role).makes_bucket {
+            self.report.created(role, "bucket", self.bucket(role));
+        }
+        self.run_shown(command).await?;
         let stack = self.note_stack(role).await?;
+        let machines = ["StateMachineArn", "RollbackStateMachineArn"].map(|output| stack.output(output));
+        let machines = machines.into_iter().filter(|arn| !arn.is_empty()).map(|arn| (role, arn.to_owned()));
+        self.machines.lock().unwrap_or_else(PoisonError::into_inner).extend(machines);
         self.observe_stack(role, &stack).await;
         Ok(())
     }
 
     /// Keeps what has to be destroyed and that only the stack knows.
-    pub(super) async fn note_stack(&mut self, role: &str) -> Result<Stack, Failure> {
+    pub(super) async fn note_stack(&mut self, role: &'static str) -> Result<Stack, Failure> {
         let stack = stacks::named(self.account(role), &self.names.stack(role)).await?;
+        self.report.created(role, "stack", &stack.name);
+        if role == "destination" && !stack.output("SecretArn").is_empty() {
+            self.report.created(role, "secret", self.names.secret());
+        }
         let key = stack.output("KMSKeyArn");
         // A key that an operator has named is not the trial's. A stack that has failed may show no outputs any more.
         if stack.parameter("KMSKey").unwrap_or_default().is_empty() && !key.is_empty() {
+            self.report.created(role, "KMS key", key);
             key.clone_into(&mut self.state.side_mut(role).key);
             self.state.write(&self.directory)?;
         }
@@ -142,11 +158,13 @@ impl Running<'_, '_> {
         let request = account.rds().create_db_snapshot().db_snapshot_identifier(&name).tags(self.tag());
         let request = request.db_instance_identifier(self.names.base());
         request.send().await.map_err(|error| fault("rds:CreateDBSnapshot", &error))?;
+        self.report.created("source", "snapshot", &name);
         self.available_snapshot(&name).await?;
         self.ask_of_shared(&name).await;
         let request = account.rds().copy_db_snapshot().source_db_snapshot_identifier(&name).tags(self.tag());
         let request = request.target_db_snapshot_identifier(&copy);
         request.send().await.map_err(|error| fault("rds:CopyDBSnapshot", &error))?;
+        self.report.created("source", "snapshot", &copy);
         self.available_snapshot(&copy).await?;
         let request = account.rds().restore_db_instance_from_db_snapshot().db_instance_identifier(&name);
         let request =
@@ -154,6 +172,7 @@ impl Running<'_, '_> {
         let request =
             request.set_db_subnet_group_name(self.given.source_subnet_group.clone()).tags(self.tag());
         request.send().await.map_err(|error| fault("rds:RestoreDBInstanceFromDBSnapshot", &error))?;
+        self.report.created("source", "database", &name);
         self.terminal.line("asked; the instance is restored beside what follows, and destroyed at the end");
         Ok(())
     }
@@ -206,7 +225,7 @@ impl Running<'_, '_> {
         let mut command = self.commands.with_accounts("replicate");
         command.args(["--source-stack", &self.names.stack("source")]);
         command.args(["--destination-stack", &self.names.stack("destination")]);
-        let ended = self.run(command).await;
+        let ended = self.run_shown(command).await;
         // Also of a run that has failed.
         self.observe_runs().await;
         ended
@@ -215,7 +234,7 @@ impl Running<'_, '_> {
     async fn roll_back(&mut self, version: u32) -> Result<(), Failure> {
         let mut command = self.commands.with_destination("rollback");
         command.args(["--destination-stack", &self.names.stack("destination"), &version.to_string()]);
-        let ended = self.run(command).await;
+        let ended = self.run_shown(command).await;
         self.observe_runs().await;
         ended
     }
@@ -271,7 +290,7 @@ impl Running<'_, '_> {
         };
         match contents(self.sql(&endpoint, CONTENTS).await?).map_err(|failure| wrong(&failure.text))? {
             Answer::Value(contents) if contents == expected => {
-                self.checked += 1;
+                self.report.compared += 1;
                 self.terminal.line(&format!("{name} is live and holds what was sent: {contents}"));
                 Ok(())
             }

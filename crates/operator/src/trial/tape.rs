@@ -21,6 +21,7 @@ use time::OffsetDateTime;
 use super::redaction::Redaction;
 use super::xml;
 use crate::account::Account;
+use crate::execution::tenths;
 
 /// The form of a recording; another one gets another number.
 pub const FORMAT: u32 = 1;
@@ -61,8 +62,10 @@ impl Tape {
         let mut file = File::create(file)?;
         let head = json!({"format": FORMAT, "recording": "rds-replication trial", "version": env!("CARGO_PKG_VERSION")});
         writeln!(file, "{head}")?;
+        let started = clock();
+        let redaction = redaction.counting_from(started);
         let written = Written { file, redaction, last: Map::new() };
-        Ok(Self { written: Mutex::new(written), clock, started: clock() })
+        Ok(Self { written: Mutex::new(written), clock, started })
     }
 
     /// Keeps a text out of the recording, whatever field it is in.
@@ -78,6 +81,7 @@ impl Tape {
 
     fn write(&self, account: &str, call: &Call, status: u16, answer: &Value) {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = ((self.clock)() - self.started).as_seconds_f64();
         let mut line = json!({
             "account": account, "service": call.service, "operation": call.operation,
             "asked": written.redaction.fields(&call.asked), "status": status,
@@ -93,11 +97,16 @@ impl Tape {
             return;
         }
         written.last.insert(question, line.clone());
-        let at = ((self.clock)() - self.started).as_seconds_f64();
-        line["at"] = json!((at * 10.0).round() / 10.0);
+        line["at"] = json!(tenths(at));
         // A recording that cannot be written is no reason to leave a database behind.
         let _ = writeln!(written.file, "{line}").and_then(|()| written.file.flush());
     }
+}
+
+/// The lines of a recording; those that can be read, because what is said of them must not end a trial.
+pub fn read(file: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// The account whose clients write down what they are answered.

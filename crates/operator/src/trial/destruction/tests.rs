@@ -39,8 +39,12 @@ async fn destroying<T>(
     doing: impl AsyncFnOnce(&mut Running<'_, '_>) -> T,
 ) -> T {
     let root = checkout(name);
-    let side =
-        |number: &str| Side { region: REGION.to_owned(), account: number.to_owned(), ..Side::default() };
+    let side = |number: &str| Side {
+        region: REGION.to_owned(),
+        account: number.to_owned(),
+        is_begun: true,
+        ..Side::default()
+    };
     let state = State {
         id: ID.to_owned(),
         local: None,
