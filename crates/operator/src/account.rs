@@ -1,6 +1,6 @@
 //! One of the two AWS accounts: its credentials, its Region, and the clients that speak to it.
 
-mod local;
+pub mod local;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -15,6 +15,8 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::screen::shell_words;
 
+/// The name of the failure that there is no such cloud.
+pub const NOT_UP: &str = "LocalCloudNotUp";
 /// How long a process of this machine may take to answer.
 const CONNECT_SECONDS: u64 = 2;
 
@@ -40,10 +42,10 @@ pub fn account(directory: &Path, chosen: &Chosen, environment: &Environment) -> 
         if directory != environment.local_cloud {
             words.extend(["--directory", &directory_text]);
         }
-        return Err(Failure::new(format!(
-            "the local cloud is not up in {directory_text}; start it with {}",
-            shell_words(words)
-        )));
+        return Err(Failure::named(
+            NOT_UP,
+            format!("the local cloud is not up in {directory_text}; start it with {}", shell_words(words)),
+        ));
     };
     let key = |name: &str| setting(&profiles, chosen.role, name).unwrap_or_default();
     let session = setting(&profiles, chosen.role, "aws_session_token").map(str::to_owned);

@@ -155,6 +155,12 @@ fn secret(destination: &Destination, hints: &Hints, findings: &mut Findings) {
                     "it is no JSON object in text form in which db_host and db_prefix are texts",
                     r#"make it a JSON object with texts in both fields; before the first replication {"db_host":"","db_prefix":""}"#,
                 ),
+                None if key_is_unusable(destination) => findings.warning(
+                    Check::Secret,
+                    name,
+                    format!("not checked: its key cannot be used ({})", hidden.0),
+                    "see what is said of the secret key, and run the doctor again after that",
+                ),
                 None => findings.unread(
                     Check::Secret,
                     name,
@@ -179,6 +185,12 @@ fn secret(destination: &Destination, hints: &Hints, findings: &mut Findings) {
     }
 }
 
+/// Whether the secret cannot be read because of its key.
+fn key_is_unusable(destination: &Destination) -> bool {
+    let known = destination.secret_key.as_ref().and_then(|key| key.as_ref().ok());
+    known.is_some_and(|key| key.problem(KeyUse::OwnAccount, "SecretKMSKey").is_some())
+}
+
 /// What a run checks before it copies anything.
 fn settings(destination: &Destination, hints: &Hints, findings: &mut Findings) {
     let stack = &destination.common.stack;
@@ -187,7 +199,7 @@ fn settings(destination: &Destination, hints: &Hints, findings: &mut Findings) {
             Check::Settings,
             &stack.name,
             "not checked: there is no snapshot yet to check them against",
-            "run scripts/doctor both, which checks them against the source database",
+            "run scripts/doctor both, which checks them against the source database, or this again after the first replication",
         );
     };
     let report = match report {

@@ -46,12 +46,8 @@ pub fn findings(facts: &Facts, hints: &Hints) -> Vec<Finding> {
 fn present<'s, T>(side: &'s Side<T>, role: &str, hints: &Hints, findings: &mut Findings) -> Option<&'s T> {
     match side {
         Side::NoAccount(failure) => {
-            findings.error(
-                Check::Account,
-                format!("{role} account"),
-                failure.text.clone(),
-                remedies::of_account(role, failure),
-            );
+            let (what, remedy) = remedies::of_account(role, failure);
+            findings.error(Check::Account, format!("{role} account"), what, remedy);
             None
         }
         Side::NoStack { account, region, failure } => {

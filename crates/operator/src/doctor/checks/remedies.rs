@@ -2,15 +2,36 @@
 
 use replication::naming::arn_part;
 
+use crate::account::local::NOT_UP;
 use crate::failure::Failure;
 use crate::hints::Hints;
 use crate::screen::shell_words;
 use crate::status::facts::Stack;
 
-/// What lets an account be used.
-pub fn of_account(role: &str, failure: &Failure) -> String {
-    match failure.code.as_str() {
+/// Why an account cannot be used, and what lets it be.
+pub fn of_account(role: &str, failure: &Failure) -> (String, String) {
+    let (said, remedy) = match failure.text.split_once("; to fix this: ") {
+        Some((said, _)) => (said, None),
+        None => match failure.text.split_once("; start it with ") {
+            Some((said, command)) if failure.code == NOT_UP => (said, Some(command.to_owned())),
+            _ => (failure.text.as_str(), None),
+        },
+    };
+    let said = if failure.code == "NoCredentialsError" {
+        "no credentials were found, neither in the environment nor in a profile"
+    } else {
+        said
+    };
+    (said.to_owned(), remedy.unwrap_or_else(|| lets_in(role, &failure.code)))
+}
+
+fn lets_in(role: &str, code: &str) -> String {
+    match code {
         "NoRegionError" => format!("set AWS_REGION, or give --{role}-region NAME"),
+        "NoCredentialsError" => format!(
+            "make a profile with the name {role}, which is found by itself (aws configure sso --profile {role}, or aws configure \
+             --profile {role}), or give --{role}-profile the name of one that exists (aws configure list-profiles)"
+        ),
         "ProfileNotFound" => {
             format!("give --{role}-profile the name of a profile that exists (aws configure list-profiles)")
         }

@@ -98,6 +98,18 @@ pub const CASES: &[Case] = &[
     ),
     (
         |facts| {
+            let found = of_destination(facts);
+            found.secret = Err(Unreadable("DecryptionFailure".to_owned()));
+            found.secret_key.as_mut().unwrap().as_mut().unwrap().state = Some("Disabled".to_owned());
+        },
+        Secret,
+        Warning,
+        Destination,
+        "its key cannot be used (DecryptionFailure)",
+        "said of the secret key",
+    ),
+    (
+        |facts| {
             of_destination(facts).secret_key.as_mut().unwrap().as_mut().unwrap().state =
                 Some("Disabled".to_owned());
         },

@@ -61,6 +61,10 @@ fn try_all(cases: &[Case]) -> BTreeSet<Check> {
         };
         assert!(found.iter().any(|one| is_it(&one)), "case {place}, {check:?}, of {usual}: {found:#?}");
         assert!(all.iter().all(|one| one.remedy.is_some() == (one.severity != Severity::Ok)), "{all:#?}");
+        assert!(
+            all.iter().all(|one| !one.what.contains("to fix this")),
+            "a remedy that stands twice: {all:#?}"
+        );
     }
     cases.iter().map(|case| case.1).collect()
 }

@@ -22,16 +22,30 @@ pub const CASES: &[Case] = &[
         Account,
         Wrong,
         Source,
-        "no credentials",
-        "--source-profile",
+        "no credentials were found",
+        "aws configure sso --profile source",
     ),
     (
-        |facts| facts.source = Some(Side::NoAccount(Failure::named("NoRegionError", "no Region is named"))),
+        |facts| {
+            let said = "no Region is named; to fix this: set AWS_REGION, or give the profile a region";
+            facts.source = Some(Side::NoAccount(Failure::named("NoRegionError", said)));
+        },
         Account,
         Wrong,
         Source,
         "no Region",
         "AWS_REGION",
+    ),
+    (
+        |facts| {
+            let said = "the local cloud is not up in target/x; start it with scripts/local-cloud up";
+            facts.source = Some(Side::NoAccount(Failure::named("LocalCloudNotUp", said)));
+        },
+        Account,
+        Wrong,
+        Source,
+        "the local cloud is not up in target/x",
+        "scripts/local-cloud up",
     ),
     (
         |facts| {
