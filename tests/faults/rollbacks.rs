@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use replication::naming::InstanceIdentifier;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::calls::{Machine, role_of};
 use crate::checks::require;
