@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 
+import uvloop
 import yaml
 
 # Templates are read by libyaml where PyYAML has it: in Python that takes half a second for each change set.
@@ -23,4 +24,6 @@ if __name__ == "__main__":
     # tenth of this process's time.
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    # With Python's own event loop a request takes half as long again.
+    uvloop.install()
     ministack.main()

@@ -215,11 +215,23 @@ def remove_data(directory: Path) -> int:
     directory = directory.resolve()
     size = 0
     for name in ("rds", "tmp"):
-        for file in (directory / name).rglob("*"):
-            with contextlib.suppress(OSError):
-                size += 0 if file.is_symlink() or file.is_dir() else file.stat().st_blocks * 512
+        size += _size_below(directory / name)
         shutil.rmtree(directory / name, ignore_errors=True)
     (directory / "aws-config").unlink(missing_ok=True)
+    return size
+
+
+def _size_below(directory: Path | str) -> int:
+    """How many bytes the files below a directory take. Some databases are tens of thousands of files, and a path object for
+    each took longer than to remove them."""
+    size = 0
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                size += _size_below(entry.path)
+            elif not entry.is_symlink():
+                with contextlib.suppress(OSError):
+                    size += entry.stat(follow_symlinks=False).st_blocks * 512
     return size
 
 
@@ -257,6 +269,8 @@ def emulator_binary() -> Path:
     binary = ROOT / "target" / target / "release" / "rds-emulator"
     # Of the whole workspace, as scripts/build: a selection of packages has other features, and compiles everything again.
     command = ["cargo", "zigbuild", "--release", "--target", f"{target}.2.34", "--workspace", "--bin", "rds-emulator"]
+    if _is_current(binary):
+        return binary
     if binary.exists():
         command.append("--quiet")
     path = f"{TOOLS / 'bin'}:{os.environ.get('PATH', os.defpath)}"
@@ -274,6 +288,16 @@ def emulator_binary() -> Path:
             f"the RDS emulator could not be built: {shlex.join(command)} ended with {build.returncode}"
         )
     return binary
+
+
+def _is_current(binary: Path) -> bool:
+    """Whether a program is newer than everything that it was made of. Cargo would say so too, but waits for every other build."""
+    try:
+        made = binary.stat().st_mtime
+        sources = shlex.split(binary.with_suffix(".d").read_text().partition(":")[2])
+        return all(Path(source).stat().st_mtime <= made for source in [str(ROOT / "Cargo.lock"), *sources])
+    except OSError:
+        return False
 
 
 def postgres_bin() -> str:

@@ -66,6 +66,10 @@ const STORIES: &[Story] = &[
         "a_secret_that_is_there_is_used_and_outlives_the_stack",
         stories::adopting::a_secret_that_is_there_is_used_and_outlives_the_stack,
     ),
+    (
+        "an_operator_needs_these_rights_and_no_others",
+        stories::operating::an_operator_needs_these_rights_and_no_others,
+    ),
     ("only_the_secret_opens_a_copy", stories::rotating::only_the_secret_opens_a_copy),
     (
         "a_copy_has_every_option_before_the_secret_names_it",

@@ -5,13 +5,14 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 
 use crate::aws::Aws;
 use crate::cloud::{root, run, script};
+use crate::queue::Queue;
 use crate::waiting::wait_for;
 
 /// One of the two accounts.
@@ -64,6 +65,19 @@ impl Account {
         let mut environment = self.environment.clone();
         environment.insert("AWS_ACCESS_KEY_ID".to_owned(), number.to_owned());
         Self { role: number.to_owned(), environment, deploying: Mutex::new(()) }
+    }
+
+    /// The profile of this account's credentials, as the local cloud writes them.
+    pub fn profile(&self) -> String {
+        let key = |(name, variable): &(&str, &str)| {
+            Some(format!("{name} = {}\n", self.environment.get(*variable)?))
+        };
+        let keys = [
+            ("aws_access_key_id", "AWS_ACCESS_KEY_ID"),
+            ("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY"),
+            ("aws_session_token", "AWS_SESSION_TOKEN"),
+        ];
+        keys.iter().filter_map(key).collect()
     }
 
     /// The same account in another Region.
@@ -121,6 +135,20 @@ impl Account {
             String::from_utf8_lossy(&output.stderr)
         );
         serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    /// A command of a shell in this account, as an operator copies it from what was printed; it must succeed. What `scripts/deploy`
+    /// would build is there.
+    pub fn shell(&self, printed: &str) {
+        let is_deployment = printed.starts_with("scripts/deploy ");
+        let mut command = self.command("bash");
+        command
+            .current_dir(root())
+            .env("PATH", format!("{}:{}", root().join("target/tools/bin").display(), self.variable("PATH")));
+        command
+            .args(["-c", &if is_deployment { format!("{printed} --no-build") } else { printed.to_owned() }]);
+        let _alone = is_deployment.then(|| self.deploying.lock().unwrap_or_else(PoisonError::into_inner));
+        run(command);
     }
 
     /// `scripts/deploy` in this account.
@@ -212,6 +240,12 @@ impl Account {
 
     /// Makes a database with these options and waits until it can be used.
     pub fn create_database(&self, identifier: &str, password: &str, options: &[&str]) -> Database {
+        self.begin_database(identifier, password, options);
+        self.available_database(identifier)
+    }
+
+    /// Begins to make a database with these options.
+    pub fn begin_database(&self, identifier: &str, password: &str, options: &[&str]) {
         let usual = [
             "rds",
             "create-db-instance",
@@ -231,7 +265,6 @@ impl Account {
             password,
         ];
         self.aws(&[&usual[..], options].concat());
-        self.available_database(identifier)
     }
 
     /// Waits until a database can be used.
@@ -318,7 +351,7 @@ impl Account {
             "--notification-endpoint",
             &arn,
         ]);
-        Queue { account: self, url }
+        Queue::new(self, url)
     }
 
     /// What a function answers to each event, after the thing that it is about was given a status.
@@ -405,51 +438,6 @@ impl Account {
         // A program is searched for on this process's path, not on the one of its own environment.
         let path = self.variable("PATH").split(':').map(|directory| format!("{directory}/{name}"));
         path.into_iter().find(|path| Path::new(path).exists()).unwrap()
-    }
-}
-
-/// A queue that listens to a topic.
-pub struct Queue<'a> {
-    account: &'a Account,
-    url: String,
-}
-
-impl Queue<'_> {
-    /// The next message with these words in it or in its subject; what was published before it is passed over.
-    pub fn message_with(&self, words: &[&str]) -> String {
-        let mut passed_over = Vec::new();
-        let deadline = Instant::now() + LIMIT;
-        while Instant::now() < deadline {
-            let received = self.receive().map(|(subject, message)| format!("{subject}\n\n{message}"));
-            match received {
-                Some(message) if words.iter().all(|word| message.contains(word)) => return message,
-                other => passed_over.extend(other),
-            }
-        }
-        panic!("no message with {words:?} within {} s, only {passed_over:#?}", LIMIT.as_secs())
-    }
-
-    /// The next message that was published.
-    pub fn next_message(&self) -> String {
-        let (_, message) = wait_for("a message in the queue", LIMIT, || self.receive());
-        message
-    }
-
-    /// Fails if there is a message that nobody has taken yet.
-    pub fn require_empty(&self) {
-        assert_eq!(self.receive(), None, "a message that nothing has asked for");
-    }
-
-    /// The subject, if there is one, and the text of a message, if one comes within two seconds.
-    fn receive(&self) -> Option<(String, String)> {
-        let queue = ["--queue-url", self.url.as_str()];
-        let waiting = [&["sqs", "receive-message", "--wait-time-seconds", "2"], &queue[..]].concat();
-        let answer = self.account.aws(&waiting);
-        let message = &answer["Messages"][0];
-        let receipt = message["ReceiptHandle"].as_str()?;
-        self.account.aws(&[&["sqs", "delete-message", "--receipt-handle", receipt], &queue[..]].concat());
-        let envelope: Value = serde_json::from_str(message["Body"].as_str()?).unwrap();
-        Some((envelope["Subject"].as_str().unwrap_or_default().to_owned(), text(&envelope["Message"])))
     }
 }
 

@@ -44,6 +44,16 @@ impl Cloud {
         &self.directory
     }
 
+    /// A directory for `--local=` with which the commands have the credentials of these accounts and no others.
+    pub fn with_credentials(&self, name: &str, source: &str, destination: &str) -> PathBuf {
+        let directory = self.directory.join(name);
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::copy(self.directory.join("state.json"), directory.join("state.json")).unwrap();
+        let profiles = format!("[profile source]\n{source}\n[profile destination]\n{destination}");
+        std::fs::write(directory.join("aws-config"), profiles).unwrap();
+        directory
+    }
+
     /// The major version of the PostgreSQL that databases run on.
     pub fn postgres_major_version(&self) -> String {
         let health =

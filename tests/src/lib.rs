@@ -15,5 +15,7 @@ pub mod aws;
 pub mod cloud;
 pub mod fleet;
 pub mod model;
+pub mod network;
 pub mod pair;
+pub mod queue;
 pub mod waiting;

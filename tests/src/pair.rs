@@ -13,6 +13,7 @@ use crate::waiting::wait_for;
 /// A source stack in the source account and a destination stack in the destination account that listens to it.
 pub struct Pair<'a> {
     cloud: &'a Cloud,
+    source_account: &'a Account,
     destination_account: &'a Account,
     name: String,
     /// Outputs of the source stack.
@@ -55,7 +56,8 @@ impl<'a> Pair<'a> {
         let deploy = |account: &Account, stack: &str, parameters: &[(&str, &str)]| {
             account.deploy_like(&format!("{made}-{}", account.role()), stack, parameters);
         };
-        Self::deploy_with(deploy, cloud, &cloud.destination, name, for_source, for_destination)
+        let accounts = [&cloud.source, &cloud.destination];
+        Self::deploy_with(deploy, cloud, accounts, name, for_source, for_destination)
     }
 
     /// The same, with the destination stack in this account and its Region.
@@ -66,13 +68,24 @@ impl<'a> Pair<'a> {
         for_source: &[(&str, &str)],
         for_destination: &[(&str, &str)],
     ) -> Self {
-        Self::deploy_with(Account::deploy, cloud, destination_account, name, for_source, for_destination)
+        Self::deploy_between(cloud, [&cloud.source, destination_account], name, for_source, for_destination)
+    }
+
+    /// The same, with the stacks in these two accounts and their Regions.
+    pub fn deploy_between(
+        cloud: &'a Cloud,
+        accounts: [&'a Account; 2],
+        name: &str,
+        for_source: &[(&str, &str)],
+        for_destination: &[(&str, &str)],
+    ) -> Self {
+        Self::deploy_with(Account::deploy, cloud, accounts, name, for_source, for_destination)
     }
 
     fn deploy_with(
         deploy: impl Fn(&Account, &str, &[(&str, &str)]),
         cloud: &'a Cloud,
-        destination_account: &'a Account,
+        [source_account, destination_account]: [&'a Account; 2],
         name: &str,
         for_source: &[(&str, &str)],
         for_destination: &[(&str, &str)],
@@ -86,8 +99,8 @@ impl<'a> Pair<'a> {
             ("SourceDBSnapshotName", snapshot_name.as_str()),
             ("DestinationAccountNumber", account.as_str()),
         ];
-        deploy(&cloud.source, &stack, &[&usual[..], for_source].concat());
-        let source = cloud.source.outputs(&stack);
+        deploy(source_account, &stack, &[&usual[..], for_source].concat());
+        let source = source_account.outputs(&stack);
 
         let stack = format!("{name}-destination");
         let (copies, secret) = (format!("{name}-copy"), format!("{name}/db/read"));
@@ -99,7 +112,7 @@ impl<'a> Pair<'a> {
         ];
         deploy(destination_account, &stack, &[&usual[..], for_destination].concat());
         let destination = destination_account.outputs(&stack);
-        Self { cloud, destination_account, name: name.to_owned(), source, destination }
+        Self { cloud, source_account, destination_account, name: name.to_owned(), source, destination }
     }
 
     /// The source database's identifier.
@@ -136,7 +149,7 @@ impl<'a> Pair<'a> {
     pub fn plan(&self) -> (Value, bool) {
         let region = self.destination_account.variable("AWS_REGION");
         let stack = |account: &Account| self.stack(account);
-        let (source, destination) = (stack(&self.cloud.source), stack(self.destination_account));
+        let (source, destination) = (stack(self.source_account), stack(self.destination_account));
         let output = plan(self.cloud, [&source, &destination], &["--json", "--destination-region", region]);
         let plan = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
@@ -148,8 +161,9 @@ impl<'a> Pair<'a> {
         let mut command = script("replicate");
         command.arg(format!("--local={}", self.cloud.directory().display()));
         command.args(["--timeout", "180", "--arrival", "60"]);
-        command.args(["--source-stack", &self.stack(&self.cloud.source)]);
+        command.args(["--source-stack", &self.stack(self.source_account)]);
         command.args(["--destination-stack", &self.stack(self.destination_account)]);
+        command.args(["--source-region", self.source_account.variable("AWS_REGION")]);
         command.args(["--destination-region", self.destination_account.variable("AWS_REGION")]);
         let output = command.output().unwrap();
         let printed = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
@@ -179,7 +193,7 @@ impl<'a> Pair<'a> {
 
     /// The output of the source machine.
     pub fn source_document(&self, replication: &Replication) -> Value {
-        document(&self.cloud.source, &replication.source)
+        document(self.source_account, &replication.source)
     }
 
     /// The output of the destination machine.

@@ -99,15 +99,14 @@ impl Hints {
 
     /// The options by which the AWS CLI finds the account and Region of a stack of this role, as deploying has them too.
     pub fn aws(&self, role: &str) -> Vec<(&'static str, &str)> {
-        if self.local.is_some() {
-            return Vec::new();
-        }
         let (profile, region) = match role {
             "source" => (&self.source_profile, &self.source_region),
             _ => (&self.destination_profile, &self.destination_region),
         };
+        // Of an account of the local cloud the shell has the credentials.
         [("--profile", profile), ("--region", region)]
             .into_iter()
+            .filter(|(name, _)| *name != "--profile" || self.local.is_none())
             .filter_map(|(name, value)| Some((name, value.as_deref().filter(|value| !value.is_empty())?)))
             .collect()
     }
@@ -168,7 +167,7 @@ mod tests {
         );
         assert_eq!(
             given.deploy_destination(Some("A=b"), "crm"),
-            "scripts/deploy destination --stack-name crm --parameter A=b"
+            "scripts/deploy destination --stack-name crm --region eu-west-2 --parameter A=b"
         );
         let elsewhere = Hints { local: None, ..given };
         assert_eq!(

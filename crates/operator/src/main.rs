@@ -7,6 +7,7 @@ mod environment;
 mod execution;
 mod failure;
 mod following;
+mod functions;
 mod hints;
 mod output;
 mod plan;
@@ -14,6 +15,7 @@ mod question;
 mod replicate;
 mod rollback;
 mod screen;
+mod settings;
 mod status;
 mod terminal;
 #[cfg(test)]

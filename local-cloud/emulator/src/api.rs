@@ -1,6 +1,7 @@
 //! Answers a request to the API of RDS: who asks, which operation, is there a fault on order, what came out.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::arn::Scope;
@@ -64,13 +65,21 @@ async fn carry_out(
     mut parameters: Parameters,
     record: &mut RecordedCall,
 ) -> Result<Option<Xml>, Refusal> {
-    let Caller { account, principal_arn, region } = emulator.cloud.authorise(&request, &[]).await?;
+    let version = parameters.text("Version").unwrap_or_default();
+    let operation = Operation::named(&record.action).filter(|_| version == API_VERSION);
+    // The operation asks whether its caller may do what it does, and with that whether the request is signed well. Who
+    // that is has not to be asked before it, where it is known: a question is most of what a call costs.
+    let claimed = emulator.cloud.claimed_caller(&request).filter(|_| operation.is_some());
+    let is_claimed = claimed.is_some();
+    let Caller { account, principal_arn, region } = match claimed {
+        Some(caller) => caller,
+        None => emulator.cloud.authorise(&request, &[]).await?,
+    };
     record.account.clone_from(&account);
     record.principal_arn = principal_arn;
     let scope = Scope { account, region };
 
-    let version = parameters.text("Version").unwrap_or_default();
-    let operation = Operation::named(&record.action).filter(|_| version == API_VERSION).ok_or_else(|| {
+    let operation = operation.ok_or_else(|| {
         let message = format!("Could not find operation {} for version {version}", record.action);
         Refusal::new("InvalidAction", 400, message)
     })?;
@@ -84,7 +93,12 @@ async fn carry_out(
     };
     let Hit { effect: hit, veil } = locked(&emulator.faults).hit(seen);
     let mut fault = None;
+    let is_verified = AtomicBool::new(!is_claimed);
     if let Some(Held { effect, seconds, order }) = hit {
+        if is_claimed {
+            emulator.cloud.authorise(&request, &[]).await?;
+            is_verified.store(true, Ordering::Relaxed);
+        }
         let released = async {
             while locked(&emulator.faults).stands(order) {
                 clock::sleep(RELEASE_INTERVAL).await;
@@ -103,8 +117,12 @@ async fn carry_out(
         Some(Effect::EndStatus { status }) => end_status = Some(status.clone()),
         _ => {}
     }
-    let call = Call { emulator: Arc::clone(emulator), request, scope, end_status, veil };
+    let call = Call { emulator: Arc::clone(emulator), request, scope, end_status, veil, is_verified };
     let result = operation.carry_out(&call, parameters).await;
+    // What was refused before its caller was asked about is only said to who has signed well.
+    if !call.is_verified.load(Ordering::Relaxed) {
+        emulator.cloud.authorise(&call.request, &[]).await?;
+    }
     if fault == Some(Effect::DropAfter) { Ok(None) } else { result.map(Some) }
 }
 

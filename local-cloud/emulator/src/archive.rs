@@ -117,7 +117,8 @@ impl Archive {
                     if chunk.is_empty() {
                         break;
                     }
-                    chunks.push(packer.append(Sha256::digest(&chunk).into(), chunk)?);
+                    let length = chunk.len();
+                    chunks.push(packer.append(Sha256::digest(&chunk).into(), length, || Ok(chunk))?);
                 }
                 Content::File(chunks)
             };
@@ -154,11 +155,11 @@ impl Archive {
                     let mut copied = Vec::with_capacity(chunks.len());
                     for chunk in chunks {
                         let content =
-                            match held.as_ref().and_then(|held| Some((held, held.2.get(&chunk.hash)?))) {
-                                Some(((file, seal, _), chunk)) => chunk.read(file, seal)?,
-                                None => chunk.read(&source, own_seal)?,
+                            || match held.as_ref().and_then(|held| Some((held, held.2.get(&chunk.hash)?))) {
+                                Some(((file, seal, _), chunk)) => chunk.read(file, seal),
+                                None => chunk.read(&source, own_seal),
                             };
-                        copied.push(packer.append(chunk.hash, content)?);
+                        copied.push(packer.append(chunk.hash, self.length_of(chunk), content)?);
                     }
                     Content::File(copied)
                 }
@@ -172,11 +173,15 @@ impl Archive {
     /// How many bytes of this archive `held` lacks: what a copy has to move when it may use `held`.
     pub fn bytes_missing_from(&self, held: &Self) -> u64 {
         let held: HashSet<Hash> = held.chunks().map(|chunk| chunk.hash).collect();
-        let overhead = if self.data_key.is_some() { SEAL_BYTES } else { 0 };
         self.chunks()
             .filter(|chunk| !held.contains(&chunk.hash))
-            .map(|chunk| (chunk.stored_bytes - overhead) as u64)
+            .map(|chunk| self.length_of(chunk) as u64)
             .sum()
+    }
+
+    /// The length of a chunk before sealing.
+    fn length_of(&self, chunk: &Chunk) -> usize {
+        chunk.stored_bytes - if self.data_key.is_some() { SEAL_BYTES } else { 0 }
     }
 
     /// Writes the files below the existing `directory`, owned by `owner` (user and group) when one is given.
@@ -236,6 +241,8 @@ struct Packer<'a> {
     seal: &'a Seal,
     entries: Vec<Entry>,
     number: u64,
+    /// What is stored already. Every database begins as a copy of another, so that most of a small cluster is there thrice.
+    stored: HashMap<Hash, Chunk>,
     archive: Archive,
 }
 
@@ -249,12 +256,22 @@ impl<'a> Packer<'a> {
             content_bytes: 0,
             stored_bytes: 0,
         };
-        Ok(Self { file: BufWriter::new(file), seal, entries: Vec::new(), number: 0, archive })
+        let stored = HashMap::new();
+        Ok(Self { file: BufWriter::new(file), seal, entries: Vec::new(), number: 0, stored, archive })
     }
 
-    fn append(&mut self, hash: Hash, content: Vec<u8>) -> io::Result<Chunk> {
-        self.archive.content_bytes += content.len() as u64;
-        let stored = self.seal.close(self.number, content)?;
+    /// Adds a chunk of this length to the content, and stores it unless the same is stored already.
+    fn append(
+        &mut self,
+        hash: Hash,
+        length: usize,
+        content: impl FnOnce() -> io::Result<Vec<u8>>,
+    ) -> io::Result<Chunk> {
+        self.archive.content_bytes += length as u64;
+        if let Some(chunk) = self.stored.get(&hash) {
+            return Ok(*chunk);
+        }
+        let stored = self.seal.close(self.number, content()?)?;
         let chunk = Chunk {
             hash,
             offset: self.archive.stored_bytes,
@@ -264,6 +281,7 @@ impl<'a> Packer<'a> {
         self.file.write_all(&stored)?;
         self.archive.stored_bytes += stored.len() as u64;
         self.number += 1;
+        self.stored.insert(hash, chunk);
         Ok(chunk)
     }
 
@@ -372,6 +390,25 @@ mod tests {
         copy.unpack(&target_seal, &directory.join("out"), None).unwrap();
         assert_eq!(fs::read(directory.join("out/changed")).unwrap(), [3; 120]);
         assert_eq!(fs::read(directory.join("out/same")).unwrap(), [1; 5000]);
+    }
+
+    #[test]
+    fn what_is_there_twice_is_stored_once() {
+        let directory = Directory::new("twice");
+        let seal = Seal::new(Some(&[1; 32]));
+        let tar = tar_of(&[("one", &[1; 5000]), ("two", &[1; 5000]), ("three", &[3; 10])]);
+        let archive =
+            Archive::pack(tar.as_slice(), &directory.join("archive"), &seal, Some(key("k"))).unwrap();
+        assert_eq!(archive.content_bytes, 10_010);
+        assert_eq!(archive.stored_bytes, 5010 + 2 * SEAL_BYTES as u64);
+
+        let other = Seal::new(Some(&[2; 32]));
+        let copy = archive.copy(&seal, None, &directory.join("copy"), &other, Some(key("k"))).unwrap();
+        assert_eq!((copy.content_bytes, copy.stored_bytes), (archive.content_bytes, archive.stored_bytes));
+        fs::create_dir(directory.join("out")).unwrap();
+        copy.unpack(&other, &directory.join("out"), None).unwrap();
+        assert_eq!(fs::read(directory.join("out/two")).unwrap(), [1; 5000]);
+        assert_eq!(fs::read(directory.join("out/three")).unwrap(), [3; 10]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What this server asks the local cloud beside KMS: may this principal do this, and what is there in its account?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use http_body_util::{BodyExt, Full};
@@ -26,6 +26,14 @@ pub struct Received {
     /// By lower-case name.
     pub headers: BTreeMap<String, String>,
     pub body: String,
+}
+
+impl Received {
+    /// The scope of the credential that the request says it is signed with.
+    fn credential_scope(&self) -> Option<&str> {
+        let (_, named) = self.headers.get("authorization")?.split_once("Credential=")?;
+        named.split(',').next()
+    }
 }
 
 /// One thing that the caller needs to be allowed.
@@ -95,6 +103,8 @@ pub struct Cloud {
     authority: String,
     /// Connections that were of use and may be so again: to make one is a third of what a question costs the other side.
     idle: Mutex<Vec<Connection>>,
+    /// Who has signed requests with which credential, as its scope names it: the key, the day, the Region, the service.
+    callers: Mutex<HashMap<String, Caller>>,
 }
 
 type Connection = SendRequest<Full<Bytes>>;
@@ -104,7 +114,7 @@ impl Cloud {
     /// The cloud at `http://host:port`.
     pub fn new(url: &str) -> Option<Self> {
         let authority = url.strip_prefix("http://")?.trim_end_matches('/').to_owned();
-        Some(Self { authority, idle: Mutex::default() })
+        Some(Self { authority, idle: Mutex::default(), callers: Mutex::default() })
     }
 
     /// Verifies the signature of `request` and every one of `checks`, in order.
@@ -119,7 +129,18 @@ impl Cloud {
                 denied.map_or_else(|| "access denied".to_owned(), |denied| denied.message),
             ));
         }
-        Ok(Caller { account: answer.account, principal_arn: answer.principal_arn, region: answer.region })
+        let caller =
+            Caller { account: answer.account, principal_arn: answer.principal_arn, region: answer.region };
+        if let Some(scope) = request.credential_scope() {
+            locked(&self.callers).insert(scope.to_owned(), caller.clone());
+        }
+        Ok(caller)
+    }
+
+    /// Who has signed an earlier request with the credential that this one names: a key belongs to one principal for ever.
+    /// Whether this request is signed well, and may still be, has to be asked before anything is done or said.
+    pub fn claimed_caller(&self, request: &Received) -> Option<Caller> {
+        locked(&self.callers).get(request.credential_scope()?).cloned()
     }
 
     /// What RDS finds in an account by its own rights.

@@ -121,8 +121,9 @@ def _begin(scope: dict[str, Any], body: bytes) -> tuple[str, Call, Order | None]
     try:
         if key:
             account = app._request_account_scope(key)
-            found = iam_evaluator.resolve_principal(key, account)
-            principal = getattr(found, "arn", "")
+            # Who it is, without the policies, which ministack reads when it decides.
+            found = iam_evaluator.resolve_credential(key, responses._account_from_sts_session(key) or account)
+            principal = getattr(found, "principal_arn", "")
         resource = iam_actions.extract_resource_arn(
             service, scope["method"], scope["path"], headers, body, parameters, region, account
         )

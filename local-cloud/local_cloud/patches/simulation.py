@@ -8,9 +8,10 @@ role the resource of another account, which both sides have to allow.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from ministack.core import iam_evaluator, responses
+from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import iam
 
 from local_cloud import permissions
@@ -19,6 +20,20 @@ from local_cloud import permissions
 def apply() -> None:
     iam._simulate_principal_policy = simulate
     iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = simulate
+    iam_actions.extract_resource_arn = _of_principal(iam_actions.extract_resource_arn)
+
+
+def _of_principal(stock: Callable[..., str]) -> Callable[..., str]:
+    """The right to simulate is one on the role or user (Service Authorization Reference)."""
+
+    def extract(service: str, method: str, path: str, headers: Any, body: bytes, parameters: Any, *scope: Any) -> str:
+        if service == "iam":
+            source = iam_actions._query_param(parameters, "PolicySourceArn")
+            if source:
+                return source
+        return stock(service, method, path, headers, body, parameters, *scope)
+
+    return extract
 
 
 def simulate(parameters: dict[str, Any]) -> Any:

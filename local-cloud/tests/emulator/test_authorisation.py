@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from refusals import refused
 
-from accounts import Account, Server, allow, tags
+from accounts import Account, Admin, Server, allow, tags
 from local_cloud import Cloud
 
 
@@ -161,6 +161,28 @@ def test_who_is_not_who_they_say_is_refused(a: Account, credentials: dict) -> No
     with pytest.raises(role.exceptions.ClientError) as caught:
         a.client("rds", **stranger).describe_db_instances()
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def test_who_has_signed_well_once_is_not_believed_the_next_time(a: Account, admin: Admin) -> None:
+    role = a.role(allow("rds:*"))
+    role.describe_db_instances()
+    session = role._get_credentials().get_frozen_credentials()
+    stranger = a.client(
+        "rds",
+        aws_access_key_id=session.access_key,
+        aws_secret_access_key="wrong",
+        aws_session_token=session.token,
+    )
+    # Whatever else is wrong with the request, and also where a fault is on order.
+    with refused("SignatureDoesNotMatch"):
+        stranger.describe_db_instances(DBInstanceIdentifier="nothing")
+    with refused("SignatureDoesNotMatch"):
+        stranger.create_db_snapshot(DBInstanceIdentifier="nothing", DBSnapshotIdentifier="no--name")
+    with refused("SignatureDoesNotMatch"):
+        stranger.describe_db_snapshots(MaxRecords=1)
+    admin.fault("DescribeDBSnapshots", "error", code="Throttling")
+    with refused("SignatureDoesNotMatch"):
+        stranger.describe_db_snapshots()
 
 
 def test_an_unsigned_request_is_refused(cloud: Cloud) -> None:

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::json;
 
-use harness::account::{Account, Database, LIMIT, Queue, tags, text};
+use harness::account::{Account, Database, LIMIT, tags, text};
 use harness::aws::{Aws, Execution};
 use harness::cloud::{Cloud, run, script};
 use harness::fleet::Fleet;
 use harness::pair::{contents, fill, password};
+use harness::queue::Queue;
 use harness::waiting::wait_for;
 
 /// Nine that are well. Version 2 of the second has a name like those of the third.

@@ -11,6 +11,7 @@ pub mod keeping;
 pub mod key;
 pub mod message;
 pub mod moving;
+pub mod operating;
 pub mod options;
 pub mod organisation;
 pub mod pairs;

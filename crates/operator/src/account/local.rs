@@ -46,8 +46,9 @@ pub fn account(directory: &Path, chosen: &Chosen, environment: &Environment) -> 
         )));
     };
     let key = |name: &str| setting(&profiles, chosen.role, name).unwrap_or_default();
-    let credentials =
-        Credentials::new(key("aws_access_key_id"), key("aws_secret_access_key"), None, None, "local-cloud");
+    let session = setting(&profiles, chosen.role, "aws_session_token").map(str::to_owned);
+    let (id, secret) = (key("aws_access_key_id"), key("aws_secret_access_key"));
+    let credentials = Credentials::new(id, secret, session, None, "local-cloud");
     let region = chosen.region.clone().unwrap_or(state.region);
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

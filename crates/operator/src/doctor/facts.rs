@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use replication::Error;
 use replication::keys::{self, KeyUse};
 use replication::observed;
 use replication::preflight::{Known, OptionGroup, Quota, Report};
@@ -9,6 +10,8 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::failure::Failure;
+use crate::functions::Function;
+use crate::settings;
 use crate::status::facts::{Alarm, Instance, Read as StatusRead, Schedule, Snapshot, Stack};
 
 /// Takes the place of a fact that could not be read.
@@ -98,6 +101,10 @@ pub struct Common {
     pub stacks: Read<Vec<String>>,
     /// The network of the functions, if they are in one.
     pub function_network: Option<Network>,
+    /// How many snapshots of a kind stay, as its functions read it; nothing if that is not known.
+    pub keep: Option<usize>,
+    /// The other Region that its functions make copies in, if there is one.
+    pub copies_into: Option<String>,
 }
 
 /// A KMS key, in the words of KMS.
@@ -143,19 +150,28 @@ pub struct Ended {
     pub at: Option<OffsetDateTime>,
 }
 
-/// A function.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Function {
-    /// Its ARN.
-    pub arn: String,
-    /// `State`; empty where Lambda does not say it.
-    pub state: String,
-    /// `StateReason`.
-    pub reason: String,
-    /// The digest of its code.
-    pub digest: String,
-    /// The processor that it is for.
-    pub architecture: String,
+/// The code of what hides the environment of a function that the stack does not have.
+pub const NO_FUNCTION: &str = "NoFunction";
+
+/// What the functions of a stack read from their environment when they run.
+#[derive(Debug, Clone)]
+pub enum Said<T> {
+    /// They can work with it.
+    Settings(Box<T>),
+    /// They end with this error.
+    Refused(Error),
+    /// The environment of this function is not known.
+    Unread(&'static str, Unread),
+}
+
+impl<T> Said<T> {
+    /// What they work with.
+    pub fn settings(&self) -> Option<&T> {
+        match self {
+            Self::Settings(settings) => Some(settings),
+            _ => None,
+        }
+    }
 }
 
 /// A subscription to a topic.
@@ -200,6 +216,8 @@ pub struct Database {
 pub struct Source {
     /// What both stacks have.
     pub common: Common,
+    /// What its functions read.
+    pub said: Said<settings::Source>,
     /// The name of the database.
     pub database_name: String,
     /// The database, if it is there.
@@ -221,6 +239,8 @@ pub struct Source {
 pub struct Destination {
     /// What both stacks have.
     pub common: Common,
+    /// What its functions read, with what the source database chooses if that is known.
+    pub said: Said<settings::Receiving>,
     /// The key of its copies.
     pub key: Read<Key>,
     /// The subscription to the source account's topic; nothing if there is none.
@@ -234,8 +254,8 @@ pub struct Destination {
     pub secret_key: Option<Read<Key>>,
     /// What RDS would refuse of the settings, and by which data that was judged; nothing where there is nothing to judge by.
     pub settings: Option<Judged>,
-    /// The network of the restored databases.
-    pub network: Network,
+    /// The network of the restored databases; nothing if it is not known which that is.
+    pub network: Option<Network>,
     /// Its alarms, with whether they tell the alert topic.
     pub alarms: Read<Vec<Watching>>,
     /// Alarms that the stack has and CloudWatch does not.
@@ -249,6 +269,8 @@ pub struct Destination {
 pub struct Watching {
     /// As status reads it.
     pub alarm: Alarm,
+    /// What CloudWatch calls it.
+    pub physical: String,
     /// The ARNs that it tells.
     pub actions: Vec<String>,
     /// Whether it does.

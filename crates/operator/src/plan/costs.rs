@@ -4,9 +4,9 @@ use replication::machines::Machine;
 use replication::observed::Snapshot;
 use serde::Serialize;
 
-use super::functions::Function;
 use super::journal::Entered;
 use super::prices;
+use crate::functions::Function;
 
 /// States that a machine enters once after its last task: whether something is undeleted, and the end.
 const LAST_STATES: u32 = 2;
@@ -87,7 +87,7 @@ fn of_run(states: &[Entered], function: &Function) -> Run {
     let function_seconds = f64::from(function_calls) * prices::FUNCTION_SECONDS;
     #[expect(clippy::cast_precision_loss, reason = "a function has some thousand MB at most")]
     let gigabytes = function.memory as f64 / MB_OF_GB;
-    let second = if function.is_arm { prices::FUNCTION_GB_SECOND_ARM } else { prices::FUNCTION_GB_SECOND };
+    let second = if function.is_arm() { prices::FUNCTION_GB_SECOND_ARM } else { prices::FUNCTION_GB_SECOND };
     let dollars = f64::from(transitions) * prices::TRANSITION
         + f64::from(function_calls) * prices::FUNCTION_CALL
         + function_seconds * gigabytes * second;

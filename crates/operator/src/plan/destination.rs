@@ -24,8 +24,8 @@ use replication::{Error, ErrorName};
 use super::journal::{INSTANCES, Journal, MANUAL_SNAPSHOTS, state_of};
 use super::moving;
 use super::pruning::{self, Allowance, Things};
-use super::settings::{Receiving, final_snapshot};
 use super::source::Announced;
+use crate::settings::{Receiving, final_snapshot};
 
 /// How RDS refuses one more snapshot.
 const FULL: &str = "SnapshotQuotaExceeded";

@@ -7,13 +7,11 @@ mod costs;
 mod destination;
 mod document;
 mod fleet;
-mod functions;
 mod journal;
 mod moving;
 mod observe;
 mod prices;
 mod pruning;
-mod settings;
 mod single;
 mod source;
 #[cfg(test)]
@@ -26,23 +24,16 @@ use replication::fleet::room;
 use time::OffsetDateTime;
 
 use self::document::{Document, FORMAT, Place, Totals};
-use self::functions::Functions;
-use self::settings::{Source, SourceEnvironments};
 use crate::account::Account;
 use crate::arguments::Plan as Given;
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
+use crate::functions::{self, Functions};
 use crate::output::print;
 use crate::screen::timestamp;
+use crate::settings::{Receiving, Source};
 use crate::status::facts::Stack;
 use crate::status::observe::stacks;
-
-/// The functions of the source stack whose environment says what a run does.
-const OF_SOURCE: [&str; 5] =
-    ["SnapshotFunction", "CopyFunction", "ShareFunction", "NotifyFunction", "PruneFunction"];
-/// Those of the destination stack.
-const OF_DESTINATION: [&str; 4] =
-    ["CopyFunction", "RestoreFunction", "RotateSecretFunction", "PruneFunction"];
 
 /// What an execution is called that nobody has started.
 const NOT_STARTED: &str = "plan";
@@ -116,10 +107,11 @@ async fn document(given: &Given, environment: &Environment) -> Result<Document, 
     let now = environment::now();
     let source = Account::open(&given.accounts.source(environment), environment).await?;
     let destination = Account::open(&given.accounts.destination(environment), environment).await?;
-    let wanted = [&OF_SOURCE[..], &[fleet::DISCOVER_FUNCTION]].concat();
+    let wanted = [&Source::FUNCTIONS[..], &[fleet::DISCOVER_FUNCTION]].concat();
     let source = Side::open(source, &given.stacks.source_stack, &wanted).await?;
-    let destination = Side::open(destination, &given.stacks.destination_stack, &OF_DESTINATION).await?;
-    let settings = settings(&source)?;
+    let destination = Side::open(destination, &given.stacks.destination_stack, &Receiving::FUNCTIONS).await?;
+    let settings = Source::of(|function| source.environment(function))?;
+    let settings = settings.map_err(|error| observe::unreadable(&error))?;
     let sides = Sides { source: &source, settings: &settings, destination: &destination };
     let asked = Asked { now, runs: given.runs_per_month };
     let (fleet, databases) = if given.fleet {
@@ -143,19 +135,6 @@ async fn document(given: &Given, environment: &Environment) -> Result<Document, 
         fleet,
         prices: prices::WHOSE,
     })
-}
-
-/// What the source stack says.
-fn settings(source: &Side) -> Result<Source, Failure> {
-    let [snapshot, copy, share, notify, prune] = OF_SOURCE;
-    let read = Source::read(SourceEnvironments {
-        snapshot: source.environment(snapshot)?,
-        copy: source.environment(copy)?,
-        share: source.environment(share)?,
-        notify: source.environment(notify)?,
-        prune: source.environment(prune)?,
-    });
-    read.map_err(|error| observe::unreadable(&error))
 }
 
 /// How many runs the schedule of a stack starts in a month.

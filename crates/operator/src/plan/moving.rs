@@ -13,7 +13,7 @@ use replication::{Error, ErrorName};
 
 use super::destination::Outcome;
 use super::journal::Journal;
-use super::settings::Receiving;
+use crate::settings::Receiving;
 
 /// More polls than moving the secret ever takes.
 const MOST_POLLS: u32 = 32;

@@ -22,10 +22,10 @@ use replication::retention::InUse;
 use replication::{Error, ErrorName};
 
 use super::destination::Facts as DestinationFacts;
-use super::settings::{Receiving, Source};
 use super::source::{Announced, Described, Facts as SourceFacts};
 use crate::account::Account;
 use crate::failure::{Failure, fault};
+use crate::settings::{Receiving, Source};
 use crate::status::facts::Stack;
 use crate::status::observe::single;
 

@@ -9,10 +9,10 @@ use replication::quota::SnapshotQuota;
 
 use super::document::{Ends, Plan, Quota};
 use super::journal::{self, INSTANCES, Journal, MANUAL_SNAPSHOTS};
-use super::settings::{Receiving, ReceivingEnvironments};
 use super::source::Announced;
-use super::{Asked, OF_DESTINATION, Side, Sides, costs, destination, observe, prices, source};
+use super::{Asked, Side, Sides, costs, destination, observe, prices, source};
 use crate::failure::Failure;
+use crate::settings::Receiving;
 
 /// What one database's run would do; `name` is that of an execution that nobody has started.
 ///
@@ -78,16 +78,9 @@ fn receiving(
     announced: &Announced,
     database: &InstanceIdentifier,
 ) -> Result<Result<(Replicated, Receiving), Error>, Failure> {
-    let [copy, restore, rotate_secret, prune] = OF_DESTINATION;
-    let environments = ReceivingEnvironments {
-        copy: side.environment(copy)?,
-        restore: side.environment(restore)?,
-        rotate_secret: side.environment(rotate_secret)?,
-        prune: side.environment(prune)?,
-    };
     let overrides = &announced.input.replication.overrides;
     let doing = format!("copying shared snapshot {}", announced.input.target_db_snapshot.arn);
-    Ok(Receiving::read(environments, overrides)
+    Ok(Receiving::of(|function| side.environment(function), overrides)?
         .and_then(|receiving| Ok((receiving.destination.of(Some(database), &doing)?, receiving))))
 }
 

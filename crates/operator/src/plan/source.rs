@@ -24,7 +24,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::journal::{Journal, MANUAL_SNAPSHOTS, state_of};
 use super::pruning::{self, Allowance, Things};
-use super::settings::Source;
+use crate::settings::Source;
 
 /// How RDS refuses one more snapshot.
 const FULL: &str = "SnapshotQuotaExceeded";

@@ -1,8 +1,6 @@
 //! A run thought through, from facts to calls.
 
-use rds_access::settings::{Kind, SETTINGS};
 use replication::copying::Kind as Copied;
-use replication::environment::Environment;
 use replication::lineage::{self, DELETION_TAG, Tags};
 use replication::machines::Machine;
 use replication::naming::InstanceIdentifier;
@@ -20,8 +18,9 @@ use time::macros::datetime;
 use super::destination::{self, Outcome};
 use super::document::Quota;
 use super::journal::{INSTANCES, Journal, MANUAL_SNAPSHOTS};
-use super::settings::{Receiving, ReceivingEnvironments, Source};
 use super::source::{self, Announced, Described};
+use crate::settings::testing::environment;
+use crate::settings::{Receiving, Source};
 
 const MACHINE: &str = "arn:aws:states:eu-west-1:111122223333:execution:source:plan";
 
@@ -151,33 +150,9 @@ fn what_ends_a_run_has_its_error_and_its_state() {
     }
 }
 
-fn environment(chosen: &[(&str, &str)]) -> Environment {
-    let is_flag = |kind: &Kind| matches!(kind, Kind::Flag(_) | Kind::Switch(_));
-    let flags = SETTINGS.iter().filter(|row| is_flag(&row.kind)).map(|row| (row.variable, "false"));
-    let usual = [
-        ("APPLY_SOURCE_TAGS", "false"),
-        ("STACK_NAME", "destination"),
-        ("SOURCE_DB_IDENTIFIER", "orders"),
-        ("DATABASE_NAME", "copy"),
-        ("SECRET_ARN", "secret"),
-        ("KMS_KEY", "key"),
-        ("MAX_VERSIONS_AHEAD", "1"),
-        ("PROMOTE", "automatic"),
-        ("MASTER_PASSWORD", "keep"),
-        ("SECRET_FIELDS", "original"),
-        ("STAGE_DEADLINE_SECONDS", "3600"),
-        ("NO_OF_OLDER_INSTANCES", "0"),
-        ("FINAL_SNAPSHOT", "false"),
-        ("SNAPSHOTS_TO_KEEP", "1"),
-        ("MAX_DELETIONS", "10"),
-    ];
-    flags.chain(usual).chain(chosen.iter().copied()).collect()
-}
-
 fn receiving(chosen: &[(&str, &str)]) -> Receiving {
     let all = environment(chosen);
-    let environments = ReceivingEnvironments { copy: &all, restore: &all, rotate_secret: &all, prune: &all };
-    Receiving::read(environments, &Overrides::default()).unwrap()
+    Receiving::of(|_| Ok::<_, ()>(&all), &Overrides::default()).unwrap().unwrap()
 }
 
 /// A version of an earlier run, on a day of the month.

@@ -113,7 +113,6 @@ async fn to_the_end(
     }
     check_version(account, &stack, &before, asked.given).await?;
     terminal.line(&format!("the secret names {}", before.words(terminal.now())));
-    // Which one is the previous one, the machine decides, by the data.
     let version = match asked.given.version {
         RequestedVersion::Version(version) => json!(version),
         RequestedVersion::Previous => json!("previous"),
@@ -145,16 +144,17 @@ async fn to_the_end(
     Ok(())
 }
 
-/// Refuses a version that is not there while nobody is told: what the machine refuses is an alert to every operator. The
-/// machine decides by itself what these credentials cannot see.
+/// Refuses the number of a version that is not there: what the machine refuses is an alert to every operator. Which one is the
+/// previous one, and what these credentials cannot see, the machine decides by itself.
 async fn check_version(
     account: &Account,
     stack: &Stack,
     live: &Named,
     given: &Rollback,
 ) -> Result<(), Failure> {
+    let is_numbered = matches!(given.version, RequestedVersion::Version(_));
     let (true, Ok(prefix), Ok(database)) =
-        (live.hidden_by.is_empty(), stack.prefix().parse(), stack.database().parse())
+        (is_numbered && live.hidden_by.is_empty(), stack.prefix().parse(), stack.database().parse())
     else {
         return Ok(());
     };

@@ -60,7 +60,7 @@ impl World {
         let three_hours_ago = ago(185).format(&Rfc3339).unwrap();
         let made = |version: u32, more: (&str, &str)| {
             let (name, number) = (format!("copy-{version}"), version.to_string());
-            let own = tags(&[("stack", STACK), ("name", &name), ("version", &number), more]);
+            let own = tags(&[("stack", STACK), ("source-db", "orders"), ("name", &name), ("version", &number), more]);
             instance(
                 &name,
                 "available",

@@ -23,6 +23,7 @@ mod tagging;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -54,6 +55,8 @@ pub struct Call {
     pub end_status: Option<String>,
     /// What faults on order hide from this call.
     pub veil: Veil,
+    /// Whether the local cloud has been asked about this request, and so has verified its signature.
+    pub is_verified: AtomicBool,
 }
 
 /// What a caller needs on a key to have new storage encrypted under it (guide, encryption; KMS, grants for services).
@@ -71,6 +74,7 @@ const RESTORE: &[&str] = &["kms:DescribeKey", "kms:CreateGrant"];
 impl Call {
     /// Refuses the call unless its caller may do every one of `checks`.
     async fn allow(&self, checks: &[Check]) -> Result<(), Refusal> {
+        self.is_verified.store(true, Ordering::Relaxed);
         self.emulator.cloud.authorise(&self.request, checks).await.map(|_| ())
     }
 

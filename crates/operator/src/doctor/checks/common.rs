@@ -9,7 +9,7 @@ use replication::quota::{self, SnapshotQuota};
 use replication::retention::{self, SnapshotRule};
 
 use super::{remedies, runs};
-use crate::doctor::facts::{Common, Key, Network, Read};
+use crate::doctor::facts::{Common, Key, NO_FUNCTION, Network, Read, Said, Unread};
 use crate::doctor::finding::{Check, Findings};
 use crate::hints::Hints;
 use crate::screen::count;
@@ -17,6 +17,8 @@ use crate::status::facts::{Instance, Stack};
 
 /// How many names a line has.
 const MOST_NAMES: usize = 20;
+/// What Lambda calls a function that is not there.
+const GONE: &str = "ResourceNotFoundException";
 
 /// Checks what both stacks have; `snapshots_needed` is how many one run makes.
 pub fn check(role: &str, common: &Common, snapshots_needed: i64, hints: &Hints, findings: &mut Findings) {
@@ -91,7 +93,7 @@ fn functions(role: &str, common: &Common, hints: &Hints, findings: &mut Findings
                 format!("it is {}: {}", function.state, function.reason),
                 hints.deploy(role, None, &common.stack.name),
             ),
-            Err(unread) if unread.code == "ResourceNotFoundException" => findings.error(
+            Err(unread) if unread.code == GONE => findings.error(
                 Check::Functions,
                 name,
                 "it is gone, although the stack has it",
@@ -212,7 +214,7 @@ fn room(common: &Common, needed: i64, findings: &mut Findings) {
     };
     let (used, max) = (snapshots.used, snapshots.max);
     // One of those that a run makes is in that Region.
-    let elsewhere = common.stack.copies_into();
+    let elsewhere = common.copies_into.as_deref();
     let needed = if elsewhere.is_some() { needed - 1 } else { needed };
     let unread = elsewhere.map_or_else(String::new, |region| {
         format!("; the quota of Region {region}, which the copies are in, was not read")
@@ -243,14 +245,53 @@ fn room(common: &Common, needed: i64, findings: &mut Findings) {
 /// How many snapshots of the stack a run deletes first, but for those that are still shared.
 fn due(common: &Common) -> i64 {
     let stack = &common.stack;
-    let keep = stack.number("SnapshotsToKeep").and_then(|keep| usize::try_from(keep).ok());
-    let Some(keep) = keep else { return 0 };
+    let Some(keep) = common.keep else { return 0 };
     let all: Vec<_> = common.snapshots.iter().flatten().map(|one| one.seen.clone()).collect();
     let databases: BTreeSet<_> = all.iter().map(|one| &one.source_database).collect();
     let of = |database| retention::plan_snapshots(&all, &SnapshotRule::new(&stack.name, database, keep));
     let decisions = databases.into_iter().flat_map(of);
     let due = decisions.filter(|decision| decision.verdict == retention::Verdict::Delete);
     i64::try_from(due.count()).unwrap_or_default()
+}
+
+/// What the functions work with, or says why that is not known: what is checked by it is left out then.
+pub fn settings<'s, T>(
+    (role, stack, hints): Where<'_>,
+    said: &'s Said<T>,
+    findings: &mut Findings,
+) -> Option<&'s T> {
+    const LEFT_OUT: &str = "what depends on it is not checked";
+    let deploy = || hints.deploy(role, None, &stack.name);
+    match said {
+        Said::Settings(settings) => return Some(settings),
+        Said::Refused(error) => {
+            let text = error.to_string();
+            let (what, advice) = text.split_once("; to fix this: ").unwrap_or((&text, "update the stack"));
+            findings.error(
+                Check::Settings,
+                &stack.name,
+                format!("its functions end with {}: {what}; {LEFT_OUT}", error.name().as_str()),
+                format!("{advice}: {}", deploy()),
+            );
+        }
+        Said::Unread(function, unread) if unread.code == NO_FUNCTION => findings.error(
+            Check::Settings,
+            *function,
+            format!("{}; {LEFT_OUT}", unread.why),
+            format!("deploy it from this release: {}", deploy()),
+        ),
+        Said::Unread(function, unread) if unread.code == GONE => findings.warning(
+            Check::Settings,
+            *function,
+            format!("its environment cannot be read, because it is gone; {LEFT_OUT}"),
+            "see what is said of functions, and run the doctor again after that",
+        ),
+        Said::Unread(function, unread) => {
+            let unread = Unread { why: format!("{}; {LEFT_OUT}", unread.why), ..unread.clone() };
+            findings.unread(Check::Settings, *function, &unread);
+        }
+    }
+    None
 }
 
 /// Whose a thing is: the role of the stack, the stack, and what was given for it.

@@ -9,7 +9,7 @@ use crate::doctor::finding::{Check, Findings};
 use crate::doctor::policy::{Principal, Request, Verdict, judge};
 use crate::hints::Hints;
 use crate::screen::count;
-use crate::status::report::secret::{INVALID, unusable};
+use crate::status::report::secret::{INVALID, SCHEDULED_FOR_DELETION, unusable};
 
 /// A run makes one copy.
 const SNAPSHOTS: i64 = 1;
@@ -29,11 +29,15 @@ pub fn check(destination: &Destination, hints: &Hints, findings: &mut Findings) 
     subscription(destination, hints, findings);
     permission(destination, hints, findings);
     secret(destination, hints, findings);
-    settings(destination, hints, findings);
     let stack = &destination.common.stack;
-    common::network(Check::Network, "destination", stack, &destination.network, hints, findings);
+    if common::settings(place, &destination.said, findings).is_some() {
+        settings(destination, hints, findings);
+    }
+    if let Some(network) = &destination.network {
+        common::network(Check::Network, "destination", stack, network, hints, findings);
+    }
     alarms(destination, hints, findings);
-    dead_letters(destination, findings);
+    dead_letters(destination, hints, findings);
 }
 
 /// The ARN of the function that is subscribed.
@@ -139,7 +143,11 @@ fn secret(destination: &Destination, hints: &Hints, findings: &mut Findings) {
         Err(hidden) => {
             let unusable = unusable(&hidden.0, arn, name);
             let parts = unusable.as_deref().and_then(|text| text.split_once("; to fix this: "));
+            let restore = ["secretsmanager", "restore-secret", "--secret-id", arn];
             match parts {
+                Some((what, _)) if hidden.0 == SCHEDULED_FOR_DELETION => {
+                    findings.error(Check::Secret, name, what, remedies::aws("destination", hints, &restore));
+                }
                 Some((what, remedy)) => findings.error(Check::Secret, name, what, remedy),
                 None if hidden.0 == INVALID => findings.error(
                     Check::Secret,
@@ -231,19 +239,23 @@ fn alarms(destination: &Destination, hints: &Hints, findings: &mut Findings) {
                 "it is in alarm",
                 "see its description in CloudWatch, and what scripts/status says of the last runs",
             );
-        } else if !one.is_on || !one.actions.iter().any(|action| action == topic) {
+        } else if !one.is_on {
+            let words = ["cloudwatch", "enable-alarm-actions", "--alarm-names", &one.physical];
             findings.warning(
                 Check::Alarms,
                 name,
-                "it tells nobody: its actions are off, or are not the alert topic of the stack",
+                "it tells nobody: its actions are off",
+                remedies::aws("destination", hints, &words),
+            );
+        } else if !one.actions.iter().any(|action| action == topic) {
+            findings.warning(
+                Check::Alarms,
+                name,
+                "it does not tell the alert topic of the stack",
                 format!(
-                    "{}; if its action was removed, {}",
-                    remedies::aws(
-                        "destination",
-                        hints,
-                        &["cloudwatch", "enable-alarm-actions", "--alarm-names", "<its name>"]
-                    ),
-                    hints.deploy("destination", None, &stack.name)
+                    "put the action In alarm: {topic} into the alarm {} again (CloudWatch console, Edit); to deploy again does not help, \
+                     because CloudFormation does not see what was changed by hand",
+                    one.physical
                 ),
             );
         } else {
@@ -268,7 +280,7 @@ fn alarms(destination: &Destination, hints: &Hints, findings: &mut Findings) {
     }
 }
 
-fn dead_letters(destination: &Destination, findings: &mut Findings) {
+fn dead_letters(destination: &Destination, hints: &Hints, findings: &mut Findings) {
     let queue = destination.common.stack.output("DeadLetterQueueUrl");
     match &destination.dead_letters {
         Ok(0) => findings.ok(Check::DeadLetters, queue, "none"),
@@ -276,8 +288,10 @@ fn dead_letters(destination: &Destination, findings: &mut Findings) {
             Check::DeadLetters,
             queue,
             format!("{} could not be handled", count(usize::try_from(*number).unwrap_or_default(), "message")),
-            "see the log of LaunchFunction for the reason; then start a replication anew (scripts/replicate) and delete the \
-             messages",
+            format!(
+                "see the log of LaunchFunction for the reason and mend that; then start a replication anew (scripts/replicate), and {}",
+                remedies::aws("destination", hints, &["sqs", "purge-queue", "--queue-url", queue])
+            ),
         ),
         Err(unread) => findings.unread(Check::DeadLetters, queue, unread),
     }

@@ -10,7 +10,6 @@ mod source;
 mod tests;
 
 pub use self::destination::launch_arn;
-pub use self::source::shared_key;
 
 use super::facts::{Facts, Side};
 use super::finding::{Check, Finding, Findings, Place};

@@ -7,7 +7,7 @@ use replication::receiving::check_reach;
 use time::OffsetDateTime;
 
 use super::common;
-use super::source::{lets_in, shared_key};
+use super::source::lets_in;
 use crate::doctor::facts::{Across, Destination, Source};
 use crate::doctor::finding::{Check, Findings};
 use crate::hints::Hints;
@@ -30,8 +30,8 @@ pub fn check(
     pairing(source, destination, hints, findings);
     reach(source, destination, findings);
     versions(source, destination, hints, findings);
-    let Some(across) = across else { return };
-    let (parameter, arn) = shared_key(&source.common.stack);
+    let (Some(across), Some(settings)) = (across, source.said.settings()) else { return };
+    let (parameter, arn) = (settings.key_parameter(), settings.key.as_str());
     let account = &destination.common.account;
     match &across.key {
         Err(unread) if unread.is_missing_right() && lets_in(source) => findings.warning(
@@ -64,10 +64,10 @@ pub fn check(
             "CopyRole",
             format!("IAM does not let the role of the destination's copy function do {} with {arn}", refused.join(", ")),
             format!(
-                "look for a permissions boundary or a service control policy that leaves out {}; if somebody has changed the \
-                 role, {}",
-                NEEDED_ACTIONS,
-                hints.deploy("destination", None, &destination.common.stack.name)
+                "look for a permissions boundary or a service control policy that leaves out {}, and for a policy that somebody has \
+                 added to CopyRole of the stack {} and that denies them: to deploy again does not take \
+                 that away",
+                NEEDED_ACTIONS, destination.common.stack.name
             ),
         ),
     }
@@ -81,8 +81,8 @@ fn pairing(source: &Source, destination: &Destination, hints: &Hints, findings: 
         let remedy = hints.deploy(role, Some(&format!("{parameter}={value}")), stack);
         findings.error(Check::Pairing, parameter, what, remedy);
     };
-    let named = a.stack.parameter("DestinationAccountNumber").unwrap_or_default();
-    if named != b.account {
+    let named = source.said.settings().map(|settings| settings.destination_account.as_str());
+    if let Some(named) = named.filter(|named| *named != b.account) {
         let what = format!(
             "the source stack shares with account {named}, and the destination stack is in {}",
             b.account
@@ -123,17 +123,17 @@ fn pairing(source: &Source, destination: &Destination, hints: &Hints, findings: 
 /// Whether AWS can copy from there to here, and whether snapshots stay shared for as long as that may take.
 fn reach(source: &Source, destination: &Destination, findings: &mut Findings) {
     let (a, b) = (&source.common, &destination.common);
+    // That they are not known is said of the stack.
+    let Some((sending, receiving)) = source.said.settings().zip(destination.said.settings()) else { return };
     let own = Place::of_arn(b.stack.output("StateMachineArn"));
-    let region = a.stack.copies_into().unwrap_or(&a.region);
-    let beginning = a.stack.parameter("SourceDBSnapshotName").unwrap_or_default();
+    let region = sending.copies_into.as_deref().unwrap_or(&a.region);
     let id = ReplicationId::new(OffsetDateTime::UNIX_EPOCH, "doctor");
-    let arn: Result<SnapshotArn, _> = naming::source_snapshot(beginning, &id).and_then(|name| {
+    let arn: Result<SnapshotArn, _> = naming::source_snapshot(&sending.snapshot_name, &id).and_then(|name| {
         let partition = own.in_region(region).partition;
         format!("arn:{partition}:rds:{region}:{}:snapshot:{name}", a.account).parse()
     });
-    let hours = a.stack.number("SharedSnapshotHours").and_then(|hours| u32::try_from(hours).ok());
-    let deadline = b.stack.number("CopyDeadlineSeconds").and_then(|seconds| u32::try_from(seconds).ok());
-    let checked = arn.and_then(|arn| check_reach(&arn, &own, hours, deadline.unwrap_or_default()));
+    let (hours, deadline) = (sending.announced_hours, receiving.copy_deadline);
+    let checked = arn.and_then(|arn| check_reach(&arn, &own, hours, deadline));
     match checked {
         Ok(()) => findings.ok(Check::Reach, format!("{region} to {}", b.region), "RDS can copy between them"),
         Err(error) => findings.refusal(Check::Reach, format!("{region} to {}", b.region), &error),

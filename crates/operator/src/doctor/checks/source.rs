@@ -17,6 +17,7 @@ use crate::doctor::facts::{Database, Key, Read, Source};
 use crate::doctor::finding::{Check, Findings};
 use crate::doctor::policy::{Principal, Request, Verdict, judge, through_rds};
 use crate::hints::Hints;
+use crate::settings::Source as Settings;
 use crate::status::facts::{Schedule, Stack};
 
 /// A run makes a snapshot and a copy of it.
@@ -25,35 +26,19 @@ const SNAPSHOTS: i64 = 2;
 /// All of it.
 pub fn check(source: &Source, hints: &Hints, findings: &mut Findings) {
     common::check("source", &source.common, SNAPSHOTS, hints, findings);
-    database(source, hints, findings);
-    let stack = &source.common.stack;
-    let (parameter, arn) = shared_key(stack);
-    common::key(
-        Check::Key,
-        ("source", stack, hints),
-        &source.key,
-        KeyUse::OtherAccounts,
-        parameter,
-        arn,
-        findings,
-    );
-    key_policy(source, hints, findings);
-    topic(source, hints, findings);
-    subscriptions(source, hints, findings);
+    let place = ("source", &source.common.stack, hints);
+    if let Some(settings) = common::settings(place, &source.said, findings) {
+        database(source, settings, hints, findings);
+        let (parameter, arn) = (settings.key_parameter(), settings.key.as_str());
+        common::key(Check::Key, place, &source.key, KeyUse::OtherAccounts, parameter, arn, findings);
+        key_policy(source, settings, hints, findings);
+        topic(source, &settings.destination_account, hints, findings);
+        subscriptions(source, &settings.destination_account, hints, findings);
+    }
     schedule(source, hints, findings);
 }
 
-/// The parameter that names the key of what is shared, and its ARN.
-pub fn shared_key(stack: &Stack) -> (&'static str, &str) {
-    match stack.copies_into() {
-        Some(_) => {
-            (keys::PARAMETER_ELSEWHERE, stack.parameter(keys::PARAMETER_ELSEWHERE).unwrap_or_default())
-        }
-        None => (keys::PARAMETER, stack.output("KMSKeyArn")),
-    }
-}
-
-fn database(source: &Source, hints: &Hints, findings: &mut Findings) {
+fn database(source: &Source, settings: &Settings, hints: &Hints, findings: &mut Findings) {
     let name = &source.database_name;
     let found = match &source.database {
         Ok(found) => found,
@@ -66,7 +51,7 @@ fn database(source: &Source, hints: &Hints, findings: &mut Findings) {
             "there is no such database; those of the fleet are chosen by every run (--source-db NAME checks one)",
         );
     }
-    state(source, found.as_ref(), hints, findings);
+    state(source, &settings.snapshot_name, found.as_ref(), hints, findings);
     let Some(found) = found else { return };
     option_group(found, findings);
     match &found.key {
@@ -76,7 +61,7 @@ fn database(source: &Source, hints: &Hints, findings: &mut Findings) {
             "not encrypted: every copy under the shared key is a full one",
         ),
         Some(Ok(key)) if key.problem(KeyUse::OwnAccount, keys::PARAMETER).is_none() => {
-            let what = if key.arn == shared_key(&source.common.stack).1 {
+            let what = if key.arn == settings.key {
                 "the shared key: its snapshots are shared as they are"
             } else if key.problem(KeyUse::OtherAccounts, keys::PARAMETER).is_some() {
                 "a key of AWS, which cannot be shared: every snapshot is copied under the shared key"
@@ -113,10 +98,9 @@ fn own_key(source: &Source, key: &Read<Key>, hints: &Hints, findings: &mut Findi
 }
 
 /// What a run would do with the database now.
-fn state(source: &Source, found: Option<&Database>, hints: &Hints, findings: &mut Findings) {
+fn state(source: &Source, beginning: &str, found: Option<&Database>, hints: &Hints, findings: &mut Findings) {
     let name = &source.database_name;
     let id = ReplicationId::new(OffsetDateTime::UNIX_EPOCH, "doctor");
-    let beginning = source.common.stack.parameter("SourceDBSnapshotName").unwrap_or_default();
     let (snapshot, database) = match (naming::source_snapshot(beginning, &id), name.parse()) {
         (Ok(snapshot), Ok(database)) => (snapshot, database),
         (Err(error), _) | (_, Err(error)) => return findings.refusal(Check::Database, name, &error),
@@ -180,16 +164,15 @@ fn option_group(found: &Database, findings: &mut Findings) {
 }
 
 /// The Regions through whose RDS the shared key is used.
-fn regions(stack: &Stack) -> BTreeSet<&str> {
-    let mut regions = BTreeSet::from([naming::arn_part(shared_key(stack).1, 3)]);
+fn regions<'s>(stack: &'s Stack, settings: &'s Settings) -> BTreeSet<&'s str> {
+    let mut regions = BTreeSet::from([naming::arn_part(&settings.key, 3)]);
     regions.extend(stack.parameter("DestinationRegion"));
     regions
 }
 
 /// What the policy of the shared key says to the destination account of each action that it needs, by Region.
-fn verdicts(stack: &Stack, policy: &Value) -> Vec<(&'static str, Vec<Verdict>)> {
-    let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
-    let arn = shared_key(stack).1;
+fn verdicts(stack: &Stack, settings: &Settings, policy: &Value) -> Vec<(&'static str, Vec<Verdict>)> {
+    let (account, arn) = (settings.destination_account.as_str(), settings.key.as_str());
     let said = |action: &'static str| {
         let through = |region: &str| {
             let through = through_rds(region);
@@ -203,7 +186,7 @@ fn verdicts(stack: &Stack, policy: &Value) -> Vec<(&'static str, Vec<Verdict>)> 
                 &Request { principal: Principal::Account(account), action, resource: arn, context: &context },
             )
         };
-        (action, regions(stack).into_iter().map(through).collect())
+        (action, regions(stack, settings).into_iter().map(through).collect())
     };
     NEEDED_ACTIONS.split(", ").map(said).collect()
 }
@@ -211,10 +194,12 @@ fn verdicts(stack: &Stack, policy: &Value) -> Vec<(&'static str, Vec<Verdict>)> 
 /// Whether the policy of the shared key is known to let the destination account do what it needs.
 pub fn lets_in(source: &Source) -> bool {
     let is_allowed = |(_, said): &(_, Vec<Verdict>)| said.iter().all(|verdict| *verdict == Verdict::Allowed);
-    source
-        .key_policy
-        .as_ref()
-        .is_ok_and(|policy| verdicts(&source.common.stack, policy).iter().all(is_allowed))
+    match (&source.key_policy, source.said.settings()) {
+        (Ok(policy), Some(settings)) => {
+            verdicts(&source.common.stack, settings, policy).iter().all(is_allowed)
+        }
+        _ => false,
+    }
 }
 
 fn put_policy(arn: &str, hints: &Hints) -> String {
@@ -224,17 +209,16 @@ fn put_policy(arn: &str, hints: &Hints) -> String {
     )
 }
 
-fn key_policy(source: &Source, hints: &Hints, findings: &mut Findings) {
+fn key_policy(source: &Source, settings: &Settings, hints: &Hints, findings: &mut Findings) {
     let stack = &source.common.stack;
-    let arn = shared_key(stack).1;
+    let (account, arn) = (settings.destination_account.as_str(), settings.key.as_str());
     let policy = match &source.key_policy {
         Ok(policy) => policy,
         Err(unread) => return findings.unread(Check::KeyPolicy, arn, unread),
     };
-    let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
-    let regions = regions(stack);
+    let regions = regions(stack, settings);
     let (mut denied, mut missing, mut unclear) = (Vec::new(), Vec::new(), Vec::new());
-    for (action, said) in verdicts(stack, policy) {
+    for (action, said) in verdicts(stack, settings, policy) {
         if said.contains(&Verdict::Denied) {
             denied.push(action);
         } else if said.contains(&Verdict::Silent) {
@@ -304,14 +288,13 @@ fn topic_verdicts(
     ["sns:Subscribe", "sns:GetTopicAttributes"].iter().map(said).collect()
 }
 
-fn topic(source: &Source, hints: &Hints, findings: &mut Findings) {
+fn topic(source: &Source, account: &str, hints: &Hints, findings: &mut Findings) {
     let stack = &source.common.stack;
     let topic = stack.output("TopicArn");
     let policy = match &source.topic_policy {
         Ok(policy) => policy,
         Err(unread) => return findings.unread(Check::Topic, topic, unread),
     };
-    let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
     let region = stack.parameter("DestinationRegion").unwrap_or(&source.common.region);
     let said = topic_verdicts(stack, account, region, policy);
     let with = |verdict: Verdict| -> Vec<&str> {
@@ -371,10 +354,9 @@ fn topic(source: &Source, hints: &Hints, findings: &mut Findings) {
     );
 }
 
-fn subscriptions(source: &Source, hints: &Hints, findings: &mut Findings) {
+fn subscriptions(source: &Source, account: &str, hints: &Hints, findings: &mut Findings) {
     let stack = &source.common.stack;
     let topic = stack.output("TopicArn");
-    let account = stack.parameter("DestinationAccountNumber").unwrap_or_default();
     let all = match &source.subscriptions {
         Ok(all) => all,
         Err(unread) => return findings.unread(Check::Subscription, topic, unread),
@@ -419,17 +401,20 @@ fn schedule(source: &Source, hints: &Hints, findings: &mut Findings) {
             }
             // Only one of the two is of use to most.
             Ok(_) if is_any_on => findings.ok(Check::Schedule, *parameter, "off; the other one is on"),
-            Ok(schedule) => findings.warning(
-                Check::Schedule,
-                *parameter,
-                format!("{} is off: no run starts by itself", schedule.expression),
-                remedies::with_parameter(
-                    "source",
-                    &format!("{parameter}=ENABLED"),
-                    &source.common.stack,
-                    hints,
-                ),
-            ),
+            Ok(schedule) => {
+                let stack = &source.common.stack;
+                // What was switched off by hand, CloudFormation does not see.
+                let remedy = if stack.parameter(parameter) == Some("ENABLED") {
+                    let rule =
+                        if *parameter == "ScheduleState" { stack.output("ScheduleRuleName") } else { "" };
+                    let rule = if rule.is_empty() { "<the name of the rule>" } else { rule };
+                    remedies::aws("source", hints, &["events", "enable-rule", "--name", rule])
+                } else {
+                    remedies::with_parameter("source", &format!("{parameter}=ENABLED"), stack, hints)
+                };
+                let what = format!("{} is off: no run starts by itself", schedule.expression);
+                findings.warning(Check::Schedule, *parameter, what, remedy);
+            }
             Err(unread) => findings.unread(Check::Schedule, *parameter, unread),
         }
     }

@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::types::StackResourceSummary;
+use replication::Error;
+use replication::environment::Environment;
 use replication::preflight::Known;
 
 use super::{network, services};
 use crate::account::Account;
-use crate::doctor::facts::{Common, Ended, Function, Read, Unread};
+use crate::doctor::facts::{Common, Ended, NO_FUNCTION, Read, Said, Unread};
 use crate::execution::readable_cause;
 use crate::failure::{Failure, fault};
+use crate::functions::{self, Function};
 use crate::status::facts::Stack;
 use crate::status::observe::machines::{Listed, described};
 use crate::status::observe::{databases, stacks};
 use crate::times::moment;
 
-/// What a function is called in a template.
-const FUNCTION: &str = "AWS::Lambda::Function";
 /// The outputs that name a machine, and what operators call it.
 const MACHINES: [(&str, &str, &str); 4] = [
     ("StateMachineArn", "TopicArn", "source"),
@@ -40,7 +41,7 @@ pub async fn read(account: &Account, number: String, stack: Stack) -> Common {
         Err(error) => Err(unseen("rds:DescribeAccountAttributes", error.to_string())),
     };
     Common {
-        functions: functions(account, &stack).await,
+        functions: all_functions(account, &stack).await,
         runs,
         listeners: services::subscriptions(account, stack.output("AlertTopicArn")).await,
         quotas,
@@ -54,6 +55,8 @@ pub async fn read(account: &Account, number: String, stack: Stack) -> Common {
             .map(|all| all.into_iter().map(|stack| stack.name).collect())
             .map_err(Unread::from),
         function_network: network::of_functions(account, &stack).await,
+        keep: None,
+        copies_into: None,
         account: number,
         region: account.region.clone(),
         stack,
@@ -86,13 +89,32 @@ async fn last_ended(account: &Account, machine: &str) -> Result<Option<Ended>, F
     Ok(None)
 }
 
-async fn functions(account: &Account, stack: &Stack) -> Read<BTreeMap<String, Read<Function>>> {
-    let resources = resources(account, stack).await?;
+/// The environment of a function of the stack, or its name and what hides it.
+pub fn environment<'c>(
+    common: &'c Common,
+    name: &'static str,
+) -> Result<&'c Environment, (&'static str, Unread)> {
+    let all = common.functions.as_ref().map_err(|unread| (name, unread.clone()))?;
+    let found = all.get(name).ok_or_else(|| {
+        let failure = Failure::named(NO_FUNCTION, format!("the stack {} has no {name}", common.stack.name));
+        (name, failure.into())
+    })?;
+    found.as_ref().map(|function| &function.environment).map_err(|unread| (name, unread.clone()))
+}
+
+/// What the functions read, as it came out.
+pub fn said<T>(read: Result<Result<T, Error>, (&'static str, Unread)>) -> Said<T> {
+    match read {
+        Ok(Ok(settings)) => Said::Settings(Box::new(settings)),
+        Ok(Err(error)) => Said::Refused(error),
+        Err((function, unread)) => Said::Unread(function, unread),
+    }
+}
+
+async fn all_functions(account: &Account, stack: &Stack) -> Read<BTreeMap<String, Read<Function>>> {
     let mut found = BTreeMap::new();
-    for resource in resources.iter().filter(|one| one.resource_type() == Some(FUNCTION)) {
-        let names = (resource.logical_resource_id(), resource.physical_resource_id());
-        let (Some(logical), Some(physical)) = names else { continue };
-        found.insert(logical.to_owned(), services::function(account, physical).await);
+    for (logical, physical) in functions::names(account, stack).await? {
+        found.insert(logical, functions::one(account, &physical).await.map_err(Unread::from));
     }
     Ok(found)
 }

@@ -2,15 +2,17 @@
 
 use replication::lineage;
 use replication::observed::Snapshot;
+use replication::overrides::Overrides;
 use replication::preflight::{Wanted, judge};
 use replication::progress::Progress;
 
-use super::common::unseen;
+use super::common::{environment, said, unseen};
 use super::{network, services};
 use crate::account::Account;
 use crate::doctor::checks::launch_arn;
 use crate::doctor::facts::{Common, Destination, Judged, Key, Read, Unread};
 use crate::failure::fault;
+use crate::settings::Receiving;
 use crate::status::facts::{Read as StatusRead, Stack};
 use crate::status::observe::{secret, single};
 
@@ -18,12 +20,14 @@ use crate::status::observe::{secret, single};
 pub async fn read(account: &Account, mut common: Common, database: Option<&Snapshot>) -> Destination {
     let secret = readable(account, &common.stack).await;
     common.live = secret.as_ref().ok().and_then(|host| live(&common, host.as_deref()?));
+    let overrides = database.map(|database| Overrides::of_tags(&database.tags)).unwrap_or_default();
+    let said = said(Receiving::of(|function| environment(&common, function), &overrides));
+    common.keep = said.settings().map(|settings| settings.keep);
     let stack = &common.stack;
     let (alarms, gone_alarms) = match services::alarms(account, stack).await {
         Ok((alarms, gone)) => (Ok(alarms), gone),
         Err(unread) => (Err(unread), Vec::new()),
     };
-    let wanted = wanted(stack);
     let function = launch_arn(&common);
     let topic = stack.parameter("SourceTopicArn").unwrap_or_default();
     Destination {
@@ -32,32 +36,21 @@ pub async fn read(account: &Account, mut common: Common, database: Option<&Snaps
         function_policy: services::function_policy(account, stack.output("LaunchFunctionName")).await,
         secret: secret.map(|_| ()),
         secret_key: secret_key(account, stack).await,
-        settings: judged(account, &common, &wanted, database).await,
-        network: network::of_databases(account, stack, &wanted).await,
+        settings: match said.settings() {
+            Some(settings) => judged(account, &common, &settings.wanted, database).await,
+            None => None,
+        },
+        network: match said.settings() {
+            Some(settings) => Some(network::of_databases(account, settings).await),
+            None => None,
+        },
         alarms,
         gone_alarms,
+        said,
         dead_letters: single::waiting_messages(account, stack.output("DeadLetterQueueUrl"))
             .await
             .map_err(Unread::from),
         common,
-    }
-}
-
-/// What the stack chooses of what RDS may refuse.
-fn wanted(stack: &Stack) -> Wanted {
-    let text = |name: &str| stack.parameter(name).map(str::to_owned);
-    let number = |name: &str| stack.parameter(name).and_then(|text| text.parse().ok());
-    Wanted {
-        engine: text("Engine"),
-        class: text("DBInstanceClass"),
-        multi_az: stack.parameter("MultiAZ") == Some("true"),
-        subnet_group: text("Subnetgroups"),
-        parameter_group: text("DBParameterGroupName"),
-        option_group: text("OptionGroupName"),
-        storage_type: text("StorageType"),
-        iops: number("Iops"),
-        throughput: number("StorageThroughput"),
-        max_allocated_storage: number("MaxAllocatedStorage"),
     }
 }
 

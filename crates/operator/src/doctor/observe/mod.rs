@@ -15,7 +15,6 @@ use aws_config::Region;
 use replication::keys::NEEDED_ACTIONS;
 use replication::naming::arn_part;
 
-use super::checks::shared_key;
 use super::facts::{Across, Destination, Facts, Side, Source, Unread};
 use crate::account::Account;
 use crate::failure::Failure;
@@ -44,7 +43,7 @@ pub async fn facts(
     if let Some(account) = &source {
         let (side, seen) = source_side(account, asked).await;
         if let Side::Found(found) = &side {
-            key = Some(shared_key(&found.common.stack).1.to_owned());
+            key = found.said.settings().map(|settings| settings.key.clone());
         }
         database = seen;
         facts.source = Some(side);

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use replication::preflight::{self, Known, Wanted};
+use replication::preflight::{self, Known};
 
 use super::common::unseen;
 use crate::account::Account;
 use crate::doctor::facts::{Network, Read};
 use crate::question::{Query, ask_query};
+use crate::settings::Receiving;
 use crate::status::facts::Stack;
 
 const EC2: &str = "2016-11-15";
@@ -24,12 +25,13 @@ pub async fn of_functions(account: &Account, stack: &Stack) -> Option<Network> {
         subnets_from: "LambdaSubnetIds",
         subnets: vpcs(account, SUBNETS, "SubnetId", ("subnetSet", "subnetId"), subnets).await,
         groups_from: "LambdaSecurityGroupIds",
-        groups: groups(account, stack.parameter("LambdaSecurityGroupIds")).await,
+        groups: groups(account, stack.parameter("LambdaSecurityGroupIds").unwrap_or_default()).await,
     })
 }
 
 /// The network of the restored databases.
-pub async fn of_databases(account: &Account, stack: &Stack, wanted: &Wanted) -> Network {
+pub async fn of_databases(account: &Account, settings: &Receiving) -> Network {
+    let wanted = &settings.wanted;
     let name = preflight::subnet_group(wanted);
     let subnets = match rds_access::preflight::subnet_group(&account.rds(), name).await {
         // RDS makes the default one when it is first needed.
@@ -44,14 +46,14 @@ pub async fn of_databases(account: &Account, stack: &Stack, wanted: &Wanted) -> 
         subnets_from: "Subnetgroups",
         subnets,
         groups_from: "SGID",
-        groups: groups(account, stack.parameter("SGID")).await,
+        groups: groups(account, &settings.security_groups().join(",")).await,
     }
 }
 
-async fn groups(account: &Account, ids: Option<&str>) -> Read<Vpcs> {
+async fn groups(account: &Account, ids: &str) -> Read<Vpcs> {
     match ids {
-        None => Ok(Vpcs::new()),
-        Some(ids) => vpcs(account, GROUPS, "GroupId", ("securityGroupInfo", "groupId"), ids).await,
+        "" => Ok(Vpcs::new()),
+        ids => vpcs(account, GROUPS, "GroupId", ("securityGroupInfo", "groupId"), ids).await,
     }
 }
 

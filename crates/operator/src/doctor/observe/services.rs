@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::common::resources;
 use super::in_region;
 use crate::account::Account;
-use crate::doctor::facts::{Function, Key, Read, Subscription, Watching};
+use crate::doctor::facts::{Key, Read, Subscription, Watching};
 use crate::doctor::policy::through_rds;
 use crate::failure::Failure;
 use crate::question::{Query, Question, ask, ask_query, get};
@@ -113,20 +113,6 @@ async fn listed(
     Err(Failure::new(format!("{operation} has more than {MOST_PAGES} pages, and the rest was not read")))
 }
 
-/// A function.
-pub async fn function(account: &Account, name: &str) -> Read<Function> {
-    let path = format!("2015-03-31/functions/{name}/configuration");
-    let answer = get(account, "lambda", "lambda:GetFunctionConfiguration", &path).await?;
-    let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
-    Ok(Function {
-        arn: text("FunctionArn"),
-        state: text("State"),
-        reason: text("StateReason"),
-        digest: text("CodeSha256"),
-        architecture: answer["Architectures"][0].as_str().unwrap_or("x86_64").to_owned(),
-    })
-}
-
 /// The policy of a function; nothing if it has none.
 pub async fn function_policy(account: &Account, name: &str) -> Read<Option<Value>> {
     let path = format!("2015-03-31/functions/{name}/policy");
@@ -186,6 +172,7 @@ pub async fn alarms(account: &Account, stack: &Stack) -> Read<(Vec<Watching>, Ve
     };
     let read = |(alarm, said): (_, Value)| Watching {
         alarm,
+        physical: said["AlarmName"].as_str().unwrap_or_default().to_owned(),
         actions: actions(&said),
         is_on: said["ActionsEnabled"].as_bool().unwrap_or(true),
     };

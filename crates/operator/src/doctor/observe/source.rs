@@ -6,26 +6,41 @@ use replication::naming::SnapshotArn;
 use replication::observed::Snapshot;
 use replication::preflight::{Known, OptionGroup};
 
+use super::common::{environment, said, unseen};
 use super::services;
 use crate::account::Account;
-use crate::doctor::checks::shared_key;
-use crate::doctor::facts::{Common, Database, Source};
+use crate::doctor::facts::{Common, Database, Source, Unread};
 use crate::failure::{Failure, fault};
+use crate::functions::READ_FUNCTION;
+use crate::settings;
 use crate::status::observe::single;
 
 /// What every instance has, and what has no options (RDS names it so).
 const DEFAULT_OPTIONS: &str = "default:";
 
 /// Everything about the source stack; and a snapshot as one of its database would be.
-pub async fn read(account: &Account, common: Common, database: Option<&str>) -> (Source, Option<Snapshot>) {
+pub async fn read(
+    account: &Account,
+    mut common: Common,
+    database: Option<&str>,
+) -> (Source, Option<Snapshot>) {
+    let said = said(settings::Source::of(|function| environment(&common, function)));
+    if let Some(settings) = said.settings() {
+        common.keep = Some(settings.keep);
+        common.copies_into.clone_from(&settings.copies_into);
+    }
     let stack = &common.stack;
+    let shared = said.settings().map(|settings| settings.key.as_str());
     let name = database.map_or_else(|| stack.database(), str::to_ascii_lowercase);
-    let (found, snapshot) = match self::database(account, &name, &common).await {
+    let (found, snapshot) = match self::database(account, &name, shared).await {
         Ok(Some((database, snapshot))) => (Ok(Some(database)), snapshot),
         Ok(None) => (Ok(None), None),
         Err(failure) => (Err(failure.into()), None),
     };
-    let key = shared_key(stack).1;
+    let (key, key_policy) = match shared {
+        Some(key) => (services::key(account, key).await, services::key_policy(account, key).await),
+        None => (Err(unknown()), Err(unknown())),
+    };
     let topic = stack.output("TopicArn");
     let mut schedules =
         BTreeMap::from([("ScheduleState", single::schedule(account, stack).await.map_err(Into::into))]);
@@ -36,20 +51,26 @@ pub async fn read(account: &Account, common: Common, database: Option<&str>) -> 
     let source = Source {
         database_name: name,
         database: found,
-        key: services::key(account, key).await,
-        key_policy: services::key_policy(account, key).await,
+        key,
+        key_policy,
         topic_policy: services::topic_policy(account, topic).await,
         subscriptions: services::subscriptions(account, topic).await,
         schedules,
+        said,
         common,
     };
     (source, snapshot)
 }
 
+/// Takes the place of what is known from the functions only.
+fn unknown() -> Unread {
+    unseen(READ_FUNCTION, "what the functions read is not known".to_owned())
+}
+
 async fn database(
     account: &Account,
     name: &str,
-    common: &Common,
+    shared: Option<&str>,
 ) -> Result<Option<(Database, Option<Snapshot>)>, Failure> {
     let client = account.rds();
     let answer = client.describe_db_instances().db_instance_identifier(name).send().await;
@@ -61,7 +82,11 @@ async fn database(
         Err(error) => return Err(fault("rds:DescribeDBInstances", &error)),
     };
     let Some(described) = answer.db_instances().first() else { return Ok(None) };
-    let seen = rds_access::read_instance(described).map_err(|error| Failure::new(error.to_string()))?;
+    let unreadable = |error: replication::Error| Failure::new(error.to_string());
+    let seen = rds_access::read_instance(described).map_err(unreadable)?;
+    let Some(seen) = rds_access::with_own_tags(&client, seen).await.map_err(unreadable)? else {
+        return Ok(None);
+    };
     let mut groups = Vec::new();
     for group in seen.option_groups.iter().filter(|group| !group.starts_with(DEFAULT_OPTIONS)) {
         groups.extend(option_group(account, group).await);
@@ -80,7 +105,7 @@ async fn database(
         source_database: seen.identifier.clone(),
         // What is shared is always encrypted.
         encrypted: true,
-        key_arn: Some(shared_key(&common.stack).1.to_owned()),
+        key_arn: shared.map(str::to_owned),
         engine: seen.engine.clone(),
         engine_version: described.engine_version().map(str::to_owned),
         license_model: described.license_model().map(str::to_owned),
@@ -89,7 +114,8 @@ async fn database(
         storage_type: described.storage_type().map(str::to_owned),
         iops: described.iops(),
         data_time: None,
-        tags: replication::lineage::Tags::default(),
+        // By them the database chooses how its versions come up.
+        tags: seen.tags.clone(),
     });
     Ok(Some((Database { seen, key, groups }, snapshot)))
 }

@@ -199,38 +199,39 @@ fn about_what_was_told(document: &Database, left: &BTreeMap<String, String>) -> 
 }
 
 fn about_leftovers(document: &Database, left: &BTreeMap<String, String>) -> Vec<Warning> {
-    let versions = || document.versions.iter().flatten();
-    let marked = versions().filter(|one| one.standing != Standing::Live);
-    let marked = marked.filter_map(|one| Some((named(one), one.not_deleted.as_deref()?)));
+    let versions: Vec<&Version> = document.versions.iter().flatten().collect();
+    let marked = versions.iter().filter(|one| one.standing != Standing::Live);
+    let marked = by_reason(marked.filter_map(|one| Some((named(one), one.not_deleted.as_deref()?))));
     let snapshots = document.destination_snapshots.iter().flatten();
-    let snapshots = snapshots.filter_map(|one| Some((one.name.clone(), left.get(&one.name)?.as_str())));
+    let snapshots =
+        by_reason(snapshots.filter_map(|one| Some((one.name.clone(), left.get(&one.name)?.as_str()))));
 
     let mut found = Vec::new();
-    for (names, reason) in by_reason(marked) {
-        let are = if names.len() == 1 {
-            "is marked to-be-deleted and still exists"
-        } else {
-            "are marked to-be-deleted and still exist"
-        };
-        found.push(warning("markedStillExists", format!("{} {are}: {reason}", names.join(", "))));
+    for one in versions {
+        let name = named(one);
+        // Where the first of them has its place.
+        for (names, reason) in marked.iter().filter(|(names, _)| names[0] == name) {
+            let are = match names.len() {
+                1 => "is marked to-be-deleted and still exists",
+                _ => "are marked to-be-deleted and still exist",
+            };
+            found.push(warning("markedStillExists", format!("{} {are}: {reason}", names.join(", "))));
+        }
+        if matches!(one.standing, Standing::Failed | Standing::Broken | Standing::Leftover) {
+            found.push(warning("leftover", format!("{name} is {}: {}", one.rds_status, one.words)));
+        }
     }
-    for one in versions()
-        .filter(|one| matches!(one.standing, Standing::Failed | Standing::Broken | Standing::Leftover))
-    {
-        found.push(warning("leftover", format!("{} is {}: {}", named(one), one.rds_status, one.words)));
-    }
-    for (names, reason) in by_reason(snapshots) {
-        let [noun, were] = if names.len() == 1 {
-            ["snapshot", "was to be deleted and still exists"]
-        } else {
-            ["snapshots", "were to be deleted and still exist"]
+    for (names, reason) in snapshots {
+        let (noun, were) = match names.len() {
+            1 => ("snapshot", "was to be deleted and still exists"),
+            _ => ("snapshots", "were to be deleted and still exist"),
         };
         found.push(warning("notDeleted", format!("{noun} {} {were}: {reason}", names.join(", "))));
     }
     found
 }
 
-/// What stays for one reason is one warning: a backlog of deletions has one cause.
+/// What stays for the same reason, in the order of the first of each: a backlog of deletions has one cause, and is one warning.
 fn by_reason<'a>(things: impl Iterator<Item = (String, &'a str)>) -> Vec<(Vec<String>, &'a str)> {
     let mut groups: Vec<(Vec<String>, &str)> = Vec::new();
     for (name, reason) in things {

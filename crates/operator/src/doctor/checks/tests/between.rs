@@ -1,7 +1,7 @@
 //! What can be broken between the accounts.
 
 use super::Case;
-use super::world::{B, TOPIC, denied, of_destination, of_source};
+use super::world::{B, TOPIC, denied, of_destination, of_source, sent_with};
 use crate::doctor::facts::Unread;
 use crate::doctor::finding::Check::{Pairing, Reach, Rights, SharedKey, Versions};
 use crate::doctor::finding::Place::Both;
@@ -9,13 +9,7 @@ use crate::doctor::finding::Severity::{Error as Wrong, Warning};
 
 pub const CASES: &[Case] = &[
     (
-        |facts| {
-            of_source(facts)
-                .common
-                .stack
-                .parameters
-                .insert("DestinationAccountNumber".to_owned(), "3".repeat(12));
-        },
+        |facts| sent_with(facts).destination_account = "3".repeat(12),
         Pairing,
         Wrong,
         Both,

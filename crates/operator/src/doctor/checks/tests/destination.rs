@@ -5,13 +5,15 @@ use replication::{Error, ErrorName};
 use serde_json::json;
 
 use super::Case;
-use super::world::{LAUNCH, TOPIC, instance, of_destination, snapshot};
+use super::world::{LAUNCH, TOPIC, denied, instance, of_destination, snapshot};
+use crate::doctor::facts::{NO_FUNCTION, Said, Unread};
 use crate::doctor::finding::Check::{
     Alarms, DeadLetters, FunctionNetwork, Key, Leftovers, Network, Permission, Quotas, Secret, SecretKey,
     Settings, Subscription,
 };
 use crate::doctor::finding::Place::Destination;
 use crate::doctor::finding::Severity::{Error as Wrong, Warning};
+use crate::failure::Failure;
 use crate::status::facts::Unreadable;
 
 pub const CASES: &[Case] = &[
@@ -125,6 +127,29 @@ pub const CASES: &[Case] = &[
         "give another: scripts/deploy destination --stack-name orders-destination --parameter DBInstanceClass=...",
     ),
     (
+        |facts| {
+            let why = "the stack orders-destination has no RestoreFunction";
+            let unread = Failure::named(NO_FUNCTION, why).into();
+            of_destination(facts).said = Said::Unread("RestoreFunction", unread);
+        },
+        Settings,
+        Wrong,
+        Destination,
+        "has no RestoreFunction; what depends on it is not checked",
+        "deploy it from this release: scripts/deploy destination --stack-name orders-destination",
+    ),
+    (
+        |facts| {
+            let gone = Unread { code: "ResourceNotFoundException".to_owned(), ..denied("lambda") };
+            of_destination(facts).said = Said::Unread("CopyFunction", gone);
+        },
+        Settings,
+        Warning,
+        Destination,
+        "because it is gone",
+        "said of functions",
+    ),
+    (
         |facts| of_destination(facts).settings = None,
         Settings,
         Warning,
@@ -136,6 +161,8 @@ pub const CASES: &[Case] = &[
         |facts| {
             of_destination(facts)
                 .network
+                .as_mut()
+                .unwrap()
                 .groups
                 .as_mut()
                 .unwrap()
@@ -151,6 +178,8 @@ pub const CASES: &[Case] = &[
         |facts| {
             of_destination(facts)
                 .network
+                .as_mut()
+                .unwrap()
                 .subnets
                 .as_mut()
                 .unwrap()
@@ -189,8 +218,16 @@ pub const CASES: &[Case] = &[
         Alarms,
         Warning,
         Destination,
-        "tells nobody",
-        "enable-alarm-actions",
+        "its actions are off",
+        "aws cloudwatch enable-alarm-actions --alarm-names orders-DeadLetterAlarm",
+    ),
+    (
+        |facts| of_destination(facts).alarms.as_mut().unwrap()[0].actions.clear(),
+        Alarms,
+        Warning,
+        Destination,
+        "does not tell the alert topic",
+        "into the alarm orders-DeadLetterAlarm",
     ),
     (
         |facts| of_destination(facts).gone_alarms = vec!["StaleCopyAlarm (stack-StaleCopyAlarm)".to_owned()],
@@ -206,7 +243,7 @@ pub const CASES: &[Case] = &[
         Warning,
         Destination,
         "2 messages",
-        "LaunchFunction",
+        "aws sqs purge-queue --queue-url queue",
     ),
     (
         |facts| {

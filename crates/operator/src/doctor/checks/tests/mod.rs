@@ -179,8 +179,7 @@ fn a_copy_in_another_region_takes_no_room_here() {
     let mut facts = whole();
     let common = &mut world::of_source(&mut facts).common;
     common.quotas = Ok(vec![Quota { name: "ManualSnapshots".to_owned(), used: 99, max: 100 }]);
-    let elsewhere = [("CrossRegionCopy", "source-copies"), ("DestinationRegion", "eu-west-2")];
-    common.stack.parameters.extend(elsewhere.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    common.copies_into = Some("eu-west-2".to_owned());
     let all = of(&facts);
     let is_it = |one: &&Finding| one.check == Check::Quotas && one.place == Place::Source;
     let found = all.iter().find(is_it).unwrap();

@@ -1,15 +1,16 @@
 //! What can be broken in the source account.
 
+use replication::environment::invalid;
 use replication::preflight::{Known, OptionGroup, Quota};
 use serde_json::json;
 
 use super::Case;
 use super::world::{denied, ended, key, of_source, snapshot};
-use crate::doctor::facts::Side;
+use crate::doctor::facts::{Said, Side};
 use crate::doctor::finding::Check;
 use crate::doctor::finding::Check::{
     Account, Database, DatabaseKey, Functions, Key, KeyPolicy, LastRun, Leftovers, Listeners, Quotas,
-    Schedule, Stack, Subscription, Topic,
+    Schedule, Settings, Stack, Subscription, Topic,
 };
 use crate::doctor::finding::Place::Source;
 use crate::doctor::finding::Severity::{Error as Wrong, Warning};
@@ -84,6 +85,28 @@ pub const CASES: &[Case] = &[
         Source,
         "it is gone",
         "scripts/deploy source",
+    ),
+    (
+        |facts| {
+            let error = invalid("SNAPSHOTS_TO_KEEP", "\"x\" is not a whole number from 1");
+            of_source(facts).said = Said::Refused(error);
+        },
+        Settings,
+        Wrong,
+        Source,
+        "InvalidConfiguration: reading the environment variable SNAPSHOTS_TO_KEEP",
+        "update the stack with the right parameter: scripts/deploy source --stack-name orders-source",
+    ),
+    (
+        |facts| {
+            let unread = denied("lambda:GetFunctionConfiguration");
+            of_source(facts).said = Said::Unread("ShareFunction", unread);
+        },
+        Settings,
+        Warning,
+        Source,
+        "what depends on it is not checked",
+        "allow lambda:GetFunctionConfiguration",
     ),
     (
         |facts| of_source(facts).database = Ok(None),
@@ -253,6 +276,21 @@ pub const CASES: &[Case] = &[
         "--parameter ScheduleState=ENABLED",
     ),
     (
+        |facts| {
+            let source = of_source(facts);
+            source.schedules.get_mut("ScheduleState").unwrap().as_mut().unwrap().state =
+                "DISABLED".to_owned();
+            let stack = &mut source.common.stack;
+            stack.parameters.insert("ScheduleState".to_owned(), "ENABLED".to_owned());
+            stack.outputs.insert("ScheduleRuleName".to_owned(), "orders-rule".to_owned());
+        },
+        Schedule,
+        Warning,
+        Source,
+        "no run starts by itself",
+        "aws events enable-rule --name orders-rule",
+    ),
+    (
         |facts| of_source(facts).common.listeners = Ok(vec![]),
         Listeners,
         Warning,
@@ -283,7 +321,7 @@ pub const CASES: &[Case] = &[
         |facts| {
             let common = &mut of_source(facts).common;
             common.quotas = Ok(vec![Quota { name: "ManualSnapshots".to_owned(), used: 99, max: 100 }]);
-            common.stack.parameters.insert("SnapshotsToKeep".to_owned(), "1".to_owned());
+            common.keep = Some(1);
             let all = ["nightly-1", "nightly-2"].map(|name| snapshot(name, "orders-source", "available"));
             common.snapshots = Ok(all.to_vec());
         },

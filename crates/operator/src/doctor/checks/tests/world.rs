@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use replication::environment::Environment;
 use replication::lineage::{self, Tags};
 use replication::observed::testing;
+use replication::overrides::Overrides;
 use replication::preflight::{Quota, Report};
 use serde_json::{Value, json};
 
 use crate::doctor::facts::{
-    Across, Common, Database, Destination, Ended, Facts, Function, Judged, Key, Network, Side, Source,
+    Across, Common, Database, Destination, Ended, Facts, Judged, Key, Network, Said, Side, Source,
     Subscription, Unread, Watching,
 };
+use crate::functions::Function;
+use crate::settings;
+use crate::settings::testing::environment;
 use crate::status::facts::{Alarm, Instance, Schedule, Snapshot, Stack};
 
 pub const A: &str = "111111111111";
@@ -122,6 +127,8 @@ fn common(account: &str, stack: Stack, functions: &[&str], machines: &[&'static 
         snapshots: Ok(vec![]),
         stacks: Ok(vec![stack.name.clone()]),
         function_network: Some(network()),
+        keep: Some(30),
+        copies_into: None,
         stack,
     }
 }
@@ -153,15 +160,35 @@ fn function_policy() -> Value {
     }]})
 }
 
+/// What the functions of a source stack are given.
+fn sending() -> settings::Source {
+    let environment: Environment = [
+        ("STACK_NAME", "orders-source"),
+        ("SOURCE_DB_IDENTIFIER", "orders"),
+        ("SOURCE_DB_SNAPSHOT_NAME", "nightly"),
+        ("CARRY_SOURCE_TAGS", "false"),
+        ("STAGE_DEADLINE_SECONDS", "36000"),
+        ("KMS_KEY", KEY),
+        ("DESTINATION_ACCOUNT_NUMBER", B),
+        ("SHARED_SNAPSHOT_HOURS", "12"),
+        ("SNAPSHOTS_TO_KEEP", "30"),
+        ("MAX_DELETIONS", "10"),
+    ]
+    .into_iter()
+    .collect();
+    settings::Source::of(|_| Ok::<_, ()>(&environment)).unwrap().unwrap()
+}
+
+/// What the functions of a destination stack are given.
+fn receiving() -> settings::Receiving {
+    let environment = environment(&[("STACK_NAME", "orders-destination"), ("SNAPSHOTS_TO_KEEP", "30")]);
+    settings::Receiving::of(|_| Ok::<_, ()>(&environment), &Overrides::default()).unwrap().unwrap()
+}
+
 fn source() -> Source {
     let stack = stack(
         "orders-source",
-        &[
-            ("SourceDBIdentifier", "orders"),
-            ("SourceDBSnapshotName", "nightly"),
-            ("DestinationAccountNumber", B),
-            ("SharedSnapshotHours", "12"),
-        ],
+        &[("SourceDBIdentifier", "orders")],
         &[
             ("TopicArn", TOPIC),
             ("KMSKeyArn", KEY),
@@ -174,6 +201,7 @@ fn source() -> Source {
     let schedule = Schedule { expression: "rate(1 day)".to_owned(), state: "ENABLED".to_owned() };
     Source {
         common: common(A, stack, &["SnapshotFunction", "CopyFunction"], &["source"]),
+        said: Said::Settings(Box::new(sending())),
         database_name: "orders".to_owned(),
         database: Ok(Some(database)),
         key: Ok(key(KEY)),
@@ -187,12 +215,7 @@ fn source() -> Source {
 fn destination() -> Destination {
     let stack = stack(
         "orders-destination",
-        &[
-            ("SourceTopicArn", TOPIC),
-            ("SourceDBIdentifier", "orders"),
-            ("CopyDeadlineSeconds", "36000"),
-            ("DatabaseName", "copy"),
-        ],
+        &[("SourceTopicArn", TOPIC), ("SourceDBIdentifier", "orders"), ("DatabaseName", "copy")],
         &[
             ("KMSKeyArn", "arn:destination-key"),
             ("StateMachineArn", "arn:aws:states:eu-west-1:222222222222:stateMachine:d"),
@@ -209,6 +232,7 @@ fn destination() -> Destination {
         all.insert("LaunchFunction".to_owned(), Ok(function(LAUNCH)));
     }
     Destination {
+        said: Said::Settings(Box::new(receiving())),
         common,
         key: Ok(key("arn:destination-key")),
         subscription: Ok(Some(subscription(TOPIC, "lambda", LAUNCH))),
@@ -216,8 +240,13 @@ fn destination() -> Destination {
         secret: Ok(()),
         secret_key: Some(Ok(key("arn:secret-key"))),
         settings: Some(Judged { by: "by the database orders".to_owned(), report: Ok(Report::default()) }),
-        network: network(),
-        alarms: Ok(vec![Watching { alarm, actions: vec!["alerts".to_owned()], is_on: true }]),
+        network: Some(network()),
+        alarms: Ok(vec![Watching {
+            alarm,
+            physical: "orders-DeadLetterAlarm".to_owned(),
+            actions: vec!["alerts".to_owned()],
+            is_on: true,
+        }]),
         gone_alarms: vec![],
         dead_letters: Ok(0),
     }
@@ -237,6 +266,14 @@ pub fn of_source(facts: &mut Facts) -> &mut Source {
     match &mut facts.source {
         Some(Side::Found(found)) => found,
         _ => panic!("it is there"),
+    }
+}
+
+/// What the functions of the source account read, to be broken.
+pub fn sent_with(facts: &mut Facts) -> &mut settings::Source {
+    match &mut of_source(facts).said {
+        Said::Settings(settings) => settings,
+        _ => panic!("it is known"),
     }
 }
 

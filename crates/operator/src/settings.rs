@@ -2,12 +2,14 @@
 
 use replication::destination::Destination;
 use replication::environment::{self, Environment};
+use replication::keys;
 use replication::lineage::Tags;
 use replication::moving;
 use replication::naming::InstanceIdentifier;
 use replication::overrides::Overrides;
 use replication::preflight::Wanted;
 use replication::receiving;
+use replication::settings::Value;
 use replication::{Error, naming};
 use restore_options::Options;
 
@@ -44,23 +46,36 @@ pub struct Source {
     pub max_deletions: usize,
 }
 
-/// The environments of the functions of a source stack.
-#[derive(Debug, Clone, Copy)]
-pub struct SourceEnvironments<'a> {
-    pub snapshot: &'a Environment,
-    pub copy: &'a Environment,
-    pub share: &'a Environment,
-    pub notify: &'a Environment,
-    pub prune: &'a Environment,
-}
-
 impl Source {
-    /// Reads the environments.
+    /// The functions whose environment it is read from.
+    pub const FUNCTIONS: [&str; 5] =
+        ["SnapshotFunction", "CopyFunction", "ShareFunction", "NotifyFunction", "PruneFunction"];
+
+    /// Reads the environments of the functions of a stack, each from what answers to its name.
     ///
     /// # Errors
-    /// `InvalidConfiguration`, naming the variable.
-    pub fn read(given: SourceEnvironments<'_>) -> Result<Self, Error> {
-        let SourceEnvironments { snapshot, copy, share, notify, prune } = given;
+    /// Outside, if an environment is not known. Within, `InvalidConfiguration`, naming the variable.
+    pub fn of<'e, E>(
+        environment: impl Fn(&'static str) -> Result<&'e Environment, E>,
+    ) -> Result<Result<Self, Error>, E> {
+        let [snapshot, copy, share, notify, prune] = Self::FUNCTIONS;
+        let (snapshot, copy) = (environment(snapshot)?, environment(copy)?);
+        let (share, notify, prune) = (environment(share)?, environment(notify)?, environment(prune)?);
+        Ok(Self::read(snapshot, copy, share, notify, prune))
+    }
+
+    /// The parameter that names the key of what is shared.
+    pub fn key_parameter(&self) -> &'static str {
+        if self.copies_into.is_some() { keys::PARAMETER_ELSEWHERE } else { keys::PARAMETER }
+    }
+
+    fn read(
+        snapshot: &Environment,
+        copy: &Environment,
+        share: &Environment,
+        notify: &Environment,
+        prune: &Environment,
+    ) -> Result<Self, Error> {
         Ok(Self {
             stack: snapshot.text("STACK_NAME")?,
             database: snapshot.parsed("SOURCE_DB_IDENTIFIER", "a database identifier")?,
@@ -114,15 +129,6 @@ pub struct Receiving {
     pub max_deletions: usize,
 }
 
-/// The environments of the functions of a destination stack.
-#[derive(Debug, Clone, Copy)]
-pub struct ReceivingEnvironments<'a> {
-    pub copy: &'a Environment,
-    pub restore: &'a Environment,
-    pub rotate_secret: &'a Environment,
-    pub prune: &'a Environment,
-}
-
 /// Reads one environment with what a source database chooses in its place.
 fn of_run<T: Clone>(
     given: &Environment,
@@ -133,13 +139,41 @@ fn of_run<T: Clone>(
 }
 
 impl Receiving {
-    /// Reads the environments, each as its function does.
+    /// The functions whose environment it is read from.
+    pub const FUNCTIONS: [&str; 4] =
+        ["CopyFunction", "RestoreFunction", "RotateSecretFunction", "PruneFunction"];
+
+    /// Reads the environments of the functions of a stack, each from what answers to its name.
     ///
     /// # Errors
-    /// `InvalidConfiguration`, naming the variable; `OverrideRefused`.
-    pub fn read(given: ReceivingEnvironments<'_>, overrides: &Overrides) -> Result<Self, Error> {
+    /// Outside, if an environment is not known. Within, `InvalidConfiguration`, naming the variable; `OverrideRefused`.
+    pub fn of<'e, E>(
+        environment: impl Fn(&'static str) -> Result<&'e Environment, E>,
+        overrides: &Overrides,
+    ) -> Result<Result<Self, Error>, E> {
+        let [copy, restore, rotate_secret, prune] = Self::FUNCTIONS;
+        let (copy, restore) = (environment(copy)?, environment(restore)?);
+        let (rotate_secret, prune) = (environment(rotate_secret)?, environment(prune)?);
+        Ok(Self::read(copy, restore, rotate_secret, prune, overrides))
+    }
+
+    /// The security groups of the restored databases; nothing where RDS chooses them.
+    pub fn security_groups(&self) -> &[String] {
+        match self.options.chosen.get("SGID") {
+            Some(Value::List(groups)) => groups,
+            _ => &[],
+        }
+    }
+
+    fn read(
+        copy: &Environment,
+        restore: &Environment,
+        rotate_secret: &Environment,
+        prune: &Environment,
+        overrides: &Overrides,
+    ) -> Result<Self, Error> {
         const SECONDS: &str = "a number of seconds";
-        let copy = of_run(given.copy, overrides, |given| {
+        let copy = of_run(copy, overrides, |given| {
             let wanted = Wanted::of(&Options::read(given)?.chosen);
             let rules = receiving::Rules {
                 most_ahead: given.parsed("MAX_VERSIONS_AHEAD", "a whole number from 1")?,
@@ -149,10 +183,10 @@ impl Receiving {
             Ok((environment::destination(given)?, given.text("KMS_KEY")?, rules, wanted, deadline))
         })?;
         let (destination, key, rules, wanted, copy_deadline) = copy;
-        let (options, restore_deadline) = of_run(given.restore, overrides, |given| {
+        let (options, restore_deadline) = of_run(restore, overrides, |given| {
             Ok((Options::read(given)?, given.parsed("STAGE_DEADLINE_SECONDS", SECONDS)?))
         })?;
-        let secret = of_run(given.rotate_secret, overrides, |given| {
+        let secret = of_run(rotate_secret, overrides, |given| {
             Ok((
                 given.parsed("NO_OF_OLDER_INSTANCES", "a whole number from 0")?,
                 given.choice("MASTER_PASSWORD", ["keep", "rotate"])?,
@@ -161,7 +195,7 @@ impl Receiving {
             ))
         })?;
         let (older_to_keep, rotates_passwords, adds_standard_fields, secret_deadline) = secret;
-        let (final_snapshot, keep, max_deletions) = of_run(given.prune, overrides, |given| {
+        let (final_snapshot, keep, max_deletions) = of_run(prune, overrides, |given| {
             Ok((
                 given.parsed("FINAL_SNAPSHOT", "true or false")?,
                 given.parsed("SNAPSHOTS_TO_KEEP", "a whole number from 1")?,
@@ -208,4 +242,35 @@ pub fn final_snapshot(
     }
     let id = instance.tags.get(replication::lineage::REPLICATION_ID).unwrap_or_default();
     naming::final_snapshot(&instance.identifier, id).map(Some)
+}
+
+#[cfg(test)]
+pub mod testing {
+    use rds_access::settings::{Kind, SETTINGS};
+
+    use super::*;
+
+    /// What the functions of a destination stack are given, with these in place of the usual.
+    pub fn environment(chosen: &[(&str, &str)]) -> Environment {
+        let is_flag = |kind: &Kind| matches!(kind, Kind::Flag(_) | Kind::Switch(_));
+        let flags = SETTINGS.iter().filter(|row| is_flag(&row.kind)).map(|row| (row.variable, "false"));
+        let usual = [
+            ("APPLY_SOURCE_TAGS", "false"),
+            ("STACK_NAME", "destination"),
+            ("SOURCE_DB_IDENTIFIER", "orders"),
+            ("DATABASE_NAME", "copy"),
+            ("SECRET_ARN", "secret"),
+            ("KMS_KEY", "key"),
+            ("MAX_VERSIONS_AHEAD", "1"),
+            ("PROMOTE", "automatic"),
+            ("MASTER_PASSWORD", "keep"),
+            ("SECRET_FIELDS", "original"),
+            ("STAGE_DEADLINE_SECONDS", "3600"),
+            ("NO_OF_OLDER_INSTANCES", "0"),
+            ("FINAL_SNAPSHOT", "false"),
+            ("SNAPSHOTS_TO_KEEP", "1"),
+            ("MAX_DELETIONS", "10"),
+        ];
+        flags.chain(usual).chain(chosen.iter().copied()).collect()
+    }
 }

@@ -14,18 +14,35 @@ use crate::status::facts::Stack;
 const FUNCTION: &str = "AWS::Lambda::Function";
 /// The API of Lambda that describes a function.
 const PATH: &str = "2015-03-31/functions";
+/// The right that it takes to describe one.
+pub const READ_FUNCTION: &str = "lambda:GetFunctionConfiguration";
 /// The processors of a function that cost less.
 const ARM: &str = "arm64";
 
 /// One function of a stack.
 #[derive(Debug, Clone, Default)]
 pub struct Function {
+    /// Its ARN.
+    pub arn: String,
+    /// `State`; empty where Lambda does not say it.
+    pub state: String,
+    /// `StateReason`.
+    pub reason: String,
+    /// The digest of its code.
+    pub digest: String,
+    /// The processor that it is for.
+    pub architecture: String,
     /// What the stack says to it.
     pub environment: Environment,
     /// Its memory in MB.
     pub memory: i64,
+}
+
+impl Function {
     /// Whether it runs on ARM processors.
-    pub is_arm: bool,
+    pub fn is_arm(&self) -> bool {
+        self.architecture == ARM
+    }
 }
 
 /// The functions of a stack, by their logical names.
@@ -55,6 +72,20 @@ impl Functions {
 /// # Errors
 /// A fault of CloudFormation or Lambda.
 pub async fn read(account: &Account, stack: &Stack, wanted: &[&str]) -> Result<Functions, Failure> {
+    let mut functions = BTreeMap::new();
+    for (logical, physical) in names(account, stack).await? {
+        if wanted.contains(&logical.as_str()) {
+            functions.insert(logical, one(account, &physical).await?);
+        }
+    }
+    Ok(Functions(functions))
+}
+
+/// The physical names of the functions of a stack, by their logical names.
+///
+/// # Errors
+/// A fault of CloudFormation.
+pub async fn names(account: &Account, stack: &Stack) -> Result<BTreeMap<String, String>, Failure> {
     let client = account.stacks();
     let mut pages = client.list_stack_resources().stack_name(&stack.name).into_paginator().items().send();
     let mut names = BTreeMap::new();
@@ -62,29 +93,35 @@ pub async fn read(account: &Account, stack: &Stack, wanted: &[&str]) -> Result<F
         let resource = resource.map_err(|error| fault("cloudformation:ListStackResources", &error))?;
         if let (Some(FUNCTION), Some(physical), Some(logical)) =
             (resource.resource_type(), resource.physical_resource_id(), resource.logical_resource_id())
-            && wanted.contains(&logical)
         {
             names.insert(logical.to_owned(), physical.to_owned());
         }
     }
-    let mut functions = BTreeMap::new();
-    for (logical, physical) in names {
-        let path = format!("{PATH}/{physical}/configuration");
-        let answer = get(account, "lambda", "lambda:GetFunctionConfiguration", &path).await?;
-        functions.insert(logical, described(&answer));
-    }
-    Ok(Functions(functions))
+    Ok(names)
+}
+
+/// The function of a physical name.
+///
+/// # Errors
+/// A fault of Lambda.
+pub async fn one(account: &Account, name: &str) -> Result<Function, Failure> {
+    let path = format!("{PATH}/{name}/configuration");
+    get(account, "lambda", READ_FUNCTION, &path).await.map(|answer| described(&answer))
 }
 
 fn described(answer: &Value) -> Function {
     let variables = answer.pointer("/Environment/Variables").and_then(Value::as_object);
     let variables = variables.into_iter().flatten();
     let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
-    let processors = answer["Architectures"].as_array().into_iter().flatten();
+    let said = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
     Function {
+        arn: said("FunctionArn"),
+        state: said("State"),
+        reason: said("StateReason"),
+        digest: said("CodeSha256"),
+        architecture: answer["Architectures"][0].as_str().unwrap_or("x86_64").to_owned(),
         environment: variables.filter_map(text).collect(),
         memory: answer["MemorySize"].as_i64().unwrap_or_default(),
-        is_arm: processors.filter_map(Value::as_str).any(|name| name == ARM),
     }
 }
 
@@ -99,8 +136,8 @@ mod tests {
         let found = described(&json!({"MemorySize": 128, "Architectures": ["arm64"],
             "Environment": {"Variables": {"STACK_NAME": "orders"}}}));
         assert_eq!(found.environment.text("STACK_NAME").unwrap(), "orders");
-        assert_eq!((found.memory, found.is_arm), (128, true));
+        assert_eq!((found.memory, found.is_arm()), (128, true));
         let bare = described(&json!({}));
-        assert!(bare.environment.text("STACK_NAME").is_err() && !bare.is_arm);
+        assert!(bare.environment.text("STACK_NAME").is_err() && !bare.is_arm());
     }
 }
