@@ -5,6 +5,7 @@ mod reading;
 #[cfg(test)]
 mod tests;
 
+use replication::progress::{InstanceStatus, is_initializing};
 use serde_json::{Value, json};
 
 use self::reading::Recording;
@@ -169,8 +170,8 @@ fn storage(recording: &Recording<'_>) -> Option<String> {
         .flat_map(|one| one.polled.iter().copied())
         .filter(|one| !one["StorageOperationStatus"].is_null())
         .collect();
-    let has_status =
-        restored.iter().any(|one| one.history.iter().any(|(_, status)| status == "storage-initialization"));
+    let says_so = |status: &str| is_initializing(&InstanceStatus::from(status), None);
+    let has_status = restored.iter().any(|one| one.history.iter().any(|(_, status)| says_so(status)));
     let status = if has_status { "was" } else { "was not" };
     let mut words = if with.is_empty() {
         format!("it is never there ({types})")

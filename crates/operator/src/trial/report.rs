@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Running;
@@ -33,6 +34,15 @@ pub enum Outcome {
     /// Badly, after so many seconds, and why.
     Failed(f64, String),
     /// An earlier one has failed.
+    NotBegun,
+}
+
+/// The same as a program reads it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Word {
+    Succeeded,
+    Failed,
     NotBegun,
 }
 
@@ -86,9 +96,9 @@ impl Report {
     pub fn document(&self, around: &Around<'_>) -> Value {
         let steps = self.steps.iter().map(|(words, outcome)| {
             let (word, seconds, failure) = match outcome {
-                Outcome::Succeeded(seconds) => ("succeeded", Some(tenths(*seconds)), None),
-                Outcome::Failed(seconds, why) => ("failed", Some(tenths(*seconds)), Some(why)),
-                Outcome::NotBegun => ("notBegun", None, None),
+                Outcome::Succeeded(seconds) => (Word::Succeeded, Some(tenths(*seconds)), None),
+                Outcome::Failed(seconds, why) => (Word::Failed, Some(tenths(*seconds)), Some(why)),
+                Outcome::NotBegun => (Word::NotBegun, None, None),
             };
             json!({"step": words, "outcome": word, "seconds": seconds, "failure": failure})
         });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use replication::progress::{self, AVAILABLE, InstanceStatus, Progress, SnapshotStatus};
 use serde_json::Value;
 
 /// A recording.
@@ -28,15 +29,18 @@ impl Restored<'_> {
     /// Its statuses until it was deleted.
     pub fn until_deleted(&self) -> Vec<String> {
         let statuses = self.history.iter().map(|(_, status)| status.clone());
-        statuses.take_while(|status| status != "deleting").collect()
+        let is_there = |status: &String| {
+            InstanceStatus::from(status.as_str()).restored() != progress::Restored::Deleting
+        };
+        statuses.take_while(is_there).collect()
     }
 
     /// Whether another status came after the first `available`, before it was deleted.
     pub fn has_left_available(&self) -> bool {
         self.until_deleted()
             .iter()
-            .skip_while(|status| *status != "available")
-            .any(|status| status != "available")
+            .skip_while(|status| *status != AVAILABLE)
+            .any(|status| status != AVAILABLE)
     }
 }
 
@@ -103,7 +107,7 @@ impl<'v> Recording<'v> {
         for (at, one) in self.described(Some(account), "DBSnapshot") {
             // What the other account shares is called by its ARN.
             let name = one["DBSnapshotIdentifier"].as_str().filter(|name| !name.starts_with("arn:"));
-            let is_there = !["deleting", "deleted"].contains(&one["Status"].as_str().unwrap_or_default());
+            let is_there = !SnapshotStatus::from(one["Status"].as_str().unwrap_or_default()).is_deleting();
             if let Some(name) = name.filter(|_| is_there) {
                 found.entry(name).or_default().push((at, one));
             }
@@ -132,8 +136,9 @@ impl<'v> Recording<'v> {
             .values()
             .filter_map(|polled| {
                 let history = history(polled, "Status");
-                let began = history.first().filter(|(_, status)| status != "available")?.0;
-                let ended = history.iter().find(|(_, status)| status == "available")?.0;
+                let is_ready = |status: &str| SnapshotStatus::from(status).progress() == Progress::Ready;
+                let began = history.first().filter(|(_, status)| !is_ready(status))?.0;
+                let ended = history.iter().find(|(_, status)| is_ready(status))?.0;
                 Some((began, ended - began))
             })
             .collect();

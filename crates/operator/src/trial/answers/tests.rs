@@ -1,3 +1,5 @@
+#![expect(clippy::needless_pass_by_value, reason = "each value is made where it is given")]
+
 use serde_json::json;
 
 use super::*;
