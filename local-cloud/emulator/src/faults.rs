@@ -228,6 +228,11 @@ impl Faults {
         self.standing.len() < before
     }
 
+    /// Whether an order is for such a call.
+    pub fn awaits(&self, call: Seen<'_>) -> bool {
+        self.standing.iter().any(|fault| fault.matches(call))
+    }
+
     /// Counts a call and says what happens to it. Of the effects the first that hits wins, all that is hidden adds up;
     /// all orders that match count.
     pub fn hit(&mut self, call: Seen<'_>) -> Hit {

@@ -24,7 +24,7 @@ pub fn an_operator_needs_these_rights_and_no_others(cloud: &Cloud) {
     let pair = deploy(cloud);
     let options = ["--option-group-name", "operating-options"];
     a.create_database(&pair.database(), &password(), &options);
-    let [source, destination] = [a, b].map(|account| operator(account, &pair.stack(account)));
+    let [source, destination] = [a, b].map(|account| operator(account, &pair));
     let directory = cloud.with_credentials("operating", &source.profile(), &destination.profile());
 
     let run = |command: &str, options: &[&str]| said(command, &directory, options);
@@ -61,7 +61,7 @@ pub fn an_operator_needs_these_rights_and_no_others(cloud: &Cloud) {
     let mut fewer = policy("destination");
     let statements = fewer["Statement"].as_array_mut().unwrap();
     statements.retain(|one| one["Action"] != OF_SECRETS_MANAGER);
-    allow(b, &pair.stack(b), &fewer);
+    allow(b, &pair, &fewer);
     let printed = printed("doctor", &directory, &[&["destination"], &stacks[..]].concat());
     let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(printed.contains("allow secretsmanager:GetSecretValue"), "{printed}");
@@ -123,25 +123,30 @@ fn actions(policy: &Value) -> BTreeSet<String> {
 }
 
 /// The account with the rights of the operator.
-fn operator(account: &Account, stack: &str) -> Account {
+fn operator(account: &Account, pair: &Pair<'_>) -> Account {
     let root = format!("arn:aws:iam::{}:root", account.number());
     let trust = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"AWS": root}, "Action": "sts:AssumeRole"}]});
     let create = ["iam", "create-role", "--role-name", ROLE, "--assume-role-policy-document"];
     account.aws(&[&create[..], &[&trust.to_string()]].concat());
-    allow(account, stack, &policy(account.role()));
+    allow(account, pair, &policy(account.role()));
     account.with_role(ROLE)
 }
 
 /// Gives the operator this policy and no other, with the values of the pair in the places that are named for them.
-fn allow(account: &Account, stack: &str, policy: &Value) {
+fn allow(account: &Account, pair: &Pair<'_>, policy: &Value) {
+    let (of_stack, other) = match account.role() {
+        "source" => (&pair.source, ("FLEET_MACHINE", "FleetStateMachineArn")),
+        _ => (&pair.destination, ("ROLLBACK_MACHINE", "RollbackStateMachineArn")),
+    };
+    let machine = |output: &str| of_stack[output].rsplit(':').next().unwrap().to_owned();
     let values = [
         ("ACCOUNT", account.number()),
         ("REGION", account.variable("AWS_REGION").to_owned()),
         ("SECRET_NAME", "operating/db/read".to_owned()),
-        ("rds-replication-destination", stack.to_owned()),
-        // The local cloud puts the stack before what CloudFormation calls a machine.
-        ("stateMachine:", format!("stateMachine:{stack}-")),
+        (&*format!("rds-replication-{}", account.role()), pair.stack(account)),
+        ("REPLICATION_MACHINE", machine("StateMachineArn")),
+        (other.0, machine(other.1)),
     ];
     let mut document = policy.to_string();
     for (name, value) in values {

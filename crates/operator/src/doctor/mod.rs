@@ -23,13 +23,24 @@ pub async fn run(given: &Doctor, environment: &Environment) -> u8 {
     if given.examined != Examined::Source {
         destination = Some(Account::open(&given.accounts.destination(environment), environment).await);
     }
+    let mut hints = given.accounts.hints(environment);
+    // The AWS CLI does not find a profile by itself.
+    for (account, profile) in
+        [(&source, &mut hints.source_profile), (&destination, &mut hints.destination_profile)]
+    {
+        if let Some(Ok(account)) = account
+            && !account.profile.is_empty()
+        {
+            *profile = Some(account.profile.clone());
+        }
+    }
     let asked = Asked {
         source_stack: given.stacks.source_stack.clone(),
         destination_stack: given.stacks.destination_stack.clone(),
         source_db: given.source_db.clone(),
     };
     let facts = Box::pin(observe::facts(source, destination, &asked)).await;
-    let findings = checks::findings(&facts, &given.accounts.hints(environment));
+    let findings = checks::findings(&facts, &hints);
     let document = print::document(&findings);
     let has_errors = document.errors > 0;
     let written = if given.json {

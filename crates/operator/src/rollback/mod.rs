@@ -9,6 +9,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use replication::contract::Outcome;
+use replication::lineage::Tags;
 use replication::naming::execution_arn;
 use replication::observed;
 use replication::rollback::{self, RequestedVersion};
@@ -165,6 +166,13 @@ async fn check_version(
     };
     let instances: Vec<observed::Instance> = instances.into_iter().map(|one| one.seen).collect();
     let snapshots: Vec<observed::Snapshot> = snapshots.into_iter().map(|one| one.seen).collect();
+    // Whose a thing is that shows no tags is not known: they may be hidden from these credentials, or for a while from all.
+    let is_unknown = |name: &str, tags: &Tags| tags.is_empty() && name.starts_with(stack.prefix());
+    if instances.iter().any(|one| is_unknown(one.identifier.as_str(), &one.tags))
+        || snapshots.iter().any(|one| is_unknown(one.identifier.as_str(), &one.tags))
+    {
+        return Ok(());
+    }
     let scope = Scope { stack: &stack.name, prefix: &prefix, database: &database };
     let world = World {
         instances: &instances,

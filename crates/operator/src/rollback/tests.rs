@@ -326,7 +326,12 @@ async fn a_version_that_is_not_there_is_refused_before_the_start() {
     // What these credentials cannot see, the machine decides.
     here.account.refuse("DescribeDBInstances", "AccessDenied");
     here.run(&["9"]).await;
-    assert_eq!(*here.started.lock().unwrap(), [json!({"version": 9})]);
+    assert_eq!(here.started(), [json!({"version": 9})]);
+    let hidden = World::new();
+    let untold = instance("copy-9", "available", &json!({}));
+    hidden.account.page("DescribeDBInstances", "DBInstances", "Marker", vec![untold]);
+    hidden.run(&["9"]).await;
+    assert_eq!(hidden.started(), [json!({"version": 9})], "its tags may be hidden");
 }
 
 #[tokio::test]

@@ -258,6 +258,9 @@ pub struct Alarm {
 #[derive(Debug, Clone)]
 #[cfg_attr(test, derive(serde::Deserialize))]
 pub struct Schedule {
+    /// The rule's own name.
+    #[cfg_attr(test, serde(default))]
+    pub rule: String,
     /// When.
     pub expression: String,
     /// Whether it does.

@@ -53,7 +53,8 @@ pub const QUESTIONS: &[Question] = &[
         lines: "CreateDBSnapshot, CopyDBSnapshot, RestoreDBInstanceFromDBSnapshot", missing: "", read: tags,
     },
     Question {
-        number: "10", words: "which times does a snapshot have", lines: "DescribeDBSnapshots", missing: "", read: times,
+        number: "10", words: "which times does a snapshot have", lines: "DescribeDBSnapshots",
+        missing: "in the source account snapshots and their copies are told together", read: times,
     },
     Question {
         number: "11", words: "which statuses does a restore show", lines: "DescribeDBInstances",
@@ -247,13 +248,13 @@ fn statuses(recording: &Recording<'_>) -> Option<String> {
 }
 
 fn unshared(recording: &Recording<'_>) -> Option<String> {
-    let is_asked = |line: &&Value| {
+    let is_asked = |line: &Value| {
         line["account"] == "destination"
             && line["asked"]["IncludeShared"] == true
             && line["asked"]["DBSnapshotIdentifier"].as_str().is_some_and(|id| id.starts_with("arn:rds:A:"))
     };
-    let line = recording.asked("DescribeDBSnapshots").find(is_asked)?;
-    Some(match (line["code"].as_str(), reading::things(line, "DBSnapshot").len()) {
+    let (line, code) = recording.said("DescribeDBSnapshots", is_asked)?;
+    Some(match (code, reading::things(line, "DBSnapshot").len()) {
         (Some(code), _) => format!("the code {code}"),
         (None, 0) => "an empty list".to_owned(),
         (None, number) => format!("{number} found, although it is not shared"),
@@ -261,8 +262,7 @@ fn unshared(recording: &Recording<'_>) -> Option<String> {
 }
 
 fn sharing(recording: &Recording<'_>) -> Option<String> {
-    let line = recording.asked("ModifyDBSnapshotAttribute").next()?;
-    Some(match line["code"].as_str() {
+    Some(match recording.said("ModifyDBSnapshotAttribute", |_| true)?.1 {
         Some(code) => format!("the code {code}"),
         None => "it is accepted".to_owned(),
     })
@@ -272,8 +272,8 @@ fn filter(recording: &Recording<'_>) -> Option<String> {
     let said: Vec<String> = [("DescribeDBSnapshots", "DBSnapshot"), ("DescribeDBInstances", "DBInstance")]
         .into_iter()
         .filter_map(|(operation, kind)| {
-            let line = recording.asked(operation).find(|line| !line["asked"]["Filters"].is_null())?;
-            Some(match line["code"].as_str() {
+            let (line, code) = recording.said(operation, |line| !line["asked"]["Filters"].is_null())?;
+            Some(match code {
                 Some(code) => format!("{operation}: refused with {code}"),
                 None => format!("{operation}: found {}", reading::things(line, kind).len()),
             })

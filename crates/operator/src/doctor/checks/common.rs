@@ -271,7 +271,7 @@ pub fn settings<'s, T>(
                 Check::Settings,
                 &stack.name,
                 format!("its functions end with {}: {what}; {LEFT_OUT}", error.name().as_str()),
-                format!("{advice}: {}", deploy()),
+                remedies::settings(&format!("{advice}: {}", deploy())),
             );
         }
         Said::Unread(function, unread) if unread.code == NO_FUNCTION => findings.error(

@@ -212,7 +212,7 @@ fn settings(destination: &Destination, hints: &Hints, findings: &mut Findings) {
             Check::Settings,
             finding.parameter,
             finding.wrong.clone(),
-            format!("{}: {update}", finding.right),
+            remedies::settings(&format!("{}: {update}", finding.right)),
         );
     }
     if let Some(full) = &report.full {
@@ -294,6 +294,7 @@ fn alarms(destination: &Destination, hints: &Hints, findings: &mut Findings) {
 
 fn dead_letters(destination: &Destination, hints: &Hints, findings: &mut Findings) {
     let queue = destination.common.stack.output("DeadLetterQueueUrl");
+    let receive = ["sqs", "receive-message", "--queue-url", queue, "--max-number-of-messages", "10"];
     match &destination.dead_letters {
         Ok(0) => findings.ok(Check::DeadLetters, queue, "none"),
         Ok(number) => findings.warning(
@@ -301,7 +302,9 @@ fn dead_letters(destination: &Destination, hints: &Hints, findings: &mut Finding
             queue,
             format!("{} could not be handled", count(usize::try_from(*number).unwrap_or_default(), "message")),
             format!(
-                "see the log of LaunchFunction for the reason and mend that; then start a replication anew (scripts/replicate), and {}",
+                "see the log of LaunchFunction for the reason and fix that; see which databases they are about ({}), replicate each of \
+                 these again (scripts/replicate), and once no more come empty the queue, for good, {}",
+                remedies::aws_words("destination", hints, &receive),
                 remedies::aws("destination", hints, &["sqs", "purge-queue", "--queue-url", queue])
             ),
         ),

@@ -6,8 +6,8 @@ use replication::place::Place;
 use replication::receiving::check_reach;
 use time::OffsetDateTime;
 
-use super::common;
 use super::source::lets_in;
+use super::{common, remedies};
 use crate::doctor::facts::{Across, Destination, Source};
 use crate::doctor::finding::{Check, Findings};
 use crate::hints::Hints;
@@ -78,7 +78,7 @@ fn pairing(source: &Source, destination: &Destination, hints: &Hints, findings: 
     let names = format!("{} and {}", a.stack.name, b.stack.name);
     let before = findings.len();
     let mut wrong = |what: String, role: &str, parameter: &str, value: &str, stack: &str| {
-        let remedy = hints.deploy(role, Some(&format!("{parameter}={value}")), stack);
+        let remedy = remedies::settings(&hints.deploy(role, Some(&format!("{parameter}={value}")), stack));
         findings.error(Check::Pairing, parameter, what, remedy);
     };
     let named = source.said.settings().map(|settings| settings.destination_account.as_str());

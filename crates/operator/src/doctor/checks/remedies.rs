@@ -58,6 +58,15 @@ pub fn with_parameter(role: &str, parameter: &str, stack: &Stack, hints: &Hints)
     hints.deploy(role, Some(parameter), &stack.name)
 }
 
+/// What gives a stack another parameter or, where it has that value already, what else is to be done: CloudFormation does not see
+/// what somebody has changed by hand.
+pub fn settings(update: &str) -> String {
+    format!(
+        "{update} (if the stack has the right value already, somebody has changed the function by hand, which deploying does not \
+         see: put its environment variable right in the Lambda console)"
+    )
+}
+
 /// A command of the AWS CLI, in the account that it is for, and in the Region of that stack unless one is among the words.
 pub fn aws(role: &str, hints: &Hints, words: &[&str]) -> String {
     format!("in the {role} account: {}", aws_words(role, hints, words))

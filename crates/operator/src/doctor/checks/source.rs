@@ -405,10 +405,7 @@ fn schedule(source: &Source, hints: &Hints, findings: &mut Findings) {
                 let stack = &source.common.stack;
                 // What was switched off by hand, CloudFormation does not see.
                 let remedy = if stack.parameter(parameter) == Some("ENABLED") {
-                    let rule =
-                        if *parameter == "ScheduleState" { stack.output("ScheduleRuleName") } else { "" };
-                    let rule = if rule.is_empty() { "<the name of the rule>" } else { rule };
-                    remedies::aws("source", hints, &["events", "enable-rule", "--name", rule])
+                    remedies::aws("source", hints, &["events", "enable-rule", "--name", &schedule.rule])
                 } else {
                     remedies::with_parameter("source", &format!("{parameter}=ENABLED"), stack, hints)
                 };

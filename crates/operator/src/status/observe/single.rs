@@ -133,7 +133,7 @@ pub async fn schedule_of(account: &Account, stack: &Stack, rule: &str) -> Result
 async fn schedule_named(account: &Account, rule: &str) -> Result<Schedule, Failure> {
     let answer = ask(account, RULE, &json!({"Name": rule})).await?;
     let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
-    Ok(Schedule { expression: text("ScheduleExpression"), state: text("State") })
+    Ok(Schedule { rule: rule.to_owned(), expression: text("ScheduleExpression"), state: text("State") })
 }
 
 async fn rule_in(account: &Account, stack: &Stack, rule: &str) -> Result<String, Failure> {

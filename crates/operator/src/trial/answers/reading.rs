@@ -57,7 +57,25 @@ impl<'v> Recording<'v> {
 
     /// Those that were not refused.
     pub fn answered(&self, operation: &str) -> impl Iterator<Item = &'v Value> {
-        self.asked(operation).filter(|line| line["code"].is_null())
+        self.asked(operation).filter(|line| is_answered(line))
+    }
+
+    /// What AWS has said to the first call that `is_it`: its answer, or the code with which it refused what was asked. A call that
+    /// was throttled, failed in AWS or lacked a right says nothing of either.
+    pub fn said(
+        &self,
+        operation: &str,
+        is_it: impl Fn(&Value) -> bool,
+    ) -> Option<(&'v Value, Option<&'v str>)> {
+        self.asked(operation).filter(|line| is_it(line)).find_map(|line| match line["code"].as_str() {
+            _ if is_answered(line) => Some((line, None)),
+            Some(code)
+                if line["status"].as_u64().is_some_and(|status| status < 500) && !says_nothing(code) =>
+            {
+                Some((line, Some(code)))
+            }
+            _ => None,
+        })
     }
 
     /// Everything that an account's answers describe, with when.
@@ -256,4 +274,25 @@ pub fn sequences(all: impl Iterator<Item = Vec<String>>) -> Option<String> {
     let words: Vec<String> =
         found.iter().map(|(words, number)| format!("{words} ({number} of them)")).collect();
     (!words.is_empty()).then(|| words.join(", "))
+}
+
+fn is_answered(line: &Value) -> bool {
+    line["status"].as_u64().is_some_and(|status| (200..300).contains(&status))
+}
+
+/// Whether a code is about who asks and how often, and not about what is asked.
+fn says_nothing(code: &str) -> bool {
+    const WORDS: [&str; 10] = [
+        "Throttl",
+        "LimitExceeded",
+        "AccessDenied",
+        "AuthorizationError",
+        "UnauthorizedOperation",
+        "Expired",
+        "InvalidClientToken",
+        "SignatureDoesNotMatch",
+        "RequestTimeout",
+        "ServiceUnavailable",
+    ];
+    WORDS.iter().any(|word| code.contains(word))
 }

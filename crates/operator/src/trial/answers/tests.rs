@@ -199,6 +199,25 @@ fn an_execution_is_listed_some_time_after_its_start() {
 }
 
 #[test]
+fn a_call_that_was_not_judged_answers_nothing() {
+    let call = |status: u16, code: &Value| {
+        json!({"account": "source", "service": "rds", "operation": "ModifyDBSnapshotAttribute", "asked": {}, "status": status,
+               "code": code, "at": 1.0})
+    };
+    let throttled = call(400, &json!("Throttling"));
+    let nothing = [
+        throttled.clone(),
+        call(503, &json!("ServiceUnavailable")),
+        call(403, &json!("AccessDenied")),
+        call(400, &json!(null)),
+    ];
+    assert_eq!(answer("13", &nothing), None);
+    let refused = call(400, &json!("InvalidDBSnapshotState"));
+    assert_eq!(answer("13", &[throttled, refused]).unwrap(), "the code InvalidDBSnapshotState");
+    assert_eq!(answer("13", &[call(200, &json!(null))]).unwrap(), "it is accepted");
+}
+
+#[test]
 fn a_recording_that_has_nothing_answers_nothing() {
     let head = json!({"format": 1, "recording": "rds-replication trial"});
     let none = answers(&[head, json!("no line"), json!({"operation": "DescribeDBInstances"})]);

@@ -292,11 +292,10 @@ pub const CASES: &[Case] = &[
     (
         |facts| {
             let source = of_source(facts);
-            source.schedules.get_mut("ScheduleState").unwrap().as_mut().unwrap().state =
-                "DISABLED".to_owned();
+            let schedule = source.schedules.get_mut("ScheduleState").unwrap().as_mut().unwrap();
+            (schedule.state, schedule.rule) = ("DISABLED".to_owned(), "orders-rule".to_owned());
             let stack = &mut source.common.stack;
             stack.parameters.insert("ScheduleState".to_owned(), "ENABLED".to_owned());
-            stack.outputs.insert("ScheduleRuleName".to_owned(), "orders-rule".to_owned());
         },
         Schedule,
         Warning,

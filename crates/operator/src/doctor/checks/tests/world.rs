@@ -198,7 +198,11 @@ fn source() -> Source {
     );
     let seen = testing::instance("orders", Tags::default());
     let database = Database { seen, key: Some(Ok(key("arn:own"))), groups: vec![] };
-    let schedule = Schedule { expression: "rate(1 day)".to_owned(), state: "ENABLED".to_owned() };
+    let schedule = Schedule {
+        rule: "the-rule".to_owned(),
+        expression: "rate(1 day)".to_owned(),
+        state: "ENABLED".to_owned(),
+    };
     Source {
         common: common(A, stack, &["SnapshotFunction", "CopyFunction"], &["source"]),
         said: Said::Settings(Box::new(sending())),
