@@ -295,7 +295,8 @@ def _is_current(binary: Path) -> bool:
     try:
         made = binary.stat().st_mtime
         sources = shlex.split(binary.with_suffix(".d").read_text().partition(":")[2])
-        return all(Path(source).stat().st_mtime <= made for source in [str(ROOT / "Cargo.lock"), *sources])
+        settings = [str(ROOT / name) for name in ("Cargo.toml", "Cargo.lock", ".cargo/config.toml")]
+        return all(Path(source).stat().st_mtime <= made for source in settings + sources)
     except OSError:
         return False
 

@@ -11,6 +11,14 @@ use harness::cloud::{Cloud, ask, root};
 /// The role in either account; it may do what the policies in docs say, and nothing else.
 const ROLE: &str = "trial-operator";
 
+/// A Region in which no other story deploys, so that the trial makes the bucket of the packages, and removes it.
+const REGION: &str = "eu-west-3";
+
+/// The two accounts, in the Region of the trial.
+pub fn accounts(cloud: &Cloud) -> [Account; 2] {
+    [&cloud.source, &cloud.destination].map(|account| account.in_region(REGION))
+}
+
 /// What is allowed and not called here by itself: the first two are asked for by other calls (those that create something with
 /// tags, and `DeleteObjects` for a version), and the rest is for a removal that fails, for a run that is stopped, and for log
 /// groups that somebody has made anew.
@@ -39,7 +47,7 @@ fn policy(file: &str, account: &Account, source: &Account) -> Value {
 /// Makes the roles, and writes profiles with sessions of them.
 pub fn profiles(cloud: &Cloud) -> PathBuf {
     let mut profiles = String::new();
-    for account in [&cloud.source, &cloud.destination] {
+    for account in &accounts(cloud) {
         let trust = json!({"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Principal": {"AWS": account.number()}, "Action": "sts:AssumeRole"}]});
         account.aws(&[
@@ -98,7 +106,7 @@ pub fn require_what_is_called(cloud: &Cloud) {
     let url = cloud.source.variable("AWS_ENDPOINT_URL");
     let of_services = ask(url, "GET", "/_local-cloud/calls", &Value::Null);
     let rds = ask(cloud.source.variable("AWS_ENDPOINT_URL_RDS"), "GET", "/_emulator/calls", &Value::Null);
-    for account in [&cloud.source, &cloud.destination] {
+    for account in &accounts(cloud) {
         let role = format!(":{}:assumed-role/{ROLE}/", account.number());
         let is_own = |call: &&Value| call.to_string().contains(&role);
         let mut called = BTreeSet::new();

@@ -326,7 +326,8 @@ mod tests {
         command.args(["-c", script]);
         let interruption = Interruption::default();
         let asking = ask_within(command, "", &interruption, limit);
-        tokio::time::timeout(Duration::from_secs(40), asking).await.expect("it hangs")
+        // What is started in the background of a shell ignores Ctrl-C, and is ended by force a minute later.
+        tokio::time::timeout(Duration::from_secs(100), asking).await.expect("it hangs")
     }
 
     #[tokio::test]

@@ -113,9 +113,7 @@ impl Redaction {
     fn value(&mut self, field: &str, value: &Value) -> Value {
         match value {
             Value::Null | Value::Bool(_) => value.clone(),
-            Value::Number(number) if field == SIZE => {
-                number.as_i64().map_or(NUMBER.into(), |size| megabytes(size).into())
-            }
+            Value::Number(number) if field == SIZE => number.as_i64().map_or(NUMBER.into(), size),
             Value::Number(number) if number.as_i64().is_some_and(|number| is_kept_number(field, number)) => {
                 value.clone()
             }
@@ -175,7 +173,7 @@ impl Redaction {
             (text == "true").into()
         } else if let Ok(number) = text.parse::<i64>() {
             match field {
-                SIZE => megabytes(number).into(),
+                SIZE => size(number),
                 _ if is_kept_number(field, number) => number.into(),
                 _ => NUMBER.into(),
             }
@@ -218,9 +216,9 @@ impl Redaction {
 /// The one number of bytes, which may have as many digits as an account number.
 const SIZE: &str = "FullSnapshotSizeInBytes";
 
-/// Bytes to a million, so that it is no account number.
-fn megabytes(bytes: i64) -> i64 {
-    bytes / 1_000_000 * 1_000_000
+/// A size without its last digits.
+fn size(bytes: i64) -> Value {
+    format!("{} MiB", bytes >> 20).into()
 }
 
 /// One of the allow list, and not so long that it could be the number of an account.
@@ -325,6 +323,14 @@ mod tests {
             json!({"startDate": 6.3, "stopDate": "number", "CreatedDate": "number"})
         );
         assert_eq!(redaction().fields(&fields)["startDate"], "number");
+    }
+
+    #[test]
+    fn a_size_has_no_digits_of_an_account() {
+        let fields = json!({"FullSnapshotSizeInBytes": 111_111_111_111_i64, "Text": {"FullSnapshotSizeInBytes": "2147483648"}});
+        let seen = redaction().fields(&fields);
+        assert_eq!(seen["FullSnapshotSizeInBytes"], "105963 MiB");
+        assert_eq!(seen["Text"]["FullSnapshotSizeInBytes"], "2048 MiB");
     }
 
     #[test]
