@@ -291,6 +291,7 @@ fn what_a_run_needs_breaks(ward: &Ward<'_>) {
     let code = |task: &str| {
         let zip = format!("fileb://{}", root().join(format!("target/lambda/{task}.zip")).display());
         b.aws(&["lambda", "update-function-code", "--function-name", &function, "--zip-file", &zip]);
+        wait_until_active(b, &function);
     };
     code("share");
     let role = ["--role-name", &b.resource(&stack, "CopyRole"), "--policy-name", "doctor"];
@@ -312,6 +313,14 @@ fn what_a_run_needs_breaks(ward: &Ward<'_>) {
     ward.pair.put_secret(r#"{"db_host":"","db_prefix":""}"#);
 }
 
+/// Waits until a function that was updated is as it was told.
+fn wait_until_active(account: &Account, function: &str) {
+    wait_for("the function is active", LIMIT, || {
+        let found = account.aws(&["lambda", "get-function-configuration", "--function-name", function]);
+        (found["State"] == "Active").then_some(())
+    });
+}
+
 /// What counts is what the functions read, not what the stack was once given.
 ///
 /// > The doctor judges what the functions read, as a plan does, and not the parameters of the stack.
@@ -325,10 +334,7 @@ fn the_functions_read_something_else(ward: &Ward<'_>) {
         let environment = json!({"Variables": variables}).to_string();
         let words = [&["lambda", "update-function-configuration"], &named[..]].concat();
         b.aws(&[&words[..], &["--environment", &environment]].concat());
-        wait_for("the function is as it was told", LIMIT, || {
-            let found = b.aws(&[&["lambda", "get-function-configuration"], &named[..]].concat());
-            (found["State"] == "Active").then_some(())
-        });
+        wait_until_active(b, &function);
     };
     let with = |name: &str, value: &str| {
         let mut variables = given.clone();
