@@ -11,7 +11,7 @@ use super::{common, remedies};
 use crate::doctor::facts::{Across, Destination, Source};
 use crate::doctor::finding::{Check, Findings};
 use crate::hints::Hints;
-use crate::status::facts::includes;
+use crate::status::facts::{Stack, includes};
 
 /// The functions that both stacks have, of the same code.
 const SHARED: [&str; 3] = ["CopyFunction", "NotifyFunction", "PruneFunction"];
@@ -77,8 +77,12 @@ fn pairing(source: &Source, destination: &Destination, hints: &Hints, findings: 
     let (a, b) = (&source.common, &destination.common);
     let names = format!("{} and {}", a.stack.name, b.stack.name);
     let before = findings.len();
-    let mut wrong = |what: String, role: &str, parameter: &str, value: &str, stack: &str| {
-        let remedy = remedies::settings(&hints.deploy(role, Some(&format!("{parameter}={value}")), stack));
+    let mut wrong = |what: String, role: &str, parameter: &str, value: &str, stack: &Stack| {
+        let remedy = if stack.parameter(parameter) == Some(value) {
+            remedies::CHANGED_BY_HAND.to_owned()
+        } else {
+            hints.deploy(role, Some(&format!("{parameter}={value}")), &stack.name)
+        };
         findings.error(Check::Pairing, parameter, what, remedy);
     };
     let named = source.said.settings().map(|settings| settings.destination_account.as_str());
@@ -87,7 +91,7 @@ fn pairing(source: &Source, destination: &Destination, hints: &Hints, findings: 
             "the source stack shares with account {named}, and the destination stack is in {}",
             b.account
         );
-        wrong(what, "source", "DestinationAccountNumber", &b.account, &a.stack.name);
+        wrong(what, "source", "DestinationAccountNumber", &b.account, &a.stack);
     }
     let region = a.stack.parameter("DestinationRegion").unwrap_or(&a.region);
     if region != b.region {
@@ -95,14 +99,14 @@ fn pairing(source: &Source, destination: &Destination, hints: &Hints, findings: 
             "the source stack lets Region {region} listen, and the destination stack is in {}",
             b.region
         );
-        wrong(what, "source", "DestinationRegion", &b.region, &a.stack.name);
+        wrong(what, "source", "DestinationRegion", &b.region, &a.stack);
     }
     let (topic, heard) =
         (a.stack.output("TopicArn"), b.stack.parameter("SourceTopicArn").unwrap_or_default());
     if topic != heard {
         let what =
             format!("the destination stack listens to {heard}, and the source stack publishes to {topic}");
-        wrong(what, "destination", "SourceTopicArn", topic, &b.stack.name);
+        wrong(what, "destination", "SourceTopicArn", topic, &b.stack);
     }
     let is_of_fleet = !a.stack.output("FleetStateMachineArn").is_empty();
     let is_taken =
@@ -113,7 +117,7 @@ fn pairing(source: &Source, destination: &Destination, hints: &Hints, findings: 
             b.stack.database(),
             source.database_name
         );
-        wrong(what, "destination", "SourceDBIdentifier", &source.database_name, &b.stack.name);
+        wrong(what, "destination", "SourceDBIdentifier", &source.database_name, &b.stack);
     }
     if findings.len() == before {
         findings.ok(Check::Pairing, names, "each names the other");

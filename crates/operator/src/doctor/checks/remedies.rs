@@ -58,13 +58,13 @@ pub fn with_parameter(role: &str, parameter: &str, stack: &Stack, hints: &Hints)
     hints.deploy(role, Some(parameter), &stack.name)
 }
 
-/// What gives a stack another parameter or, where it has that value already, what else is to be done: CloudFormation does not see
-/// what somebody has changed by hand.
+/// What is to be done about a function that does not read what the stack has: CloudFormation does not see it.
+pub const CHANGED_BY_HAND: &str = "the stack has the right value already, so somebody has changed the function by hand, which \
+                                   deploying does not see: put its environment variable right in the Lambda console";
+
+/// What gives a stack another parameter, where nobody knows whether it has that value already.
 pub fn settings(update: &str) -> String {
-    format!(
-        "{update} (if the stack has the right value already, somebody has changed the function by hand, which deploying does not \
-         see: put its environment variable right in the Lambda console)"
-    )
+    format!("{update}; unless {CHANGED_BY_HAND}")
 }
 
 /// A command of the AWS CLI, in the account that it is for, and in the Region of that stack unless one is among the words.

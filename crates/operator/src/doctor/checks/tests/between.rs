@@ -9,12 +9,28 @@ use crate::doctor::finding::Severity::{Error as Wrong, Warning};
 
 pub const CASES: &[Case] = &[
     (
-        |facts| sent_with(facts).destination_account = "3".repeat(12),
+        |facts| {
+            sent_with(facts).destination_account = "3".repeat(12);
+            let parameters = &mut of_source(facts).common.stack.parameters;
+            parameters.insert("DestinationAccountNumber".to_owned(), "3".repeat(12));
+        },
         Pairing,
         Wrong,
         Both,
         "shares with account 333333333333",
         "DestinationAccountNumber=222222222222",
+    ),
+    (
+        |facts| {
+            sent_with(facts).destination_account = "3".repeat(12);
+            let (number, source) = (of_destination(facts).common.account.clone(), of_source(facts));
+            source.common.stack.parameters.insert("DestinationAccountNumber".to_owned(), number);
+        },
+        Pairing,
+        Wrong,
+        Both,
+        "shares with account 333333333333",
+        "put its environment variable right in the Lambda console",
     ),
     (
         |facts| {
