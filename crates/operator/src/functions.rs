@@ -6,9 +6,10 @@ use replication::environment::Environment;
 use serde_json::Value;
 
 use crate::account::Account;
-use crate::failure::{Failure, fault};
+use crate::failure::Failure;
 use crate::question::get;
 use crate::status::facts::Stack;
+use crate::status::observe::stacks;
 
 /// What a function is called in a template.
 const FUNCTION: &str = "AWS::Lambda::Function";
@@ -86,18 +87,7 @@ pub async fn read(account: &Account, stack: &Stack, wanted: &[&str]) -> Result<F
 /// # Errors
 /// A fault of CloudFormation.
 pub async fn names(account: &Account, stack: &Stack) -> Result<BTreeMap<String, String>, Failure> {
-    let client = account.stacks();
-    let mut pages = client.list_stack_resources().stack_name(&stack.name).into_paginator().items().send();
-    let mut names = BTreeMap::new();
-    while let Some(resource) = pages.next().await {
-        let resource = resource.map_err(|error| fault("cloudformation:ListStackResources", &error))?;
-        if let (Some(FUNCTION), Some(physical), Some(logical)) =
-            (resource.resource_type(), resource.physical_resource_id(), resource.logical_resource_id())
-        {
-            names.insert(logical.to_owned(), physical.to_owned());
-        }
-    }
-    Ok(names)
+    stacks::physical_ids(account, stack, FUNCTION).await
 }
 
 /// The function of a physical name.

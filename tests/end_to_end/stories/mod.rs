@@ -2,6 +2,7 @@
 
 pub mod adopting;
 pub mod arriving;
+mod audit;
 pub mod commands;
 pub mod crowd;
 pub mod doctor;

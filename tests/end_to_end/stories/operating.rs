@@ -10,6 +10,8 @@ use harness::cloud::{Cloud, ask, root, script};
 use harness::network::{network, vpc};
 use harness::pair::{Pair, password};
 
+use super::audit;
+
 /// The role of the operator, in either account.
 const ROLE: &str = "operating-operator";
 /// What Secrets Manager calls for itself, so that no log has it.
@@ -46,8 +48,10 @@ pub fn an_operator_needs_these_rights_and_no_others(cloud: &Cloud) {
 
     let mut granted = BTreeSet::new();
     for role in ["source", "destination"] {
-        let used = used(cloud, if role == "source" { a } else { b });
-        let all = actions(&policy(role));
+        let calls = audit::calls(cloud, if role == "source" { a } else { b }, ROLE);
+        let succeeded = calls.into_iter().filter(|(_, outcome)| outcome == "Success");
+        let used: BTreeSet<String> = succeeded.map(|(action, _)| action).collect();
+        let all = audit::actions(&policy(role));
         let unused: Vec<&String> =
             all.iter().filter(|action| !used.contains(*action) && *action != OF_SECRETS_MANAGER).collect();
         assert!(
@@ -62,7 +66,7 @@ pub fn an_operator_needs_these_rights_and_no_others(cloud: &Cloud) {
     let statements = fewer["Statement"].as_array_mut().unwrap();
     statements.retain(|one| one["Action"] != OF_SECRETS_MANAGER);
     allow(b, &pair, &fewer);
-    let printed = printed("doctor", &directory, &[&["destination"], &stacks[..]].concat());
+    let (printed, _) = printed("doctor", &directory, &[&["destination"], &stacks[..]].concat());
     let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(printed.contains("allow secretsmanager:GetSecretValue"), "{printed}");
 }
@@ -112,16 +116,6 @@ fn policy(role: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// The actions that a policy allows.
-fn actions(policy: &Value) -> BTreeSet<String> {
-    let statements = policy["Statement"].as_array().unwrap().iter();
-    let of = |statement: &Value| match &statement["Action"] {
-        Value::Array(all) => all.iter().map(text).collect::<Vec<_>>(),
-        one => vec![text(one)],
-    };
-    statements.flat_map(of).collect()
-}
-
 /// The account with the rights of the operator.
 fn operator(account: &Account, pair: &Pair<'_>) -> Account {
     let root = format!("arn:aws:iam::{}:root", account.number());
@@ -156,54 +150,20 @@ fn allow(account: &Account, pair: &Pair<'_>, policy: &Value) {
     account.aws(&[&["iam", "put-role-policy"], &named[..]].concat());
 }
 
-/// What a command of the operator prints.
-fn printed(command: &str, directory: &Path, options: &[&str]) -> String {
-    let mut run = script(command);
-    run.args(options).arg(format!("--local={}", directory.display()));
-    let output = run.output().unwrap();
-    String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr)
-}
-
-/// Runs a command of the operator, who is refused nothing.
-fn said(command: &str, directory: &Path, options: &[&str]) {
+/// What a command of the operator prints, and whether it exits with 0.
+fn printed(command: &str, directory: &Path, options: &[&str]) -> (String, bool) {
     let mut run = script(command);
     run.args(options).arg(format!("--local={}", directory.display()));
     let output = run.output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command} ended with {}: {printed}", output.status);
+    (printed, output.status.success())
+}
+
+/// Runs a command of the operator, who is refused nothing.
+fn said(command: &str, directory: &Path, options: &[&str]) {
+    let (printed, is_good) = printed(command, directory, options);
+    assert!(is_good, "{command} failed: {printed}");
     for word in ["AccessDenied", "not authorized", "not checked", "Unauthorized"] {
         assert!(!printed.contains(word), "{command} is refused something: {printed}");
-    }
-}
-
-/// The actions that the operator's commands have used in an account, by the logs of the local cloud. None was refused, also
-/// where nobody was told.
-fn used(cloud: &Cloud, account: &Account) -> BTreeSet<String> {
-    let logs = [("AWS_ENDPOINT_URL", "/_local-cloud/calls"), ("AWS_ENDPOINT_URL_RDS", "/_emulator/calls")];
-    let mut used = BTreeSet::new();
-    let number = account.number();
-    for (variable, path) in logs {
-        let calls = ask(cloud.source.variable(variable), "GET", path, &Value::Null);
-        let is_ours = |call: &&Value| {
-            let principal = call["principalArn"].as_str().unwrap_or_default();
-            principal.contains(ROLE) && principal.contains(&number)
-        };
-        for call in calls.as_array().unwrap().iter().filter(is_ours) {
-            let outcome = call["outcome"].as_str().unwrap_or_default();
-            assert!(!outcome.contains("Denied") && outcome != "HTTP 403", "{call}");
-            if outcome == "Success" {
-                used.insert(format!("{}:{}", namespace(call["service"].as_str()), text(&call["action"])));
-            }
-        }
-    }
-    used
-}
-
-/// How IAM calls a service of the log; that of the RDS emulator names none.
-fn namespace(service: Option<&str>) -> &str {
-    match service {
-        None => "rds",
-        Some("monitoring") => "cloudwatch",
-        Some(other) => other,
     }
 }

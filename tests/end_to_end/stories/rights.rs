@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use harness::account::{Account, text};
 use harness::cloud::{Cloud, ask, root};
 
+use super::audit;
+
 /// The role in either account; it may do what the policies in docs say, and nothing else.
 const ROLE: &str = "trial-operator";
 
@@ -103,31 +105,13 @@ pub fn hide_tags(cloud: &Cloud) {
 
 /// The role was refused nothing, and has called every action of its policy.
 pub fn require_what_is_called(cloud: &Cloud) {
-    let url = cloud.source.variable("AWS_ENDPOINT_URL");
-    let of_services = ask(url, "GET", "/_local-cloud/calls", &Value::Null);
-    let rds = ask(cloud.source.variable("AWS_ENDPOINT_URL_RDS"), "GET", "/_emulator/calls", &Value::Null);
     for account in &accounts(cloud) {
-        let role = format!(":{}:assumed-role/{ROLE}/", account.number());
-        let is_own = |call: &&Value| call.to_string().contains(&role);
-        let mut called = BTreeSet::new();
-        for (calls, service) in [(&of_services, None), (&rds, Some("rds"))] {
-            for call in calls.as_array().unwrap().iter().filter(is_own) {
-                let service = service.map_or_else(|| text(&call["service"]), str::to_owned);
-                let action = format!("{service}:{}", text(&call["action"]));
-                let outcome = call["outcome"].as_str().unwrap_or_default();
-                assert!(!outcome.starts_with("AccessDenied"), "{action} is denied: {call}");
-                called.insert(action);
-            }
-        }
+        let calls = audit::calls(cloud, account, ROLE);
+        let called: BTreeSet<&str> = calls.iter().map(|(action, _)| action.as_str()).collect();
         let policy = policy(&format!("trial-policy-{}.json", account.role()), account, &cloud.source);
-        let statements = policy["Statement"].as_array().unwrap();
-        let listed = statements.iter().flat_map(|statement| match &statement["Action"] {
-            Value::Array(all) => all.iter().map(text).collect(),
-            one => vec![text(one)],
-        });
-        let unused: Vec<String> = listed
-            .filter(|action| !called.contains(action) && !NOT_CALLED.contains(&action.as_str()))
-            .collect();
+        let is_unused =
+            |action: &String| !called.contains(action.as_str()) && !NOT_CALLED.contains(&action.as_str());
+        let unused: Vec<String> = audit::actions(&policy).into_iter().filter(is_unused).collect();
         assert!(unused.is_empty(), "the trial does not call {unused:?} in the {} account", account.role());
     }
 }

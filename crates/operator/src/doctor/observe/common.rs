@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudformation::types::StackResourceSummary;
 use replication::Error;
 use replication::environment::Environment;
 use replication::preflight::Known;
@@ -11,7 +10,7 @@ use super::{network, services};
 use crate::account::Account;
 use crate::doctor::facts::{Common, Ended, NO_FUNCTION, Read, Said, Unread};
 use crate::execution::readable_cause;
-use crate::failure::{Failure, fault};
+use crate::failure::Failure;
 use crate::functions::{self, Function};
 use crate::status::facts::Stack;
 use crate::status::observe::machines::{Listed, described};
@@ -124,22 +123,8 @@ async fn all_functions(account: &Account, stack: &Stack) -> Read<BTreeMap<String
 /// # Errors
 /// A fault of CloudFormation.
 pub async fn physical_id(account: &Account, stack: &Stack, logical: &str) -> Result<String, Failure> {
-    let all = resources(account, stack).await?;
+    let all = stacks::resources(account, stack).await?;
     let found = all.iter().find(|one| one.logical_resource_id() == Some(logical));
     let physical = found.and_then(|one| one.physical_resource_id()).map(str::to_owned);
     physical.ok_or_else(|| Failure::new(format!("the stack {} has no {logical}", stack.name)))
-}
-
-/// The resources of a stack.
-///
-/// # Errors
-/// A fault of CloudFormation.
-pub async fn resources(account: &Account, stack: &Stack) -> Result<Vec<StackResourceSummary>, Failure> {
-    let client = account.stacks();
-    let mut pages = client.list_stack_resources().stack_name(&stack.name).into_paginator().items().send();
-    let mut found = Vec::new();
-    while let Some(resource) = pages.next().await {
-        found.push(resource.map_err(|error| fault("cloudformation:ListStackResources", &error))?);
-    }
-    Ok(found)
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use replication::naming::arn_part;
 use serde_json::{Value, json};
 
-use super::common::resources;
 use super::in_region;
 use crate::account::Account;
 use crate::doctor::facts::{Key, Read, Subscription, Watching};
@@ -13,7 +12,7 @@ use crate::doctor::policy::through_rds;
 use crate::failure::Failure;
 use crate::question::{Query, Question, ask, ask_query, get};
 use crate::status::facts::Stack;
-use crate::status::observe::single;
+use crate::status::observe::{single, stacks};
 
 const KEY_POLICY: Question = Question {
     service: "kms",
@@ -158,14 +157,11 @@ pub async fn refused(
 
 /// The alarms of a stack, and those that it has and CloudWatch does not, as `logical (physical)` names.
 pub async fn alarms(account: &Account, stack: &Stack) -> Read<(Vec<Watching>, Vec<String>)> {
-    let found = single::described_alarms(account, stack).await?;
-    let all = resources(account, stack).await?;
-    let gone = all.iter().filter(|one| one.resource_type() == Some(single::ALARM)).filter_map(|one| {
-        let (logical, physical) = (one.logical_resource_id()?, one.physical_resource_id()?);
-        let is_there = found.iter().any(|(alarm, _)| alarm.name == logical);
-        (!is_there).then(|| format!("{logical} ({physical})"))
-    });
-    let gone = gone.collect();
+    let ids = stacks::physical_ids(account, stack, single::ALARM).await?;
+    let found = single::described_alarms(account, &ids).await?;
+    let is_there = |logical: &String| found.iter().any(|(alarm, _)| alarm.name == *logical);
+    let gone = ids.iter().filter(|(logical, _)| !is_there(logical));
+    let gone = gone.map(|(logical, physical)| format!("{logical} ({physical})")).collect();
     let actions = |said: &Value| {
         let all = said["AlarmActions"].as_array().into_iter().flatten();
         all.filter_map(Value::as_str).map(str::to_owned).collect()

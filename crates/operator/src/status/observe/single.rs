@@ -9,6 +9,7 @@ use crate::account::Account;
 use crate::failure::{Failure, fault};
 use crate::question::{Question, ask};
 use crate::status::facts::{Alarm, Schedule, Stack};
+use crate::status::observe::stacks;
 
 const KEY: Question = Question {
     service: "kms",
@@ -54,33 +55,28 @@ pub async fn key(account: &Account, key: &str) -> Result<Value, Failure> {
 /// # Errors
 /// A fault of CloudFormation or CloudWatch.
 pub async fn alarms(account: &Account, stack: &Stack) -> Result<Vec<Alarm>, Failure> {
-    Ok(described_alarms(account, stack).await?.into_iter().map(|(alarm, _)| alarm).collect())
+    let ids = stacks::physical_ids(account, stack, ALARM).await?;
+    Ok(described_alarms(account, &ids).await?.into_iter().map(|(alarm, _)| alarm).collect())
 }
 
-/// The alarms of a stack, each with all that CloudWatch says of it.
+/// The alarms that a stack has under these ids, each with all that CloudWatch says of it.
 ///
 /// # Errors
-/// A fault of CloudFormation or CloudWatch.
-pub async fn described_alarms(account: &Account, stack: &Stack) -> Result<Vec<(Alarm, Value)>, Failure> {
-    let client = account.stacks();
-    let mut pages = client.list_stack_resources().stack_name(&stack.name).into_paginator().items().send();
-    let mut names = BTreeMap::new();
-    while let Some(resource) = pages.next().await {
-        let resource = resource.map_err(|error| fault("cloudformation:ListStackResources", &error))?;
-        if let (Some(ALARM), Some(physical), Some(logical)) =
-            (resource.resource_type(), resource.physical_resource_id(), resource.logical_resource_id())
-        {
-            names.insert(physical.to_owned(), logical.to_owned());
-        }
-    }
+/// A fault of CloudWatch.
+pub async fn described_alarms(
+    account: &Account,
+    ids: &BTreeMap<String, String>,
+) -> Result<Vec<(Alarm, Value)>, Failure> {
+    let names: BTreeMap<&str, &String> =
+        ids.iter().map(|(logical, physical)| (physical.as_str(), logical)).collect();
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    let asked: Vec<&String> = names.keys().take(MOST_ALARMS).collect();
+    let asked: Vec<&&str> = names.keys().take(MOST_ALARMS).collect();
     let answer = ask(account, ALARMS, &json!({"AlarmNames": asked, "MaxRecords": MOST_ALARMS})).await?;
     let read = |found: &Value| {
         let alarm = Alarm {
-            name: names.get(found["AlarmName"].as_str()?)?.clone(),
+            name: String::clone(names.get(found["AlarmName"].as_str()?)?),
             state: found["StateValue"].as_str()?.to_owned(),
             since: moment(&found["StateUpdatedTimestamp"]),
         };

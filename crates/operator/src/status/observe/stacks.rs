@@ -1,6 +1,8 @@
 //! The CloudFormation stacks.
 
-use aws_sdk_cloudformation::types::Stack as Described;
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudformation::types::{Stack as Described, StackResourceSummary};
 
 use crate::account::Account;
 use crate::failure::{Failure, fault};
@@ -29,6 +31,37 @@ pub async fn named(account: &Account, name: &str) -> Result<Stack, Failure> {
     let answer = answer.map_err(|error| fault("cloudformation:DescribeStacks", &error))?;
     let stack = answer.stacks().first().map(read);
     stack.ok_or_else(|| Failure::named("ValidationError", format!("there is no stack {name}")))
+}
+
+/// The resources of a stack.
+///
+/// # Errors
+/// A fault of CloudFormation.
+pub async fn resources(account: &Account, stack: &Stack) -> Result<Vec<StackResourceSummary>, Failure> {
+    let client = account.stacks();
+    let mut pages = client.list_stack_resources().stack_name(&stack.name).into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(resource) = pages.next().await {
+        found.push(resource.map_err(|error| fault("cloudformation:ListStackResources", &error))?);
+    }
+    Ok(found)
+}
+
+/// The physical ids of the resources of a stack that are of a type, by their logical ids.
+///
+/// # Errors
+/// A fault of CloudFormation.
+pub async fn physical_ids(
+    account: &Account,
+    stack: &Stack,
+    kind: &str,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let all = resources(account, stack).await?;
+    let of_kind = all.iter().filter(|one| one.resource_type() == Some(kind));
+    let ids = of_kind.filter_map(|one| {
+        Some((one.logical_resource_id()?.to_owned(), one.physical_resource_id()?.to_owned()))
+    });
+    Ok(ids.collect())
 }
 
 fn read(stack: &Described) -> Stack {
