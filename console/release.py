@@ -66,9 +66,7 @@ class Commit:
 
 def make(root: Path, output: Path, tasks: Sequence[str], binaries: dict[str, Path], commit: Commit) -> None:
     """Writes everything into `output`, which must not be there; `binaries` are the compiled programs of each architecture."""
-    if output.exists():
-        raise Failure(f"{output} is there already; to fix this: remove it, or give another --output")
-    output.mkdir(parents=True)
+    output.mkdir()
     for architecture, directory in binaries.items():
         _of_architecture(root, output / architecture, architecture, tasks, directory)
     metadata = {architecture: _metadata(root, TRIPLES[architecture]) for architecture in binaries}
@@ -169,29 +167,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m console.release", description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--binaries", action="append", required=True, metavar="ARCHITECTURE=DIRECTORY")
+    parser.add_argument("--ready", action="store_true", help="print the commit that it would be of, and make nothing")
+    parser.add_argument("--commit", help="the commit that was compiled; another one by now is refused")
+    parser.add_argument("--binaries", action="append", default=[], metavar="ARCHITECTURE=DIRECTORY")
     parser.add_argument("--again", action="append", default=[], metavar="ARCHITECTURE=DIRECTORY")
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("tasks", nargs="+")
+    parser.add_argument("tasks", nargs="*")
     given = parser.parse_args(arguments)
     try:
         commit = _commit(given.root)
-        for command in (of / COMMAND for of in _binaries(given.binaries).values()):
-            if needs_libraries(command.read_bytes()):
-                raise Failure(f"{command} is not static: it would need the libraries of one system")
-        make(given.root, given.output, given.tasks, _binaries(given.binaries), commit)
-        if given.check:
-            with tempfile.TemporaryDirectory() as directory:
-                second = Path(directory) / "release"
-                make(given.root, second, given.tasks, _binaries(given.again or given.binaries), commit)
-                different = differences(given.output, second)
-            if different:
-                raise Failure("made twice, these files differ:\n" + "\n".join(different))
-            print(f"made twice, and all {len(list(files(given.output)))} files are the same")
+        if given.output.exists():
+            raise Failure(f"{given.output} is there already; to fix this: remove it, or give another --output")
+        if given.ready:
+            print(commit.id)
+            return 0
+        if given.commit != commit.id:
+            raise Failure(f"{given.commit} was compiled, and {commit.id} is checked out now; to fix this: make it again")
+        _made(given, commit)
     except Failure as error:
         print(f"release: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _made(given: argparse.Namespace, commit: Commit) -> None:
+    """The release under its name only when all of it is there and was checked."""
+    binaries = _binaries(given.binaries)
+    for command in (of / COMMAND for of in binaries.values()):
+        if needs_libraries(command.read_bytes()):
+            raise Failure(f"{command} is not static: it would need the libraries of one system")
+    given.output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=given.output.parent, prefix=f".{given.output.name}-") as directory:
+        first, second = (Path(directory) / name for name in ("first", "second"))
+        make(given.root, first, given.tasks, binaries, commit)
+        if given.check:
+            make(given.root, second, given.tasks, _binaries(given.again or given.binaries), commit)
+            different = differences(first, second)
+            if different:
+                raise Failure("made twice, these files differ:\n" + "\n".join(different))
+            print(f"made twice, and all {len(list(files(first)))} files are the same")
+        first.rename(given.output)
 
 
 def _binaries(given: Sequence[str]) -> dict[str, Path]:

@@ -15,7 +15,7 @@ import ziglang
 
 from console.bill import bill, checksums, expression, licences, shipped
 from console.failure import Failure
-from console.release import COMMAND, SUMS, TRIPLES, Commit, differences, make, needs_libraries, template
+from console.release import COMMAND, SUMS, TRIPLES, Commit, differences, main, make, needs_libraries, template
 from deployer import ROOT
 
 TASKS = ["snapshot", "copy"]
@@ -46,8 +46,6 @@ def test_the_same_commit_gives_the_same_bytes(tmp_path: Path) -> None:
     assert differences(first, second) == []
     make(ROOT, other, TASKS, programs(tmp_path / "c", content=b"another"), COMMIT)
     assert f"x86_64/lambda/{TASKS[0]}.zip" in differences(first, other)
-    with pytest.raises(Failure, match="is there already"):
-        make(ROOT, first, TASKS, programs(tmp_path / "a"), COMMIT)
 
 
 def test_a_release_has_everything_that_a_deployment_needs(tmp_path: Path) -> None:
@@ -69,6 +67,61 @@ def test_a_release_has_everything_that_a_deployment_needs(tmp_path: Path) -> Non
     assert subprocess.run(command, cwd=release, check=False).returncode == 0
     (release / "LICENSES.txt").write_text("none")
     assert subprocess.run(command, cwd=release, capture_output=True, check=False).returncode == 1
+
+
+def test_what_would_refuse_a_release_is_said_before_it_is_compiled(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """> A release is of one commit, and nothing is overwritten; both are found out before the first program is compiled."""
+    ready = ["--ready", "--root", str(repository), "--output", str(tmp_path / "release")]
+    assert main(ready) == 0
+    commit = capsys.readouterr().out.strip()
+    assert commit == _git(repository, "rev-parse", "HEAD")
+    (tmp_path / "release").mkdir()
+    assert main(ready) == 1
+    assert "is there already" in capsys.readouterr().err
+    (tmp_path / "release").rmdir()
+    (repository / "Cargo.toml").write_text('version = "2.0.0"\n')
+    assert main(ready) == 1
+    assert "not committed" in capsys.readouterr().err
+
+
+def test_a_release_that_cannot_be_finished_leaves_nothing(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """> What was compiled of another commit, or needs libraries, or differs the second time, is no release."""
+    release = tmp_path / "releases" / "one"
+    made = ["--root", str(repository), "--output", str(release), "--binaries", f"x86_64={tmp_path}"]
+    commit = _git(repository, "rev-parse", "HEAD")
+    assert main([*made, "--commit", "0" * 40]) == 1
+    assert f"{'0' * 40} was compiled, and {commit} is checked out now" in capsys.readouterr().err
+    (tmp_path / COMMAND).write_bytes(Path(sys.executable).resolve().read_bytes())
+    assert main([*made, "--commit", commit]) == 1
+    assert "is not static" in capsys.readouterr().err
+    (tmp_path / COMMAND).write_bytes((Path(ziglang.__file__).parent / "zig").read_bytes())
+    with pytest.raises(OSError):
+        # The repository has no template to make one of.
+        main([*made, "--commit", commit])
+    assert list(release.parent.iterdir()) == []
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with a version and one commit."""
+    root = tmp_path / "repository"
+    root.mkdir()
+    (root / "Cargo.toml").write_text('version = "1.2.3"\n')
+    for arguments in (
+        ["init", "--quiet"],
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "--message", "one"],
+    ):
+        _git(root, *arguments)
+    return root
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def test_a_template_of_another_form_is_refused() -> None:
