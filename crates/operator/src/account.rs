@@ -1,6 +1,7 @@
 //! One of the two AWS accounts: its credentials, its Region, and the clients that speak to it.
 
 pub mod local;
+mod remembered;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,10 +13,12 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::os_shim_internal::{Env, Fs};
 
+use self::remembered::Remembered;
 use crate::environment::Environment;
 use crate::failure::{Failure, fault};
 
@@ -105,7 +108,7 @@ impl Account {
                 .profile_name(profile);
             loader = loader.profile_name(profile).credentials_provider(provider.build());
         }
-        let config = loader.load().await;
+        let config = remembering(&loader.load().await);
         // A variable that is empty names none, but the SDK takes it.
         let named = config.region().map(ToString::to_string).filter(|region| !region.is_empty());
         let Some(region) = named else {
@@ -162,6 +165,15 @@ impl Account {
         }
         aws_sdk_rds::Client::from_conf(builder.build())
     }
+}
+
+/// The same, with credentials that are fetched once and not for every client and question.
+fn remembering(config: &SdkConfig) -> SdkConfig {
+    let mut builder = config.to_builder();
+    if let Some(provider) = config.credentials_provider() {
+        builder.set_credentials_provider(Some(SharedCredentialsProvider::new(Remembered::of(provider))));
+    }
+    builder.build()
 }
 
 /// What is the same whatever the credentials are.
@@ -245,8 +257,11 @@ region = eu-west-3
             (Some("ap-south-1"), Some("us-east-2"), "ap-south-1"),
         ] {
             let (account, sts) = opened(region, of_environment).await;
-            let found = account.config.credentials_provider().unwrap().provide_credentials().await.unwrap();
+            let provider = account.config.credentials_provider().unwrap();
+            let found = provider.provide_credentials().await.unwrap();
             assert_eq!(found.access_key_id(), "of-role");
+            // Every question asks for them, and STS is asked once.
+            provider.provide_credentials().await.unwrap();
             assert_eq!((account.region.as_str(), account.whose.as_str()), (expected, "profile source"));
             assert_eq!(sts.calls(), ["AssumeRole"]);
             let scopes = sts.scopes();

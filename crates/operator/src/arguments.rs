@@ -39,13 +39,7 @@ pub enum Command {
     /// It goes in every direction: back to an older version, forward again to a newer one, and to a version that a stack with
     /// Promote=manual holds back. A version whose instance is gone but whose snapshot is kept is restored as a new version
     /// first. scripts/status lists the versions.
-    #[command(after_help = "\
-Examples:
-  scripts/rollback                                  to the version with the next older data
-  scripts/rollback 7                                to version 7; forward again is the same command
-  scripts/rollback 7 --destination-stack crm        of another stack
-
-Exits with 0 only if the secret names the version at the end.")]
+    #[command(after_long_help = include_str!("rollback/help.txt"))]
     Rollback(Rollback),
     /// Tries everything in two accounts with a small database of its own, records what AWS answers, and destroys all of it.
     ///
@@ -107,6 +101,9 @@ pub struct Rollback {
     /// The version to make live; previous is the one whose data are next older than the live one's.
     #[arg(value_name = "VERSION|previous", default_value = "previous", value_parser = requested, allow_hyphen_values = true)]
     pub version: RequestedVersion,
+    /// Print one JSON document at the end instead of text; what happens meanwhile goes to the standard error.
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub account: DestinationAccount,
     /// Stack in the destination account.

@@ -15,6 +15,8 @@ use crate::status::observe::stacks;
 const FUNCTION: &str = "AWS::Lambda::Function";
 /// The API of Lambda that describes a function.
 const PATH: &str = "2015-03-31/functions";
+/// What Lambda calls a function that is not there.
+pub const GONE: &str = "ResourceNotFoundException";
 /// The right that it takes to describe one.
 pub const READ_FUNCTION: &str = "lambda:GetFunctionConfiguration";
 /// The processors of a function that cost less.
@@ -97,6 +99,16 @@ pub async fn names(account: &Account, stack: &Stack) -> Result<BTreeMap<String, 
 pub async fn one(account: &Account, name: &str) -> Result<Function, Failure> {
     let path = format!("{PATH}/{name}/configuration");
     get(account, "lambda", READ_FUNCTION, &path).await.map(|answer| described(&answer))
+}
+
+/// How many invocations of a function may run at once, if that is reserved for it; with 0 nothing can call it.
+///
+/// # Errors
+/// A fault of Lambda.
+pub async fn reserved_concurrency(account: &Account, name: &str) -> Result<Option<i64>, Failure> {
+    let path = format!("2019-09-30/functions/{name}/concurrency");
+    let answer = get(account, "lambda", "lambda:GetFunctionConcurrency", &path).await?;
+    Ok(answer["ReservedConcurrentExecutions"].as_i64())
 }
 
 fn described(answer: &Value) -> Function {

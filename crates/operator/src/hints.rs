@@ -88,13 +88,23 @@ impl Hints {
 
     /// `scripts/deploy` of a stack of this role with this parameter, or as the stack is; an empty name stands for the usual one.
     pub fn deploy(&self, role: &str, parameter: Option<&str>, stack: &str) -> String {
-        let mut words = vec!["scripts/deploy", role];
+        let words = self.of_role("scripts/deploy", role, stack).into_iter();
+        shell_words(words.chain(option("--parameter", parameter)))
+    }
+
+    /// `scripts/destroy` of a stack of this role, which keeps its data.
+    pub fn destroy(&self, role: &str, stack: &str) -> String {
+        shell_words(self.of_role("scripts/destroy", role, stack).into_iter().chain(self.local.as_deref()))
+    }
+
+    /// A script about one stack, in its account and Region.
+    fn of_role<'h>(&'h self, script: &'h str, role: &'h str, stack: &'h str) -> Vec<&'h str> {
+        let mut words = vec![script, role];
         if ![SOURCE_STACK, DESTINATION_STACK, ""].contains(&stack) {
             words.extend(["--stack-name", stack]);
         }
         words.extend(self.aws(role).into_iter().flat_map(|(name, value)| [name, value]));
-        words.extend(option("--parameter", parameter));
-        shell_words(words)
+        words
     }
 
     /// The options by which the AWS CLI finds the account and Region of a stack of this role, as deploying has them too.
@@ -168,6 +178,10 @@ mod tests {
         assert_eq!(
             given.deploy_destination(Some("A=b"), "crm"),
             "scripts/deploy destination --stack-name crm --region eu-west-2 --parameter A=b"
+        );
+        assert_eq!(
+            given.destroy("destination", "crm"),
+            "scripts/destroy destination --stack-name crm --region eu-west-2 --local"
         );
         let elsewhere = Hints { local: None, ..given };
         assert_eq!(

@@ -43,8 +43,15 @@ async fn main() -> ExitCode {
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             let name = command.get_name().to_owned();
-            clap_complete::generate(shell, &mut command, name, &mut std::io::stdout());
-            ExitCode::SUCCESS
+            let mut words = Vec::new();
+            clap_complete::generate(shell, &mut command, name, &mut words);
+            match output::print(&String::from_utf8_lossy(&words)) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("failed: the completions cannot be written: {error}");
+                    ExitCode::FAILURE
+                }
+            }
         }
     }
 }

@@ -55,6 +55,45 @@ pub fn table(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
     lines
 }
 
+/// The same in lines of at most so many columns. What makes it too wide is the longest column, of names that must not be cut: each of
+/// these goes onto a line of its own above the rest of its row, and if that is not enough the next longest, with its head.
+pub fn table_within(width: usize, rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
+    let Some(heads) = rows.first() else { return Vec::new() };
+    let longest = |column: &usize| rows.iter().map(|row| length(&row[*column])).max().unwrap_or_default();
+    let mut beside: Vec<usize> = (0..heads.len()).collect();
+    let mut apart: Vec<usize> = Vec::new();
+    loop {
+        let kept: Vec<Vec<String>> =
+            rows.iter().map(|row| beside.iter().map(|column| row[*column].clone()).collect()).collect();
+        let of_kept: Vec<usize> = (0..beside.len()).filter(|place| right.contains(&beside[*place])).collect();
+        let lines = table(&kept, &of_kept);
+        if beside.len() <= 2 || lines.iter().all(|line| length(line) <= width) {
+            return rows_below(rows, &apart, lines);
+        }
+        // Of several that are as long the first.
+        let widest = (0..beside.len()).rev().max_by_key(|place| longest(&beside[*place])).unwrap_or_default();
+        apart.push(beside.remove(widest));
+    }
+}
+
+/// The lines of a table, each row below its cells that are in none of its columns.
+fn rows_below(rows: &[Vec<String>], apart: &[usize], lines: Vec<String>) -> Vec<String> {
+    if apart.is_empty() {
+        return lines;
+    }
+    let mut all: Vec<String> = lines.iter().take(2).cloned().collect();
+    for (row, line) in rows.iter().skip(1).zip(lines.into_iter().skip(2)) {
+        let cells = apart.iter().enumerate().map(|(place, column)| match place {
+            0 => row[*column].clone(),
+            _ if row[*column].is_empty() => String::new(),
+            _ => format!("  {}: {}", rows[0][*column], row[*column]),
+        });
+        all.extend(cells.filter(|cell| !cell.is_empty()));
+        all.push(format!("  {line}"));
+    }
+    all
+}
+
 /// How many columns a text takes.
 pub fn length(text: &str) -> usize {
     text.chars().count()
@@ -121,6 +160,40 @@ mod tests {
     fn a_duration_is_short() {
         let words = [0.04, 7.35, 59.9, 60.0, 185.9, 3_723.0].map(duration);
         assert_eq!(words, ["0.0s", "7.3s", "59.9s", "1:00", "3:05", "1:02:03"]);
+    }
+
+    /// > Tables have the width of the terminal, and no name is cut.
+    #[test]
+    fn a_table_that_is_too_wide_has_its_longest_cells_above_the_rows() {
+        let row = |words: [&str; 4]| words.map(str::to_owned).to_vec();
+        let rows = [
+            row(["name", "status", "note", "n"]),
+            row(["a-long-name-of-it", "available", "a note", "1"]),
+            row(["b", "creating", "", "12"]),
+        ];
+        let wide = table(&rows, &[3]);
+        assert_eq!(table_within(38, &rows, &[3]), wide);
+        let narrow = [
+            "status     note     n",
+            "---------  ------  --",
+            "a-long-name-of-it",
+            "  available  a note   1",
+            "b",
+            "  creating           12",
+        ];
+        assert_eq!(table_within(37, &rows, &[3]), narrow);
+        let narrowest = [
+            "note     n",
+            "------  --",
+            "a-long-name-of-it",
+            "  status: available",
+            "  a note   1",
+            "b",
+            "  status: creating",
+            "          12",
+        ];
+        assert_eq!(table_within(5, &rows, &[3]), narrowest);
+        assert!(table_within(5, &[], &[]).is_empty());
     }
 
     #[test]

@@ -60,8 +60,8 @@ pub fn a_trial_arrives_and_leaves_nothing(cloud: &Cloud) {
 
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     require_report(&document, &state, &printed);
-    let recording = std::fs::read_to_string(directory.join("recording.jsonl")).unwrap();
-    assert_eq!(document["recording"], directory.join("recording.jsonl").display().to_string());
+    let recording = std::fs::read_to_string(document["recording"].as_str().unwrap()).unwrap();
+    assert_eq!(std::fs::read_to_string(directory.join("recording.jsonl")).unwrap(), recording);
     let id = text(&state["id"]);
     for hidden in [
         &cloud.source.number(),

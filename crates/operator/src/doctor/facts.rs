@@ -57,6 +57,8 @@ pub enum Side<T> {
         account: String,
         /// The Region.
         region: String,
+        /// The name that was asked for.
+        stack: String,
         /// Why.
         failure: Failure,
     },
@@ -85,6 +87,9 @@ pub struct Common {
     pub stack: Stack,
     /// Its functions, by their logical names.
     pub functions: Read<BTreeMap<String, Read<Function>>>,
+    /// Those of them that nothing may call, because no concurrency is reserved for them: their physical names, by their logical
+    /// ones.
+    pub barred: Read<BTreeMap<String, String>>,
     /// The newest execution of each of its machines that has ended, by what operators call the machine.
     pub runs: BTreeMap<&'static str, Read<Option<Ended>>>,
     /// Who hears of the alert topic.

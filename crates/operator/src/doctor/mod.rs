@@ -48,7 +48,7 @@ pub async fn run(given: &Doctor, environment: &Environment) -> u8 {
             .map_err(Into::into)
             .and_then(|json| crate::output::print(&(json + "\n")))
     } else {
-        let text = print::text(&findings);
+        let text = print::text(&findings, crate::output::columns(print::WIDTH));
         let is_coloured = std::io::stdout().is_terminal() && !environment.is_without_colour;
         crate::output::print(&if is_coloured { print::painted(&text) } else { text })
     };

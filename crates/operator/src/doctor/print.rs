@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::finding::{Finding, Place, Severity};
 use crate::screen::{count, printable, wrapped};
 
-/// How wide a line is, where it can be broken.
-const WIDTH: usize = 120;
+/// The most columns of a line, where it can be broken.
+pub const WIDTH: usize = 120;
 /// The column in which what was found begins.
 const COLUMN: usize = 34;
 
@@ -27,8 +27,8 @@ pub fn document(findings: &[Finding]) -> Document<'_> {
     Document { errors: number(Severity::Error), warnings: number(Severity::Warning), findings }
 }
 
-/// The text of these findings.
-pub fn text(findings: &[Finding]) -> String {
+/// The text of these findings, in so many columns.
+pub fn text(findings: &[Finding], width: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
     for (place, head) in [
         (Place::Source, "source account"),
@@ -44,7 +44,7 @@ pub fn text(findings: &[Finding]) -> String {
         }
         lines.push(head.to_owned());
         for one in here {
-            lines.extend(of_finding(one));
+            lines.extend(of_finding(one, width));
         }
     }
     let Document { errors, warnings, .. } = document(findings);
@@ -73,7 +73,7 @@ pub fn painted(text: &str) -> String {
     text.lines().map(paint).collect()
 }
 
-fn of_finding(finding: &Finding) -> Vec<String> {
+fn of_finding(finding: &Finding, width: usize) -> Vec<String> {
     let word = match finding.severity {
         Severity::Ok => "ok",
         Severity::Warning => "warning",
@@ -81,9 +81,9 @@ fn of_finding(finding: &Finding) -> Vec<String> {
     };
     let head = format!("  {word:<8}  {:<22}", finding.check.words());
     let indent = " ".repeat(COLUMN);
-    let mut lines = wrapped(&format!("{}: {}", finding.subject, finding.what), WIDTH, &head, &indent);
+    let mut lines = wrapped(&format!("{}: {}", finding.subject, finding.what), width, &head, &indent);
     if let Some(remedy) = &finding.remedy {
-        lines.extend(wrapped(&format!("to fix this: {remedy}"), WIDTH, &indent, &format!("{indent}  ")));
+        lines.extend(wrapped(&format!("to fix this: {remedy}"), width, &indent, &format!("{indent}  ")));
     }
     lines
 }
@@ -115,13 +115,13 @@ between them
 
 1 error, 1 warning
 ";
-        assert_eq!(text(&some()), expected);
-        assert_eq!(text(&some()[..1]).lines().last(), Some("all ok"));
+        assert_eq!(text(&some(), WIDTH), expected);
+        assert_eq!(text(&some()[..1], WIDTH).lines().last(), Some("all ok"));
     }
 
     #[test]
     fn what_needs_attention_has_a_colour() {
-        let painted = painted(&text(&some()));
+        let painted = painted(&text(&some(), WIDTH));
         assert!(painted.contains("\u{1b}[31m  ERROR     database"), "{painted}");
         assert!(painted.contains("\u{1b}[33m  warning   versions"), "{painted}");
         assert!(painted.starts_with("\u{1b}[1msource account\u{1b}[0m\n  ok"), "{painted}");

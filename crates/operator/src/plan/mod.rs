@@ -29,7 +29,7 @@ use crate::arguments::Plan as Given;
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::functions::{self, Functions};
-use crate::output::print;
+use crate::output::{columns, print};
 use crate::screen::timestamp;
 use crate::settings::{Receiving, Source};
 use crate::status::facts::Stack;
@@ -94,7 +94,7 @@ pub async fn run(given: &Given, environment: &Environment) -> u8 {
     let written = if given.json {
         serde_json::to_string_pretty(&document).map_err(Into::into).and_then(|json| print(&(json + "\n")))
     } else {
-        print(&text::render(&document))
+        print(&text::render(&document, columns(text::WIDTH)))
     };
     if let Err(error) = written {
         eprintln!("failed: the plan cannot be written: {error}");

@@ -7,35 +7,35 @@ use super::costs::Costs;
 use super::destination::Outcome;
 use super::document::{Document, Duration, Fleet, Place, Plan, Quota};
 use super::journal::Entered;
-use crate::screen::{age, count, printable, table, wrapped};
+use crate::screen::{age, count, printable, table, table_within, wrapped};
 
 /// The most columns of a line.
-const WIDTH: usize = 118;
+pub const WIDTH: usize = 118;
 
-/// All of it.
-pub fn render(document: &Document) -> String {
+/// All of it, in so many columns.
+pub fn render(document: &Document, width: usize) -> String {
     let mut lines = Vec::new();
     let place = |place: &Place| format!("{} in account {}, {}", place.stack, place.account, place.region);
     lines.push(format!("source       {}", place(&document.source)));
     lines.push(format!("destination  {}", place(&document.destination)));
     lines.push(String::new());
     match &document.fleet {
-        Some(fleet) => lines.extend(of_fleet(fleet, document)),
-        None => lines.extend(document.databases.iter().flat_map(of_plan)),
+        Some(fleet) => lines.extend(of_fleet(fleet, document, width)),
+        None => lines.extend(document.databases.iter().flat_map(|plan| of_plan(plan, width))),
     }
     lines.push(String::new());
-    lines.extend(wrapped(&format!("Prices: {}.", document.prices), WIDTH, "", ""));
+    lines.extend(wrapped(&format!("Prices: {}.", document.prices), width, "", ""));
     let lines: Vec<String> = lines.iter().map(|line| printable(line)).collect();
     lines.join("\n") + "\n"
 }
 
-fn of_plan(plan: &Plan) -> Vec<String> {
-    let mut lines = wrapped(&headline(plan), WIDTH, "", "  ");
+fn of_plan(plan: &Plan, width: usize) -> Vec<String> {
+    let mut lines = wrapped(&headline(plan), width, "", "  ");
     let names =
         format!("Names have the id {} of a run that begins now; a run has its own.", plan.replication_id);
-    lines.push(names);
+    lines.extend(wrapped(&names, width, "", "  "));
     for state in &plan.states {
-        lines.extend(of_state(state));
+        lines.extend(of_state(state, width));
     }
     lines.push(String::new());
     lines.push(format!("duration  {}", duration(plan.duration)));
@@ -47,11 +47,11 @@ fn of_plan(plan: &Plan) -> Vec<String> {
 }
 
 /// A line for each database; one of them in full is what `--source-db` is for.
-fn of_fleet(fleet: &Fleet, document: &Document) -> Vec<String> {
+fn of_fleet(fleet: &Fleet, document: &Document, width: usize) -> Vec<String> {
     if let Some(ends) = &fleet.ends {
         let text =
             format!("the run of the fleet would end with {} in {}: {}", ends.error, ends.state, ends.cause);
-        return wrapped(&text, WIDTH, "", "  ");
+        return wrapped(&text, width, "", "  ");
     }
     let heads = ["database", "the run", "copies", "deletes", "takes", "a run", "a month"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
@@ -59,12 +59,12 @@ fn of_fleet(fleet: &Fleet, document: &Document) -> Vec<String> {
     let (by, at_once) = (&fleet.by, fleet.at_once);
     let mut lines = vec![format!("{}, chosen by {by}, {at_once} at once", count(rows.len() - 1, "database"))];
     lines.push(String::new());
-    lines.extend(table(&rows, &[3, 4, 5, 6]));
+    lines.extend(table_within(width, &rows, &[3, 4, 5, 6]));
     lines.push(String::new());
     for one in &fleet.left_out {
-        lines.extend(wrapped(&format!("left out: {}: {}", one.database, one.reason), WIDTH, "", "  "));
+        lines.extend(wrapped(&format!("left out: {}: {}", one.database, one.reason), width, "", "  "));
     }
-    lines.extend(fleet.room.iter().flat_map(|room| wrapped(room, WIDTH, "", "  ")));
+    lines.extend(fleet.room.iter().flat_map(|room| wrapped(room, width, "", "  ")));
     let totals = &document.totals;
     let at_least = if totals.is_complete { "" } else { "at least " };
     lines.push(format!(
@@ -140,27 +140,27 @@ fn headline(plan: &Plan) -> String {
     }
 }
 
-fn of_state(state: &Entered) -> Vec<String> {
+fn of_state(state: &Entered, width: usize) -> Vec<String> {
     let machine = serde_json::to_value(state.machine).ok();
     let machine = machine.as_ref().and_then(|name| name.as_str()).unwrap_or_default().to_owned();
     let mut lines = vec![String::new(), format!("{machine}  {}", state.state)];
     if let Some(copy) = &state.copy {
-        lines.extend(wrapped(&of_copy(copy), WIDTH, "  ", "    "));
+        lines.extend(wrapped(&of_copy(copy), width, "  ", "    "));
     }
     for call in &state.calls {
         lines.extend(wrapped(
             &format!("{} {}: {}", call.action, call.resource, call.why),
-            WIDTH,
+            width,
             "  - ",
             "      ",
         ));
     }
     let stays = state.decisions.iter().filter(|one| !matches!(one.verdict, Verdict::Delete | Verdict::Mark));
     for decision in stays {
-        lines.extend(wrapped(&decision.to_string(), WIDTH, "    ", "      "));
+        lines.extend(wrapped(&decision.to_string(), width, "    ", "      "));
     }
     for note in &state.notes {
-        lines.extend(wrapped(note, WIDTH, "  ", "    "));
+        lines.extend(wrapped(note, width, "  ", "    "));
     }
     if lines.len() == 2 {
         lines.push("  changes nothing".to_owned());

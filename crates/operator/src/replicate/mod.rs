@@ -17,23 +17,17 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-use std::io::{IsTerminal, Write};
 use std::time::Duration;
-
-use serde_json::Value;
 
 pub use self::arguments::Replicate;
 use crate::account::Account;
-use crate::environment::{self, Environment, Pause, execution_name, interruption, pause};
+use crate::environment::{Environment, Pause, execution_name, interruption, pause};
 use crate::failure::Failure;
 use crate::hints::Hints;
-use crate::output::print;
+use crate::output::{End, INTERRUPTED, failed, followed};
 use crate::status::facts::Stack;
 use crate::status::observe::stacks;
 use crate::terminal::Terminal;
-
-/// The exit code of a command that an operator has interrupted.
-const INTERRUPTED: u8 = 130;
 
 /// What there is to know beside the accounts.
 #[derive(Debug)]
@@ -64,28 +58,9 @@ struct Begun {
     fleet: Option<fleet::Fleet>,
 }
 
-/// How the command ends.
-struct End {
-    code: u8,
-    /// What a program reads, unless nothing was started or the end was not awaited.
-    document: Option<Value>,
-}
-
 /// The command. Answers with its exit code.
 pub async fn run(given: &Replicate, environment: &Environment) -> u8 {
-    let (mut stdout, mut stderr) = (std::io::stdout(), std::io::stderr());
-    let (is_terminal, output): (bool, &mut (dyn Write + Send)) =
-        if given.json { (stderr.is_terminal(), &mut stderr) } else { (stdout.is_terminal(), &mut stdout) };
-    let mut terminal = Terminal::new(output, is_terminal, environment::now);
     let chosen = (given.accounts.source(environment), given.accounts.destination(environment));
-    let opened = match Account::open(&chosen.0, environment).await {
-        Ok(source) => Account::open(&chosen.1, environment).await.map(|destination| (source, destination)),
-        Err(failure) => Err(failure),
-    };
-    let (source, destination) = match opened {
-        Ok(accounts) => accounts,
-        Err(failure) => return failed(&mut terminal, &failure),
-    };
     let asked = Asked {
         given,
         hints: &given.accounts.hints(environment),
@@ -93,18 +68,13 @@ pub async fn run(given: &Replicate, environment: &Environment) -> u8 {
         poll: Duration::from_millis(if given.accounts.local.is_some() { 300 } else { 3_000 }),
         pause,
     };
-    let accounts = Accounts { source: &source, destination: &destination };
-    let end = replicate(accounts, &asked, &mut terminal, interruption()).await;
-    let Some(document) = end.document.filter(|_| given.json) else { return end.code };
-    if let Err(error) = print(&format!("{document:#}\n")) {
-        return failed(&mut terminal, &Failure::new(format!("the report cannot be written: {error}")));
-    }
-    end.code
-}
-
-fn failed(terminal: &mut Terminal<'_>, failure: &Failure) -> u8 {
-    terminal.plain(&format!("\nfailed: {failure}"));
-    1
+    followed(given.json, async |terminal| {
+        let source = Account::open(&chosen.0, environment).await?;
+        let destination = Account::open(&chosen.1, environment).await?;
+        let accounts = Accounts { source: &source, destination: &destination };
+        Ok(replicate(accounts, &asked, terminal, interruption()).await)
+    })
+    .await
 }
 
 /// The whole of it, until it has ended or is interrupted.

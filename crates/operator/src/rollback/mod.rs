@@ -1,11 +1,11 @@
 //! Makes another version of the database live: starts the rollback machine and follows it to its end.
 
 mod named;
+mod report;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use replication::contract::Outcome;
@@ -19,20 +19,18 @@ use serde_json::{Value, json};
 use self::named::{Named, named, of_host};
 use crate::account::Account;
 use crate::arguments::Rollback;
-use crate::environment::{self, Environment, execution_name, interruption, pause};
+use crate::environment::{Environment, execution_name, interruption, pause};
 use crate::execution::{Execution, how_it_failed, plain};
 use crate::failure::Failure;
 use crate::following::Follower;
 use crate::hints::Hints;
+use crate::output::{End, INTERRUPTED, failed, followed};
 use crate::screen::duration;
 use crate::status::facts::{Stack, includes};
 use crate::status::observe::machines::{self, Followed};
 use crate::status::observe::{databases, stacks};
 use crate::status::report::secret::refusal;
 use crate::terminal::Terminal;
-
-/// The exit code of a command that an operator has interrupted.
-const INTERRUPTED: u8 = 130;
 
 /// What there is to know beside the account.
 #[derive(Debug)]
@@ -45,24 +43,30 @@ pub struct Asked<'a> {
     pub poll: Duration,
 }
 
+/// What was begun, as far as it has come.
+#[derive(Debug, Default)]
+struct Begun {
+    /// The ARN of the execution.
+    started: Option<String>,
+    /// The execution, once it has ended.
+    execution: Option<Execution>,
+    /// What the secret named before.
+    before: Option<Named>,
+    /// What it names now.
+    after: Option<Named>,
+}
+
 /// The command. Answers with its exit code.
 pub async fn run(given: &Rollback, environment: &Environment) -> u8 {
-    let mut output = std::io::stdout();
-    let is_terminal = output.is_terminal();
-    let mut terminal = Terminal::new(&mut output, is_terminal, environment::now);
     let accounts = given.account.accounts();
     let (chosen, hints) = (accounts.destination(environment), accounts.hints(environment));
     let poll = Duration::from_millis(if chosen.local.is_some() { 300 } else { 3_000 });
     let asked = Asked { given, hints: &hints, poll };
-    match Account::open(&chosen, environment).await {
-        Ok(account) => roll_back(&account, &asked, &mut terminal, interruption()).await,
-        Err(failure) => failed(&mut terminal, &failure),
-    }
-}
-
-fn failed(terminal: &mut Terminal<'_>, failure: &Failure) -> u8 {
-    terminal.plain(&format!("\nfailed: {failure}"));
-    1
+    followed(given.json, async |terminal| {
+        let account = Account::open(&chosen, environment).await?;
+        Ok(roll_back(&account, &asked, terminal, interruption()).await)
+    })
+    .await
 }
 
 /// The whole of it in an account, until it has ended or is interrupted.
@@ -71,30 +75,33 @@ async fn roll_back(
     asked: &Asked<'_>,
     terminal: &mut Terminal<'_>,
     interruption: impl Future<Output = ()>,
-) -> u8 {
-    let mut started = None;
+) -> End {
+    let mut begun = Begun::default();
     let ended = tokio::select! {
         biased;
-        ended = to_the_end(account, asked, terminal, &mut started) => Some(ended),
+        ended = to_the_end(account, asked, terminal, &mut begun) => Some(ended),
         () = interruption => None,
     };
-    match (ended, started) {
-        (Some(Ok(())), _) => return 0,
-        (Some(Err(failure)), _) => return failed(terminal, &failure),
-        (None, Some(arn)) => terminal.plain(&format!(
+    if let Some(ended) = ended {
+        let document = report::document(&begun, ended.as_ref().err());
+        let code = ended.map_or_else(|failure| failed(terminal, &failure), |()| 0);
+        return End { code, document };
+    }
+    match begun.started {
+        Some(arn) => terminal.plain(&format!(
             "\nno longer following; the execution continues by itself: {arn}\n{} shows how it ends",
             asked.hints.status(&asked.given.destination_stack)
         )),
-        (None, None) => terminal.plain("\nstopped"),
+        None => terminal.plain("\nstopped"),
     }
-    INTERRUPTED
+    End { code: INTERRUPTED, document: None }
 }
 
 async fn to_the_end(
     account: &Account,
     asked: &Asked<'_>,
     terminal: &mut Terminal<'_>,
-    started: &mut Option<String>,
+    begun: &mut Begun,
 ) -> Result<(), Failure> {
     let name = &asked.given.destination_stack;
     let stack = stacks::named(account, name).await?;
@@ -114,6 +121,7 @@ async fn to_the_end(
     }
     check_version(account, &stack, &before, asked.given).await?;
     terminal.line(&format!("the secret names {}", before.words(terminal.now())));
+    let before = begun.before.insert(before);
     let version = match asked.given.version {
         RequestedVersion::Version(version) => json!(version),
         RequestedVersion::Previous => json!("previous"),
@@ -124,24 +132,25 @@ async fn to_the_end(
     }
     let client = account.machines();
     let name = execution_name("rollback");
-    *started = Some(execution_arn(&machine, &name));
+    begun.started = Some(execution_arn(&machine, &name));
     let (arn, at) = match machines::start(&client, &machine, &name, &input).await {
         Ok(found) => found,
         Err(failure) => {
-            *started = None;
+            begun.started = None;
             return Err(failure);
         }
     };
     terminal.line(&format!("destination  started {arn}"));
     let followed = Followed::started(&client, &arn, at);
-    let execution = follow(followed, asked, terminal).await?;
+    let execution = begun.execution.insert(follow(followed, asked, terminal).await?);
+    succeeded(execution)?;
     let moved = execution.of_destination("rotate-secret");
     let mut after = named(account, &stack).await;
     if after.host.is_empty() {
         // What the machine has read back counts, should these credentials not show the secret.
         after = of_host(account, moved["db_host"].as_str().unwrap_or_default()).await;
     }
-    conclude(moved, &before, &after, terminal);
+    conclude(moved, before, begun.after.insert(after), terminal);
     Ok(())
 }
 
@@ -199,7 +208,7 @@ fn of_database(stack: &Stack, database: Option<&str>) -> Result<Stack, Failure> 
     )))
 }
 
-/// Prints what the execution does until it has succeeded.
+/// Prints what the execution does until it has ended.
 async fn follow(
     followed: Followed,
     asked: &Asked<'_>,
@@ -223,9 +232,13 @@ async fn follow(
         terminal.waiting(&waiting);
         pause(asked.poll).await;
     }
-    let execution = follower.into_execution();
+    Ok(follower.into_execution())
+}
+
+/// Whether it has done what it was started for.
+fn succeeded(execution: &Execution) -> Result<(), Failure> {
     if !execution.has_succeeded() {
-        return Err(Failure::new(how_it_failed(&execution, "rollback")));
+        return Err(Failure::new(how_it_failed(execution, "rollback")));
     }
     let outcome = &execution.of_destination("rotate-secret")["outcome"];
     if !serde_json::from_value::<Outcome>(outcome.clone()).is_ok_and(Outcome::has_moved) {
@@ -235,7 +248,7 @@ async fn follow(
             execution.arn
         )));
     }
-    Ok(execution)
+    Ok(())
 }
 
 /// Says what has become of the secret.

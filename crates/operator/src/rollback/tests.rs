@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use super::{Asked, roll_back};
 use crate::arguments::{Arguments, Command};
 use crate::environment::Environment;
+use crate::output::End;
 use crate::status::observe::tests::world::{
     B, CANARY, Machine, NOW, SECRET, ago, answers_of, entered, instance, stack, tags,
 };
@@ -153,6 +154,11 @@ impl World {
     }
 
     async fn run_until(&self, words: &[&str], interruption: impl Future<Output = ()>) -> (u8, String) {
+        let (end, shown) = self.end_of(words, interruption).await;
+        (end.code, shown)
+    }
+
+    async fn end_of(&self, words: &[&str], interruption: impl Future<Output = ()>) -> (End, String) {
         let words = ["rds-replication", "rollback"].into_iter().chain(words.iter().copied());
         let Command::Rollback(given) = Arguments::parse_from(words).command else { panic!() };
         let environment = Environment {
@@ -164,13 +170,13 @@ impl World {
         let hints = given.account.accounts().hints(&environment);
         let asked = Asked { given: &given, hints: &hints, poll: Duration::from_millis(1) };
         let mut shown = Vec::new();
-        let code = {
+        let end = {
             let mut terminal = Terminal::new(&mut shown, false, now);
             roll_back(&self.account.account(), &asked, &mut terminal, interruption).await
         };
         let shown = String::from_utf8(shown).unwrap();
         assert!(!shown.contains(CANARY), "{shown}");
-        (code, shown)
+        (end, shown)
     }
 
     fn started(&self) -> Vec<Value> {
@@ -287,6 +293,46 @@ async fn what_was_marked_and_restored_is_said() {
         shown.contains("marked to-be-deleted: copy-1, copy-2\n")
             && shown.contains("no longer marked: copy-5\n")
     );
+}
+
+/// > `scripts/rollback --json` prints what the rollback has done, also where it has failed.
+#[tokio::test]
+async fn a_program_reads_how_it_ended() {
+    let here = World::new();
+    here.ends(succeeded(3, "moved", &json!({"marked": ["copy-5"]})));
+    let (end, _) = here.end_of(&["3", "--json"], std::future::pending()).await;
+    let mut document = end.document.unwrap();
+    let execution = document["execution"].take();
+    assert!(execution.as_str().unwrap().contains(":rollback-"), "{execution}");
+    let live = json!({"host": host(4), "instance": "copy-4", "version": 4});
+    let expected = json!({
+        "format": 1, "failure": null, "execution": null, "status": "SUCCEEDED", "error": null, "cause": null, "version": 3,
+        "instance": "copy-3", "secretOutcome": "moved", "marked": ["copy-5"], "unmarked": [], "before": live, "after": live,
+    });
+    assert_eq!(document, expected);
+    let help = include_str!("help.txt");
+    let words: Vec<&str> = help.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    for name in document.as_object().unwrap().keys().chain(live.as_object().unwrap().keys()) {
+        assert!(words.contains(&name.as_str()), "{name} is not described");
+    }
+
+    let failing = World::new();
+    failing.ends(json!({"status": "FAILED", "stopDate": NOW.unix_timestamp(), "error": "VersionNotFound", "cause": "gone"}));
+    failing.account.refuse("GetSecretValue", "AccessDenied");
+    let (end, _) = failing.end_of(&["3"], std::future::pending()).await;
+    let document = end.document.unwrap();
+    assert_eq!(
+        (end.code, &document["status"], &document["error"]),
+        (1, &json!("FAILED"), &json!("VersionNotFound"))
+    );
+    assert!(
+        document["failure"].as_str().unwrap().contains("the rollback machine ended FAILED"),
+        "{document}"
+    );
+    assert_eq!((&document["before"], &document["instance"]), (&Value::Null, &Value::Null));
+
+    let (end, _) = World::new().end_of(&["9"], std::future::pending()).await;
+    assert_eq!((end.code, end.document), (1, None), "nothing was started");
 }
 
 #[tokio::test]

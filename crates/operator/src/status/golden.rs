@@ -14,7 +14,7 @@ use super::facts::{
     Alarm, Database, Facts, Fleet, Instance, Named, Read, Run, Schedule, Snapshot, Source, Stack,
 };
 use super::report::report;
-use super::text::render;
+use super::text::{WIDTH, render};
 use crate::execution::Execution;
 use crate::hints::Hints;
 
@@ -267,7 +267,7 @@ fn the_report_says_what_it_said_before() {
         let texts =
             [(case.text, String::new())].into_iter().chain(case.one.map(|(name, text)| (Some(text), name)));
         for (text, name_of_one) in texts {
-            let printed = render(&document, &name_of_one);
+            let printed = render(&document, &name_of_one, WIDTH);
             let mut pairs = text.iter().flatten().zip(printed.lines());
             wrong.extend(
                 pairs

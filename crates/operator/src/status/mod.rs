@@ -16,7 +16,7 @@ use crate::account::Account;
 use crate::arguments::Status;
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
-use crate::output::print;
+use crate::output::{columns, print};
 
 /// The command. Answers with its exit code.
 pub async fn run(given: &Status, environment: &Environment) -> u8 {
@@ -31,7 +31,7 @@ pub async fn run(given: &Status, environment: &Environment) -> u8 {
     let written = if given.json {
         serde_json::to_string_pretty(&document).map_err(Into::into).and_then(|json| print(&(json + "\n")))
     } else {
-        let text = text::render(&document, &given.source_db.to_ascii_lowercase());
+        let text = text::render(&document, &given.source_db.to_ascii_lowercase(), columns(text::WIDTH));
         let is_coloured = std::io::stdout().is_terminal() && !environment.is_without_colour;
         print(&if is_coloured { colour::painted(&text) } else { text })
     };

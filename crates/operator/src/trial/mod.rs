@@ -38,12 +38,10 @@ use self::tape::{Tape, recorded};
 use crate::account::Account;
 use crate::environment::{self, Environment, pause};
 use crate::failure::Failure;
-use crate::output::print;
+use crate::output::{self, End, failed, followed};
 use crate::screen::shell_words;
 use crate::terminal::Terminal;
 
-/// The exit code of a trial that an operator has interrupted.
-const CODE_INTERRUPTED: u8 = 130;
 /// How long one step may take in seconds: in AWS none takes half of it.
 const STEP_SECONDS: u64 = 3 * 3600;
 /// Between two polls of what is observed, in an account and in the local cloud, in milliseconds.
@@ -78,24 +76,19 @@ struct Running<'t, 'w> {
 
 /// The command. Answers with its exit code.
 pub async fn run(given: &Trial, environment: &Environment) -> u8 {
-    let (mut stdout, mut stderr) = (std::io::stdout(), std::io::stderr());
-    let (is_terminal, output): (bool, &mut (dyn Write + Send)) =
-        if given.json { (stderr.is_terminal(), &mut stderr) } else { (stdout.is_terminal(), &mut stdout) };
-    let mut terminal = Terminal::new(output, is_terminal, environment::now);
-    let mut document = None;
-    let code = match Box::pin(whole(given, environment, &mut terminal, &mut document)).await {
-        Ok(()) => 0,
-        Err(failure) => {
-            terminal.plain(&format!("\nfailed: {failure}"));
-            if failure.code == INTERRUPTED { CODE_INTERRUPTED } else { 1 }
-        }
-    };
-    let Some(document) = document.filter(|_| given.json) else { return code };
-    if let Err(error) = print(&format!("{document:#}\n")) {
-        terminal.plain(&format!("\nfailed: the report cannot be written: {error}"));
-        return 1;
-    }
-    code
+    followed(given.json, async |terminal| {
+        let mut document = None;
+        let code = match Box::pin(whole(given, environment, terminal, &mut document)).await {
+            Ok(()) => 0,
+            Err(failure) if failure.code == INTERRUPTED => {
+                failed(terminal, &failure);
+                output::INTERRUPTED
+            }
+            Err(failure) => failed(terminal, &failure),
+        };
+        Ok(End { code, document })
+    })
+    .await
 }
 
 /// Where a trial writes.
@@ -166,7 +159,8 @@ async fn whole(
         terminal.plain(&line);
     }
     confirm(given, terminal)?;
-    let recording = directory.join("recording.jsonl");
+    // Another trial may be under way in the same directory.
+    let recording = directory.join(format!("{}.jsonl", state.id));
     let mut running =
         Running::new(given, state.clone(), directory, &accounts, &recording, program.as_deref(), terminal)?;
     running.lock().await?;
@@ -184,7 +178,15 @@ async fn whole(
         () = observing => Ok(()),
     };
     *document = Some(running.conclusion(&recording, &ended));
-    ended
+    ended.and(keep_as_newest(&recording))
+}
+
+/// The recording of the trial that has ended last has a name that can be known before.
+fn keep_as_newest(recording: &Path) -> Result<(), Failure> {
+    let newest = recording.with_file_name("recording.jsonl");
+    std::fs::copy(recording, &newest)
+        .map(|_| ())
+        .map_err(|error| Failure::new(format!("{} cannot be written: {error}", newest.display())))
 }
 
 /// An id that no other trial has: what carries the id of a trial is what that trial destroys, so that two with the same one,
@@ -283,8 +285,6 @@ impl<'t, 'w> Running<'t, 'w> {
     ) -> Result<Self, Failure> {
         let (source, destination) = (&state.source, &state.destination);
         let redaction = Redaction::new(&source.account, &destination.account, &[&state.id]);
-        // What an earlier trial has recorded may still be wanted.
-        let _ = std::fs::rename(recording, recording.with_extension("previous.jsonl"));
         let tape = Tape::begin(recording, redaction, environment::now)
             .map_err(|error| Failure::new(format!("{} cannot be written: {error}", recording.display())))?;
         let tape = Arc::new(tape);

@@ -11,14 +11,13 @@ use replication::retention::{self, SnapshotRule};
 use super::{remedies, runs};
 use crate::doctor::facts::{Common, Key, NO_FUNCTION, Network, Read, Said, Unread};
 use crate::doctor::finding::{Check, Findings};
+use crate::functions::GONE;
 use crate::hints::Hints;
 use crate::screen::count;
 use crate::status::facts::{Instance, Stack};
 
 /// How many names a line has.
 const MOST_NAMES: usize = 20;
-/// What Lambda calls a function that is not there.
-const GONE: &str = "ResourceNotFoundException";
 
 /// Checks what both stacks have; `snapshots_needed` is how many one run makes.
 pub fn check(role: &str, common: &Common, snapshots_needed: i64, hints: &Hints, findings: &mut Findings) {
@@ -37,6 +36,7 @@ pub fn check(role: &str, common: &Common, snapshots_needed: i64, hints: &Hints, 
 fn stack(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
     let (name, status) = (&common.stack.name, common.stack.status.as_str());
     let again = hints.deploy(role, None, name);
+    let remove = hints.destroy(role, name);
     match status {
         "UPDATE_ROLLBACK_COMPLETE" => findings.warning(
             Check::Stack,
@@ -55,6 +55,28 @@ fn stack(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
             name,
             "only a change set was made for it, and nothing of it is there yet",
             format!("deploy it again: {again}"),
+        ),
+        "CREATE_FAILED" | "ROLLBACK_FAILED" => findings.error(
+            Check::Stack,
+            name,
+            format!("it could not be created ({status}), and parts of it are there"),
+            format!("see its events, remove it, and deploy it again: {remove} && {again}"),
+        ),
+        "DELETE_FAILED" => findings.error(
+            Check::Stack,
+            name,
+            "its removal has failed, and parts of it are gone",
+            format!("see its events, remove the rest, and deploy it again if it is wanted: {remove} && {again}"),
+        ),
+        // Until that has ended CloudFormation refuses every update.
+        "UPDATE_ROLLBACK_FAILED" => findings.error(
+            Check::Stack,
+            name,
+            "its last update has failed, and so has taking that back",
+            format!(
+                "see its events, and mend what they name; then {}, and when it is UPDATE_ROLLBACK_COMPLETE update it again: {again}",
+                remedies::aws(role, hints, &["cloudformation", "continue-update-rollback", "--stack-name", name])
+            ),
         ),
         _ if status.ends_with("_COMPLETE") => findings.ok(Check::Stack, name, status),
         _ if status.ends_with("_IN_PROGRESS") => findings.warning(
@@ -105,13 +127,39 @@ fn functions(role: &str, common: &Common, hints: &Hints, findings: &mut Findings
             Err(unread) => findings.unread(Check::Functions, name, unread),
         }
     }
-    if usable == all.len() {
+    let is_barred = barred(role, common, hints, findings);
+    if usable == all.len() && !is_barred {
         findings.ok(
             Check::Functions,
             &common.stack.name,
             format!("{} can be called", count(usable, "function")),
         );
     }
+}
+
+/// Functions that somebody has shut, as `scripts/destroy` does with the one that messages call until the stack is gone. Whether there
+/// may be any.
+fn barred(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) -> bool {
+    let barred = match &common.barred {
+        Ok(barred) => barred,
+        Err(unread) => {
+            findings.unread(Check::Functions, &common.stack.name, unread);
+            return true;
+        }
+    };
+    for (name, physical) in barred {
+        findings.error(
+            Check::Functions,
+            name,
+            "its reserved concurrency is 0, so that nothing can call it",
+            remedies::aws(
+                role,
+                hints,
+                &["lambda", "delete-function-concurrency", "--function-name", physical],
+            ),
+        );
+    }
+    !barred.is_empty()
 }
 
 /// Subnets and security groups are there, and of one VPC.

@@ -16,6 +16,9 @@ const SNAPSHOTS: i64 = 1;
 /// Who invokes the function, unless a Region has a name of its own for that.
 const SNS: &str = "sns.amazonaws.com";
 
+/// The most characters of a statement's id in the policy of a function (Lambda, AddPermission).
+const LONGEST_STATEMENT_ID: usize = 100;
+
 /// The alarm about a version that is too old.
 const STALE: &str = "StaleCopyAlarm";
 
@@ -96,7 +99,15 @@ fn permission(destination: &Destination, hints: &Hints, findings: &mut Findings)
     };
     let verdict = policy.as_ref().map_or(Verdict::Silent, |policy| judge(policy, &asked));
     let words = ["lambda", "add-permission", "--function-name", stack.output("LaunchFunctionName")];
-    let more = ["--statement-id", "Topic", "--action", "lambda:InvokeFunction", "--principal", service];
+    // Another topic's may be there already.
+    let statement = format!(
+        "Topic-{}-{}-{}",
+        naming::arn_part(topic, 4),
+        naming::arn_part(topic, 3),
+        naming::arn_part(topic, 5)
+    );
+    let statement: String = statement.chars().take(LONGEST_STATEMENT_ID).collect();
+    let more = ["--statement-id", &statement, "--action", "lambda:InvokeFunction", "--principal", service];
     let words: Vec<&str> = words.into_iter().chain(more).chain(["--source-arn", topic]).collect();
     let remedy = remedies::aws("destination", hints, &words);
     match verdict {

@@ -46,16 +46,17 @@ pub fn findings(facts: &Facts, hints: &Hints) -> Vec<Finding> {
 fn present<'s, T>(side: &'s Side<T>, role: &str, hints: &Hints, findings: &mut Findings) -> Option<&'s T> {
     match side {
         Side::NoAccount(failure) => {
-            let (what, remedy) = remedies::of_account(role, failure);
+            let (what, remedy) = remedies::of_account(role, failure, hints);
             findings.error(Check::Account, format!("{role} account"), what, remedy);
             None
         }
-        Side::NoStack { account, region, failure } => {
+        Side::NoStack { account, region, stack, failure } => {
             findings.ok(Check::Account, account.clone(), format!("Region {region}"));
             let what = failure.text.clone();
             // What CloudFormation says of a stack that is not there.
             if failure.code == "ValidationError" {
-                findings.error(Check::Stack, format!("{role} stack"), what, remedies::deploy(role, hints));
+                let remedy = remedies::deploy(role, stack, hints);
+                findings.error(Check::Stack, format!("{role} stack"), what, remedy);
             } else {
                 findings.unread_all(Check::Stack, format!("{role} stack"), &failure.clone().into());
             }

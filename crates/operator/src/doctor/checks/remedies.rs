@@ -9,7 +9,7 @@ use crate::screen::shell_words;
 use crate::status::facts::Stack;
 
 /// Why an account cannot be used, and what lets it be.
-pub fn of_account(role: &str, failure: &Failure) -> (String, String) {
+pub fn of_account(role: &str, failure: &Failure, hints: &Hints) -> (String, String) {
     let (said, remedy) = match failure.text.split_once("; to fix this: ") {
         Some((said, _)) => (said, None),
         None => match failure.text.split_once("; start it with ") {
@@ -22,10 +22,10 @@ pub fn of_account(role: &str, failure: &Failure) -> (String, String) {
     } else {
         said
     };
-    (said.to_owned(), remedy.unwrap_or_else(|| lets_in(role, &failure.code)))
+    (said.to_owned(), remedy.unwrap_or_else(|| lets_in(role, &failure.code, hints)))
 }
 
-fn lets_in(role: &str, code: &str) -> String {
+fn lets_in(role: &str, code: &str, hints: &Hints) -> String {
     match code {
         "NoRegionError" => format!("set AWS_REGION, or give --{role}-region NAME"),
         "NoCredentialsError" => format!(
@@ -35,22 +35,33 @@ fn lets_in(role: &str, code: &str) -> String {
         "ProfileNotFound" => {
             format!("give --{role}-profile the name of a profile that exists (aws configure list-profiles)")
         }
-        _ => format!(
-            "log in to the {role} account (aws sso login, or aws configure), or give --{role}-profile NAME; aws sts \
-             get-caller-identity says who you are"
-        ),
+        _ => {
+            let of_profile = hints.aws(role).into_iter().filter(|(name, _)| *name == "--profile");
+            let of_profile: Vec<&str> = of_profile.flat_map(|(name, value)| [name, value]).collect();
+            let aws = |words: &[&'static str]| {
+                shell_words(
+                    ["aws"].into_iter().chain(words.iter().copied()).chain(of_profile.iter().copied()),
+                )
+            };
+            format!(
+                "log in to the {role} account ({}, or {}), or give --{role}-profile NAME; {} says who you are",
+                aws(&["sso", "login"]),
+                aws(&["configure"]),
+                aws(&["sts", "get-caller-identity"])
+            )
+        }
     }
 }
 
-/// What makes a stack.
-pub fn deploy(role: &str, hints: &Hints) -> String {
+/// What makes a stack of this name.
+pub fn deploy(role: &str, stack: &str, hints: &Hints) -> String {
     let role_option = format!("--{role}-stack");
     let needed = if role == "source" {
         "DestinationAccountNumber=<its 12 digits>"
     } else {
         "SourceTopicArn=<its ARN>"
     };
-    format!("{}, or give {role_option} the name that it has", hints.deploy(role, Some(needed), ""))
+    format!("{}, or give {role_option} the name that it has", hints.deploy(role, Some(needed), stack))
 }
 
 /// What gives a stack another parameter.

@@ -202,9 +202,12 @@ pub fn lets_in(source: &Source) -> bool {
     }
 }
 
-fn put_policy(arn: &str, hints: &Hints) -> String {
+/// Changes the policy of a key, which can be put as a whole only: without the rest of it the key would lose its administrators.
+fn change_policy(arn: &str, change: &str, hints: &Hints) -> String {
     format!(
-        "{} --policy-name default --policy file://...",
+        "in the source account: {} --policy-name default --query Policy --output text > policy.json; {change} in that file; then {} \
+         --policy-name default --policy file://policy.json, which replaces all of it",
+        remedies::kms("source", hints, "get-key-policy", arn),
         remedies::kms("source", hints, "put-key-policy", arn)
     )
 }
@@ -233,10 +236,13 @@ fn key_policy(source: &Source, settings: &Settings, hints: &Hints, findings: &mu
             Check::KeyPolicy,
             arn,
             format!("a statement of it denies account {account} {} through RDS of {regions}", denied.join(", ")),
-            format!(
-                "remove the statement with the effect Deny, or narrow it so that it is not about account {account}, because no other \
-                 statement outweighs it; in the source account: {}",
-                put_policy(arn, hints)
+            change_policy(
+                arn,
+                &format!(
+                    "remove the statement with the effect Deny, or narrow it so that it is not about account {account}, because no \
+                     other statement outweighs it,"
+                ),
+                hints,
             ),
         );
     }
@@ -245,13 +251,15 @@ fn key_policy(source: &Source, settings: &Settings, hints: &Hints, findings: &mu
             Check::KeyPolicy,
             arn,
             format!("it does not let account {account} do {} through RDS of {regions}", missing.join(", ")),
-            format!(
-                "in the source account: put a statement into the policy of the key that allows {} to \
-                 arn:{}:iam::{account}:root ({}); the statements Destination... of SnapshotKey in \
-                 cloudformation/source-account.yaml are it",
-                missing.join(", "),
-                naming::arn_part(arn, 1),
-                put_policy(arn, hints)
+            change_policy(
+                arn,
+                &format!(
+                    "add a statement that allows {} to arn:{}:iam::{account}:root, as the statements Destination... of SnapshotKey in \
+                     cloudformation/source-account.yaml are,",
+                    missing.join(", "),
+                    naming::arn_part(arn, 1)
+                ),
+                hints,
             ),
         );
     }
@@ -332,16 +340,8 @@ fn topic(source: &Source, account: &str, hints: &Hints, findings: &mut Findings)
         );
     }
     let names: Vec<&str> = missing.iter().filter_map(|action| action.split(':').nth(1)).collect();
-    let add = [
-        "sns",
-        "add-permission",
-        "--topic-arn",
-        topic,
-        "--label",
-        "Destination",
-        "--aws-account-id",
-        account,
-    ];
+    let label = format!("Destination-{account}");
+    let add = ["sns", "add-permission", "--topic-arn", topic, "--label", &label, "--aws-account-id", account];
     let words: Vec<&str> = add.into_iter().chain(["--action-name"]).chain(names).collect();
     findings.error(
         Check::Topic,
@@ -370,10 +370,11 @@ fn subscriptions(source: &Source, account: &str, hints: &Hints, findings: &mut F
             Check::Subscription,
             topic,
             format!("no function of account {account} is subscribed, so that nothing starts there"),
+            // Which stack that is, is not known here, and another one must not be given this topic.
             format!(
-                "in the destination account: {}, with --stack-name if its stack has another name; if it is there, scripts/doctor both \
-                 says what to subscribe",
-                hints.deploy("destination", Some(&format!("SourceTopicArn={topic}")), "")
+                "in the destination account, for a new stack: {}; for one that is there: scripts/doctor both --destination-stack \
+                 <its name>, which says what to subscribe",
+                hints.deploy("destination", Some(&format!("SourceTopicArn={topic}")), "<its name>")
             ),
         );
     }

@@ -39,8 +39,13 @@ pub async fn read(account: &Account, number: String, stack: Stack) -> Common {
         Ok(Known::Unseen(why)) => Err(unseen("rds:DescribeAccountAttributes", why)),
         Err(error) => Err(unseen("rds:DescribeAccountAttributes", error.to_string())),
     };
+    let (functions, barred) = match functions::names(account, &stack).await {
+        Ok(names) => (Ok(described_all(account, &names).await), barred(account, names).await),
+        Err(failure) => (Err(failure.clone().into()), Err(failure.into())),
+    };
     Common {
-        functions: all_functions(account, &stack).await,
+        functions,
+        barred,
         runs,
         listeners: services::subscriptions(account, stack.output("AlertTopicArn")).await,
         quotas,
@@ -110,10 +115,30 @@ pub fn said<T>(read: Result<Result<T, Error>, (&'static str, Unread)>) -> Said<T
     }
 }
 
-async fn all_functions(account: &Account, stack: &Stack) -> Read<BTreeMap<String, Read<Function>>> {
+async fn described_all(
+    account: &Account,
+    names: &BTreeMap<String, String>,
+) -> BTreeMap<String, Read<Function>> {
     let mut found = BTreeMap::new();
-    for (logical, physical) in functions::names(account, stack).await? {
-        found.insert(logical, functions::one(account, &physical).await.map_err(Unread::from));
+    for (logical, physical) in names {
+        found.insert(logical.clone(), functions::one(account, physical).await.map_err(Unread::from));
+    }
+    found
+}
+
+/// Those of the functions that are there and have a reserved concurrency of 0.
+async fn barred(account: &Account, names: BTreeMap<String, String>) -> Read<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for (logical, physical) in names {
+        match functions::reserved_concurrency(account, &physical).await {
+            Ok(Some(0)) => {
+                found.insert(logical, physical);
+            }
+            Ok(_) => {}
+            // That it is gone is said of the function.
+            Err(failure) if failure.code == functions::GONE => {}
+            Err(failure) => return Err(failure.into()),
+        }
     }
     Ok(found)
 }

@@ -86,7 +86,10 @@ async fn entered<'a, T>(
     let number = account.number().await.map_err(Side::NoAccount)?;
     match stacks::named(account, stack).await {
         Ok(stack) => Ok((account, common::read(account, number, stack).await)),
-        Err(failure) => Err(Side::NoStack { account: number, region: account.region.clone(), failure }),
+        Err(failure) => {
+            let (region, stack) = (account.region.clone(), stack.to_owned());
+            Err(Side::NoStack { account: number, region, stack, failure })
+        }
     }
 }
 

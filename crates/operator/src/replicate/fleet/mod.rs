@@ -14,7 +14,8 @@ use self::following::{Database, Following, stack_of};
 use super::{Accounts, Asked, wanted_output};
 use crate::account::Account;
 use crate::failure::{Failure, fault};
-use crate::screen::{duration, shell_words, table};
+use crate::output::columns;
+use crate::screen::{duration, shell_words, table_within};
 use crate::status::facts::{Child, FleetRun, Stack};
 use crate::status::observe::machines::{self, Followed};
 use crate::status::observe::{DESTINATION_OUTPUTS, databases, fleet, source, stacks};
@@ -23,6 +24,9 @@ use crate::terminal::Terminal;
 /// How many executions are opened in one poll to see what they are doing, because Step Functions allows only some 20 such calls
 /// a second, which the machines themselves need too.
 const OPENED_AT_ONCE: usize = 8;
+
+/// The most columns of the table at the end.
+const MOST_COLUMNS: usize = 140;
 
 /// A run that is followed.
 pub struct Fleet {
@@ -224,7 +228,7 @@ impl Fleet {
         let late = self.following.take_late();
         if !self.following.databases.is_empty() {
             terminal.plain("");
-            for line in table(&self.following.rows(terminal.now()), &[3]) {
+            for line in table_within(columns(MOST_COLUMNS), &self.following.rows(terminal.now()), &[3]) {
                 terminal.plain(&format!("  {line}"));
             }
             terminal.plain("");

@@ -1,11 +1,11 @@
 //! Many databases on one screen.
 
-use super::{WIDTH, heads, or_dash};
-use crate::screen::{age, length, table};
+use super::{heads, or_dash};
+use crate::screen::{age, length, table_within};
 use crate::status::report::fleets::{FleetReport, Row, State};
 
 /// The report on a fleet, with these of its databases.
-pub fn render(fleet: &FleetReport, rows: &[&Row]) -> Vec<String> {
+pub fn render(fleet: &FleetReport, rows: &[&Row], width: usize) -> Vec<String> {
     let title = format!("fleet of stack {}", fleet.stack);
     if let Some(code) = &fleet.unreadable {
         return vec![format!("{title}: not readable with these credentials ({code})")];
@@ -18,7 +18,7 @@ pub fn render(fleet: &FleetReport, rows: &[&Row]) -> Vec<String> {
     let counts = if counts.is_empty() { "no databases".to_owned() } else { counts.join(", ") };
     let began = age(run.age_seconds.unwrap_or_default());
     let title = format!("{title}: run {} {}, began {began} ago; {counts}", run.name, run.status);
-    let rule = "=".repeat(length(&title).min(WIDTH));
+    let rule = "=".repeat(length(&title).min(width));
     let mut lines = vec![title, rule];
     if let Some(error) = run.error.as_ref().filter(|_| rows.is_empty()) {
         let line = format!("  {error}: {}", run.cause.as_deref().unwrap_or_default());
@@ -27,7 +27,7 @@ pub fn render(fleet: &FleetReport, rows: &[&Row]) -> Vec<String> {
     lines.extend(run.quota.iter().map(|quota| format!("warning: {quota}")));
     if !rows.is_empty() {
         lines.push(String::new());
-        lines.extend(of_rows(rows).iter().map(|line| format!("  {line}")));
+        lines.extend(of_rows(rows, width - 2).iter().map(|line| format!("  {line}")));
     }
     for row in rows {
         if let Some(cause) = &row.cause {
@@ -44,7 +44,7 @@ pub fn render(fleet: &FleetReport, rows: &[&Row]) -> Vec<String> {
     lines
 }
 
-fn of_rows(rows: &[&Row]) -> Vec<String> {
+fn of_rows(rows: &[&Row], width: usize) -> Vec<String> {
     let mut cells = vec![heads(&[
         "database",
         "state",
@@ -71,7 +71,7 @@ fn of_rows(rows: &[&Row]) -> Vec<String> {
             if row.warnings > 0 { row.warnings.to_string() } else { String::new() },
         ]
     }));
-    table(&cells, &[3, 4, 5, 6, 7, 8])
+    table_within(width, &cells, &[3, 4, 5, 6, 7, 8])
 }
 
 fn words(state: State) -> &'static str {

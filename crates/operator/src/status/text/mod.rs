@@ -1,4 +1,4 @@
-//! The report as it is printed: plain text of at most about 140 columns, to be pasted into a ticket. Pure.
+//! The report as it is printed: plain text, to be pasted into a ticket. Pure.
 
 mod fleet;
 mod runs;
@@ -10,10 +10,10 @@ use self::runs::{replications, rollbacks, stages};
 use self::things::{origins, restorable, snapshots, versions};
 use super::report::document::{Database, Document};
 use super::report::secret::{CREATED_ANEW, DELETED, INVALID, SCHEDULED_FOR_DELETION, WITHOUT_VALUE};
-use crate::screen::{age, length, printable, table, wrapped};
+use crate::screen::{age, length, printable, table_within, wrapped};
 
-/// How many columns a line has.
-const WIDTH: usize = 140;
+/// The most columns of a line.
+pub const WIDTH: usize = 140;
 
 /// What can be unreadable, as it is printed.
 const SECTIONS: [(&str, &str); 10] = [
@@ -52,8 +52,8 @@ const OF_THE_SECRET: [(&str, &str); 4] = [
     (WITHOUT_VALUE, "it has no value"),
 ];
 
-/// The report as text; of many databases one line each, unless it is about one of them.
-pub fn render(document: &Document, source_db: &str) -> String {
+/// The report as text in so many columns; of many databases one line each, unless it is about one of them.
+pub fn render(document: &Document, source_db: &str, width: usize) -> String {
     let Document { destination_account, region, at, databases, fleets, .. } = document;
     let mut lines =
         vec![format!("status of the restored databases in account {destination_account}, {region}, at {at}")];
@@ -67,7 +67,7 @@ pub fn render(document: &Document, source_db: &str) -> String {
             .filter(|row| source_db.is_empty() || row.source_database == source_db)
             .collect();
         lines.push(String::new());
-        lines.extend(fleet::render(fleet, &rows));
+        lines.extend(fleet::render(fleet, &rows, width));
     }
     let in_fleets: BTreeSet<&str> = if source_db.is_empty() {
         fleets.iter().flat_map(|fleet| &fleet.databases).map(|row| row.source_database.as_str()).collect()
@@ -85,20 +85,20 @@ pub fn render(document: &Document, source_db: &str) -> String {
         let same = databases.iter().filter(|other| other.source_database == database.source_database).count();
         let stack = if same > 1 { format!(", stack {}", database.stack) } else { String::new() };
         lines.push(String::new());
-        lines.extend(of_database(database, &stack));
+        lines.extend(of_database(database, &stack, width));
     }
     lines.iter().map(|line| printable(line).trim_end().to_owned() + "\n").collect()
 }
 
-fn of_database(database: &Database, stack: &str) -> Vec<String> {
+fn of_database(database: &Database, stack: &str, width: usize) -> Vec<String> {
     let name = database.source_database.as_ref().unwrap_or(&database.stack);
     let title = format!("{name}{stack}: {}", database.headline);
-    let mut lines = wrapped(&title, WIDTH, "", "  ");
-    lines.push("=".repeat(length(&title).min(WIDTH)));
+    let mut lines = wrapped(&title, width, "", "  ");
+    lines.push("=".repeat(length(&title).min(width)));
     for warning in &database.warnings {
-        lines.extend(wrapped(&format!("warning: {}", warning.text), WIDTH, "", "         "));
+        lines.extend(wrapped(&format!("warning: {}", warning.text), width, "", "         "));
     }
-    lines.extend(unreadable(database));
+    lines.extend(unreadable(database, width));
     lines.push(String::new());
     lines.extend(summary(database));
     let only_as_snapshot = format!(
@@ -106,14 +106,14 @@ fn of_database(database: &Database, stack: &str) -> Vec<String> {
         database.restore_command
     );
     let sections = [
-        ("versions, newest first", versions(database.versions.as_deref())),
-        ("where they came from", origins(database.versions.as_deref())),
-        (only_as_snapshot.as_str(), restorable(database.restorable.as_deref())),
-        ("replications, newest first", replications(database)),
-        ("how long their stages took", stages(database)),
-        ("rollbacks, newest first", rollbacks(database)),
-        ("snapshots in the source account", snapshots(database.source_snapshots.as_deref())),
-        ("snapshots in the destination account", snapshots(database.destination_snapshots.as_deref())),
+        ("versions, newest first", versions(database.versions.as_deref(), width)),
+        ("where they came from", origins(database.versions.as_deref(), width)),
+        (only_as_snapshot.as_str(), restorable(database.restorable.as_deref(), width)),
+        ("replications, newest first", replications(database, width)),
+        ("how long their stages took", stages(database, width)),
+        ("rollbacks, newest first", rollbacks(database, width)),
+        ("snapshots in the source account", snapshots(database.source_snapshots.as_deref(), width)),
+        ("snapshots in the destination account", snapshots(database.destination_snapshots.as_deref(), width)),
     ];
     for (title, found) in sections.into_iter().filter(|(_, found)| !found.is_empty()) {
         lines.extend([String::new(), title.to_owned()]);
@@ -122,16 +122,16 @@ fn of_database(database: &Database, stack: &str) -> Vec<String> {
     for other in &database.other_databases {
         lines.push(String::new());
         lines.push(format!("held of {}, which this stack does not serve any more", other.source_database));
-        lines.extend(versions(other.versions.as_deref()));
-        lines.extend(restorable(other.restorable.as_deref()));
-        lines.extend(snapshots(other.destination_snapshots.as_deref()));
-        lines.extend(wrapped(&other.advice, WIDTH, "  ", "  "));
+        lines.extend(versions(other.versions.as_deref(), width));
+        lines.extend(restorable(other.restorable.as_deref(), width));
+        lines.extend(snapshots(other.destination_snapshots.as_deref(), width));
+        lines.extend(wrapped(&other.advice, width, "  ", "  "));
     }
     lines
 }
 
 /// What could not be read; the source account as one if nothing of it could.
-fn unreadable(database: &Database) -> Vec<String> {
+fn unreadable(database: &Database, width: usize) -> Vec<String> {
     let of_source = OF_SOURCE.map(|name| database.unreadable.get(name));
     let whole = of_source[0].filter(|code| of_source.iter().all(|other| *other == Some(*code)));
     let codes = database.unreadable.0.iter().map(|(name, code)| (*name, code.as_str()));
@@ -145,7 +145,7 @@ fn unreadable(database: &Database) -> Vec<String> {
                 (None, Some(words)) => format!("not readable with these credentials ({code}: {words})"),
                 (None, None) => format!("not readable with these credentials ({code})"),
             };
-            wrapped(&format!("{section}: {hidden}"), WIDTH, "", "  ")
+            wrapped(&format!("{section}: {hidden}"), width, "", "  ")
         })
         .collect()
 }
@@ -200,8 +200,8 @@ fn summary(database: &Database) -> Vec<String> {
     rows.into_iter().map(|(name, value)| format!("  {name:<12}  {value}")).collect()
 }
 
-/// An indented table without the columns that say nothing; what is too wide gets lines of its own. The first row has the heads.
-fn indented(rows: &[Vec<String>], right: &[usize], keep_empty: bool) -> Vec<String> {
+/// An indented table without the columns that say nothing. The first row has the heads.
+fn indented(rows: &[Vec<String>], right: &[usize], keep_empty: bool, width: usize) -> Vec<String> {
     if rows.len() < 2 {
         return Vec::new();
     }
@@ -211,34 +211,7 @@ fn indented(rows: &[Vec<String>], right: &[usize], keep_empty: bool) -> Vec<Stri
     let right: Vec<usize> = (0..used.len()).filter(|place| right.contains(&used[*place])).collect();
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| used.iter().map(|column| row[*column].clone()).collect()).collect();
-    let lines = table(&rows, &right);
-    if lines.iter().all(|line| length(line) <= WIDTH - 2) {
-        return lines.iter().map(|line| format!("  {line}")).collect();
-    }
-    // What is too wide is the longest column, of names that must not be cut: each goes onto a line of its own.
-    let longest = |column: usize| rows.iter().map(|row| length(&row[column])).max().unwrap_or_default();
-    // Of several that are as long the first.
-    let widest = (0..used.len()).rev().max_by_key(|column| longest(*column)).unwrap_or_default();
-    let rest: Vec<Vec<String>> = rows
-        .iter()
-        .map(|row| {
-            row.iter()
-                .enumerate()
-                .filter(|(column, _)| *column != widest)
-                .map(|(_, cell)| cell.clone())
-                .collect()
-        })
-        .collect();
-    let right: Vec<usize> = right
-        .iter()
-        .filter(|column| **column != widest)
-        .map(|column| column - usize::from(*column > widest))
-        .collect();
-    let lines = table(&rest, &right);
-    let heads = lines.iter().take(2).map(|line| format!("  {line}"));
-    let pairs = rows.iter().skip(1).zip(lines.iter().skip(2));
-    let bodies = pairs.flat_map(|(row, line)| [row[widest].clone(), format!("  {line}")]);
-    heads.chain(bodies.filter(|line| !line.is_empty()).map(|line| format!("  {line}"))).collect()
+    table_within(width - 2, &rows, &right).iter().map(|line| format!("  {line}")).collect()
 }
 
 fn heads(words: &[&str]) -> Vec<String> {

@@ -4,13 +4,13 @@ use replication::contract::Outcome as SecretOutcome;
 use replication::machines::{Machine, ROOM};
 use serde_json::Value;
 
-use super::{WIDTH, age_or_dash, heads, indented, or_dash};
+use super::{age_or_dash, heads, indented, or_dash};
 use crate::execution::{is_reporting, name_in, plain};
 use crate::screen::{age, wrapped};
 use crate::status::report::document::{Database, Outcome, Replication, Role, Run};
 
 /// The replications.
-pub fn replications(database: &Database) -> Vec<String> {
+pub fn replications(database: &Database, width: usize) -> Vec<String> {
     let mut rows =
         vec![heads(&["replication", "started", "age", "source", "destination", "version", "secret"])];
     let mut failures = Vec::new();
@@ -24,9 +24,9 @@ pub fn replications(database: &Database) -> Vec<String> {
             or_dash(one.version),
             secret_outcome(one.secret_outcome.as_deref()),
         ]);
-        failures.extend(failure(&title(one), one.error.as_deref(), one.cause.as_deref()));
+        failures.extend(failure(&title(one), one.error.as_deref(), one.cause.as_deref(), width));
     }
-    let mut lines = indented(&rows, &[2, 5], false);
+    let mut lines = indented(&rows, &[2, 5], false, width);
     lines.extend(failures);
     lines
 }
@@ -59,7 +59,7 @@ fn destination_result(replication: &Replication, database: &Database) -> String 
 }
 
 /// How long the stages of the replications took.
-pub fn stages(database: &Database) -> Vec<String> {
+pub fn stages(database: &Database, width: usize) -> Vec<String> {
     let replications = database.replications.as_deref().unwrap_or_default();
     let is_source_readable = database.unreadable.get("sourceRuns").is_none();
     let of_source = words(Machine::Source).filter(|_| is_source_readable).map(|words| (Role::Source, words));
@@ -89,7 +89,7 @@ pub fn stages(database: &Database) -> Vec<String> {
         row
     }));
     let right: Vec<usize> = (1..first.len()).collect();
-    indented(&rows, &right, true)
+    indented(&rows, &right, true, width)
 }
 
 fn words(machine: Machine) -> impl Iterator<Item = &'static str> {
@@ -97,7 +97,7 @@ fn words(machine: Machine) -> impl Iterator<Item = &'static str> {
 }
 
 /// The rollbacks.
-pub fn rollbacks(database: &Database) -> Vec<String> {
+pub fn rollbacks(database: &Database, width: usize) -> Vec<String> {
     let mut rows = vec![heads(&[
         "started",
         "age",
@@ -126,18 +126,18 @@ pub fn rollbacks(database: &Database) -> Vec<String> {
             length(seconds("restore")),
             length(seconds("secret")),
         ]);
-        failures.extend(failure(&one.run.started_at, one.run.error.as_deref(), one.cause.as_deref()));
+        failures.extend(failure(&one.run.started_at, one.run.error.as_deref(), one.cause.as_deref(), width));
     }
-    let mut lines = indented(&rows, &[1, 2, 4, 8, 9], false);
+    let mut lines = indented(&rows, &[1, 2, 4, 8, 9], false, width);
     lines.extend(failures);
     lines
 }
 
 /// Lines under a table: the error of one of its rows.
-fn failure(name: &str, error: Option<&str>, cause: Option<&str>) -> Vec<String> {
+fn failure(name: &str, error: Option<&str>, cause: Option<&str>, width: usize) -> Vec<String> {
     let Some(error) = error else { return Vec::new() };
     let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-    wrapped(&format!("{name}: {error}{cause}"), WIDTH, "  ", "    ")
+    wrapped(&format!("{name}: {error}{cause}"), width, "  ", "    ")
 }
 
 fn status(run: &Run) -> String {

@@ -4,7 +4,7 @@ use super::{age_or_dash, gib, heads, indented, mark, or_dash};
 use crate::status::report::document::{Kind, Restorable, Snapshot, Version};
 
 /// The versions.
-pub fn versions(versions: Option<&[Version]>) -> Vec<String> {
+pub fn versions(versions: Option<&[Version]>, width: usize) -> Vec<String> {
     let mut rows = vec![heads(&[
         "version",
         "instance",
@@ -29,11 +29,11 @@ pub fn versions(versions: Option<&[Version]>) -> Vec<String> {
             gib(one.size_gib),
         ]
     }));
-    indented(&rows, &[0, 7, 8], false)
+    indented(&rows, &[0, 7, 8], false, width)
 }
 
 /// Where the versions came from.
-pub fn origins(versions: Option<&[Version]>) -> Vec<String> {
+pub fn origins(versions: Option<&[Version]>, width: usize) -> Vec<String> {
     let mut rows = vec![heads(&["version", "replication", "created", "snapshot", "where"])];
     rows.extend(versions.unwrap_or_default().iter().map(|one| {
         let origin = one.source_snapshot.as_ref();
@@ -49,11 +49,11 @@ pub fn origins(versions: Option<&[Version]>) -> Vec<String> {
             format!("{place}{gone}"),
         ]
     }));
-    indented(&rows, &[0], false)
+    indented(&rows, &[0], false, width)
 }
 
 /// The versions that exist only as a snapshot.
-pub fn restorable(restorable: Option<&[Restorable]>) -> Vec<String> {
+pub fn restorable(restorable: Option<&[Restorable]>, width: usize) -> Vec<String> {
     let mut rows = vec![heads(&["version", "snapshot", "data as of", "data age", "size", "restored as"])];
     rows.extend(restorable.unwrap_or_default().iter().map(|one| {
         let restored_as: Vec<String> =
@@ -67,11 +67,11 @@ pub fn restorable(restorable: Option<&[Restorable]>) -> Vec<String> {
             restored_as.join(", "),
         ]
     }));
-    indented(&rows, &[0, 3, 4], false)
+    indented(&rows, &[0, 3, 4], false, width)
 }
 
 /// The snapshots of an account.
-pub fn snapshots(snapshots: Option<&[Snapshot]>) -> Vec<String> {
+pub fn snapshots(snapshots: Option<&[Snapshot]>, width: usize) -> Vec<String> {
     let all = snapshots.unwrap_or_default();
     let is_asked = all.iter().any(|one| one.shared_with.is_some());
     let mut rows = vec![heads(&[
@@ -106,7 +106,7 @@ pub fn snapshots(snapshots: Option<&[Snapshot]>) -> Vec<String> {
             if is_asked { shared } else { String::new() },
         ]
     }));
-    indented(&rows, &[3, 6, 7], false)
+    indented(&rows, &[3, 6, 7], false, width)
 }
 
 fn kind(kind: Kind) -> &'static str {

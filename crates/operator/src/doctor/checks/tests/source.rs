@@ -5,7 +5,7 @@ use replication::preflight::{Known, OptionGroup, Quota};
 use serde_json::json;
 
 use super::Case;
-use super::world::{denied, ended, key, of_source, snapshot};
+use super::world::{denied, ended, key, no_stack, of_source, snapshot};
 use crate::doctor::facts::{Said, Side};
 use crate::doctor::finding::Check;
 use crate::doctor::finding::Check::{
@@ -50,19 +50,19 @@ pub const CASES: &[Case] = &[
     (
         |facts| {
             let failure = Failure::named("ValidationError", "Stack with id s does not exist");
-            facts.source = Some(Side::NoStack { account: "1".to_owned(), region: "r".to_owned(), failure });
+            facts.source = Some(no_stack("crm-source", failure));
         },
         Stack,
         Wrong,
         Source,
         "does not exist",
-        "scripts/deploy source --parameter",
+        "scripts/deploy source --stack-name crm-source --parameter",
     ),
     (
         |facts| {
             let failure =
                 Failure::named("AccessDenied", "cloudformation:DescribeStacks was refused with AccessDenied");
-            facts.source = Some(Side::NoStack { account: "1".to_owned(), region: "r".to_owned(), failure });
+            facts.source = Some(no_stack("crm-source", failure));
         },
         Stack,
         Wrong,
@@ -75,8 +75,24 @@ pub const CASES: &[Case] = &[
         Stack,
         Wrong,
         Source,
-        "UPDATE_ROLLBACK_FAILED",
-        "scripts/deploy source --stack-name orders-source",
+        "so has taking that back",
+        "aws cloudformation continue-update-rollback --stack-name orders-source",
+    ),
+    (
+        |facts| of_source(facts).common.stack.status = "DELETE_FAILED".to_owned(),
+        Stack,
+        Wrong,
+        Source,
+        "its removal has failed",
+        "scripts/destroy source --stack-name orders-source",
+    ),
+    (
+        |facts| of_source(facts).common.stack.status = "CREATE_FAILED".to_owned(),
+        Stack,
+        Wrong,
+        Source,
+        "could not be created (CREATE_FAILED)",
+        "scripts/destroy source --stack-name orders-source",
     ),
     (
         |facts| of_source(facts).common.stack.status = "UPDATE_IN_PROGRESS".to_owned(),
@@ -227,7 +243,7 @@ pub const CASES: &[Case] = &[
         Wrong,
         Source,
         "do kms:CreateGrant through RDS of eu-west-1",
-        "put-key-policy",
+        "aws kms get-key-policy --key-id",
     ),
     (
         |facts| {

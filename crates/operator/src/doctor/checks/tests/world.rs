@@ -13,6 +13,7 @@ use crate::doctor::facts::{
     Across, Common, Database, Destination, Ended, Facts, Judged, Key, Network, Said, Side, Source,
     Subscription, Unread, Watching,
 };
+use crate::failure::Failure;
 use crate::functions::Function;
 use crate::settings;
 use crate::settings::testing::environment;
@@ -119,6 +120,7 @@ fn common(account: &str, stack: Stack, functions: &[&str], machines: &[&'static 
         account: account.to_owned(),
         region: REGION.to_owned(),
         functions: Ok(functions.iter().map(function).collect()),
+        barred: Ok(BTreeMap::new()),
         runs: machines.iter().map(|name| (*name, Ok(Some(ended("SUCCEEDED", "", ""))))).collect(),
         listeners: Ok(vec![subscription("alerts", "email", "a@example.org")]),
         quotas: Ok(vec![Quota { name: "ManualSnapshots".to_owned(), used: 3, max: 100 }]),
@@ -263,6 +265,11 @@ pub fn whole() -> Facts {
         destination: Some(Side::Found(Box::new(destination()))),
         across: Some(Across { key: Ok(key(KEY)), refused: Ok(vec![]) }),
     }
+}
+
+/// A stack of this name that is not there, for this reason.
+pub fn no_stack<T>(stack: &str, failure: Failure) -> Side<T> {
+    Side::NoStack { account: A.to_owned(), region: REGION.to_owned(), stack: stack.to_owned(), failure }
 }
 
 /// The source account, to be broken.
