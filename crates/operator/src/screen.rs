@@ -67,7 +67,8 @@ pub fn table_within(width: usize, rows: &[Vec<String>], right: &[usize]) -> Vec<
             rows.iter().map(|row| beside.iter().map(|column| row[*column].clone()).collect()).collect();
         let of_kept: Vec<usize> = (0..beside.len()).filter(|place| right.contains(&beside[*place])).collect();
         let lines = table(&kept, &of_kept);
-        if beside.len() <= 2 || lines.iter().all(|line| length(line) <= width) {
+        let indent = if apart.is_empty() { 0 } else { INDENT.len() };
+        if beside.len() <= 2 || lines.iter().all(|line| indent + length(line) <= width) {
             return rows_below(rows, &apart, lines);
         }
         // Of several that are as long the first.
@@ -76,20 +77,23 @@ pub fn table_within(width: usize, rows: &[Vec<String>], right: &[usize]) -> Vec<
     }
 }
 
+/// Before what belongs to the line above.
+const INDENT: &str = "  ";
+
 /// The lines of a table, each row below its cells that are in none of its columns.
 fn rows_below(rows: &[Vec<String>], apart: &[usize], lines: Vec<String>) -> Vec<String> {
     if apart.is_empty() {
         return lines;
     }
-    let mut all: Vec<String> = lines.iter().take(2).cloned().collect();
+    let mut all: Vec<String> = lines.iter().take(2).map(|line| format!("{INDENT}{line}")).collect();
     for (row, line) in rows.iter().skip(1).zip(lines.into_iter().skip(2)) {
         let cells = apart.iter().enumerate().map(|(place, column)| match place {
             0 => row[*column].clone(),
             _ if row[*column].is_empty() => String::new(),
-            _ => format!("  {}: {}", rows[0][*column], row[*column]),
+            _ => format!("{INDENT}{}: {}", rows[0][*column], row[*column]),
         });
         all.extend(cells.filter(|cell| !cell.is_empty()));
-        all.push(format!("  {line}"));
+        all.push(format!("{INDENT}{line}"));
     }
     all
 }
@@ -172,19 +176,20 @@ mod tests {
             row(["b", "creating", "", "12"]),
         ];
         let wide = table(&rows, &[3]);
-        assert_eq!(table_within(38, &rows, &[3]), wide);
+        assert_eq!(table_within(40, &rows, &[3]), wide);
         let narrow = [
-            "status     note     n",
-            "---------  ------  --",
+            "  status     note     n",
+            "  ---------  ------  --",
             "a-long-name-of-it",
             "  available  a note   1",
             "b",
             "  creating           12",
         ];
-        assert_eq!(table_within(37, &rows, &[3]), narrow);
+        assert_eq!(table_within(39, &rows, &[3]), narrow);
+        assert_eq!(table_within(23, &rows, &[3]), narrow);
         let narrowest = [
-            "note     n",
-            "------  --",
+            "  note     n",
+            "  ------  --",
             "a-long-name-of-it",
             "  status: available",
             "  a note   1",
@@ -192,6 +197,7 @@ mod tests {
             "  status: creating",
             "          12",
         ];
+        assert_eq!(table_within(22, &rows, &[3]), narrowest);
         assert_eq!(table_within(5, &rows, &[3]), narrowest);
         assert!(table_within(5, &[], &[]).is_empty());
     }

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use crate::environment::now;
 
 /// So long before they expire they are fetched again, because a call is signed before it is made.
-const BEFORE_EXPIRY: Duration = Duration::from_secs(300);
+const BEFORE_EXPIRY: Duration = Duration::from_mins(5);
 
 /// The credentials of another provider, until they are about to expire.
 #[derive(Debug, Clone)]
