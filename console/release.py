@@ -41,6 +41,7 @@ ROLES = ("source", "destination")
 README = """rds-replication {version}, of commit {commit}
 
 Whether everything is as it was made: sha256sum --check {sums}
+and, in a checkout, whether there is nothing besides: python3 -m console.sums <this directory>
 
 
 To deploy

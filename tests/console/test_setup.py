@@ -110,3 +110,27 @@ def test_help_that_is_asked_for_is_no_mistake(script: str) -> None:
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         said, nothing = (ended.stdout, ended.stderr) if code == 0 else (ended.stderr, ended.stdout)
         assert ended.returncode == code and said.startswith(f"usage: scripts/{script}") and nothing == ""
+
+
+@pytest.mark.parametrize(
+    "options, target",
+    [([], "x86_64-unknown-linux-gnu"), (["--architecture", "arm64"], "aarch64-unknown-linux-gnu")],
+    ids=["x86_64", "arm64"],
+)
+def test_a_build_gets_the_standard_library_of_its_target_on_every_machine(
+    tmp_path: Path, options: list[str], target: str
+) -> None:
+    """Also that of x86_64, which a machine with an arm64 processor does not have."""
+    root, programs = tmp_path / "checkout", tmp_path / "bin"
+    (root / "scripts").mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "build", root / "scripts")
+    program(root / "scripts" / "setup")
+    for name in ("cargo-zigbuild", "python"):
+        program(root / "target/tools/bin" / name)
+    for output in ("lambda", "lambda-arm64"):
+        (root / "target" / output).mkdir()
+        (root / "target" / output / "copy.zip").touch()
+    program(programs / "rustup", '#!/bin/sh\necho "$@" >"$0.called"\n')
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    subprocess.run([root / "scripts" / "build", "--quick", *options], env=environment, capture_output=True, check=True)
+    assert (programs / "rustup.called").read_text() == f"--quiet target add {target}\n"
