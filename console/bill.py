@@ -1,6 +1,7 @@
 """What is in a release besides this project: the bill of materials in the form of CycloneDX, and the licences.
 
-Both are made from what Cargo itself says (`cargo metadata`, Cargo.lock), so that no further tool has to be trusted or installed.
+Both are made from what Cargo itself says (`cargo metadata`, Cargo.lock) and from what the toolchains have beside them
+(console/toolchain.py), so that no further tool has to be trusted or installed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from console.failure import Failure
+from console.toolchain import Part, Toolchain
 
 #: The version of the form (https://cyclonedx.org/docs/1.6/json/).
 SPECIFICATION = "1.6"
@@ -62,17 +66,29 @@ def expression(package: dict[str, Any]) -> str:
     """The licence as an SPDX expression; earlier manifests have a slash for `OR`."""
     said = package["license"]
     if not said:
-        raise ValueError(f"{package['name']} {package['version']} says no licence")
+        raise Failure(f"{_named(package)} says no licence: it cannot be shipped")
     return re.sub(r"\s*/\s*", " OR ", said)
 
 
 def bill(
-    packages: list[dict[str, Any]], metadata: dict[str, Any], lock: str, *, version: str, commit: str, time: str
+    packages: list[dict[str, Any]],
+    platforms: list[dict[str, Any]],
+    lock: str,
+    parts: list[Part],
+    *,
+    version: str,
+    commit: str,
+    time: str,
 ) -> dict[str, Any]:
-    """The bill of materials. The same commit gives the same one: its number and its time are those of the commit."""
+    """The bill of materials. The same commit gives the same one: its number and its time are those of the commit.
+
+    `platforms` are what `cargo metadata` says of each: a package may need another one on one of them only.
+    """
     sums = checksums(lock)
     references = {package["id"]: _url(package) for package in packages}
-    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+    needs: dict[str, set[str]] = {}
+    for node in (node for metadata in platforms for node in metadata["resolve"]["nodes"]):
+        needs.setdefault(node["id"], set()).update(_normal(node))
     product = {
         "type": "application",
         "bom-ref": "rds-replication",
@@ -91,14 +107,31 @@ def bill(
             "purl": references[package["id"]],
         }
         for package in packages
-    ]
-    own = {one for node in nodes.values() if node["id"] not in references for one in _normal(node)}
-    dependencies = [
-        {"ref": "rds-replication", "dependsOn": sorted(references[one] for one in own if one in references)}
     ] + [
-        {"ref": reference, "dependsOn": sorted(references[one] for one in _normal(nodes[id]) if one in references)}
+        {
+            "type": "library",
+            "bom-ref": _url_of_part(part),
+            "name": part.name,
+            "version": part.version,
+            "licenses": [{"expression": part.expression}],
+            "purl": _url_of_part(part),
+        }
+        for part in parts
+    ]
+    own = {one for id, needed in needs.items() if id not in references for one in needed}
+    dependencies = [
+        {
+            "ref": "rds-replication",
+            "dependsOn": sorted(
+                [references[one] for one in own if one in references] + [_url_of_part(one) for one in parts]
+            ),
+        }
+    ]
+    dependencies += [
+        {"ref": reference, "dependsOn": sorted(references[one] for one in needs[id] if one in references)}
         for id, reference in references.items()
     ]
+    dependencies += [{"ref": _url_of_part(part), "dependsOn": []} for part in parts]
     return {
         "bomFormat": "CycloneDX",
         "specVersion": SPECIFICATION,
@@ -114,23 +147,53 @@ def _url(package: dict[str, Any]) -> str:
     return f"pkg:cargo/{package['name']}@{package['version']}"
 
 
-def licences(packages: list[dict[str, Any]]) -> str:
-    """The licence of each package with the texts that it brings; the same text once."""
+def _url_of_part(part: Part) -> str:
+    return f"pkg:generic/{part.name}@{part.version}"
+
+
+def _named(package: dict[str, Any]) -> str:
+    return f"{package['name']} {package['version']}"
+
+
+def licences(packages: list[dict[str, Any]], toolchain: Toolchain) -> str:
+    """The licence of each package, and of what the toolchains link, with their texts; the same text once."""
     texts: dict[str, list[str]] = {}
     lines = ["What is compiled into the functions and the commands besides this project itself.", ""]
     for package in packages:
-        name = f"{package['name']} {package['version']}"
-        lines.append(f"{name}: {expression(package)}")
-        directory = Path(package["manifest_path"]).parent
-        for path in sorted(
-            path for path in directory.iterdir() if _LICENCE_FILES.fullmatch(path.name) and path.is_file()
-        ):
-            texts.setdefault(path.read_text(errors="replace").strip(), []).append(name)
+        lines.append(f"{_named(package)}: {expression(package)}")
+        for text in _own_texts(package) or _usual_texts(package, toolchain):
+            texts.setdefault(text, []).append(_named(package))
+    for part in toolchain.parts():
+        lines.append(f"{part.name} {part.version}: {part.expression}")
+        for text in part.texts:
+            texts.setdefault(text.strip(), []).append(f"{part.name} {part.version}")
     for text, names in texts.items():
         # A package may have the same text under two names.
         of = ", ".join(dict.fromkeys(names))
         lines += ["", "-" * 100, f"of {of}", "-" * 100, "", text]
     return "\n".join(lines) + "\n"
+
+
+def _own_texts(package: dict[str, Any]) -> list[str]:
+    """The texts that a package brings, also for what it has taken from elsewhere into directories of its own."""
+    found = Path(package["manifest_path"]).parent.rglob("*")
+    paths = sorted(path for path in found if _LICENCE_FILES.fullmatch(path.name) and path.is_file())
+    return [path.read_text(errors="replace").strip() for path in paths]
+
+
+def _usual_texts(package: dict[str, Any], toolchain: Toolchain) -> list[str]:
+    """The usual texts of the licences that a package without any names, with its authors."""
+    who = ", ".join(package["authors"]) or f"the authors of {package['name']}"
+    holders = f"Copyright (c) {who} ({package['repository']})"
+    texts = []
+    for licence in re.findall(r"[A-Za-z][\w.+-]*", re.sub(r"\b(OR|AND|WITH)\b", " ", expression(package))):
+        text = toolchain.text(licence)
+        if text is None:
+            raise Failure(f"{_named(package)} brings no text of its licence, and Rust has none of {licence}")
+        # The one of Apache has its blanks in an appendix, which says how to fill them in elsewhere.
+        blank = "Copyright (c) <year> <copyright holders>"
+        texts.append(text.replace(blank, holders) if blank in text else f"{holders}\n\n{text}")
+    return texts
 
 
 def written(document: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 materials, licences and checksums. The same binaries of the same commit give the same bytes.
 
 <directory>/
-  README.txt  LICENSE  CHANGELOG.md  LICENSES.txt  bom.cdx.json  SHA256SUMS
+  README.txt  COMMIT  LICENSE  CHANGELOG.md  LICENSES.txt  LICENSES-rust.html  bom.cdx.json  SHA256SUMS
   x86_64/ and arm64/:
     lambda/<task>.zip  cloudformation/<role>-account.yaml  statemachines/<name>.asl.json  bin/rds-replication
 """
@@ -10,14 +10,13 @@ materials, licences and checksums. The same binaries of the same commit give the
 from __future__ import annotations
 
 import argparse
-import hashlib
 import io
 import json
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -28,30 +27,71 @@ from elftools.elf.elffile import ELFFile
 from console.bill import bill, licences, shipped, written
 from console.failure import Failure
 from console.packing import packed
+from console.sums import SUMS, files, sums
+from console.toolchain import Toolchain
 
 #: The command of operators.
 COMMAND = "rds-replication"
 #: What the processors are called by Lambda, and by Rust.
 TRIPLES = {"x86_64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
+#: The same for the command.
+STATIC_TRIPLES = {"x86_64": "x86_64-unknown-linux-musl", "arm64": "aarch64-unknown-linux-musl"}
 ROLES = ("source", "destination")
-SUMS = "SHA256SUMS"
 
 README = """rds-replication {version}, of commit {commit}
 
-To deploy from here, no Rust is needed. With the scripts of the same commit:
+Whether everything is as it was made: sha256sum --check {sums}
+and, in a checkout, whether there is nothing besides: python3 -m console.sums <this directory>
+
+
+To deploy
+
+No Rust is needed. With the scripts of the same commit:
 
   scripts/deploy source      --release <this directory> --parameter ...
   scripts/deploy destination --release <this directory> --parameter ...
 
-or, for functions on arm64, the same with --architecture arm64. With nothing but the AWS CLI and a bucket:
+or, for functions on arm64, the same with --architecture arm64. With nothing but the AWS CLI and a bucket in each account (arm64
+in place of x86_64 twice), and outside of this directory, which has to stay as it was made. First in the source account:
 
-  cd x86_64
-  aws cloudformation package --template-file cloudformation/source-account.yaml --s3-bucket <bucket> \\
-    --output-template-file packaged.yaml
-  aws cloudformation deploy --template-file packaged.yaml --s3-bucket <bucket> --stack-name rds-replication-source \\
-    --capabilities CAPABILITY_IAM --parameter-overrides Architecture=x86_64 DestinationAccountNumber=<account> ...
+  aws cloudformation package --template-file <this directory>/x86_64/cloudformation/source-account.yaml \\
+    --s3-bucket <bucket> --output-template-file source.yaml
+  aws cloudformation deploy --template-file source.yaml --s3-bucket <bucket> --stack-name rds-replication-source \\
+    --capabilities CAPABILITY_IAM --parameter-overrides Architecture=x86_64 \\
+    SourceDBIdentifier=<database> DestinationAccountNumber=<number of the destination account>
+  aws cloudformation describe-stacks --stack-name rds-replication-source --query 'Stacks[0].Outputs'
 
-Whether everything is as it was made: sha256sum --check {sums}
+Then in the destination account, with TopicArn of these outputs:
+
+  aws cloudformation package --template-file <this directory>/x86_64/cloudformation/destination-account.yaml \\
+    --s3-bucket <bucket> --output-template-file destination.yaml
+  aws cloudformation deploy --template-file destination.yaml --s3-bucket <bucket> --stack-name rds-replication-destination \\
+    --capabilities CAPABILITY_IAM --parameter-overrides Architecture=x86_64 \\
+    SourceTopicArn=<TopicArn> SourceDBIdentifier=<database> DatabaseName=<name of the copies> SecretName=<secret> \\
+    Subnetgroups=<DB subnet group> SGID=<security group>
+
+An update is the same again: first the destination account, then the source account; parameters that are not named keep their
+values. The output ReleaseCommit of a stack says of which commit it is.
+
+
+To operate
+
+bin/rds-replication is the command of operators. It needs no library of the system:
+
+  x86_64/bin/rds-replication status --destination-profile <profile>
+  x86_64/bin/rds-replication doctor both --source-profile <profile> --destination-profile <profile>
+
+The scripts of the same commit (scripts/status, scripts/replicate, scripts/rollback, scripts/plan, scripts/doctor and others) run it
+in place of compiling their own, if they are told where this directory is:
+
+  export RDS_REPLICATION_RELEASE=<this directory>
+
+
+What is in it
+
+COMMIT              the commit, and nothing else
+bom.cdx.json        what is compiled in (CycloneDX)
+LICENSES.txt        the licences of all that, with their texts; of Rust's standard library, part by part: LICENSES-rust.html
 """
 
 
@@ -68,41 +108,56 @@ def make(root: Path, output: Path, tasks: Sequence[str], binaries: dict[str, Pat
     """Writes everything into `output`, which must not be there; `binaries` are the compiled programs of each architecture."""
     output.mkdir()
     for architecture, directory in binaries.items():
-        _of_architecture(root, output / architecture, architecture, tasks, directory)
-    metadata = {architecture: _metadata(root, TRIPLES[architecture]) for architecture in binaries}
-    programs = [*tasks, COMMAND]
-    found = {one["id"]: one for of in metadata.values() for one in shipped(of, programs)}
+        _of_architecture(root, output / architecture, architecture, tasks, directory, commit)
+    functions = [_metadata(root, TRIPLES[architecture]) for architecture in binaries]
+    commands = [_metadata(root, STATIC_TRIPLES[architecture]) for architecture in binaries]
+    compiled = [shipped(one, tasks) for one in functions] + [shipped(one, [COMMAND]) for one in commands]
+    found = {one["id"]: one for packages in compiled for one in packages}
     packages = sorted(found.values(), key=lambda one: (one["name"], one["version"]))
-    first = next(iter(metadata.values()))
-    lock = (root / "Cargo.lock").read_text()
-    document = bill(packages, first, lock, version=commit.version, commit=commit.id, time=commit.time)
+    toolchain = Toolchain.of(root)
+    document = bill(
+        packages,
+        [*functions, *commands],
+        (root / "Cargo.lock").read_text(),
+        toolchain.parts(),
+        version=commit.version,
+        commit=commit.id,
+        time=commit.time,
+    )
     _write(output / "bom.cdx.json", written(document))
-    _write(output / "LICENSES.txt", licences(packages))
+    _write(output / "LICENSES.txt", licences(packages, toolchain))
+    _write(output / "LICENSES-rust.html", toolchain.standard_library())
     for name in ("LICENSE", "CHANGELOG.md"):
         _write(output / name, (root / name).read_text())
     _write(output / "README.txt", README.format(version=commit.version, commit=commit.id, sums=SUMS))
+    _write(output / "COMMIT", f"{commit.id}\n")
     _write(output / SUMS, sums(output))
 
 
-def _of_architecture(root: Path, output: Path, architecture: str, tasks: Sequence[str], binaries: Path) -> None:
+def _of_architecture(
+    root: Path, output: Path, architecture: str, tasks: Sequence[str], binaries: Path, commit: Commit
+) -> None:
     for task in tasks:
         _write(output / "lambda" / f"{task}.zip", packed((binaries / task).read_bytes()))
     for role in ROLES:
         name = f"{role}-account.yaml"
-        _write(output / "cloudformation" / name, template((root / "cloudformation" / name).read_text(), architecture))
+        text = (root / "cloudformation" / name).read_text()
+        _write(output / "cloudformation" / name, template(text, architecture, commit.id))
     for machine in sorted((root / "statemachines").glob("*.asl.json")):
         _write(output / "statemachines" / machine.name, machine.read_text())
     _write(output / "bin" / COMMAND, (binaries / COMMAND).read_bytes(), mode=0o755)
 
 
-def template(text: str, architecture: str) -> str:
-    """A template that names the packages of the release, and their processor by default."""
+def template(text: str, architecture: str, commit: str) -> str:
+    """A template that names the packages of the release, and their processor by default, and whose stack says the commit."""
     text = text.replace("Code: ../target/lambda/", "Code: ../lambda/")
     parameter = re.compile(r"(\n  Architecture:\n(?:    .*\n)*?    Default: )x86_64\n")
     text, count = parameter.subn(rf"\g<1>{architecture}\n", text)
-    if count != 1 or "../target" in text:
+    if count != 1 or "../target" in text or text.count("\nOutputs:\n") != 1:
         raise Failure("the template has another form than a release knows: see console/release.py")
-    return text
+    # As an output, because a parameter would keep its value where the next deployment does not name it.
+    output = f"\nOutputs:\n  ReleaseCommit:\n    Description: The commit of the release.\n    Value: '{commit}'\n"
+    return text.replace("\nOutputs:\n", output)
 
 
 def _metadata(root: Path, triple: str) -> dict[str, Any]:
@@ -124,19 +179,6 @@ def needs_libraries(binary: bytes) -> bool:
     return any(segment.header.p_type == "PT_INTERP" for segment in ELFFile(io.BytesIO(binary)).iter_segments())
 
 
-def files(directory: Path) -> Iterable[Path]:
-    """Everything in a release but the checksums, in order."""
-    return sorted(path for path in directory.rglob("*") if path.is_file() and path.name != SUMS)
-
-
-def sums(directory: Path) -> str:
-    """The checksums as `sha256sum --check` reads them."""
-    return "".join(
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(directory).as_posix()}\n"
-        for path in files(directory)
-    )
-
-
 def differences(first: Path, second: Path) -> list[str]:
     """The files in which two releases differ."""
     one, other = (
@@ -153,8 +195,13 @@ def _commit(root: Path) -> Commit:
             raise Failure(f"git {arguments[0]}: {made.stderr.strip()}")
         return made.stdout.strip()
 
-    if git("status", "--porcelain", "--untracked-files=no"):
-        raise Failure("there are changes that are not committed: a release is of a commit")
+    # Also what was never added: Cargo compiles, and a release takes, what is there.
+    changed = git("status", "--porcelain", "--untracked-files=all")
+    if changed:
+        raise Failure(
+            f"there are changes that are not committed, and a release is of a commit:\n{changed}\nto fix this: commit them, or "
+            "remove them"
+        )
     found = re.search(r'^version = "(.+)"$', (root / "Cargo.toml").read_text(), re.MULTILINE)
     if not found:
         raise Failure("Cargo.toml has no version")
@@ -182,7 +229,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(commit.id)
             return 0
         if given.commit != commit.id:
-            raise Failure(f"{given.commit} was compiled, and {commit.id} is checked out now; to fix this: make it again")
+            raise Failure(
+                f"{given.commit} was compiled, and {commit.id} is checked out now; to fix this: make it again"
+            )
         _made(given, commit)
     except Failure as error:
         print(f"release: {error}", file=sys.stderr)

@@ -306,7 +306,7 @@ def postgres_bin() -> str:
     try:
         return (TOOLS / "postgres-bin").read_text().strip()
     except OSError as error:
-        raise LocalCloudError("target/tools is incomplete: run scripts/setup") from error
+        raise LocalCloudError("target/tools is incomplete: run scripts/setup --all") from error
 
 
 def exports(cloud: Cloud, account: str) -> str:

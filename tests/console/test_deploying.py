@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -118,6 +119,19 @@ def test_a_right_that_is_missing_is_named(cloud: Cloud) -> None:
     assert refused.returncode == 1 and "cloudformation:CreateChangeSet" in refused.stderr, refused.stderr
 
 
+def without_rust(programs: Path) -> str:
+    """A PATH with every program of this machine but those of Rust."""
+    programs.mkdir()
+    for directory in os.get_exec_path():
+        for program in Path(directory).glob("*"):
+            if not program.name.startswith(("cargo", "rust")) and not (programs / program.name).is_symlink():
+                (programs / program.name).symlink_to(program)
+    assert all(
+        shutil.which(name, path=str(programs)) is None for name in ("cargo", "cargo-zigbuild", "rustc", "rustup")
+    )
+    return str(programs)
+
+
 def test_a_release_is_deployed_without_rust(cloud: Cloud, tmp_path: Path) -> None:
     """> A release deploys without Rust, for the processor that is asked for, and only as it was made."""
     release, programs = tmp_path / "release", tmp_path / "programs"
@@ -127,12 +141,7 @@ def test_a_release_is_deployed_without_rust(cloud: Cloud, tmp_path: Path) -> Non
         (programs / task).write_bytes(task.encode())
     make(ROOT, release, tasks, {"arm64": programs}, Commit("1", "c", "2026-11-26T12:00:00Z"))
     deployment = Deployment(cloud, Account("source"), Account("destination"))
-    # Whatever is called in it, fails.
-    (tmp_path / "bin").mkdir()
-    for program in ("cargo", "cargo-zigbuild", "rustc"):
-        (tmp_path / "bin" / program).write_text("#!/bin/sh\nexit 1\n")
-        (tmp_path / "bin" / program).chmod(0o755)
-    path = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    path = {"PATH": without_rust(tmp_path / "bin")}
     options = ("--stack-name", "released", "--release", str(release))
     account = f"DestinationAccountNumber={deployment.other}"
     refused = deployment.deploy(path, account, options=options)
@@ -143,6 +152,9 @@ def test_a_release_is_deployed_without_rust(cloud: Cloud, tmp_path: Path) -> Non
     functions = cloud.client("lambda", "source").list_functions()["Functions"]
     released = [one for one in functions if one["FunctionName"].startswith("released-")]
     assert released and {one["Architectures"][0] for one in released} == {"arm64"}
+    # Which commit a stack runs is asked of the stack.
+    (stack,) = cloud.client("cloudformation", "source").describe_stacks(StackName="released")["Stacks"]
+    assert {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}["ReleaseCommit"] == "c"
     (release / "arm64" / "lambda" / f"{tasks[0]}.zip").write_bytes(b"another")
     refused = deployment.deploy(path, account, options=options)
     assert refused.returncode == 1 and "is not as it was made" in refused.stderr

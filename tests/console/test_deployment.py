@@ -196,8 +196,8 @@ def test_a_call_through_a_symbolic_link_finds_the_tools_that_are_there(tmp_path:
     """They are installed for one directory; another name of it must not remove them, least of all under a cloud that runs."""
     checkout, link = tmp_path / "checkout", tmp_path / "link"
     (checkout / "scripts").mkdir(parents=True)
-    for name in ("setup", "requirements.txt", "requirements-postgres.txt"):
-        shutil.copy(ROOT / "scripts" / name, checkout / "scripts" / name)
+    for path in (ROOT / "scripts" / "setup", *(ROOT / "scripts").glob("requirements*.txt")):
+        shutil.copy(path, checkout / "scripts")
     link.symlink_to(checkout)
     tools = checkout / "target" / "tools"
     (tools / "bin").mkdir(parents=True)
@@ -211,9 +211,9 @@ def test_a_call_through_a_symbolic_link_finds_the_tools_that_are_there(tmp_path:
     arguments = f'"{tools}/bin/python" "{checkout}/local-cloud/local_cloud/aws_cli.py" "$@"'
     (tools / "bin" / "aws").write_text(f"#!/bin/sh\nexec {arguments}\n")
     (tools / "postgres-bin").write_text(f"{tools}/postgres\n")
-    wanted = f"{tools}\n".encode() + (checkout / "scripts" / "requirements.txt").read_bytes()
+    wanted = f"{tools}\n".encode() + (checkout / "scripts" / "requirements-deploying.txt").read_bytes()
     (tools / "stamp").write_text(f"{hashlib.sha256(wanted).hexdigest()}  -\n")
-    # No cargo, so that nothing is installed where something would be.
+    # No Python, so that nothing is installed where something would be.
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("bash", "dirname", "cat", "sha256sum", "env", "readlink"):

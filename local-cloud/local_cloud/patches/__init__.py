@@ -32,6 +32,8 @@ def apply() -> None:
     """Applies every patch to the ministack of this process."""
     found = metadata.version("ministack")
     if found != VERSION:
-        raise SystemExit(f"the patches are made for ministack {VERSION}, but {found} is installed: run scripts/setup")
+        raise SystemExit(
+            f"the patches are made for ministack {VERSION}, but {found} is installed: run scripts/setup --all"
+        )
     for name in MODULES:
         import_module(f"{__name__}.{name}").apply()
