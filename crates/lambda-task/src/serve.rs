@@ -146,11 +146,17 @@ mod tests {
         use tracing::Level;
         let filter = |text: &str| filter(&[("RUST_LOG", text)].into_iter().collect());
         assert!(filter("debug").would_enable("rds", &Level::DEBUG));
-        assert!(filter("info,aws=trace").would_enable("aws", &Level::TRACE));
+        assert!(filter("info,aws=debug").would_enable("aws", &Level::DEBUG));
         for unusable in ["", "no such=level=at all"] {
             assert!(filter(unusable).would_enable("rds", &Level::INFO), "{unusable}");
             assert!(!filter(unusable).would_enable("rds", &Level::DEBUG), "{unusable}");
         }
+    }
+
+    /// > No setting of `RUST_LOG` makes the SDK log what it sends: it does that at the level `trace`, which is not compiled in.
+    #[test]
+    fn what_is_sent_is_never_logged() {
+        assert_eq!(tracing::level_filters::STATIC_MAX_LEVEL, LevelFilter::DEBUG);
     }
 
     /// Notes of every event whether it repeats a failure.

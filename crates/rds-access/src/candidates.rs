@@ -6,10 +6,11 @@ use aws_sdk_rds::types::DbInstance;
 use replication::fleet::Candidate;
 use replication::{Error, ErrorName};
 
-use crate::{incomplete, read_tags};
+use crate::{incomplete, read_tags, tags_of};
 
 /// Reads every instance of the account in this Region, all pages, with its tags: there is no call for each, and no filter
-/// for tags (API model, `DescribeDBInstances`).
+/// for tags (API model, `DescribeDBInstances`). Only where the answer leaves the tags out they are asked for, because without them
+/// a database of the fleet would be passed over.
 ///
 /// # Errors
 /// A fault of RDS; [`ErrorName::Rejected`] if the answer lacks what the API model promises.
@@ -18,7 +19,14 @@ pub async fn candidates(client: &Client) -> Result<Vec<Candidate>, Error> {
     let mut found = Vec::new();
     while let Some(instance) = pages.next().await {
         let instance = instance.map_err(|error| fault("listing the databases", &error))?;
-        found.push(read(&instance)?);
+        let mut candidate = read(&instance)?;
+        if instance.tag_list.is_none() {
+            let Some(tags) = tags_of(client, instance.db_instance_arn().unwrap_or_default()).await? else {
+                continue;
+            };
+            candidate.tags = tags;
+        }
+        found.push(candidate);
     }
     Ok(found)
 }

@@ -234,18 +234,23 @@ async fn listed_tags<T: Tagged>(client: &Client, mut found: T) -> Result<Option<
     if !found.tags().is_empty() {
         return Ok(Some(found));
     }
-    let arn = found.arn();
-    match client.list_tags_for_resource().resource_name(&arn).send().await {
-        Ok(answer) => *found.tags() = read_tags(answer.tag_list()),
+    let Some(tags) = tags_of(client, &found.arn()).await? else { return Ok(None) };
+    *found.tags() = tags;
+    Ok(Some(found))
+}
+
+/// The tags of what has this ARN, by the call that has nothing else to say; nothing if it is gone.
+async fn tags_of(client: &Client, arn: &str) -> Result<Option<Tags>, Error> {
+    match client.list_tags_for_resource().resource_name(arn).send().await {
+        Ok(answer) => Ok(Some(read_tags(answer.tag_list()))),
         Err(error) => {
             let doing = format!("reading the tags of {arn}");
             match refusal(&doing, &error) {
-                Refusal::Gone(_) => return Ok(None),
-                refused => return Err(refused.into_error(doing)),
+                Refusal::Gone(_) => Ok(None),
+                refused => Err(refused.into_error(doing)),
             }
         }
     }
-    Ok(Some(found))
 }
 
 /// Our tags as RDS takes them.
@@ -318,7 +323,11 @@ pub fn read_instance(found: &DbInstance) -> Result<Instance, Error> {
         storage_operation: found.storage_operation_status().map(str::to_owned),
         storage_percent_progress: found.storage_operation_percent_progress(),
         log_exports: found.enabled_cloudwatch_logs_exports().to_vec(),
-        read_replicas: found.read_replica_db_instance_identifiers().to_vec(),
+        read_replicas: [
+            found.read_replica_db_instance_identifiers(),
+            found.read_replica_db_cluster_identifiers(),
+        ]
+        .concat(),
         tags: read_tags(found.tag_list()),
     })
 }

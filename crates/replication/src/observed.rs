@@ -45,7 +45,7 @@ pub struct Instance {
     pub storage_percent_progress: Option<i32>,
     /// The logs that RDS writes to CloudWatch Logs for it.
     pub log_exports: Vec<String>,
-    /// The identifiers of its read replicas in this Region.
+    /// The identifiers of its read replicas in this Region, instances and clusters.
     pub read_replicas: Vec<String>,
     /// Its tags.
     pub tags: Tags,

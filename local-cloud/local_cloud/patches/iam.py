@@ -29,6 +29,14 @@ def apply() -> None:
     enforce = iam_evaluator.enforce
     respond = iam_actions.access_denied_response
     gather = iam_evaluator._gather_role_policies
+    of_lambda = iam_actions._lambda_action
+
+    def lambda_action(method: str, path: str) -> str | None:
+        if path.rstrip("/").endswith("/concurrency"):
+            return {"GET": "GetFunctionConcurrency", "DELETE": "DeleteFunctionConcurrency"}.get(
+                method, "PutFunctionConcurrency"
+            )
+        return of_lambda(method, path)
 
     def gather_when_known(role_name: str, account: str) -> list[Any]:
         return [] if _is_fresh(role_name, account) else gather(role_name, account)
@@ -74,6 +82,8 @@ def apply() -> None:
     iam_evaluator.enforce = enforce_across_accounts
     iam_evaluator._gather_role_policies = gather_when_known
     iam_actions.access_denied_response = respond_naming_resource
+    # ministack takes all three for the one that writes.
+    iam_actions._lambda_action = lambda_action
 
 
 def _is_fresh(role_name: str, account: str) -> bool:

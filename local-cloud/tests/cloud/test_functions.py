@@ -146,3 +146,17 @@ def test_a_warm_call_takes_a_few_milliseconds(cloud: Any, accounts: Any, name: s
         times.append(time.monotonic() - started)
         assert json.load(answer["Payload"]) == {"number": number}
     assert min(times) < 0.04, times
+
+
+def test_reading_a_concurrency_is_another_right_than_setting_it(cloud: Any, accounts: Any, name: str) -> None:
+    accounts.function("source", name, "def handler(event, context):\n    return 1\n")
+    session = accounts.session("source", f"{name}-reader", allow("lambda:GetFunctionConcurrency"))
+    functions = cloud.client("lambda", "source", **session)
+    assert "ReservedConcurrentExecutions" not in functions.get_function_concurrency(FunctionName=name)
+    for change in (
+        lambda: functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0),
+        lambda: functions.delete_function_concurrency(FunctionName=name),
+    ):
+        with pytest.raises(ClientError) as error:
+            change()
+        assert error.value.response["Error"]["Code"] == "AccessDeniedException"

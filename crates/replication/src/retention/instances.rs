@@ -130,6 +130,8 @@ fn standing(instance: &Instance, live: Option<&Instance>) -> Standing {
         Restored::Deleting => Standing::Deleting,
         // A stopped instance is whole: an operator has stopped it.
         Restored::Stopped | Restored::Usable => Standing::Older,
+        // It has served readers, so that what they wrote may be in it.
+        Restored::FailedRestore if tags.are_promoted() => Standing::Unready,
         Restored::FailedRestore => Standing::FailedRestore,
         // Busy, or waiting for an operator who can bring it back, such as storage-full.
         Restored::Busy | Restored::Broken => Standing::Unready,
@@ -169,6 +171,12 @@ fn hindrance(instance: &Instance, final_snapshot: bool) -> Option<String> {
         return Some(format!(
             "it is {status}, and a final snapshot can only be made while it runs: {advice}"
         ));
+    }
+    // What a failed restore has left that no secret has named, nobody can have written into.
+    let may_hold_data = status.restored() != Restored::FailedRestore || instance.tags.are_promoted();
+    if final_snapshot && may_hold_data && !status.takes_final_snapshot() {
+        let advice = "mend it, make sure that nobody needs its data and delete it by hand, or deploy the stack with FinalSnapshot=false";
+        return Some(format!("it is {status}, and RDS can make no final snapshot of it: {advice}"));
     }
     (!status.is_deletable()).then(|| format!("it is {status} now, so a later run deletes it"))
 }

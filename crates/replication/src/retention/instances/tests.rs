@@ -79,6 +79,24 @@ fn the_same_data_takes_one_place() {
     assert_eq!(verdicts(&plan), [("db-8", Keep), ("db-3", Keep), ("db-2", Keep)]);
 }
 
+/// A version that has served readers may hold what they wrote, whatever its status says by now.
+#[test]
+fn what_has_served_readers_is_no_leftover_of_a_failed_restore() {
+    let failed = Instance { status: "failed".into(), ..instance("db-1", 1) };
+    let live = || instance("db-2", 2);
+    let served = Instance {
+        tags: failed.tags.clone().with(lineage::PROMOTED.0, lineage::PROMOTED.1),
+        ..failed.clone()
+    };
+    assert_eq!(verdicts(&decide(&[failed, live()], &host("db-2"), 1)), [("db-2", Keep), ("db-1", Mark)]);
+    assert_eq!(
+        verdicts(&decide(&[served.clone(), live()], &host("db-2"), 1)),
+        [("db-2", Keep), ("db-1", Keep)]
+    );
+    assert_eq!(verdicts(&decide(&[served, live()], &host("db-2"), 0)), [("db-2", Keep), ("db-1", Mark)]);
+}
+
+/// > With `FinalSnapshot=true` nothing that may hold data is deleted without a final snapshot.
 #[test]
 fn what_hinders_a_deletion_is_named_with_what_to_do() {
     let orders = DATABASE.parse().unwrap();
@@ -100,6 +118,20 @@ fn what_hinders_a_deletion_is_named_with_what_to_do() {
     {
         let text = reason(one, true);
         assert!(text.starts_with("delete later db-1: ") && text.contains(words), "{text}");
+    }
+    for word in
+        ["failed", "incompatible-restore", "incompatible-network", "inaccessible-encryption-credentials"]
+    {
+        let broken = Instance { status: word.into(), ..due.clone() };
+        let served = Instance {
+            tags: due.tags.clone().with(lineage::PROMOTED.0, lineage::PROMOTED.1),
+            ..broken.clone()
+        };
+        let text = reason(&served, true);
+        assert!(text.starts_with("delete later db-1: ") && text.contains("no final snapshot"), "{text}");
+        begins(reason(&served, false), "delete db-1: ");
+        let is_leftover = broken.status.restored() == Restored::FailedRestore;
+        begins(reason(&broken, true), if is_leftover { "delete db-1: " } else { "delete later db-1: " });
     }
     let running = "20261122t103400z-1f2e3d";
     let needed = Instance { tags: due.tags.clone().with(lineage::REPLICATION_ID, running), ..due };
