@@ -24,11 +24,12 @@ ROLE_OUTPUTS = {
     "destination": ("SecretArn", "StateMachineArn", "LaunchFunctionName"),
 }
 #: The parameters by which one is known that has no outputs, because its creation has failed. The original has not both of them.
-_ROLE_PARAMETERS = {
+ROLE_PARAMETERS = {
     "source": ("SourceDBSnapshotName", "ScheduleState"),
     "destination": ("DatabaseName", "SourceTopicArn"),
 }
-_MACHINES = ("StateMachineArn", "RollbackStateMachineArn")
+#: The outputs that name its machines. That of a fleet comes first: it starts executions of the next as long as it runs.
+_MACHINES = ("FleetStateMachineArn", "StateMachineArn", "RollbackStateMachineArn")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def read_removed(account: Any) -> Removed | None:
         if is_missing(error):
             return None
         raise
-    wanted = _ROLE_PARAMETERS if not stack.outputs else ROLE_OUTPUTS
+    wanted = ROLE_PARAMETERS if not stack.outputs else ROLE_OUTPUTS
     missing = [
         name for name in wanted[account.role] if name not in (stack.outputs if stack.outputs else stack.parameters)
     ]
@@ -83,7 +84,7 @@ def is_missing(error: ClientError) -> bool:
 
 
 def running(account: Any, stack: Stack, resources: dict[str, list[str]]) -> list[str]:
-    """The ARNs of the stack's executions that have not ended."""
+    """The ARNs of the stack's executions that have not ended, in the order in which they are to be stopped."""
     there = resources.get("AWS::StepFunctions::StateMachine", [])
     states = account.client("stepfunctions")
     arns = []

@@ -161,6 +161,9 @@ class World:
         self.account.profile_in_use = ""  # type: ignore[attr-defined]
         self.done: list[str] = []
         self.running: list[str] = []
+        self.of_fleet: list[str] = []
+        """The executions of the fleet that run; as long as there is one, another of `running` begins with each that is stopped."""
+        self.stopped: list[str] = []
         self.arrives = False
         self.is_gone = False
         self.is_refused = False
@@ -173,12 +176,13 @@ class World:
         self.parameters = {"DatabaseName": "app", "SourceDBIdentifier": "orders"}
         self.more: dict[str, Any] = {}
         self.instances = ["app-6", "app-7"]
-        resources = {
-            "AWS::Events::Rule": "rule",
-            "AWS::Lambda::Function": "launch",
-            "AWS::StepFunctions::StateMachine": "arn:aws:m",
-            "AWS::KMS::Key": "1",
-        }
+        resources = [
+            ("AWS::Events::Rule", "rule"),
+            ("AWS::Lambda::Function", "launch"),
+            ("AWS::StepFunctions::StateMachine", "arn:aws:m"),
+            ("AWS::StepFunctions::StateMachine", "arn:aws:fleet"),
+            ("AWS::KMS::Key", "1"),
+        ]
         summaries = [
             {
                 "LogicalResourceId": name.replace("-", ""),
@@ -187,7 +191,7 @@ class World:
                 "ResourceStatus": "CREATE_COMPLETE",
                 "LastUpdatedTimestamp": NOW,
             }
-            for kind, name in resources.items()
+            for kind, name in resources
         ]
         answers: dict[str, Any] = {
             "DescribeStacks": self._stacks,
@@ -236,12 +240,19 @@ class World:
         assert asked["statusFilter"] == "RUNNING"
         if self.arrives and "DisableRule" in self.done:
             self.running.append("arn:late")
-        row = {"stateMachineArn": "arn:aws:m", "name": "e", "status": "RUNNING", "startDate": NOW}
-        return {"executions": [row | {"executionArn": arn} for arn in self.running]}
+        machine = asked["stateMachineArn"]
+        row = {"stateMachineArn": machine, "name": "e", "status": "RUNNING", "startDate": NOW}
+        running = self.of_fleet if machine == "arn:aws:fleet" else self.running
+        return {"executions": [row | {"executionArn": arn} for arn in running]}
 
     def _stop(self, asked: dict) -> dict:
         self.done.append("StopExecution")
+        self.stopped.append(asked["executionArn"])
+        if asked["executionArn"] in self.of_fleet:
+            self.of_fleet.remove(asked["executionArn"])
+            return {"stopDate": NOW}
         self.running.remove(asked["executionArn"])
+        self.running += [f"{asked['executionArn']}-next"] if self.of_fleet else []
         return {"stopDate": NOW}
 
     def _instances(self, _: dict) -> dict:
@@ -321,6 +332,16 @@ def test_running_executions_are_refused_or_stopped(here: World, run: Callable) -
     code, said = run("--yes", "--stop")
     assert code == 0
     assert here.done == ["DisableRule", "PutFunctionConcurrency", "StopExecution", "StopExecution", "DeleteStack"]
+
+
+def test_a_fleet_that_runs_is_refused_or_stopped_before_what_it_starts(here: World, run: Callable) -> None:
+    here.outputs["FleetStateMachineArn"] = "arn:aws:fleet"
+    here.of_fleet = ["arn:fleet:1"]
+    code, said = run("--yes")
+    assert code == 1 and "arn:fleet:1" in said and "add --stop" in said and here.done == []
+    here.running = ["arn:1"]
+    code, said = run("--yes", "--stop")
+    assert code == 0 and here.stopped == ["arn:fleet:1", "arn:1"], "otherwise it would start the next one"
 
 
 def test_what_was_switched_off_is_switched_on_again_if_the_stack_stays(here: World, run: Callable) -> None:
