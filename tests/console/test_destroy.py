@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,10 +128,10 @@ def test_what_stays_has_its_class_and_the_command_that_removes_it() -> None:
     assert [one.kind for one in stays] == kinds
     for one in stays:
         assert one.command.count("--profile b --region eu-west-1") == one.command.count("aws ")
-        assert shlex.split(one.command)[0] == "aws"
+        assert shlex.split(one.command)[0] == ("while" if one.kind == "bucket" else "aws")
     said = "\n".join(stays_lines(stays))
     for words in (
-        "app-6  (db.m6i.large, 20 GiB, stopped: billed for its storage, and RDS starts it again after 7 days)",
+        "app-6  (db.m6i.large, 20 GiB, stopped: billed for its storage, and RDS starts it again after 7 days;",
         "app-7  (db.m6i.large, 20 GiB, available: billed by the hour; THE SECRET NAMES IT; it has deletion protection",
         "modify-db-instance --db-instance-identifier app-7 --no-deletion-protection",
         "delete-db-snapshot --db-snapshot-identifier app-5-final",
@@ -145,9 +149,89 @@ def test_the_next_stack_gets_the_parameters_of_this_one_and_what_it_leaves() -> 
     assert kept == {"Port": "5433", "SecretName": "app/read", "ExistingSecretArn": SECRET, "KMSKey": KEY}
     several = replace(stack, parameters={**stack.parameters, "SourceDBIdentifier": "orders-*"})
     assert "ExistingSecretArn" not in parameters_to_keep(several, {}), "each has a secret of its own"
-    assert COMMANDS.deploy("ours", {"SGID": "a,b", "Port": "1"}) == (
-        "scripts/deploy destination --stack-name ours --parameter Port=1 --parameter SGID=a,b"
+
+
+def test_the_deployment_that_is_printed_is_of_the_same_account_region_and_processor() -> None:
+    given = {"SGID": "a,b", "Port": "1", "Architecture": "arm64"}
+    assert Commands("destination", "b", "eu-west-1").deploy("ours", given) == (
+        "scripts/deploy destination --stack-name ours --profile b --region eu-west-1 "
+        "--architecture arm64 --parameter Port=1 --parameter SGID=a,b"
     )
+    assert COMMANDS.deploy("ours", {}) == "scripts/deploy destination --stack-name ours --region eu-west-1"
+
+
+@pytest.mark.parametrize(
+    ("more", "about", "commands"),
+    [
+        ({"status": "modifying"}, "; not possible while it is modifying", ["delete-db-instance"]),
+        (
+            {"status": "stopped"},
+            "; it is started first, because a final snapshot can only be made while it runs",
+            ["start-db-instance", "wait db-instance-available", "delete-db-instance"],
+        ),
+        (
+            {"status": "stopping", "deletion_protection": True},
+            "; not possible while it is stopping",
+            ["start-db-instance", "wait db-instance-available", "modify-db-instance", "delete-db-instance"],
+        ),
+        (
+            {"replicas": ("r", "s")},
+            "; it has the read replica r, s: delete or promote that first",
+            ["delete-db-instance"],
+        ),
+    ],
+)
+def test_the_deletion_of_an_instance_that_is_printed_is_one_that_rds_accepts(
+    more: dict, about: str, commands: list[str]
+) -> None:
+    [stays] = what_stays(found(instance(6, **more)), COMMANDS)
+    assert stays.about.endswith(about)
+    steps = stays.command.split(" && ")
+    assert [one.split(" --")[0].removeprefix("aws rds ") for one in steps] == commands
+    assert steps[-1].endswith("--final-db-snapshot-identifier app-6-final --region eu-west-1")
+
+
+#: Stands in for `aws` with a bucket of as many pages as the file `left` says; the second one is denied if `denied` is there.
+BUCKET = """
+import json, pathlib, sys
+import jmespath
+here = pathlib.Path(__file__).parent
+option = lambda name: sys.argv[sys.argv.index(name) + 1]
+assert option("--bucket") == "packages" and option("--region") == "eu-west-1"
+pages, answer = int((here / "left").read_text()), {}
+if sys.argv[2] == "delete-bucket":
+    sys.exit("BucketNotEmpty" if pages else 0)
+elif sys.argv[2] == "list-object-versions":
+    kinds = [[], ["DeleteMarkers"], ["Versions"], ["Versions", "DeleteMarkers"]][pages]
+    answer = {kind: [{"Key": kind, "VersionId": "v", "Size": 1}] for kind in kinds}
+else:
+    objects = json.loads(option("--delete"))["Objects"]
+    assert objects and all(set(one) == {"Key", "VersionId"} for one in objects), objects
+    if pages == 2 and (here / "denied").exists():
+        answer = {"Errors": [{"Key": "Versions", "Code": "AccessDenied"}]}
+    else:
+        (here / "left").write_text(str(pages - 1))
+print(json.dumps(jmespath.search(option("--query"), answer)))
+"""
+
+
+def test_the_deletion_of_the_bucket_that_is_printed_empties_it_page_by_page(tmp_path: Path) -> None:
+    (tmp_path / "aws").write_text(f"#!{sys.executable}{BUCKET}")
+    (tmp_path / "aws").chmod(0o755)
+    [bucket] = what_stays(found(bucket="packages"), COMMANDS)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def run(pages: int) -> subprocess.CompletedProcess:
+        (tmp_path / "left").write_text(str(pages))
+        command = ["bash", "-c", bucket.command]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+    for pages in (0, 1, 3):
+        ended = run(pages)
+        assert (ended.returncode, ended.stderr) == (0, "") and (tmp_path / "left").read_text() == "0"
+    (tmp_path / "denied").touch()
+    ended = run(3)
+    assert ended.returncode == 1 and "AccessDenied" in ended.stdout and "BucketNotEmpty" in ended.stderr
 
 
 # ------------------------------------------------------------------------------------------------------- the command
