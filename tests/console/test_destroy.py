@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -248,6 +249,9 @@ class World:
         self.of_fleet: list[str] = []
         """The executions of the fleet that run; as long as there is one, another of `running` begins with each that is stopped."""
         self.stopped: list[str] = []
+        self.concurrency: dict[str, int] = {}
+        """What an operator has reserved for the function, as Lambda answers."""
+        self.limits: list[int] = []
         self.arrives = False
         self.is_gone = False
         self.is_refused = False
@@ -301,8 +305,10 @@ class World:
             "StopExecution": self._stop,
             "DeleteStack": self._delete_stack,
         }
-        for name in ("DisableRule", "EnableRule", "PutFunctionConcurrency", "DeleteFunctionConcurrency"):
+        for name in ("DisableRule", "EnableRule", "DeleteFunctionConcurrency"):
             answers[name] = lambda _, name=name: self.done.append(name) or {}
+        answers["GetFunctionConcurrency"] = lambda _: self.concurrency
+        answers["PutFunctionConcurrency"] = self._limit
         for name in ("DeleteDBInstance", "DeleteDBSnapshot"):
             answers[name] = self._delete
         for operation, answer in answers.items():
@@ -338,6 +344,11 @@ class World:
         self.running.remove(asked["executionArn"])
         self.running += [f"{asked['executionArn']}-next"] if self.of_fleet else []
         return {"stopDate": NOW}
+
+    def _limit(self, asked: dict) -> dict:
+        self.done.append("PutFunctionConcurrency")
+        self.limits.append(asked["ReservedConcurrentExecutions"])
+        return {}
 
     def _instances(self, _: dict) -> dict:
         return {
@@ -435,6 +446,37 @@ def test_what_was_switched_off_is_switched_on_again_if_the_stack_stays(here: Wor
     assert here.done == ["DisableRule", "PutFunctionConcurrency", "EnableRule", "DeleteFunctionConcurrency"]
 
 
+def test_a_limit_that_an_operator_has_set_is_put_back(here: World, run: Callable) -> None:
+    here.arrives, here.concurrency = True, {"ReservedConcurrentExecutions": 5}
+    assert run("--yes")[0] == 1
+    assert here.limits == [0, 5] and "DeleteFunctionConcurrency" not in here.done
+
+
+def test_what_cannot_be_switched_on_again_does_not_keep_the_rest(here: World, run: Callable) -> None:
+    here.arrives = True
+    here.account.refuse("EnableRule")
+    code, said = run("--yes")
+    assert code == 1 and here.done == ["DisableRule", "PutFunctionConcurrency", "DeleteFunctionConcurrency"]
+    assert "the rule rule may stay switched off" in said and "to fix this: aws events enable-rule --name rule" in said
+    assert "the function launch is as it was before" in said
+
+
+@pytest.mark.parametrize("one", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_was_switched_off_is_switched_on_again_if_the_command_is_ended(
+    here: World, run: Callable, one: signal.Signals
+) -> None:
+    """Also if it is ended once more meanwhile, and if the answer about what was switched off has not come yet."""
+    put = here.account._answers["PutFunctionConcurrency"]
+    enable = here.account._answers["EnableRule"]
+    here.account.answer("PutFunctionConcurrency", lambda asked: put(asked) and {} or os.kill(os.getpid(), one))
+    here.account.answer("EnableRule", lambda asked: os.kill(os.getpid(), one) or enable(asked))
+    before = signal.getsignal(one)
+    code, said = run("--yes")
+    assert code == 130 and "stopped; running this again goes on" in said
+    assert here.done == ["DisableRule", "PutFunctionConcurrency", "EnableRule", "DeleteFunctionConcurrency"]
+    assert signal.getsignal(one) is before
+
+
 def test_what_was_switched_off_is_switched_on_again_if_a_right_is_missing(here: World, run: Callable) -> None:
     here.account.refuse("PutFunctionConcurrency")
     code, said = run("--yes")
@@ -448,9 +490,19 @@ def test_a_stack_that_cannot_be_removed_is_said(here: World, run: Callable) -> N
     here.more = {"StackStatus": "UPDATE_IN_PROGRESS"}
     code, said = run("--yes")
     assert code == 1 and "is UPDATE_IN_PROGRESS" in said and here.done == []
-    here.more, here.is_refused = {}, True
+
+
+def test_what_stays_switched_off_of_a_stack_that_was_not_removed_is_said_with_its_commands(
+    here: World, run: Callable
+) -> None:
+    here.is_refused, here.concurrency = True, {"ReservedConcurrentExecutions": 5}
     code, said = run("--yes")
-    assert code == 1 and "Topic: denied" in said
+    assert code == 1 and "Topic: denied" in said and "what starts its executions stays switched off" in said
+    for command in (
+        "aws events enable-rule --name rule --region eu-west-1",
+        "put-function-concurrency --function-name launch --reserved-concurrent-executions 5 --region eu-west-1",
+    ):
+        assert command in said
 
 
 def test_a_stack_that_cloudformation_is_at_work_on_is_told_from_one_that_is_not() -> None:

@@ -22,13 +22,14 @@ pub fn accounts(cloud: &Cloud) -> [Account; 2] {
 }
 
 /// What is allowed and not called here by itself: the first two are asked for by other calls (those that create something with
-/// tags, and `DeleteObjects` for a version), and the rest is for a removal that fails, for a run that is stopped, and for log
-/// groups that somebody has made anew.
-const NOT_CALLED: [&str; 6] = [
+/// tags, and `DeleteObjects` for a version), `GetFunctionConcurrency` is `PutFunctionConcurrency` to the local cloud, and the rest
+/// is for a removal that fails, for a run that is stopped, and for log groups that somebody has made anew.
+const NOT_CALLED: [&str; 7] = [
     "rds:AddTagsToResource",
     "s3:DeleteObjectVersion",
     "events:EnableRule",
     "lambda:DeleteFunctionConcurrency",
+    "lambda:GetFunctionConcurrency",
     "states:StopExecution",
     "logs:DeleteLogGroup",
 ];
