@@ -284,6 +284,7 @@ class Account:
             ),
             f"arn:aws:s3:::{bucket()}": (
                 "CreateBucket",
+                "GetBucketPolicy",
                 "ListBucket",
                 "PutBucketPolicy",
                 "PutBucketPublicAccessBlock",

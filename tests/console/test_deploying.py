@@ -24,6 +24,7 @@ NOT_HERE = {
     "cloudformation:TagResource",
     "cloudformation:UntagResource",
     "s3:AbortMultipartUpload",
+    "s3:GetBucketPolicy",
     "s3:PutBucketPolicy",
     "secretsmanager:GetSecretValue",
 }
