@@ -41,7 +41,7 @@ fn policy(file: &str, account: &Account, source: &Account) -> Value {
     // As docs/trial.md says.
     let own = "rds-replication-trial-*";
     let policy = policy.replace("rds-replication-source", own).replace("rds-replication-destination", own);
-    let policy = policy.replace("SECRET_NAME", &format!("{own}/db/read"));
+    let policy = policy.replace("SECRET_NAME", &format!("{own}/db/read")).replace("PARTITION", "aws");
     let policy = policy.replace("SOURCE_ACCOUNT", &source.number()).replace("ACCOUNT", &account.number());
     let policy = policy.replace("SOURCE_REGION", region).replace("REGION", region);
     serde_json::from_str(&policy).unwrap()
