@@ -59,15 +59,7 @@ def read_removed(account: Any) -> Removed | None:
         if is_missing(error):
             return None
         raise
-    wanted = ROLE_PARAMETERS if not stack.outputs else ROLE_OUTPUTS
-    missing = [
-        name for name in wanted[account.role] if name not in (stack.outputs if stack.outputs else stack.parameters)
-    ]
-    if missing:
-        raise Failure(
-            f"the stack {stack.name} has no {'output' if stack.outputs else 'parameter'} {missing[0]}: it is no {account.role} "
-            "stack of this project, and is not touched"
-        )
+    refuse_foreign(stack, account.role, "output" if stack.outputs else "parameter")
     resources = _resources(account, stack.name)
     return Removed(
         stack,
@@ -75,6 +67,17 @@ def read_removed(account: Any) -> Removed | None:
         resources,
         tuple(running(account, stack, resources)),
     )
+
+
+def refuse_foreign(stack: Stack, role: str, kind: str) -> None:
+    """Raises `Failure` unless the stack has each output, or each parameter, by which one of this project and role is known."""
+    wanted, there = (ROLE_OUTPUTS, stack.outputs) if kind == "output" else (ROLE_PARAMETERS, stack.parameters)
+    missing = [name for name in wanted[role] if name not in there]
+    if missing:
+        raise Failure(
+            f"the stack {stack.name} has no {kind} {missing[0]}: it is no {role} stack of this project, and is not touched; "
+            "to fix this: give another name with --stack-name"
+        )
 
 
 def is_missing(error: ClientError) -> bool:

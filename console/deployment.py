@@ -21,7 +21,7 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from console.account import ENVIRONMENT, Account
-from console.departure import ROLE_PARAMETERS, is_missing
+from console.departure import ROLE_PARAMETERS, is_missing, refuse_foreign
 from console.facts import Stack
 from console.failure import Failure
 from console.reading import read_stacks
@@ -220,13 +220,9 @@ def _ask(question: str) -> str:
 
 def check_stack(stack: Stack, role: str) -> None:
     """Raises `Failure` unless the stack that is there is one of this project and role, and may be updated or replaced."""
-    missing = [name for name in ROLE_PARAMETERS[role] if name not in stack.parameters]
     # One that is only planned holds nothing, and CloudFormation need not know its parameters: deploying goes on from it.
-    if missing and (stack.parameters or stack.status != "REVIEW_IN_PROGRESS"):
-        raise Failure(
-            f"the stack {stack.name} has no parameter {missing[0]}: it is no {role} stack of this project, and is not touched; "
-            "to fix this: give another name with --stack-name"
-        )
+    if stack.parameters or stack.status != "REVIEW_IN_PROGRESS":
+        refuse_foreign(stack, role, "parameter")
     if stack.status in _LEFT:
         raise Failure(
             f"the stack {stack.name} is {stack.status}: it cannot be updated, and holds resources; to fix this: let "
