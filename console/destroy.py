@@ -113,15 +113,17 @@ def _show(removed: Removed | None, found: Found, wishes: Wishes, commands: Comma
             screen.plain(line)
     else:
         screen.plain("\nwill stay:")
-        for one in what_stays(found, commands):
+        for one in what_stays(found, commands, _now()):
             screen.plain(f"{one.kind:<9}  {one.name}" + (f"  ({one.about})" if one.about else ""))
     screen.plain()
 
 
 def _removal(found: Found, wishes: Wishes, confirmed: str) -> Removal:
-    return plan_removal(
-        found, confirmed=confirmed, final_snapshots=wishes.final_snapshots, now=datetime.now(timezone.utc)
-    )
+    return plan_removal(found, confirmed=confirmed, final_snapshots=wishes.final_snapshots, now=_now())
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 def _confirm(found: Found, wishes: Wishes, ask: Ask | None) -> str:
@@ -238,7 +240,7 @@ def _delete(account: Any, removal: Removal, screen: Screen) -> None:
 
 
 def _say_what_stays(role: str, removed: Removed | None, found: Found, commands: Commands, screen: Screen) -> None:
-    stays = what_stays(found, commands)
+    stays = what_stays(found, commands, _now())
     screen.plain("\nwhat stays, in the order in which it can be removed:" if stays else "\nnothing stays")
     for line in stays_lines(stays):
         screen.plain(line)

@@ -184,10 +184,10 @@ def _final_name(one: Instance, now: datetime) -> str:
     return f"{one.identifier}-final-{now.astimezone(timezone.utc):%Y%m%dt%H%M%Sz}"[:_LONGEST_NAME]
 
 
-def what_stays(found: Found, commands: Commands) -> list[Stays]:
+def what_stays(found: Found, commands: Commands, now: datetime) -> list[Stays]:
     """Everything that the removal of the stack leaves, in the order in which it would be removed."""
     instances = [
-        Stays("instance", one.identifier, _about(found, one), _deletion(one, commands))
+        Stays("instance", one.identifier, _about(found, one), _deletion(one, commands, now))
         for one in found.own_instances
         if one.status not in DELETING
     ]
@@ -274,7 +274,7 @@ def _billed(one: Instance) -> str:
     return f"{one.instance_class or 'class unknown'}, {size}, {one.status}: {billed}"
 
 
-def _deletion(one: Instance, commands: Commands) -> str:
+def _deletion(one: Instance, commands: Commands, now: datetime) -> str:
     named = ("--db-instance-identifier", one.identifier)
     steps: list[tuple[str, ...]] = []
     if one.status in STOPPED:
@@ -285,7 +285,7 @@ def _deletion(one: Instance, commands: Commands) -> str:
     final = (
         ("--skip-final-snapshot",)
         if one.status in WITHOUT_FINAL_SNAPSHOT
-        else ("--final-db-snapshot-identifier", f"{one.identifier}-final")
+        else ("--final-db-snapshot-identifier", _final_name(one, now))
     )
     steps.append(("delete-db-instance", *named, *final))
     return " && ".join(commands.aws("rds", *step) for step in steps)

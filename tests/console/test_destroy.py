@@ -124,6 +124,7 @@ def test_what_stays_has_its_class_and_the_command_that_removes_it() -> None:
             other_stacks=("theirs",),
         ),
         Commands("destination", "b", "eu-west-1"),
+        NOW,
     )
     kinds = ["instance", "instance", "snapshot", "snapshot", "log group", "secret", "key", "bucket"]
     assert [one.kind for one in stays] == kinds
@@ -185,11 +186,11 @@ def test_the_deployment_that_is_printed_is_of_the_same_account_region_and_proces
 def test_the_deletion_of_an_instance_that_is_printed_is_one_that_rds_accepts(
     more: dict, about: str, commands: list[str]
 ) -> None:
-    [stays] = what_stays(found(instance(6, **more)), COMMANDS)
+    [stays] = what_stays(found(instance(6, **more)), COMMANDS, NOW)
     assert stays.about.endswith(about)
     steps = stays.command.split(" && ")
     assert [one.split(" --")[0].removeprefix("aws rds ") for one in steps] == commands
-    assert steps[-1].endswith("--final-db-snapshot-identifier app-6-final --region eu-west-1")
+    assert steps[-1].endswith("--final-db-snapshot-identifier app-6-final-20261126t041006z --region eu-west-1")
 
 
 #: Stands in for `aws` with a bucket of as many pages as the file `left` says; the second one is denied if `denied` is there.
@@ -219,7 +220,7 @@ print(json.dumps(jmespath.search(option("--query"), answer)))
 def test_the_deletion_of_the_bucket_that_is_printed_empties_it_page_by_page(tmp_path: Path) -> None:
     (tmp_path / "aws").write_text(f"#!{sys.executable}{BUCKET}")
     (tmp_path / "aws").chmod(0o755)
-    [bucket] = what_stays(found(bucket="packages"), COMMANDS)
+    [bucket] = what_stays(found(bucket="packages"), COMMANDS, NOW)
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
 
     def run(pages: int) -> subprocess.CompletedProcess:
