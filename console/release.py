@@ -182,7 +182,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(commit.id)
             return 0
         if given.commit != commit.id:
-            raise Failure(f"{given.commit} was compiled, and {commit.id} is checked out now; to fix this: make it again")
+            raise Failure(
+                f"{given.commit} was compiled, and {commit.id} is checked out now; to fix this: make it again"
+            )
         _made(given, commit)
     except Failure as error:
         print(f"release: {error}", file=sys.stderr)
