@@ -24,11 +24,12 @@ ROLE_OUTPUTS = {
     "destination": ("SecretArn", "StateMachineArn", "LaunchFunctionName"),
 }
 #: The parameters by which one is known that has no outputs, because its creation has failed. The original has not both of them.
-_ROLE_PARAMETERS = {
+ROLE_PARAMETERS = {
     "source": ("SourceDBSnapshotName", "ScheduleState"),
     "destination": ("DatabaseName", "SourceTopicArn"),
 }
-_MACHINES = ("StateMachineArn", "RollbackStateMachineArn")
+#: The outputs that name its machines. That of a fleet comes first: it starts executions of the next as long as it runs.
+_MACHINES = ("FleetStateMachineArn", "StateMachineArn", "RollbackStateMachineArn")
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,7 @@ def read_removed(account: Any) -> Removed | None:
         if is_missing(error):
             return None
         raise
-    wanted = _ROLE_PARAMETERS if not stack.outputs else ROLE_OUTPUTS
-    missing = [
-        name for name in wanted[account.role] if name not in (stack.outputs if stack.outputs else stack.parameters)
-    ]
-    if missing:
-        raise Failure(
-            f"the stack {stack.name} has no {'output' if stack.outputs else 'parameter'} {missing[0]}: it is no {account.role} "
-            "stack of this project, and is not touched"
-        )
+    refuse_foreign(stack, account.role, "output" if stack.outputs else "parameter")
     resources = _resources(account, stack.name)
     return Removed(
         stack,
@@ -76,6 +69,17 @@ def read_removed(account: Any) -> Removed | None:
     )
 
 
+def refuse_foreign(stack: Stack, role: str, kind: str) -> None:
+    """Raises `Failure` unless the stack has each output, or each parameter, by which one of this project and role is known."""
+    wanted, there = (ROLE_OUTPUTS, stack.outputs) if kind == "output" else (ROLE_PARAMETERS, stack.parameters)
+    missing = [name for name in wanted[role] if name not in there]
+    if missing:
+        raise Failure(
+            f"the stack {stack.name} has no {kind} {missing[0]}: it is no {role} stack of this project, and is not touched; "
+            "to fix this: give another name with --stack-name"
+        )
+
+
 def is_missing(error: ClientError) -> bool:
     """Whether CloudFormation says that there is no such stack, which it does with a code that says too little."""
     found = error.response.get("Error", {})
@@ -83,7 +87,7 @@ def is_missing(error: ClientError) -> bool:
 
 
 def running(account: Any, stack: Stack, resources: dict[str, list[str]]) -> list[str]:
-    """The ARNs of the stack's executions that have not ended."""
+    """The ARNs of the stack's executions that have not ended, in the order in which they are to be stopped."""
     there = resources.get("AWS::StepFunctions::StateMachine", [])
     states = account.client("stepfunctions")
     arns = []

@@ -1,6 +1,6 @@
-"""What `scripts/deploy` refuses before anything is made: parameters that the template does not have, maintenance and backup
-windows that RDS will refuse, tags that are reserved, an account number that nothing has confirmed, and another secret than
-readers know.
+"""What `scripts/deploy` refuses before anything is made: a stack that it may not update, parameters that the template does not
+have, maintenance and backup windows that RDS will refuse, tags that are reserved, an account number that nothing has confirmed,
+and another secret than readers know.
 
 CloudFormation's own client drops parameters that it does not know, and deploys with the default instead.
 """
@@ -21,7 +21,10 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from console.account import ENVIRONMENT, Account
+from console.departure import ROLE_PARAMETERS, is_missing, refuse_foreign
+from console.facts import Stack
 from console.failure import Failure
+from console.reading import read_stacks
 from console.regions import TOPIC, wrong_destination_region, wrong_regions
 from console.secret_choice import NAME, check_secret
 
@@ -36,6 +39,9 @@ _OURS = ("rds-replication:", "to-be-deleted")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY, _WEEK = 24 * 60, 7 * 24 * 60
 _SHORTEST = 30
+
+#: A creation that was not rolled back, or not wholly, and a removal that has failed: what is there is for the operator to judge.
+_LEFT = ("CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED")
 _TIME = r"([01]\d|2[0-3]):([0-5]\d)"
 _BACKUP = re.compile(f"{_TIME}-{_TIME}")
 _MAINTENANCE = re.compile(f"({'|'.join(_DAYS)}):{_TIME}-({'|'.join(_DAYS)}):{_TIME}")
@@ -212,16 +218,32 @@ def _ask(question: str) -> str:
     return sys.stdin.readline()
 
 
-def _deployed(account: Any) -> tuple[dict[str, str] | None, dict[str, str]]:
-    """The outputs and parameters of the stack as it is; None and no parameters if there is none yet."""
+def check_stack(stack: Stack, role: str) -> None:
+    """Raises `Failure` unless the stack that is there is one of this project and role, and may be updated or replaced."""
+    # One that is only planned holds nothing, and CloudFormation need not know its parameters: deploying goes on from it.
+    if stack.parameters or stack.status != "REVIEW_IN_PROGRESS":
+        refuse_foreign(stack, role, "parameter")
+    if stack.status in _LEFT:
+        raise Failure(
+            f"the stack {stack.name} is {stack.status}: it cannot be updated, and holds resources; to fix this: let "
+            f"scripts/destroy {role} --stack-name {stack.name} remove it, which says what stays"
+        )
+
+
+def _deployed(account: Any) -> Stack | None:
+    """The stack as it is; None if there is none yet."""
     try:
-        return account.described_stack()
-    except Failure:
-        return None, {}
+        [stack] = read_stacks(account, account.stack)
+    except ClientError as error:
+        if is_missing(error):
+            return None
+        raise
+    return stack
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m console.deployment", description=__doc__)
+    parser.add_argument("--role", required=True, choices=ROLE_PARAMETERS)
     parser.add_argument("--template", type=Path, required=True)
     parser.add_argument(
         "--stack", help="also compare with this stack and check the account, with the credentials of the environment"
@@ -245,7 +267,10 @@ def _check(given: argparse.Namespace) -> None:
     if wrong:
         raise Failure(wrong)
     account = Account("deployed-to", ENVIRONMENT, given.stack) if given.stack else None
-    outputs, deployed = _deployed(account) if account else (None, {})
+    stack = _deployed(account) if account else None
+    if stack:
+        check_stack(stack, given.role)
+    outputs, deployed = (stack.outputs, stack.parameters) if stack else (None, {})
     if BACKUP in parameters or MAINTENANCE in parameters:
         wrong = "\n".join(wrong_windows(deployed | parameters))
         if wrong:

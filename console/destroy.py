@@ -1,9 +1,8 @@
 """Removes the stack of one account, and says what stays and how to remove that.
 
-Needs, beside what console/departure.py names: `events:DisableRule` and `EnableRule`, `lambda:PutFunctionConcurrency` and
-`DeleteFunctionConcurrency`, `states:StopExecution`, `cloudformation:DeleteStack` and `DescribeStackEvents`, and what
-CloudFormation needs to delete the resources; with `--everything` also `rds:DeleteDBInstance`, `rds:CreateDBSnapshot` and
-`rds:DeleteDBSnapshot`.
+Needs, beside what console/departure.py and console/silence.py name: `states:StopExecution`, `cloudformation:DeleteStack` and
+`DescribeStackEvents`, and what CloudFormation needs to delete the resources; with `--everything` also `rds:DeleteDBInstance`,
+`rds:CreateDBSnapshot` and `rds:DeleteDBSnapshot`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from console.account import ROOT, Account, parse, take_accounts, use_local_cloud
-from console.command import run
+from console.command import run, undisturbed
 from console.confirmation import Ask, confirm, terminal
 from console.departure import Removed, is_missing, read_found, read_removed, running
 from console.deployment import parameter_defaults
@@ -36,6 +35,7 @@ from console.failure import Failure
 from console.numbers import seconds
 from console.reading import read_stacks
 from console.screen import Screen, duration
+from console.silence import Silence
 
 _FAILED = "DELETE_FAILED"
 
@@ -113,15 +113,17 @@ def _show(removed: Removed | None, found: Found, wishes: Wishes, commands: Comma
             screen.plain(line)
     else:
         screen.plain("\nwill stay:")
-        for one in what_stays(found, commands):
+        for one in what_stays(found, commands, _now()):
             screen.plain(f"{one.kind:<9}  {one.name}" + (f"  ({one.about})" if one.about else ""))
     screen.plain()
 
 
 def _removal(found: Found, wishes: Wishes, confirmed: str) -> Removal:
-    return plan_removal(
-        found, confirmed=confirmed, final_snapshots=wishes.final_snapshots, now=datetime.now(timezone.utc)
-    )
+    return plan_removal(found, confirmed=confirmed, final_snapshots=wishes.final_snapshots, now=_now())
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 def _confirm(found: Found, wishes: Wishes, ask: Ask | None) -> str:
@@ -145,31 +147,17 @@ def _confirm(found: Found, wishes: Wishes, ask: Ask | None) -> str:
 
 def _remove(account: Any, removed: Removed, wishes: Wishes, commands: Commands, screen: Screen) -> None:
     """The stack, after nothing starts executions any more and none runs."""
-    undo: list[Callable[[], None]] = []
+    silence = Silence(account, commands, screen)
     try:
-        _silence(account, removed, undo, screen)
+        silence.begin(removed)
         _end_executions(account, removed, wishes, screen)
-        account.client("cloudformation").delete_stack(StackName=removed.stack.name)
+        # Stopped meanwhile, nobody would know whether CloudFormation has begun.
+        with undisturbed():
+            account.client("cloudformation").delete_stack(StackName=removed.stack.name)
     except BaseException:
-        for one in undo:
-            one()
-        screen.line("the rules and the function are as they were before")
+        silence.end()
         raise
-    _await_removal(account, removed, wishes, commands, screen)
-
-
-def _silence(account: Any, removed: Removed, undo: list[Callable[[], None]], screen: Screen) -> None:
-    """Keeps anything from starting an execution. Adds to `undo` what puts that back."""
-    events, functions = account.client("events"), account.client("lambda")
-    for name in removed.rules:
-        events.disable_rule(Name=name)
-        undo.append(lambda name=name: events.enable_rule(Name=name))  # type: ignore[misc]
-        screen.line(f"switched off the rule {name}")
-    if removed.launch:
-        # A message that comes now waits in Lambda. If the stack stays it is handled later; otherwise the next run brings its data.
-        functions.put_function_concurrency(FunctionName=removed.launch, ReservedConcurrentExecutions=0)
-        undo.append(lambda: functions.delete_function_concurrency(FunctionName=removed.launch))
-        screen.line(f"switched off the function {removed.launch}, which starts executions")
+    _await_removal(account, removed, wishes, commands, silence, screen)
 
 
 def _end_executions(account: Any, removed: Removed, wishes: Wishes, screen: Screen) -> None:
@@ -190,7 +178,9 @@ def _end_executions(account: Any, removed: Removed, wishes: Wishes, screen: Scre
         time.sleep(wishes.poll)
 
 
-def _await_removal(account: Any, removed: Removed, wishes: Wishes, commands: Commands, screen: Screen) -> None:
+def _await_removal(
+    account: Any, removed: Removed, wishes: Wishes, commands: Commands, silence: Silence, screen: Screen
+) -> None:
     name, deadline = removed.stack.name, time.monotonic() + wishes.timeout
     screen.line(f"removing the stack {name}")
     while True:
@@ -203,7 +193,8 @@ def _await_removal(account: Any, removed: Removed, wishes: Wishes, commands: Com
             raise
         if stack.status == _FAILED:
             raise Failure(
-                f"the stack {name} is {_FAILED}:\n{_failures(account, name)}\nto fix this: see why, then run this again"
+                f"the stack {name} is {_FAILED}:\n{_failures(account, name)}\n{silence.remains()}"
+                "to fix this: see why, then run this again"
             )
         if time.monotonic() > deadline:
             raise Failure(
@@ -249,7 +240,7 @@ def _delete(account: Any, removal: Removal, screen: Screen) -> None:
 
 
 def _say_what_stays(role: str, removed: Removed | None, found: Found, commands: Commands, screen: Screen) -> None:
-    stays = what_stays(found, commands)
+    stays = what_stays(found, commands, _now())
     screen.plain("\nwhat stays, in the order in which it can be removed:" if stays else "\nnothing stays")
     for line in stays_lines(stays):
         screen.plain(line)

@@ -18,6 +18,8 @@ from console.vocabulary import DELETABLE, DELETING, PENDING_SNAPSHOT, STOPPED, T
 _WINDOW_DAYS = "30"
 #: The longest identifier of a DB snapshot.
 _LONGEST_NAME = 255
+#: The objects of one deletion. S3 takes 1,000, whose names are more than Linux takes as one argument (128 KiB).
+_OBJECTS_AT_ONCE = "500"
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,20 @@ class Commands:
 
     def aws(self, *words: str, region: str | None = None) -> str:
         """One command, for this Region or else that of the account."""
-        profile = ["--profile", self.profile] if self.profile else []
-        return shlex.join(["aws", *words, *profile, "--region", region or self.region])
+        return shlex.join(["aws", *words, *self._where(region or self.region)])
 
     def deploy(self, stack: str, parameters: dict[str, str]) -> str:
-        """`scripts/deploy` with these parameters."""
-        given = [word for name, value in sorted(parameters.items()) for word in ("--parameter", f"{name}={value}")]
-        profile = ["--profile", self.profile] if self.profile else []
-        return shlex.join(["scripts/deploy", self.role, "--stack-name", stack, *profile, *given])
+        """`scripts/deploy` with these parameters, of which it takes the processor by an option of its own."""
+        given = [
+            word
+            for name, value in sorted(parameters.items())
+            for word in (("--architecture", value) if name == "Architecture" else ("--parameter", f"{name}={value}"))
+        ]
+        return shlex.join(["scripts/deploy", self.role, "--stack-name", stack, *self._where(self.region), *given])
+
+    def _where(self, region: str) -> list[str]:
+        """The options that name the account and the Region."""
+        return [*(["--profile", self.profile] if self.profile else []), "--region", region]
 
 
 @dataclass(frozen=True)
@@ -160,7 +168,7 @@ def _hindrance(one: Instance, final_snapshots: bool) -> str:
     if one.deletion_protection:
         return "it has deletion protection: take that off, or keep it"
     if one.replicas:
-        return f"it has the read replica {', '.join(one.replicas)}: delete or promote that first"
+        return _replicas(one)
     if one.status not in DELETABLE:
         return f"it is {one.status}: run this again later"
     if final_snapshots and one.status in STOPPED:
@@ -168,14 +176,18 @@ def _hindrance(one: Instance, final_snapshots: bool) -> str:
     return ""
 
 
+def _replicas(one: Instance) -> str:
+    return f"it has the read replica {', '.join(one.replicas)}: delete or promote that first"
+
+
 def _final_name(one: Instance, now: datetime) -> str:
     return f"{one.identifier}-final-{now.astimezone(timezone.utc):%Y%m%dt%H%M%Sz}"[:_LONGEST_NAME]
 
 
-def what_stays(found: Found, commands: Commands) -> list[Stays]:
+def what_stays(found: Found, commands: Commands, now: datetime) -> list[Stays]:
     """Everything that the removal of the stack leaves, in the order in which it would be removed."""
     instances = [
-        Stays("instance", one.identifier, _about(found, one), _deletion(one, commands))
+        Stays("instance", one.identifier, _about(found, one), _deletion(one, commands, now))
         for one in found.own_instances
         if one.status not in DELETING
     ]
@@ -218,12 +230,17 @@ def _rest(found: Found, commands: Commands) -> list[Stays]:
 
 
 def _bucket_deletion(bucket: str, commands: Commands) -> str:
-    """It keeps versions, which `aws s3 rb --force` does not remove."""
-    query = "{Objects: Versions[].{Key: Key, VersionId: VersionId}}"
-    listed = commands.aws("s3api", "list-object-versions", "--bucket", bucket, "--output", "json", "--query", query)
-    emptied = commands.aws("s3api", "delete-objects", "--bucket", bucket)
+    """It keeps versions, and markers of what was deleted, which `aws s3 rb --force` does not remove; both have to go, some at a
+    time. What cannot be deleted ends it, and is shown."""
+    both = "(Versions || DeleteMarkers) && {Objects: [Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}}"
+    in_bucket = ("--bucket", bucket, "--output", "json", "--query")
+    listed = commands.aws("s3api", "list-object-versions", "--max-keys", _OBJECTS_AT_ONCE, *in_bucket, both)
+    emptied = commands.aws("s3api", "delete-objects", *in_bucket, "Errors")
     removed = commands.aws("s3api", "delete-bucket", "--bucket", bucket)
-    return f'{emptied} --delete "$({listed})" && {removed}'
+    return (
+        f'while objects=$({listed}) && [ "$objects" != null ]; do errors=$({emptied} --delete "$objects") && '
+        f'[ "$errors" = null ] || {{ echo "$errors"; break; }}; done; {removed}'
+    )
 
 
 def _shared(snapshot: Snapshot) -> str:
@@ -237,6 +254,12 @@ def _about(found: Found, one: Instance) -> str:
         words.append("THE SECRET NAMES IT")
     if one.deletion_protection:
         words.append("it has deletion protection, which comes off first")
+    if one.replicas:
+        words.append(_replicas(one))
+    if one.status in STOPPED:
+        words.append("it is started first, because a final snapshot can only be made while it runs")
+    if one.status not in DELETABLE:
+        words.append(f"not possible while it is {one.status}")
     return "; ".join(words)
 
 
@@ -251,18 +274,21 @@ def _billed(one: Instance) -> str:
     return f"{one.instance_class or 'class unknown'}, {size}, {one.status}: {billed}"
 
 
-def _deletion(one: Instance, commands: Commands) -> str:
+def _deletion(one: Instance, commands: Commands, now: datetime) -> str:
     named = ("--db-instance-identifier", one.identifier)
+    steps: list[tuple[str, ...]] = []
+    if one.status in STOPPED:
+        # Otherwise RDS would refuse the final snapshot.
+        steps += [("start-db-instance", *named), ("wait", "db-instance-available", *named)]
+    if one.deletion_protection:
+        steps.append(("modify-db-instance", *named, "--no-deletion-protection", "--apply-immediately"))
     final = (
         ("--skip-final-snapshot",)
         if one.status in WITHOUT_FINAL_SNAPSHOT
-        else ("--final-db-snapshot-identifier", f"{one.identifier}-final")
+        else ("--final-db-snapshot-identifier", _final_name(one, now))
     )
-    deletion = commands.aws("rds", "delete-db-instance", *named, *final)
-    if one.deletion_protection:
-        off = commands.aws("rds", "modify-db-instance", *named, "--no-deletion-protection", "--apply-immediately")
-        return f"{off} && {deletion}"
-    return deletion
+    steps.append(("delete-db-instance", *named, *final))
+    return " && ".join(commands.aws("rds", *step) for step in steps)
 
 
 def stays_lines(stays: Sequence[Stays]) -> list[str]:

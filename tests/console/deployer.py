@@ -19,7 +19,8 @@ from typing import Any
 from awscli.customizations.cloudformation.yamlhelper import yaml_parse
 
 ROOT = Path(__file__).resolve().parents[2]
-ACCOUNT, SOURCE_ACCOUNT, REGION, SOURCE_REGION, SECRET = (
+PARTITION, ACCOUNT, SOURCE_ACCOUNT, REGION, SOURCE_REGION, SECRET = (
+    "PARTITION",
     "ACCOUNT",
     "SOURCE_ACCOUNT",
     "REGION",
@@ -192,7 +193,7 @@ class Account:
         for (of_kind, wanted), actions in BESIDE.items():
             if kind == of_kind and has(properties, wanted):
                 for action in actions:
-                    arn = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
+                    arn = f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/1"
                     keys = (("kms:ViaService", f"secretsmanager.{REGION}.amazonaws.com"),)
                     yield Need(action, arn, f"{kind} {name}: {wanted}", keys)
 
@@ -207,19 +208,19 @@ class Account:
         if action in ON_ANY:
             return ["*"]
         own = f"{self.stack}-{name}-{SUFFIX}"
-        roles = [f"arn:aws:iam::{ACCOUNT}:role/{path}" for path in ("", "replication/")]
+        roles = [f"arn:{PARTITION}:iam::{ACCOUNT}:role/{path}" for path in ("", "replication/")]
         if action.startswith("s3:"):
-            return [f"arn:aws:s3:::{bucket()}/0123456789abcdef"]
+            return [f"arn:{PARTITION}:s3:::{bucket()}/0123456789abcdef"]
         if action == "iam:PassRole":
             # Of which role, does not matter: all have names of the same form.
             return [f"{role}{self.stack}-SomeRole-{SUFFIX}" for role in roles]
         match kind:
             case "AWS::CloudWatch::Alarm":
-                return [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{own}"]
+                return [f"arn:{PARTITION}:cloudwatch:{REGION}:{ACCOUNT}:alarm:{own}"]
             case "AWS::CloudWatch::Dashboard":
-                return [f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{self.stack}-{REGION}"]
+                return [f"arn:{PARTITION}:cloudwatch::{ACCOUNT}:dashboard/{self.stack}-{REGION}"]
             case "AWS::Events::Rule":
-                return [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{own}"]
+                return [f"arn:{PARTITION}:events:{REGION}:{ACCOUNT}:rule/{own}"]
             case "AWS::IAM::Role":
                 return [f"{role}{own}" for role in roles]
             case "AWS::IAM::Policy":
@@ -227,49 +228,53 @@ class Account:
                     f"{role}{self.stack}-{named['Ref']}-{SUFFIX}" for role in roles for named in properties["Roles"]
                 ]
             case "AWS::IAM::ManagedPolicy":
-                return [f"arn:aws:iam::{ACCOUNT}:policy/{path}{own}" for path in ("", "replication/")]
+                return [f"arn:{PARTITION}:iam::{ACCOUNT}:policy/{path}{own}" for path in ("", "replication/")]
             case "AWS::KMS::Key":
-                return [f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"]
+                return [f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/1"]
             case "AWS::KMS::Alias":
-                return [f"arn:aws:kms:{REGION}:{ACCOUNT}:{of}" for of in ("key/1", f"alias/{self.stack}")]
+                return [f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:{of}" for of in ("key/1", f"alias/{self.stack}")]
             case "AWS::Lambda::Function":
-                return [f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{own}"]
+                return [f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{own}"]
             case "AWS::Lambda::EventInvokeConfig" | "AWS::Lambda::Permission":
                 function = properties["FunctionName"]["Ref"]
-                return [f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.stack}-{function}-{SUFFIX}"]
+                return [f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{self.stack}-{function}-{SUFFIX}"]
             case "AWS::Logs::LogGroup":
                 given = properties.get("LogGroupName", {}).get("Fn::Sub", "")
                 group = given.replace("${AWS::StackName}", self.stack) or own
-                return [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"]
+                return [f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{group}"]
             case "AWS::Logs::MetricFilter":
                 group = properties["LogGroupName"]["Ref"]
-                return [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{self.stack}-{group}-{SUFFIX}"]
+                return [f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{self.stack}-{group}-{SUFFIX}"]
             case "AWS::SNS::Topic":
-                return [f"arn:aws:sns:{REGION}:{ACCOUNT}:{own}"]
+                return [f"arn:{PARTITION}:sns:{REGION}:{ACCOUNT}:{own}"]
             case "AWS::SNS::TopicPolicy":
                 return [
-                    f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.stack}-{one['Ref']}-{SUFFIX}" for one in properties["Topics"]
+                    f"arn:{PARTITION}:sns:{REGION}:{ACCOUNT}:{self.stack}-{one['Ref']}-{SUFFIX}"
+                    for one in properties["Topics"]
                 ]
             case "AWS::SNS::Subscription":
                 if properties["TopicArn"] == {"Ref": "SourceTopicArn"}:
-                    return [f"arn:aws:sns:{SOURCE_REGION}:{SOURCE_ACCOUNT}:rds-replication-source-Topic-{SUFFIX}"]
-                return [f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.stack}-{properties['TopicArn']['Ref']}-{SUFFIX}"]
+                    return [
+                        f"arn:{PARTITION}:sns:{SOURCE_REGION}:{SOURCE_ACCOUNT}:rds-replication-source-Topic-{SUFFIX}"
+                    ]
+                return [f"arn:{PARTITION}:sns:{REGION}:{ACCOUNT}:{self.stack}-{properties['TopicArn']['Ref']}-{SUFFIX}"]
             case "AWS::SQS::Queue":
-                return [f"arn:aws:sqs:{REGION}:{ACCOUNT}:{own}"]
+                return [f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{own}"]
             case "AWS::SQS::QueuePolicy":
                 return [
-                    f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.stack}-{one['Ref']}-{SUFFIX}" for one in properties["Queues"]
+                    f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{self.stack}-{one['Ref']}-{SUFFIX}"
+                    for one in properties["Queues"]
                 ]
             case "AWS::SecretsManager::Secret":
-                return [f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{SECRET}-1a2b3c"]
+                return [f"arn:{PARTITION}:secretsmanager:{REGION}:{ACCOUNT}:secret:{SECRET}-1a2b3c"]
             case "AWS::StepFunctions::StateMachine":
                 # CloudFormation names a machine after its logical id only.
-                return [f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}-{SUFFIX}"]
+                return [f"arn:{PARTITION}:states:{REGION}:{ACCOUNT}:stateMachine:{name}-{SUFFIX}"]
         raise ValueError(f"no resource is known for {kind}")
 
     def _of_the_command(self) -> Iterator[Need]:
         """What `scripts/deploy` calls itself; that it does, a story in the local cloud shows."""
-        stack = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{self.stack}/1"
+        stack = f"arn:{PARTITION}:cloudformation:{REGION}:{ACCOUNT}:stack/{self.stack}/1"
         calls = {
             stack: (
                 "CreateChangeSet",
@@ -282,21 +287,22 @@ class Account:
                 "TagResource",
                 "UntagResource",
             ),
-            f"arn:aws:s3:::{bucket()}": (
+            f"arn:{PARTITION}:s3:::{bucket()}": (
                 "CreateBucket",
+                "GetBucketPolicy",
                 "ListBucket",
                 "PutBucketPolicy",
                 "PutBucketPublicAccessBlock",
                 "PutBucketVersioning",
             ),
-            f"arn:aws:s3:::{bucket()}/0123456789abcdef": ("AbortMultipartUpload", "GetObject", "PutObject"),
+            f"arn:{PARTITION}:s3:::{bucket()}/0123456789abcdef": ("AbortMultipartUpload", "GetObject", "PutObject"),
         }
         for resource, actions in calls.items():
             for action in actions:
                 yield Need(f"{resource.split(':')[2]}:{action}", resource, "scripts/deploy")
         if self.role == "destination":
             # Whether the secret can be used, and what it names.
-            arn = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{SECRET}-1a2b3c"
+            arn = f"arn:{PARTITION}:secretsmanager:{REGION}:{ACCOUNT}:secret:{SECRET}-1a2b3c"
             for action in ("DescribeSecret", "GetSecretValue"):
                 yield Need(f"secretsmanager:{action}", arn, "scripts/deploy")
 

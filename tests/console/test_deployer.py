@@ -15,7 +15,12 @@ ACCOUNTS = [Account("source"), Account("destination")]
 #: The characters of a role's inline policies without blanks (IAM quotas), and of the name of a role or a function.
 MOST_CHARACTERS, LONGEST_NAME = 10_240, 64
 #: Long values for what an operator puts in.
-VALUES = {"ACCOUNT": "1" * 12, "REGION": "ap-southeast-1", "SECRET_NAME": "a/rather/long/name/of/a/secret"}
+VALUES = {
+    "PARTITION": "aws-us-gov",
+    "ACCOUNT": "1" * 12,
+    "REGION": "ap-southeast-1",
+    "SECRET_NAME": "a/rather/long/name/of/a/secret",
+}
 #: What CloudFormation puts behind a logical id, with the hyphen.
 SUFFIX = 13
 

@@ -25,6 +25,7 @@ NOT_HERE = {
     "cloudformation:TagResource",
     "cloudformation:UntagResource",
     "s3:AbortMultipartUpload",
+    "s3:GetBucketPolicy",
     "s3:PutBucketPolicy",
     "secretsmanager:GetSecretValue",
 }
@@ -46,7 +47,7 @@ class Deployment:
         self.other = cloud.environment(other.role)["AWS_ACCESS_KEY_ID"]
 
     def policy(self) -> dict[str, Any]:
-        values = [("SOURCE_ACCOUNT", self.other), ("ACCOUNT", self.number)]
+        values = [("PARTITION", "aws"), ("SOURCE_ACCOUNT", self.other), ("ACCOUNT", self.number)]
         values += [("SOURCE_REGION", self.region), ("REGION", self.region), ("SECRET_NAME", "dev/db/read")]
         text = json.dumps(self.account.policy)
         for placeholder, value in values:

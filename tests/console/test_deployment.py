@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from aws import FakeAccount, stack
+from aws import FakeAccount, Refused, stack
 from conftest import ROOT
 from console import deployment
+from console.departure import ROLE_PARAMETERS
 from console.deployment import check_account, parameter_names, reserved_tags, unknown_parameters, wrong_windows
 from console.failure import Failure
 from world import A, B
@@ -142,15 +143,18 @@ def deploy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Ca
     """The checks of a source stack that exists and shares with B, on no terminal; answers with exit code and errors."""
     account = FakeAccount(A, stack="rds-replication-source")
     parameters = {"DestinationAccountNumber": B, "PreferredBackupWindow": "04:00-04:30"}
+    parameters |= {name: "" for names in ROLE_PARAMETERS.values() for name in names}
     account.answer("DescribeStacks", {"Stacks": [stack("rds-replication-source", {}, parameters)]})
     monkeypatch.setattr(deployment, "Account", lambda *_: account)
     monkeypatch.setattr(deployment, "account_of_profile", lambda name: STRANGER if name == "stranger" else None)
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_CLOUDFORMATION"):
         monkeypatch.delenv(name, raising=False)
 
-    def run(*arguments: str, role: str = "source") -> tuple[int, str]:
+    def run(*arguments: str, role: str = "source", answer: Any = None) -> tuple[int, str]:
+        if answer:
+            account.answer("DescribeStacks", answer)
         about_stack = ["--stack", "rds-replication-source", "--account", A]
-        code = deployment.main(["--template", str(TEMPLATES[role]), *about_stack, *arguments])
+        code = deployment.main(["--role", role, "--template", str(TEMPLATES[role]), *about_stack, *arguments])
         return code, capsys.readouterr().err
 
     return run
@@ -171,6 +175,41 @@ def test_a_window_is_compared_with_the_one_that_the_stack_has(deploy: Callable) 
     assert deploy("PreferredMaintenanceWindow=sun:05:00-sun:05:30", role="destination") == (0, "")
     code, said = deploy("PreferredMaintenanceWindow=sun:04:00-sun:04:30", role="destination")
     assert code == 1 and "overlap" in said
+
+
+SOURCE = dict.fromkeys(ROLE_PARAMETERS["source"], "")
+
+
+@pytest.mark.parametrize(
+    ("status", "parameters", "said"),
+    [
+        ("CREATE_COMPLETE", SOURCE, ""),
+        ("ROLLBACK_COMPLETE", SOURCE, ""),
+        ("REVIEW_IN_PROGRESS", SOURCE, ""),
+        ("REVIEW_IN_PROGRESS", {}, ""),
+        ("REVIEW_IN_PROGRESS", {"Url": ""}, "is no source stack of this project, and is not touched"),
+        ("CREATE_COMPLETE", {}, "is no source stack of this project, and is not touched"),
+        ("ROLLBACK_COMPLETE", {"ScheduleState": ""}, "has no parameter SourceDBSnapshotName: it is no source stack"),
+        ("UPDATE_COMPLETE", dict.fromkeys(ROLE_PARAMETERS["destination"], ""), "give another name with --stack-name"),
+        ("CREATE_FAILED", SOURCE, "is CREATE_FAILED: it cannot be updated, and holds resources"),
+        ("ROLLBACK_FAILED", SOURCE, "let scripts/destroy source --stack-name rds-replication-source remove it"),
+        ("DELETE_FAILED", SOURCE, "is DELETE_FAILED: it cannot be updated, and holds resources"),
+        ("CREATE_FAILED", {"Url": ""}, "is no source stack of this project, and is not touched"),
+    ],
+)
+def test_a_stack_of_somebody_else_or_one_that_holds_something_is_neither_updated_nor_replaced(
+    deploy: Callable, status: str, parameters: dict[str, str], said: str
+) -> None:
+    code, printed = deploy(answer={"Stacks": [stack("rds-replication-source", {}, parameters, status)]})
+    assert code == bool(said) and said in printed and bool(said) == bool(printed)
+
+
+def test_a_stack_that_cannot_be_read_is_not_taken_for_a_new_one(deploy: Callable) -> None:
+    def denied(_: dict) -> dict:
+        raise Refused("AccessDenied")
+
+    code, printed = deploy(answer=denied)
+    assert code == 1 and "deploy: An error occurred (AccessDenied)" in printed
 
 
 def test_a_reserved_tag_is_refused_by_name(deploy: Callable) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,15 +124,16 @@ def test_what_stays_has_its_class_and_the_command_that_removes_it() -> None:
             other_stacks=("theirs",),
         ),
         Commands("destination", "b", "eu-west-1"),
+        NOW,
     )
     kinds = ["instance", "instance", "snapshot", "snapshot", "log group", "secret", "key", "bucket"]
     assert [one.kind for one in stays] == kinds
     for one in stays:
         assert one.command.count("--profile b --region eu-west-1") == one.command.count("aws ")
-        assert shlex.split(one.command)[0] == "aws"
+        assert shlex.split(one.command)[0] == ("while" if one.kind == "bucket" else "aws")
     said = "\n".join(stays_lines(stays))
     for words in (
-        "app-6  (db.m6i.large, 20 GiB, stopped: billed for its storage, and RDS starts it again after 7 days)",
+        "app-6  (db.m6i.large, 20 GiB, stopped: billed for its storage, and RDS starts it again after 7 days;",
         "app-7  (db.m6i.large, 20 GiB, available: billed by the hour; THE SECRET NAMES IT; it has deletion protection",
         "modify-db-instance --db-instance-identifier app-7 --no-deletion-protection",
         "delete-db-snapshot --db-snapshot-identifier app-5-final",
@@ -145,9 +151,89 @@ def test_the_next_stack_gets_the_parameters_of_this_one_and_what_it_leaves() -> 
     assert kept == {"Port": "5433", "SecretName": "app/read", "ExistingSecretArn": SECRET, "KMSKey": KEY}
     several = replace(stack, parameters={**stack.parameters, "SourceDBIdentifier": "orders-*"})
     assert "ExistingSecretArn" not in parameters_to_keep(several, {}), "each has a secret of its own"
-    assert COMMANDS.deploy("ours", {"SGID": "a,b", "Port": "1"}) == (
-        "scripts/deploy destination --stack-name ours --parameter Port=1 --parameter SGID=a,b"
+
+
+def test_the_deployment_that_is_printed_is_of_the_same_account_region_and_processor() -> None:
+    given = {"SGID": "a,b", "Port": "1", "Architecture": "arm64"}
+    assert Commands("destination", "b", "eu-west-1").deploy("ours", given) == (
+        "scripts/deploy destination --stack-name ours --profile b --region eu-west-1 "
+        "--architecture arm64 --parameter Port=1 --parameter SGID=a,b"
     )
+    assert COMMANDS.deploy("ours", {}) == "scripts/deploy destination --stack-name ours --region eu-west-1"
+
+
+@pytest.mark.parametrize(
+    ("more", "about", "commands"),
+    [
+        ({"status": "modifying"}, "; not possible while it is modifying", ["delete-db-instance"]),
+        (
+            {"status": "stopped"},
+            "; it is started first, because a final snapshot can only be made while it runs",
+            ["start-db-instance", "wait db-instance-available", "delete-db-instance"],
+        ),
+        (
+            {"status": "stopping", "deletion_protection": True},
+            "; not possible while it is stopping",
+            ["start-db-instance", "wait db-instance-available", "modify-db-instance", "delete-db-instance"],
+        ),
+        (
+            {"replicas": ("r", "s")},
+            "; it has the read replica r, s: delete or promote that first",
+            ["delete-db-instance"],
+        ),
+    ],
+)
+def test_the_deletion_of_an_instance_that_is_printed_is_one_that_rds_accepts(
+    more: dict, about: str, commands: list[str]
+) -> None:
+    [stays] = what_stays(found(instance(6, **more)), COMMANDS, NOW)
+    assert stays.about.endswith(about)
+    steps = stays.command.split(" && ")
+    assert [one.split(" --")[0].removeprefix("aws rds ") for one in steps] == commands
+    assert steps[-1].endswith("--final-db-snapshot-identifier app-6-final-20261126t041006z --region eu-west-1")
+
+
+#: Stands in for `aws` with a bucket of as many pages as the file `left` says; the second one is denied if `denied` is there.
+BUCKET = """
+import json, pathlib, sys
+import jmespath
+here = pathlib.Path(__file__).parent
+option = lambda name: sys.argv[sys.argv.index(name) + 1]
+assert option("--bucket") == "packages" and option("--region") == "eu-west-1"
+pages, answer = int((here / "left").read_text()), {}
+if sys.argv[2] == "delete-bucket":
+    sys.exit("BucketNotEmpty" if pages else 0)
+elif sys.argv[2] == "list-object-versions":
+    kinds = [[], ["DeleteMarkers"], ["Versions"], ["Versions", "DeleteMarkers"]][pages]
+    answer = {kind: [{"Key": kind, "VersionId": "v", "Size": 1}] for kind in kinds}
+else:
+    objects = json.loads(option("--delete"))["Objects"]
+    assert objects and all(set(one) == {"Key", "VersionId"} for one in objects), objects
+    if pages == 2 and (here / "denied").exists():
+        answer = {"Errors": [{"Key": "Versions", "Code": "AccessDenied"}]}
+    else:
+        (here / "left").write_text(str(pages - 1))
+print(json.dumps(jmespath.search(option("--query"), answer)))
+"""
+
+
+def test_the_deletion_of_the_bucket_that_is_printed_empties_it_page_by_page(tmp_path: Path) -> None:
+    (tmp_path / "aws").write_text(f"#!{sys.executable}{BUCKET}")
+    (tmp_path / "aws").chmod(0o755)
+    [bucket] = what_stays(found(bucket="packages"), COMMANDS, NOW)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def run(pages: int) -> subprocess.CompletedProcess:
+        (tmp_path / "left").write_text(str(pages))
+        command = ["bash", "-c", bucket.command]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+    for pages in (0, 1, 3):
+        ended = run(pages)
+        assert (ended.returncode, ended.stderr) == (0, "") and (tmp_path / "left").read_text() == "0"
+    (tmp_path / "denied").touch()
+    ended = run(3)
+    assert ended.returncode == 1 and "AccessDenied" in ended.stdout and "BucketNotEmpty" in ended.stderr
 
 
 # ------------------------------------------------------------------------------------------------------- the command
@@ -161,6 +247,12 @@ class World:
         self.account.profile_in_use = ""  # type: ignore[attr-defined]
         self.done: list[str] = []
         self.running: list[str] = []
+        self.of_fleet: list[str] = []
+        """The executions of the fleet that run; as long as there is one, another of `running` begins with each that is stopped."""
+        self.stopped: list[str] = []
+        self.concurrency: dict[str, int] = {}
+        """What an operator has reserved for the function, as Lambda answers."""
+        self.limits: list[int] = []
         self.arrives = False
         self.is_gone = False
         self.is_refused = False
@@ -173,12 +265,13 @@ class World:
         self.parameters = {"DatabaseName": "app", "SourceDBIdentifier": "orders"}
         self.more: dict[str, Any] = {}
         self.instances = ["app-6", "app-7"]
-        resources = {
-            "AWS::Events::Rule": "rule",
-            "AWS::Lambda::Function": "launch",
-            "AWS::StepFunctions::StateMachine": "arn:aws:m",
-            "AWS::KMS::Key": "1",
-        }
+        resources = [
+            ("AWS::Events::Rule", "rule"),
+            ("AWS::Lambda::Function", "launch"),
+            ("AWS::StepFunctions::StateMachine", "arn:aws:m"),
+            ("AWS::StepFunctions::StateMachine", "arn:aws:fleet"),
+            ("AWS::KMS::Key", "1"),
+        ]
         summaries = [
             {
                 "LogicalResourceId": name.replace("-", ""),
@@ -187,7 +280,7 @@ class World:
                 "ResourceStatus": "CREATE_COMPLETE",
                 "LastUpdatedTimestamp": NOW,
             }
-            for kind, name in resources.items()
+            for kind, name in resources
         ]
         answers: dict[str, Any] = {
             "DescribeStacks": self._stacks,
@@ -213,8 +306,10 @@ class World:
             "StopExecution": self._stop,
             "DeleteStack": self._delete_stack,
         }
-        for name in ("DisableRule", "EnableRule", "PutFunctionConcurrency", "DeleteFunctionConcurrency"):
+        for name in ("DisableRule", "EnableRule", "DeleteFunctionConcurrency"):
             answers[name] = lambda _, name=name: self.done.append(name) or {}
+        answers["GetFunctionConcurrency"] = lambda _: self.concurrency
+        answers["PutFunctionConcurrency"] = self._limit
         for name in ("DeleteDBInstance", "DeleteDBSnapshot"):
             answers[name] = self._delete
         for operation, answer in answers.items():
@@ -236,13 +331,25 @@ class World:
         assert asked["statusFilter"] == "RUNNING"
         if self.arrives and "DisableRule" in self.done:
             self.running.append("arn:late")
-        row = {"stateMachineArn": "arn:aws:m", "name": "e", "status": "RUNNING", "startDate": NOW}
-        return {"executions": [row | {"executionArn": arn} for arn in self.running]}
+        machine = asked["stateMachineArn"]
+        row = {"stateMachineArn": machine, "name": "e", "status": "RUNNING", "startDate": NOW}
+        running = self.of_fleet if machine == "arn:aws:fleet" else self.running
+        return {"executions": [row | {"executionArn": arn} for arn in running]}
 
     def _stop(self, asked: dict) -> dict:
         self.done.append("StopExecution")
+        self.stopped.append(asked["executionArn"])
+        if asked["executionArn"] in self.of_fleet:
+            self.of_fleet.remove(asked["executionArn"])
+            return {"stopDate": NOW}
         self.running.remove(asked["executionArn"])
+        self.running += [f"{asked['executionArn']}-next"] if self.of_fleet else []
         return {"stopDate": NOW}
+
+    def _limit(self, asked: dict) -> dict:
+        self.done.append("PutFunctionConcurrency")
+        self.limits.append(asked["ReservedConcurrentExecutions"])
+        return {}
 
     def _instances(self, _: dict) -> dict:
         return {
@@ -323,11 +430,52 @@ def test_running_executions_are_refused_or_stopped(here: World, run: Callable) -
     assert here.done == ["DisableRule", "PutFunctionConcurrency", "StopExecution", "StopExecution", "DeleteStack"]
 
 
+def test_a_fleet_that_runs_is_refused_or_stopped_before_what_it_starts(here: World, run: Callable) -> None:
+    here.outputs["FleetStateMachineArn"] = "arn:aws:fleet"
+    here.of_fleet = ["arn:fleet:1"]
+    code, said = run("--yes")
+    assert code == 1 and "arn:fleet:1" in said and "add --stop" in said and here.done == []
+    here.running = ["arn:1"]
+    code, said = run("--yes", "--stop")
+    assert code == 0 and here.stopped == ["arn:fleet:1", "arn:1"], "otherwise it would start the next one"
+
+
 def test_what_was_switched_off_is_switched_on_again_if_the_stack_stays(here: World, run: Callable) -> None:
     here.arrives = True
     code, said = run("--yes")
     assert code == 1 and "an execution has begun meanwhile: arn:late" in said
     assert here.done == ["DisableRule", "PutFunctionConcurrency", "EnableRule", "DeleteFunctionConcurrency"]
+
+
+def test_a_limit_that_an_operator_has_set_is_put_back(here: World, run: Callable) -> None:
+    here.arrives, here.concurrency = True, {"ReservedConcurrentExecutions": 5}
+    assert run("--yes")[0] == 1
+    assert here.limits == [0, 5] and "DeleteFunctionConcurrency" not in here.done
+
+
+def test_what_cannot_be_switched_on_again_does_not_keep_the_rest(here: World, run: Callable) -> None:
+    here.arrives = True
+    here.account.refuse("EnableRule")
+    code, said = run("--yes")
+    assert code == 1 and here.done == ["DisableRule", "PutFunctionConcurrency", "DeleteFunctionConcurrency"]
+    assert "the rule rule may stay switched off" in said and "to fix this: aws events enable-rule --name rule" in said
+    assert "the function launch is as it was before" in said
+
+
+@pytest.mark.parametrize("one", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_was_switched_off_is_switched_on_again_if_the_command_is_ended(
+    here: World, run: Callable, one: signal.Signals
+) -> None:
+    """Also if it is ended once more meanwhile, and if the answer about what was switched off has not come yet."""
+    put = here.account._answers["PutFunctionConcurrency"]
+    enable = here.account._answers["EnableRule"]
+    here.account.answer("PutFunctionConcurrency", lambda asked: put(asked) and {} or os.kill(os.getpid(), one))
+    here.account.answer("EnableRule", lambda asked: os.kill(os.getpid(), one) or enable(asked))
+    before = signal.getsignal(one)
+    code, said = run("--yes")
+    assert code == 130 and "stopped; running this again goes on" in said
+    assert here.done == ["DisableRule", "PutFunctionConcurrency", "EnableRule", "DeleteFunctionConcurrency"]
+    assert signal.getsignal(one) is before
 
 
 def test_what_was_switched_off_is_switched_on_again_if_a_right_is_missing(here: World, run: Callable) -> None:
@@ -343,9 +491,19 @@ def test_a_stack_that_cannot_be_removed_is_said(here: World, run: Callable) -> N
     here.more = {"StackStatus": "UPDATE_IN_PROGRESS"}
     code, said = run("--yes")
     assert code == 1 and "is UPDATE_IN_PROGRESS" in said and here.done == []
-    here.more, here.is_refused = {}, True
+
+
+def test_what_stays_switched_off_of_a_stack_that_was_not_removed_is_said_with_its_commands(
+    here: World, run: Callable
+) -> None:
+    here.is_refused, here.concurrency = True, {"ReservedConcurrentExecutions": 5}
     code, said = run("--yes")
-    assert code == 1 and "Topic: denied" in said
+    assert code == 1 and "Topic: denied" in said and "what starts its executions stays switched off" in said
+    for command in (
+        "aws events enable-rule --name rule --region eu-west-1",
+        "put-function-concurrency --function-name launch --reserved-concurrent-executions 5 --region eu-west-1",
+    ):
+        assert command in said
 
 
 def test_a_stack_that_cloudformation_is_at_work_on_is_told_from_one_that_is_not() -> None:

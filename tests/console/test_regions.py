@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import pytest
 
 from aws import FakeAccount, snapshot
@@ -96,5 +98,7 @@ def test_what_a_source_stack_has_copied_into_another_region_is_counted_and_offer
         read_snapshots(here, [], [Stack("ours", parameters={"DestinationRegion": "us-west-2"}).copies_into])
         == found[:1]
     )
-    commands = [one.command for one in what_stays(Found("ours", snapshots=found), Commands("source", "", "eu-west-1"))]
+    now = datetime(2026, 11, 26, tzinfo=timezone.utc)
+    stays = what_stays(Found("ours", snapshots=found), Commands("source", "", "eu-west-1"), now)
+    commands = [one.command for one in stays]
     assert [command.rsplit(maxsplit=1)[-1] for command in commands] == ["eu-west-1", "us-west-2"]

@@ -138,11 +138,13 @@ def test_a_secret_that_is_lost_may_be_replaced(secrets: Secrets) -> None:
 def test_the_command_asks_about_the_secret(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     secrets = Secrets()
     secrets.add(USED, "copy-7.c1.example")
-    secrets.account.answer("DescribeStacks", {"Stacks": [stack("s", DEPLOYED, {"SecretName": "orders/read"})]})
+    parameters = {"SecretName": "orders/read", "DatabaseName": "orders", "SourceTopicArn": ""}
+    secrets.account.answer("DescribeStacks", {"Stacks": [stack("s", DEPLOYED, parameters)]})
     monkeypatch.setattr(deployment, "Account", lambda *_: secrets.account)
 
     def run(*parameters: str) -> tuple[int, str]:
-        code = deployment.main(["--template", str(TEMPLATE), "--stack", "s", "--account", B, *parameters])
+        about_stack = ["--role", "destination", "--template", str(TEMPLATE), "--stack", "s", "--account", B]
+        code = deployment.main([*about_stack, *parameters])
         return code, capsys.readouterr().err
 
     assert run("NoOfOlderInstances=1") == (0, "")

@@ -135,6 +135,7 @@ fn allow(account: &Account, pair: &Pair<'_>, policy: &Value) {
     };
     let machine = |output: &str| of_stack[output].rsplit(':').next().unwrap().to_owned();
     let values = [
+        ("PARTITION", "aws".to_owned()),
         ("ACCOUNT", account.number()),
         ("REGION", account.variable("AWS_REGION").to_owned()),
         ("SECRET_NAME", "operating/db/read".to_owned()),

@@ -22,8 +22,8 @@ pub fn accounts(cloud: &Cloud) -> [Account; 2] {
 }
 
 /// What is allowed and not called here by itself: the first two are asked for by other calls (those that create something with
-/// tags, and `DeleteObjects` for a version), and the rest is for a removal that fails, for a run that is stopped, and for log
-/// groups that somebody has made anew.
+/// tags, and `DeleteObjects` for a version), the others for a removal that fails, for a run that is stopped, and for log groups that
+/// somebody has made anew.
 const NOT_CALLED: [&str; 6] = [
     "rds:AddTagsToResource",
     "s3:DeleteObjectVersion",
@@ -40,7 +40,7 @@ fn policy(file: &str, account: &Account, source: &Account) -> Value {
     // As docs/trial.md says.
     let own = "rds-replication-trial-*";
     let policy = policy.replace("rds-replication-source", own).replace("rds-replication-destination", own);
-    let policy = policy.replace("SECRET_NAME", &format!("{own}/db/read"));
+    let policy = policy.replace("SECRET_NAME", &format!("{own}/db/read")).replace("PARTITION", "aws");
     let policy = policy.replace("SOURCE_ACCOUNT", &source.number()).replace("ACCOUNT", &account.number());
     let policy = policy.replace("SOURCE_REGION", region).replace("REGION", region);
     serde_json::from_str(&policy).unwrap()
