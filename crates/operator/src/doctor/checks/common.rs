@@ -8,7 +8,7 @@ use replication::progress::{Progress, Restored};
 use replication::quota::{self, SnapshotQuota};
 use replication::retention::{self, SnapshotRule};
 
-use super::{remedies, runs};
+use super::{remedies, runs, stack};
 use crate::doctor::facts::{Common, Key, NO_FUNCTION, Network, Read, Said, Unread};
 use crate::doctor::finding::{Check, Findings};
 use crate::functions::GONE;
@@ -22,8 +22,8 @@ const MOST_NAMES: usize = 20;
 /// Checks what both stacks have; `snapshots_needed` is how many one run makes.
 pub fn check(role: &str, common: &Common, snapshots_needed: i64, hints: &Hints, findings: &mut Findings) {
     findings.ok(Check::Account, &common.account, format!("Region {}", common.region));
-    stack(role, common, hints, findings);
-    functions(role, common, hints, findings);
+    stack::check(role, common, hints, findings);
+    stack::functions(role, common, hints, findings);
     if let Some(found) = &common.function_network {
         network(Check::FunctionNetwork, role, &common.stack, found, hints, findings);
     }
@@ -31,135 +31,6 @@ pub fn check(role: &str, common: &Common, snapshots_needed: i64, hints: &Hints, 
     room(common, snapshots_needed, findings);
     runs::check(role, common, hints, findings);
     leftovers(role, common, hints, findings);
-}
-
-fn stack(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
-    let (name, status) = (&common.stack.name, common.stack.status.as_str());
-    let again = hints.deploy(role, None, name);
-    let remove = hints.destroy(role, name);
-    match status {
-        "UPDATE_ROLLBACK_COMPLETE" => findings.warning(
-            Check::Stack,
-            name,
-            "its last update was rolled back, so that it is as before",
-            format!("see its events, and update it again: {again}"),
-        ),
-        "ROLLBACK_COMPLETE" => findings.error(
-            Check::Stack,
-            name,
-            "it could not be created, and nothing of it is there",
-            format!("see its events, delete it, and deploy it again: {again}"),
-        ),
-        "REVIEW_IN_PROGRESS" => findings.error(
-            Check::Stack,
-            name,
-            "only a change set was made for it, and nothing of it is there yet",
-            format!("deploy it again: {again}"),
-        ),
-        "CREATE_FAILED" | "ROLLBACK_FAILED" => findings.error(
-            Check::Stack,
-            name,
-            format!("it could not be created ({status}), and parts of it are there"),
-            format!("see its events, remove it, and deploy it again: {remove} && {again}"),
-        ),
-        "DELETE_FAILED" => findings.error(
-            Check::Stack,
-            name,
-            "its removal has failed, and parts of it are gone",
-            format!("see its events, remove the rest, and deploy it again if it is wanted: {remove} && {again}"),
-        ),
-        // Until that has ended CloudFormation refuses every update.
-        "UPDATE_ROLLBACK_FAILED" => findings.error(
-            Check::Stack,
-            name,
-            "its last update has failed, and so has taking that back",
-            format!(
-                "see its events, and mend what they name; then {}, and when it is UPDATE_ROLLBACK_COMPLETE update it again: {again}",
-                remedies::aws(role, hints, &["cloudformation", "continue-update-rollback", "--stack-name", name])
-            ),
-        ),
-        _ if status.ends_with("_COMPLETE") => findings.ok(Check::Stack, name, status),
-        _ if status.ends_with("_IN_PROGRESS") => findings.warning(
-            Check::Stack,
-            name,
-            format!("it is being changed ({status})"),
-            "wait until that has ended, and run the doctor again",
-        ),
-        _ => findings.error(
-            Check::Stack,
-            name,
-            format!("it is {status}"),
-            format!("see its events, and update it again: {again}"),
-        ),
-    }
-}
-
-fn functions(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) {
-    let all = match &common.functions {
-        Ok(all) => all,
-        Err(unread) => return findings.unread(Check::Functions, &common.stack.name, unread),
-    };
-    let mut usable = 0;
-    for (name, function) in all {
-        match function {
-            Ok(function) if ["", "Active", "Inactive"].contains(&function.state.as_str()) => usable += 1,
-            Ok(function) if function.state == "Pending" => findings.warning(
-                Check::Functions,
-                name,
-                "it is being made (Pending)",
-                "wait a minute, and run the doctor again",
-            ),
-            Ok(function) => findings.error(
-                Check::Functions,
-                name,
-                format!("it is {}: {}", function.state, function.reason),
-                hints.deploy(role, None, &common.stack.name),
-            ),
-            Err(unread) if unread.code == GONE => findings.error(
-                Check::Functions,
-                name,
-                "it is gone, although the stack has it",
-                format!(
-                    "CloudFormation does not make it again by itself: remove the stack without its data, and {}",
-                    hints.deploy(role, None, &common.stack.name)
-                ),
-            ),
-            Err(unread) => findings.unread(Check::Functions, name, unread),
-        }
-    }
-    let is_barred = barred(role, common, hints, findings);
-    if usable == all.len() && !is_barred {
-        findings.ok(
-            Check::Functions,
-            &common.stack.name,
-            format!("{} can be called", count(usable, "function")),
-        );
-    }
-}
-
-/// Functions that somebody has shut, as `scripts/destroy` does with the one that messages call until the stack is gone. Whether there
-/// may be any.
-fn barred(role: &str, common: &Common, hints: &Hints, findings: &mut Findings) -> bool {
-    let barred = match &common.barred {
-        Ok(barred) => barred,
-        Err(unread) => {
-            findings.unread(Check::Functions, &common.stack.name, unread);
-            return true;
-        }
-    };
-    for (name, physical) in barred {
-        findings.error(
-            Check::Functions,
-            name,
-            "its reserved concurrency is 0, so that nothing can call it",
-            remedies::aws(
-                role,
-                hints,
-                &["lambda", "delete-function-concurrency", "--function-name", physical],
-            ),
-        );
-    }
-    !barred.is_empty()
 }
 
 /// Subnets and security groups are there, and of one VPC.

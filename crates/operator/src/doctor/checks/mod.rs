@@ -6,6 +6,7 @@ mod pair;
 mod remedies;
 mod runs;
 mod source;
+mod stack;
 #[cfg(test)]
 mod tests;
 
