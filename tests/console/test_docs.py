@@ -87,6 +87,14 @@ def test_parameters_are_written_as_they_are(path: Path) -> None:
         assert name in PARAMETERS or name in {"KEY", "Name"}, f"{path}: there is no parameter {name}"
 
 
+def test_the_actions_of_the_local_cloud_are_those_of_its_emulator() -> None:
+    code = (ROOT / "local-cloud/emulator/src/operations/operation.rs").read_text()
+    operations = set(re.findall(r'^    \((\w+), "', code, re.MULTILINE))
+    assert len(operations) > 30
+    table = (ROOT / "docs/local-cloud.md").read_text().partition("| | actions |")[2].partition("\n\n")[0]
+    assert sorted(re.findall(r"`(\w+)`", table)) == sorted(operations)
+
+
 def test_the_check_sees_what_is_wrong() -> None:
     text = "```sh\nscripts/replicate --fleet \\\n  --nowhere x   # --not-this\n```\n`scripts/none`"
     assert list(commands(text)) == [("replicate", ["--fleet", "--nowhere"]), ("none", [])]
