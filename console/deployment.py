@@ -1,6 +1,6 @@
-"""What `scripts/deploy` refuses before anything is made: a stack that it may not update, parameters that the template does not
-have, maintenance and backup windows that RDS will refuse, tags that are reserved, an account number that nothing has confirmed,
-and another secret than readers know.
+"""What `scripts/deploy` refuses before anything is made: parameters that the template does not have, maintenance and backup
+windows that RDS will refuse, tags that are reserved, an account number that nothing has confirmed, a source in the account of
+the destination, and another secret than readers know.
 
 CloudFormation's own client drops parameters that it does not know, and deploys with the default instead.
 """
@@ -200,6 +200,21 @@ def check_account(
         raise Failure("that is another number; nothing was deployed")
 
 
+def wrong_topic(parameters: dict[str, str], own: str) -> str:
+    """What is wrong with the account of the topic, for a destination stack in the account `own`; empty if nothing is.
+
+    The template cannot refuse it: the rules of CloudFormation cannot take an ARN apart.
+    """
+    topic = parameters.get(TOPIC, "")
+    if topic.count(":") != 5 or topic.split(":")[4] != own:
+        return ""
+    return (
+        f"{TOPIC}={topic} is a topic of account {own}, to which the destination stack would be deployed: the source is in another "
+        "account, because RDS shares a snapshot with other accounts only; to fix this: deploy with credentials of the destination "
+        "account (such as --profile destination), or give the output TopicArn of a source stack in another account"
+    )
+
+
 def account_of_profile(name: str | None) -> str | None:
     """The account of the destination profile; None if there is none, or the default one cannot be used."""
     if name is None and "destination" not in botocore.session.Session().available_profiles:
@@ -276,6 +291,9 @@ def _check(given: argparse.Namespace) -> None:
         if wrong:
             raise Failure(wrong)
     defaults = parameter_defaults(given.template)
+    wrong = wrong_topic(deployed | parameters, given.account) if account else ""
+    if wrong:
+        raise Failure(wrong)
     if account and NAME in defaults:
         before = defaults | deployed
         check_secret(account, given.account, outputs, before, before | parameters)

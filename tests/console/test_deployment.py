@@ -15,8 +15,14 @@ import pytest
 from aws import FakeAccount, Refused, stack
 from conftest import ROOT
 from console import deployment
-from console.departure import ROLE_PARAMETERS
-from console.deployment import check_account, parameter_names, reserved_tags, unknown_parameters, wrong_windows
+from console.deployment import (
+    check_account,
+    parameter_names,
+    reserved_tags,
+    unknown_parameters,
+    wrong_topic,
+    wrong_windows,
+)
 from console.failure import Failure
 from world import A, B
 
@@ -169,6 +175,20 @@ def test_production_is_shared_with_another_account_only_if_that_is_meant(deploy:
     assert code == 1 and said.startswith("deploy: nothing here confirms that 333333333333 is the account")
     assert deploy("--destination-profile", "stranger", other) == (0, "")
     assert deploy("--confirm-destination-account", STRANGER, other) == (0, "")
+
+
+def test_a_destination_in_the_account_of_its_source_is_refused(deploy: Callable) -> None:
+    own, other = (f"SourceTopicArn=arn:aws:sns:eu-west-1:{number}:topic" for number in (A, B))
+    code, said = deploy(own, role="destination")
+    assert code == 1 and said.startswith(
+        f"deploy: {own} is a topic of account {A}, to which the destination stack would be"
+    )
+    assert "to fix this: deploy with credentials of the destination account" in said
+    assert deploy(other, role="destination") == (0, "")
+    # A stack that is there already keeps its topic where none is given.
+    assert wrong_topic({"SourceTopicArn": own.partition("=")[2]}, A) and not wrong_topic({}, A)
+    # What is no ARN the template refuses.
+    assert not wrong_topic({"SourceTopicArn": A}, A)
 
 
 def test_a_window_is_compared_with_the_one_that_the_stack_has(deploy: Callable) -> None:

@@ -60,7 +60,7 @@ pub const WITH_NEW_PASSWORDS: &[Scenario] = &[
 const MOVE: Hold = Hold::at_first("RotateSecret", "secretsmanager", "UpdateSecretVersionStage");
 
 /// > A rollback may be called again at any time too: it deletes nothing, restores a version at most once, and what it
-/// > makes live carries no mark; the next replication takes the next free number and goes live.
+/// > makes live carries no deletion tag; the next replication takes the next free number and goes live.
 fn every_invocation_of_a_rollback_happens_twice(lane: &Lane<'_>) -> Result<(), String> {
     for from in [Machine::Rollback, Machine::Restoring] {
         lane.prepare(from)?;

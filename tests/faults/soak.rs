@@ -20,7 +20,7 @@ use crate::table;
 /// Soaks a lane until the deadline; how many runs there were, or what was wrong and in which round.
 ///
 /// > Whatever mix of faults, kills and repetitions a database has seen, one good run leaves nothing behind
-/// > that is not live, kept or marked, and what is not ours is as it was.
+/// > that is not live, kept or tagged for deletion, and what is not ours is as it was.
 pub fn soak(lane: &Lane<'_>, points: &[Point], seed: u64, deadline: Instant) -> Result<usize, String> {
     let mut random = Random::new(seed);
     let foreign = lane.foreign_things();

@@ -314,7 +314,7 @@ mod tests {
         assert!(Tags::default().age_order() < late.age_order());
     }
 
-    /// > Tags that are carried over never say whose a thing is, and never mark it.
+    /// > Tags that are carried over never say whose a thing is, and never are its deletion tag.
     #[test]
     fn tags_of_others_never_take_the_place_of_ours() {
         let found: Tags = [

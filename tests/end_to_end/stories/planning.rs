@@ -17,7 +17,7 @@ const NAME: &str = "planned";
 /// A pair that keeps as little as it can plans its third run, and then runs it.
 ///
 /// > `scripts/plan` says every call by which the run that follows changes something in RDS, with its names, what is copied in
-/// > full, what is deleted and marked, and changes nothing itself.
+/// > full, what is deleted and what gets the deletion tag, and changes nothing itself.
 pub fn a_plan_is_what_its_run_does(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let few = [("SnapshotsToKeep", "2"), ("SharedSnapshotHours", "0")];

@@ -9,7 +9,8 @@ use harness::pair::{Pair, Replication, fill, password};
 /// Four copies wait; the fourth is released, and no older one is to be kept. So three are due, one run deletes two of them,
 /// and each leaves a final snapshot, which stays like one that an operator has made.
 ///
-/// > With Promote=manual no replication moves the secret, and what waits to be released is not marked or deleted while it waits.
+/// > With Promote=manual no replication moves the secret, and what waits to be released is neither given the deletion tag nor
+/// > deleted while it waits.
 /// > A version with the deletion tag can still be rolled back to, and then carries it no more.
 /// > One run deletes at most MaxDeletionsPerRun, the oldest first, and reports the rest.
 /// > Before a version is deleted, FinalSnapshot=true makes a final snapshot of it; later runs keep that and those of operators.

@@ -8,8 +8,8 @@ use harness::pair::{Pair, contents, fill, password};
 
 /// With a key that was there before the stacks, given by its ARN.
 ///
-/// > A source that is encrypted under the shared key is shared without a copy, and the next copy in B is
-/// > incremental.
+/// > A source that is encrypted under the shared key is shared without a copy, and the next copy in the
+/// > destination account is incremental.
 pub fn an_encrypted_source_is_shared_as_it_is(cloud: &Cloud) {
     let (a, b) = (&cloud.source, &cloud.destination);
     let policy = shared_key_policy(&a.number(), &b.number());

@@ -10,7 +10,7 @@ use harness::pair::{Pair, password};
 /// alerts operators is broken itself: each becomes a message on an alert topic.
 ///
 /// > A stale copy, a message that could not be handled, a run that was stopped and a failure that its function could
-/// > not tell each reach a person.
+/// > not report are each reported to operators.
 /// > Alerts in the form of chats stay text for mail and queues, and where it is wanted a good end is reported too.
 /// > An alert says stack, account, Region, database and cause, and of which machine it is, is never guessed.
 pub fn what_no_run_can_report_is_alerted(cloud: &Cloud) {

@@ -393,7 +393,8 @@ fn only_an_instance_that_is_deleted_is_left_again() {
     assert_eq!(case(&there("available"), before()).decide().unwrap(), "report alreadyMoved");
 }
 
-/// > What a stack still holds of a database that it no longer serves is neither marked nor deleted.
+/// > What a stack still holds of a database that it no longer serves is neither given the deletion tag nor
+/// > deleted.
 #[test]
 fn marks_follow_what_is_live_of_the_database() {
     let id = |hour: u32| format!("20261122t0{hour}3400z-aaaaaa");

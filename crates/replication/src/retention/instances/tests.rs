@@ -328,9 +328,9 @@ fn after_marking(all: &[Instance], plan: &[Decision]) -> Vec<Instance> {
 }
 
 proptest! {
-    /// > Nothing that lacks this stack's tag is marked or deleted, whatever its name, state or
-    /// > deletion tag.
-    /// > The copy that the secret names is never marked or deleted.
+    /// > Nothing that lacks this stack's tag is given the deletion tag or deleted, whatever its name, state
+    /// > or tags.
+    /// > The version that the secret names is never given the deletion tag or deleted.
     /// > Nothing that is not older than the live version is deleted.
     /// > The live version and the wanted number of older ones stay, each with data of its own, as long as they exist.
     /// > The plan for a source database names only what holds data of that database.
