@@ -25,7 +25,7 @@ from console.departure import ROLE_PARAMETERS, is_missing, refuse_foreign
 from console.facts import Stack
 from console.failure import Failure
 from console.reading import read_stacks
-from console.regions import TOPIC, wrong_destination_region, wrong_regions, wrong_topic_account
+from console.regions import TOPIC, wrong_destination_region, wrong_regions
 from console.secret_choice import NAME, check_secret
 
 TAGS = "ExtraTags"
@@ -298,10 +298,7 @@ def _check(given: argparse.Namespace) -> None:
         before = defaults | deployed
         check_secret(account, given.account, outputs, before, before | parameters)
     if account and TOPIC in defaults | deployed | parameters:
-        topic = defaults | deployed | parameters
-        wrong = wrong_topic_account(topic, given.account) or "\n".join(
-            wrong_regions(topic, given.partition, account.region)
-        )
+        wrong = "\n".join(wrong_regions(defaults | deployed | parameters, given.partition, account.region))
         if wrong:
             raise Failure(wrong)
     if account and "DestinationRegion" in defaults:

@@ -68,17 +68,6 @@ def _partition(region: str) -> str:
     return next((name for beginning, name in _PARTITIONS.items() if region.startswith(beginning)), "aws")
 
 
-def wrong_topic_account(parameters: dict[str, str], own: str) -> str:
-    """What is wrong with the account of the topic, for a destination stack in this one; empty if nothing is."""
-    topic = parameters.get(TOPIC, "")
-    if topic.count(":") != 5 or topic.split(":")[4] != own:
-        return ""
-    return (
-        f"{TOPIC}={topic} is of account {own}, which the stack would be in too: the destination stack is for another account than "
-        "the source's. To fix this: name the profile of the destination account with --profile"
-    )
-
-
 def wrong_regions(parameters: dict[str, str], partition: str, region: str) -> Iterator[str]:
     """What is wrong with the topic's Region and the name of SNS, for a destination stack that is here."""
     topic = parameters.get(TOPIC, "")

@@ -15,6 +15,7 @@ import pytest
 from aws import FakeAccount, Refused, stack
 from conftest import ROOT
 from console import deployment
+from console.departure import ROLE_PARAMETERS
 from console.deployment import (
     check_account,
     parameter_names,

@@ -88,6 +88,31 @@ def test_parameters_are_written_as_they_are(path: Path) -> None:
         assert name in PARAMETERS or name in {"KEY", "Name"}, f"{path}: there is no parameter {name}"
 
 
+POLICIES = sorted((ROOT / "docs").glob("*-policy-*.json"))
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.name)
+def test_policies_are_of_no_partition(path: Path) -> None:
+    """What names `arn:aws:` covers nothing in China and in GovCloud."""
+    text = path.read_text()
+    assert "arn:PARTITION:" in text and "arn:aws" not in text
+    # The endpoints of China end otherwise.
+    assert not re.search(r"ViaService.*amazonaws\.com", text)
+
+
+@pytest.mark.parametrize("path", ["docs/security.md", "docs/trial.md"])
+def test_values_are_put_into_policies_with_the_commands_that_are_written(path: str, tmp_path: Path) -> None:
+    found = re.findall(r"^sed (?:.*\\\n)*.*\.json > [a-z]+\.json$", (ROOT / path).read_text(), re.MULTILINE)
+    assert len(found) == {"docs/security.md": 1, "docs/trial.md": 4}[path]
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    for command in found:
+        subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+        [filled] = tmp_path.glob("*.json")
+        left = re.findall(r"PARTITION|ACCOUNT|REGION|SECRET_NAME", json.dumps(json.loads(filled.read_text())))
+        assert left == [], command
+        filled.unlink()
+
+
 def test_the_actions_of_the_local_cloud_are_those_of_its_emulator() -> None:
     code = (ROOT / "local-cloud/emulator/src/operations/operation.rs").read_text()
     operations = set(re.findall(r'^    \((\w+), "', code, re.MULTILINE))

@@ -10,8 +10,8 @@ from aws import FakeAccount, snapshot
 from console.destruction import Commands, Found, what_stays
 from console.facts import Stack
 from console.reading import read_snapshots
-from console.regions import wrong_destination_region, wrong_regions, wrong_topic_account
-from world import A, B
+from console.regions import wrong_destination_region, wrong_regions
+from world import A
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,3 @@ def test_what_a_source_stack_has_copied_into_another_region_is_counted_and_offer
     stays = what_stays(Found("ours", snapshots=found), Commands("source", "", "eu-west-1"), now)
     commands = [one.command for one in stays]
     assert [command.rsplit(maxsplit=1)[-1] for command in commands] == ["eu-west-1", "us-west-2"]
-
-
-def test_a_destination_stack_in_the_source_account_is_refused() -> None:
-    """> A destination stack is refused in the account of the topic that it would subscribe to."""
-    topic = {"SourceTopicArn": f"arn:aws:sns:us-east-1:{A}:t"}
-    assert "is of account 111111111111, which the stack would be in too" in wrong_topic_account(topic, A)
-    assert wrong_topic_account(topic, B) == ""
-    assert wrong_topic_account({"SourceTopicArn": "not an ARN"}, A) == ""
