@@ -223,8 +223,9 @@ fn the_source_breaks(ward: &Ward<'_>) {
     let said = ward.examine_with("both", &[]);
     said.has("error", "keyPolicy", "source", "aws kms put-key-policy");
     said.has("error", "sharedKey", "both", "allow kms:DescribeKey");
-    let add =
-        format!("aws sns add-permission --topic-arn {topic} --label Destination --aws-account-id {account}");
+    let add = format!(
+        "aws sns add-permission --topic-arn {topic} --label Destination-{account} --aws-account-id {account}"
+    );
     let subscribing = said.has("error", "topic", "source", &add);
     let scheduling =
         said.has("warning", "schedule", "source", &format!("aws events enable-rule --name {rule}"));
@@ -268,18 +269,31 @@ fn what_starts_a_run_breaks(ward: &Ward<'_>) {
     let policy: Value = serde_json::from_str(&text(&policy["Policy"])).unwrap();
     let id = text(&policy["Statement"][0]["Sid"]);
     b.aws(&["lambda", "remove-permission", "--function-name", name, "--statement-id", &id]);
+    let shut = [
+        "lambda",
+        "put-function-concurrency",
+        "--function-name",
+        name,
+        "--reserved-concurrent-executions",
+        "0",
+    ];
+    b.aws(&shut);
     let said = ward.examine("both");
+    let open = format!("aws lambda delete-function-concurrency --function-name {name}");
+    let opening = said.has("error", "functions", "destination", &open);
     said.has("error", "subscription", "source", "SourceTopicArn");
     let subscribing = said.has("error", "subscription", "destination", "aws sns subscribe --region");
     let add = format!("aws lambda add-permission --function-name {name} --statement-id Topic");
     let letting_in = said.has("error", "permission", "destination", &add);
     said.has_only(&[
         ("subscription", "source"),
+        ("functions", "destination"),
         ("subscription", "destination"),
         ("permission", "destination"),
     ]);
     carry_out(b, &subscribing);
     carry_out(b, &letting_in);
+    carry_out(b, &opening);
 }
 
 fn what_a_run_needs_breaks(ward: &Ward<'_>) {

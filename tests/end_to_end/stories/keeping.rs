@@ -1,5 +1,6 @@
 //! What stays and what goes after several replications.
 
+use harness::account::text;
 use harness::cloud::Cloud;
 use harness::pair::{Pair, contents, fill, password};
 use harness::waiting::wait_for;
@@ -36,11 +37,15 @@ pub fn what_is_older_goes_and_what_is_foreign_stays(cloud: &Cloud) {
     assert_eq!(contents(b, &pair.current_copy(), &password), contents(a, &source, &password));
     assert!(contents(b, &foreign, &password).starts_with("3|"), "the foreign database still holds its rows");
 
-    // Even if the function has a bug: its role can delete what is ours and nothing else.
+    // Even if the function has a bug: its role can delete what is ours and marked, and nothing else.
     let prune = b.with_role(&b.resource(&pair.stack(b), "PruneRole"));
-    let refused = prune.try_aws(&[&DELETE[..], &["keeping-copy-2"]].concat());
-    let words = String::from_utf8_lossy(&refused.stderr);
-    assert!(words.contains("AccessDenied") && words.contains("rds:DeleteDBInstance"), "{words}");
+    for spared in ["keeping-copy-2", "keeping-copy-4"] {
+        let refused = prune.try_aws(&[&DELETE[..], &[spared]].concat());
+        let words = String::from_utf8_lossy(&refused.stderr);
+        assert!(words.contains("AccessDenied") && words.contains("rds:DeleteDBInstance"), "{words}");
+    }
+    let arn = text(&b.instance("keeping-copy-4")["DBInstanceArn"]);
+    b.aws(&[&["rds", "add-tags-to-resource", "--resource-name", &arn], &mark[..]].concat());
     prune.aws(&[&DELETE[..], &["keeping-copy-4"]].concat());
 
     let in_source =
