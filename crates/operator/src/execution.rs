@@ -250,6 +250,11 @@ pub fn tenths(seconds: f64) -> f64 {
     format!("{seconds:.1}").parse().unwrap_or(seconds)
 }
 
+/// A text of an execution as a document has it: null where there is none.
+pub fn some(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
 /// The last part of the ARN of an execution.
 pub fn name_in(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)

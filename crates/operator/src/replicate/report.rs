@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::Begun;
 use super::fleet::Fleet;
 use super::one::Run;
-use crate::execution::{Execution, tenths};
+use crate::execution::{Execution, some, tenths};
 use crate::failure::Failure;
 
 /// Raised when a field changes its meaning or goes.
@@ -70,8 +70,4 @@ fn of_fleet(fleet: &Fleet, now: OffsetDateTime) -> Value {
         "status": fleet.run.status,
         "databases": rows.collect::<Vec<_>>(),
     })
-}
-
-fn some(text: &str) -> Option<&str> {
-    Some(text).filter(|text| !text.is_empty())
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Begun;
 use super::named::Named;
+use crate::execution::some;
 use crate::failure::Failure;
 
 /// Raised when a field changes its meaning or goes.
@@ -13,7 +14,6 @@ const FORMAT: u32 = 1;
 pub fn document(begun: &Begun, failure: Option<&Failure>) -> Option<Value> {
     let arn = begun.started.as_ref()?;
     let execution = begun.execution.as_ref();
-    let said = |text: Option<&String>| text.filter(|text| !text.is_empty()).cloned();
     let of = |task: &str, field: &str| {
         execution.map_or(Value::Null, |one| one.of_destination(task)[field].clone())
     };
@@ -25,8 +25,8 @@ pub fn document(begun: &Begun, failure: Option<&Failure>) -> Option<Value> {
         "failure": failure.map(|failure| &failure.text),
         "execution": arn,
         "status": execution.map(|one| &one.status),
-        "error": said(execution.map(|one| &one.error)),
-        "cause": said(execution.map(|one| &one.cause)),
+        "error": execution.and_then(|one| some(&one.error)),
+        "cause": execution.and_then(|one| some(&one.cause)),
         "version": of("restore", "db_version"),
         "instance": of("restore", "db_instance_identifier"),
         "secretOutcome": of("rotate-secret", "outcome"),
@@ -41,7 +41,7 @@ fn named(named: &Named) -> Option<Value> {
     let instance = named.instance.as_ref();
     named.hidden_by.is_empty().then(|| {
         json!({
-            "host": Some(&named.host).filter(|host| !host.is_empty()),
+            "host": some(&named.host),
             "instance": instance.map(|one| one.identifier()),
             "version": instance.and_then(|one| one.tags().version()).map(|version| json!(version)),
         })

@@ -36,13 +36,7 @@ fn lets_in(role: &str, code: &str, hints: &Hints) -> String {
             format!("give --{role}-profile the name of a profile that exists (aws configure list-profiles)")
         }
         _ => {
-            let of_profile = hints.aws(role).into_iter().filter(|(name, _)| *name == "--profile");
-            let of_profile: Vec<&str> = of_profile.flat_map(|(name, value)| [name, value]).collect();
-            let aws = |words: &[&'static str]| {
-                shell_words(
-                    ["aws"].into_iter().chain(words.iter().copied()).chain(of_profile.iter().copied()),
-                )
-            };
+            let aws = |words: &[&str]| command(role, hints, words, false);
             format!(
                 "log in to the {role} account ({}, or {}), or give --{role}-profile NAME; {} says who you are",
                 aws(&["sso", "login"]),
@@ -85,10 +79,13 @@ pub fn aws(role: &str, hints: &Hints, words: &[&str]) -> String {
 
 /// The command alone.
 pub fn aws_words(role: &str, hints: &Hints, words: &[&str]) -> String {
-    let options = hints.aws(role);
-    let (profile, region): (Vec<_>, Vec<_>) = options.into_iter().partition(|(name, _)| *name == "--profile");
-    let region = if words.contains(&"--region") { Vec::new() } else { region };
-    let options = profile.into_iter().chain(region).flat_map(|(name, value)| [name, value]);
+    command(role, hints, words, !words.contains(&"--region"))
+}
+
+/// The command with the profile of the account and, if it is to have it, the Region of the stack.
+fn command(role: &str, hints: &Hints, words: &[&str], has_region: bool) -> String {
+    let options = hints.aws(role).into_iter().filter(|(name, _)| has_region || *name != "--region");
+    let options = options.flat_map(|(name, value)| [name, value]);
     shell_words(["aws"].into_iter().chain(words.iter().copied()).chain(options))
 }
 

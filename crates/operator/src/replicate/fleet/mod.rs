@@ -228,7 +228,7 @@ impl Fleet {
         let late = self.following.take_late();
         if !self.following.databases.is_empty() {
             terminal.plain("");
-            for line in table_within(columns(MOST_COLUMNS), &self.following.rows(terminal.now()), &[3]) {
+            for line in table_within(columns(MOST_COLUMNS) - 2, &self.following.rows(terminal.now()), &[3]) {
                 terminal.plain(&format!("  {line}"));
             }
             terminal.plain("");

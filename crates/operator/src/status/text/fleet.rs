@@ -1,7 +1,7 @@
 //! Many databases on one screen.
 
-use super::{heads, or_dash};
-use crate::screen::{age, length, table_within};
+use super::{heads, indented, or_dash};
+use crate::screen::{age, length};
 use crate::status::report::fleets::{FleetReport, Row, State};
 
 /// The report on a fleet, with these of its databases.
@@ -27,7 +27,7 @@ pub fn render(fleet: &FleetReport, rows: &[&Row], width: usize) -> Vec<String> {
     lines.extend(run.quota.iter().map(|quota| format!("warning: {quota}")));
     if !rows.is_empty() {
         lines.push(String::new());
-        lines.extend(of_rows(rows, width - 2).iter().map(|line| format!("  {line}")));
+        lines.extend(of_rows(rows, width));
     }
     for row in rows {
         if let Some(cause) = &row.cause {
@@ -71,7 +71,7 @@ fn of_rows(rows: &[&Row], width: usize) -> Vec<String> {
             if row.warnings > 0 { row.warnings.to_string() } else { String::new() },
         ]
     }));
-    table_within(width, &cells, &[3, 4, 5, 6, 7, 8])
+    indented(&cells, &[3, 4, 5, 6, 7, 8], true, width)
 }
 
 fn words(state: State) -> &'static str {
