@@ -265,7 +265,7 @@ impl<'a> Poll<'a> {
         Error::new(ErrorName::SecretNotMoved, format!("moving the secret to {}", earlier.pointer.host))
             .because(format!(
                 "it was moved, and now it names {}, in version {} that is not ours",
-                named(&self.named().host),
+                in_words(&self.named().host),
                 secret.id
             ))
             .advise(
@@ -452,13 +452,13 @@ impl<'a> Poll<'a> {
             changes if changes.is_empty() => Step::Report,
             changes => Step::Mark(changes, live.host.clone()),
         };
-        let reason = format!("the secret names {}", named(&live.host));
+        let reason = format!("the secret names {}", in_words(&live.host));
         Decision { pointer: live, ..self.decision(step, outcome, status, reason) }
     }
 }
 
 /// What a secret names, in words. Somebody may have put more into the field than a host, such as an address with a password.
-fn named(host: &str) -> String {
+fn in_words(host: &str) -> String {
     let is_host = host.chars().all(|one| one.is_ascii_alphanumeric() || ".-_".contains(one));
     if is_host { format!("{host:?}") } else { "something that is no host name".to_owned() }
 }

@@ -423,3 +423,16 @@ fn what_goes_live_is_known_to_have_been_live() {
     new[0].tags = new[0].tags.iter().filter(|(key, _)| *key != lineage::PROMOTED.0).collect();
     assert_eq!(decide(&new), "mark copy3-7 for copy3-7.c1.example alreadyMoved");
 }
+
+/// Somebody may have put an address with a password into the field, and an error is read by many.
+#[test]
+fn only_what_a_host_can_be_is_repeated() {
+    for (host, words) in [
+        ("copy-1.c1.eu-west-1.rds.amazonaws.com", "\"copy-1.c1.eu-west-1.rds.amazonaws.com\""),
+        ("", "\"\""),
+        ("postgres://user:password@copy-1.example/orders", "something that is no host name"),
+        ("copy-1.example password", "something that is no host name"),
+    ] {
+        assert_eq!(in_words(host), words);
+    }
+}
